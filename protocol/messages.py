@@ -198,6 +198,7 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """A person in the room, as one viewer may see them.
 
     Attributes:
+        place: order of first arrival; tiles are sorted by it, so that who comes back finds the old place.
         connected: false while their connection is lost and their place is kept.
         microphone_closed: closed by a mentor. Told only to that person, mentors and therapists;
             to peers the microphone is simply off.
@@ -207,6 +208,7 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     id: ParticipantId
     name: str
     role: Role
+    place: int
     microphone: bool = False
     camera: bool = False
     connected: bool = True
@@ -239,7 +241,7 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True):
     session: SessionView
     you: ParticipantId
     participants: tuple[ParticipantView, ...]
-    """In order of first arrival; tiles keep this order."""
+    """Those present, sorted by place."""
     chat: tuple[ChatView, ...]
 
 
