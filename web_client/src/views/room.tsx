@@ -168,11 +168,21 @@ function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         </Panel>
       )}
       {notice?.about === "device" && (
-        <Panel care label={words.notice} icon={notice.source === "camera" ? "camOff" : "micOff"} title={problemText(words, notice.source, notice.problem)}>
+        <Panel
+          care
+          label={words.notice}
+          icon={notice.source === "camera" ? "camOff" : "micOff"}
+          title={problemText(words, notice.source, notice.problem)}
+        >
           {notice.problem === "denied" && <AllowSteps words={words} />}
-          <button class="btn" type="button" onClick={acts.onNoticeRead}>
-            {words.ok}
-          </button>
+          <div class="row s">
+            <button class="btn" type="button" onClick={notice.source === "camera" ? acts.onCamera : acts.onMicrophone}>
+              {words.tryAgain}
+            </button>
+            <button class="btn" type="button" onClick={acts.onNoticeRead}>
+              {words.ok}
+            </button>
+          </div>
         </Panel>
       )}
       {notice?.about === "request" && (

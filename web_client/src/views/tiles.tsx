@@ -3,6 +3,7 @@ import type { ParticipantView, Role } from "../protocol/generated";
 import type { Words } from "../words";
 import { Icon } from "./icon";
 import { Picture } from "./picture";
+import { useScrolls } from "./scrolls";
 
 /** One person as their tile shows them. */
 export interface Face {
@@ -33,9 +34,15 @@ interface Props {
 
 /** Everyone here. Tiles keep their place; who speaks is framed, never moved. */
 export function Tiles({ words, faces, mentor }: Props) {
+  const tiles = useRef<HTMLDivElement>(null);
+  const scrolls = useScrolls(tiles);
   return (
     <section aria-label={words.participants} class="fill">
-      <div class={`tiles n${Math.min(faces.length, 17)}${mentor ? " people" : ""}`}>
+      <div
+        ref={tiles}
+        tabIndex={scrolls ? 0 : undefined}
+        class={`tiles n${Math.min(faces.length, 17)}${mentor ? " people" : ""}`}
+      >
         {faces.map((face) =>
           mentor ? (
             <Card key={face.id} words={words} face={face} mentor={mentor} />
@@ -191,7 +198,7 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
                 onClick={() => choose(mentor.onAllowMicrophone)}
               >
                 <Icon name="mic" small />
-                {words.allowMicrophone(face.name)}
+                {words.allowMicrophone}
               </button>
               <p class="quiet">{words.allowHint(face.name)}</p>
             </>
