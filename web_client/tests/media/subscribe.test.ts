@@ -62,11 +62,14 @@ test("an older offer is not answered again", async () => {
   expect(answers).toHaveLength(1);
 });
 
-test("a fresh offer makes a new connection", async () => {
+test("a fresh offer makes a new connection, and the old one stays until its last picture is kept", async () => {
   subscriber.offered(offer(1, { fresh: true }));
   await settle();
   subscriber.offered(offer(1, { fresh: true }));
   await settle();
+  expect(answers).toHaveLength(2);
+  expect(FakePeer.all.map((peer) => peer.closed)).toEqual([false, false]);
+  await clock.advance(2_000);
   expect(FakePeer.all.map((peer) => peer.closed)).toEqual([true, false]);
 });
 
@@ -76,7 +79,7 @@ test("after a new join the old connection stays until the first offer, then goes
   subscriber.configure([]);
   expect(FakePeer.all[0]?.closed).toBe(false);
   subscriber.offered(offer(1));
-  await settle();
+  await clock.advance(2_000);
   expect(FakePeer.all.map((peer) => peer.closed)).toEqual([true, false]);
   expect(answers.map(([version]) => version)).toEqual([5, 1]);
 });
