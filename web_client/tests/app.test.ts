@@ -158,7 +158,16 @@ describe("a stay", () => {
     });
     app.join();
     app.quickExit();
-    expect(events).toEqual(["dispose", "devices off", "sign out", "vanish"]);
+    expect(events).toEqual(["sign out", "dispose", "devices off", "vanish"]);
+  });
+
+  test("quick exit vanishes whatever else goes wrong", () => {
+    session.dispose.mockImplementation(() => {
+      throw new Error("a bug");
+    });
+    app.join();
+    expect(() => app.quickExit()).toThrow("a bug");
+    expect(events.at(-1)).toBe("vanish");
   });
 
   test("quick exit vanishes also when the server is away", async () => {
