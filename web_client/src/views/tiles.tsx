@@ -189,25 +189,17 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
         <div class="menu" ref={menu}>
           {face.closed ? (
             <>
-              <button
-                type="button"
-                aria-label={words.allowMicrophoneOf(face.name)}
-                onClick={() => choose(mentor.onAllowMicrophone)}
-              >
+              <button type="button" onClick={() => choose(mentor.onAllowMicrophone)}>
                 <Icon name="mic" small />
-                {words.allowMicrophone}
+                {words.allowMicrophoneOf(face.name)}
               </button>
               <p class="quiet">{words.allowHint(face.name)}</p>
             </>
           ) : (
             <>
-              <button
-                type="button"
-                aria-label={words.closeMicrophoneOf(face.name)}
-                onClick={() => choose(mentor.onCloseMicrophone)}
-              >
+              <button type="button" onClick={() => choose(mentor.onCloseMicrophone)}>
                 <Icon name="micOff" small />
-                {words.closeMicrophone}
+                {words.closeMicrophoneOf(face.name)}
               </button>
               <p class="quiet">{words.closeHint}</p>
             </>

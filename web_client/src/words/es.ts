@@ -160,9 +160,7 @@ export const es: Words = {
   messageHidden: "Este mensaje se ocultó.",
 
   menuFor: (name) => `Menú de ${name}`,
-  closeMicrophone: "Cerrar micrófono",
   closeMicrophoneOf: (name) => `Cerrar micrófono de ${name}`,
-  allowMicrophone: "Permitir micrófono",
   allowMicrophoneOf: (name) => `Permitir micrófono de ${name}`,
   allowHint: (name) => `${name} lo puede usar otra vez. Sigue apagado hasta que lo toque.`,
   closeHint: "Nadie lo oye hasta que usted lo permita otra vez.",
