@@ -41,7 +41,7 @@ class OpenSession(Struct, frozen=True):
 
 
 class Enter(Struct, frozen=True):
-    """A person with a valid join token comes in; without effect when already here and connected."""
+    """A person with a valid join token comes in, or takes over from another page; all devices begin off."""
 
     participant_id: ParticipantId
     identity_id: IdentityId

@@ -149,7 +149,10 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
             now_ms, command.participant_id, command.identity_id, command.name, command.role
         )
         return Accepted((entered,))
-    return NOTHING if person.connected else Accepted((ConnectionRestored(person.id),))
+    restored = () if person.connected else (ConnectionRestored(person.id),)
+    # Another page of the same person takes over; it opens its own microphone and camera, or does not.
+    silenced = (DevicesSet(person.id, microphone=False, camera=False),)
+    return Accepted((*restored, *(silenced if person.microphone or person.camera else ())))
 
 
 def _depart(person: Participant, reason: LeaveReason, now_ms: Millis) -> Accepted:

@@ -84,7 +84,15 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
             event.participant_id, event.identity_id, event.name, event.role, place=len(state.people)
         )
     else:
-        person = replace(known, name=event.name, role=event.role, present=True, away_until_ms=None)
+        person = replace(
+            known,
+            name=event.name,
+            role=event.role,
+            present=True,
+            away_until_ms=None,
+            microphone=False,
+            camera=False,
+        )
     return replace(state, people={**state.people, person.id: person})
 
 

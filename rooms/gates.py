@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol.ids import ParticipantId
 from protocol.messages import Source
-from rooms.events import DevicesSet, Event, MicrophoneHoldSet, MicrophoneShut, ParticipantDeparted
+from rooms.events import DevicesSet, Event, MicrophoneHoldSet, MicrophoneShut, ParticipantDeparted, ParticipantEntered
 from rooms.state import RoomState
 
 Gate = tuple[ParticipantId, Source]
@@ -26,7 +26,7 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
     match event:
         case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
             return frozenset({(who, Source.MICROPHONE)})
-        case ParticipantDeparted(participant_id=who):
+        case ParticipantDeparted(participant_id=who) | ParticipantEntered(participant_id=who):
             return frozenset({(who, Source.MICROPHONE), (who, Source.CAMERA)})
         case DevicesSet(participant_id=who):
             off = (
