@@ -20,7 +20,7 @@ import msgpack
 import msgspec
 
 from protocol.errors import ErrorCode, ProtocolError
-from protocol.ids import CLIENT_ID_PATTERN
+from protocol.ids import CLIENT_ID_PATTERN, RequestId
 from protocol.messages import CLIENT_MESSAGES, MAX_SDP, SERVER_MESSAGES, ClientMessage, Frame, ServerMessage
 
 MAX_CLIENT_FRAME: Final = 65_536
@@ -73,7 +73,7 @@ def decode_client(data: bytes | str, wire: Wire) -> ClientMessage:
     """
     plain = _plain(data, wire, limit=MAX_CLIENT_FRAME, items=MAX_ITEMS)
     _walk(plain, _CHARACTERS)
-    return cast(ClientMessage, _typed(plain, _CLIENT_TYPES))
+    return cast("ClientMessage", _typed(plain, _CLIENT_TYPES))
 
 
 def decode_server(data: bytes | str, wire: Wire) -> tuple[int | None, ServerMessage]:
@@ -84,9 +84,11 @@ def decode_server(data: bytes | str, wire: Wire) -> tuple[int | None, ServerMess
     """
     plain = _plain(data, wire, limit=MAX_SERVER_FRAME, items=MAX_SERVER_FRAME)
     _walk(plain, None)
-    match plain:
+    if not isinstance(plain, list):
+        raise ProtocolError(ErrorCode.MALFORMED)
+    match cast("list[object]", plain):
         case [None | int() as seq, body] if not isinstance(seq, bool):
-            return seq, cast(ServerMessage, _typed(body, _SERVER_TYPES))
+            return seq, cast("ServerMessage", _typed(body, _SERVER_TYPES))
         case _:
             raise ProtocolError(ErrorCode.MALFORMED)
 
@@ -114,17 +116,17 @@ def envelope(seq: int | None, body: bytes, wire: Wire) -> bytes:
             return b"[" + msgspec.json.encode(seq) + b"," + body + b"]"
 
 
-def request_id_of(data: bytes | str, wire: Wire) -> str:
+def request_id_of(data: bytes | str, wire: Wire) -> RequestId:
     """The request id of a client's frame that could not be taken, or "" when it has none to be read."""
     try:
         plain = _plain(data, wire, limit=MAX_CLIENT_FRAME, items=MAX_ITEMS)
     except ProtocolError:
-        return ""
+        return RequestId("")
     match plain:
         case {"id": str() as request_id} if _CLIENT_ID.fullmatch(request_id):
-            return request_id
+            return RequestId(request_id)
         case _:
-            return ""
+            return RequestId("")
 
 
 def _plain(data: bytes | str, wire: Wire, *, limit: int, items: int) -> object:
@@ -152,7 +154,7 @@ def _from_msgpack(data: bytes | str, items: int) -> object:
         raise ProtocolError(ErrorCode.MALFORMED)
     # A declared length is checked against these before anything is allocated for it.
     return cast(
-        object,
+        "object",
         msgpack.unpackb(
             data,
             raw=False,
@@ -184,7 +186,7 @@ def _from_json(data: bytes | str, limit: int) -> object:
             case _:
                 pass
     # Not msgspec.json: of two equal keys it silently takes the last.
-    return cast(object, json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant))
+    return cast("object", json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant))
 
 
 def _unique(pairs: list[tuple[object, object]]) -> dict[str, object]:
@@ -196,11 +198,11 @@ def _unique(pairs: list[tuple[object, object]]) -> dict[str, object]:
     return unique
 
 
-def _refuse_extension(code: int, data: bytes) -> NoReturn:
+def _refuse_extension(_code: int, _data: bytes) -> NoReturn:
     raise ProtocolError(ErrorCode.MALFORMED)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _refuse_constant(_name: str) -> NoReturn:
     # NaN and Infinity are no JSON (RFC 8259 section 6).
     raise ProtocolError(ErrorCode.MALFORMED)
 

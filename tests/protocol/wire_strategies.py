@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
+import msgpack
 import msgspec
 from hypothesis import strategies as st
 
@@ -10,8 +13,7 @@ from protocol.errors import ErrorCode, Next
 from protocol.messages import (
     CLIENT_MESSAGES,
     MAX_TEXT,
-    SERVER_MESSAGES,
-    Frame,
+    ClientMessage,
     LeaveReason,
     Role,
     SessionStatus,
@@ -59,7 +61,15 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
 }
 
 
-def structs(cls: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def packed(value: object) -> bytes:
+    """msgpack as other implementations write it; `msgpack.packb` comes without types."""
+    return cast("bytes", msgpack.packb(value))
+
+
+def structs(cls: type[S]) -> st.SearchStrategy[S]:
     """Instances of a message, its fields drawn by name or by type."""
     return st.builds(cls, **{field.name: _field(field.name, field.type) for field in msgspec.structs.fields(cls)})
 
@@ -83,12 +93,8 @@ def _field(name: str, kind: object) -> st.SearchStrategy[object]:
             return BY_TYPE[kind]
 
 
-def client_messages() -> st.SearchStrategy[Frame]:
-    return st.one_of([structs(cls) for cls in CLIENT_MESSAGES])  # type: ignore[return-value]
-
-
-def server_messages() -> st.SearchStrategy[Frame]:
-    return st.one_of([structs(cls) for cls in SERVER_MESSAGES])  # type: ignore[return-value]
+def client_messages() -> st.SearchStrategy[ClientMessage]:
+    return st.one_of([structs(cast("type[ClientMessage]", cls)) for cls in CLIENT_MESSAGES])
 
 
 @st.composite
