@@ -57,13 +57,13 @@ class Timing(Struct, frozen=True):
     Attributes:
         first_frame_s: for `join` or `resume` after the socket opened.
         ping_every_s: told to clients, which ask for a sign of life this often.
-        silent_s: a client that sends nothing for so long is taken to be gone.
+        silent_s: a client that sends nothing for so long is gone (browsers slow down the timers of hidden pages).
         away_grace_ms: a place is kept for so long after its connection is lost.
     """
 
     first_frame_s: float = 10.0
     ping_every_s: float = 5.0
-    silent_s: float = 20.0
+    silent_s: float = 75.0
     away_grace_ms: int = 60_000
 
 
@@ -117,6 +117,10 @@ class Endpoint:
             socket.finish(ErrorCode.TOKEN_INVALID if session is None else ErrorCode.TOO_SLOW)
         except ConnectionClosed:
             socket.abort(ErrorCode.LEFT)
+        except Exception as bug:
+            _log.error("socket_failed", exc_info=_where(bug))
+            socket.outbox.put(Prepared(goodbye(ErrorCode.INTERNAL)))
+            socket.finish(ErrorCode.INTERNAL)
         finally:
             if session is not None and session.unbind(socket):
                 self._lost(session)
@@ -196,7 +200,7 @@ class Endpoint:
                 self._refuse(socket, session, data, error.code)
             except Exception as bug:
                 # A bug in the handling of one frame is that frame's failure, not the room's.
-                _log.error("frame_failed", session=session.room.session_id, bug=type(bug).__name__, exc_info=_where(bug))
+                _log.error("frame_failed", session=session.room.session_id, exc_info=_where(bug))
                 self._refuse(socket, session, data, ErrorCode.INTERNAL)
 
     def _refuse(self, socket: Socket, session: Session, data: str | bytes, code: ErrorCode) -> None:
