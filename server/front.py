@@ -75,9 +75,7 @@ class Front:
 class FirstLine(asyncio.Protocol):
     """Waits for the first line of one connection, for a limited time and to a limited length."""
 
-    def __init__(
-        self, choose: Callable[[bytes], asyncio.Protocol], waiting: set[FirstLine], timeout_s: float
-    ) -> None:
+    def __init__(self, choose: Callable[[bytes], asyncio.Protocol], waiting: set[FirstLine], timeout_s: float) -> None:
         self._choose = choose
         self._waiting = waiting
         self._timeout_s = timeout_s

@@ -70,7 +70,9 @@ def configure_logging(
     logging.getLogger("holdspace.aiohttp").setLevel(logging.CRITICAL)
 
 
-def _exceptions_without_words(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _exceptions_without_words(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     found = event.pop("exc_info", None)
     if found is True:
         found = sys.exc_info()
