@@ -401,6 +401,7 @@ class MicrophoneHeld(Frame, frozen=True, tag="microphone_held"):
 
     participant_id: ParticipantId
     held: bool
+    closings: int = 0
 
 
 class SpeakersChanged(Frame, frozen=True, tag="speakers_changed"):
