@@ -98,6 +98,7 @@ class Endpoint:
         self._by_token: dict[str, Session] = {}
         self._by_person: dict[tuple[SessionId, ParticipantId], Session] = {}
         self._sockets: set[Socket] = set()
+        self._empty = asyncio.Event()
         self._draining = False
 
     # ── one socket ───────────────────────────────────────────────────────────────────────────
@@ -110,8 +111,6 @@ class Endpoint:
         sender = asyncio.create_task(socket.send_until_closed())
         session: Session | None = None
         try:
-            if self._draining:
-                raise Refused(ErrorCode.DRAINING)
             async with asyncio.timeout(self._settings.first_frame_s):
                 session = await self._begin(ws, socket)
             await self._read(ws, socket, session)
@@ -132,9 +131,13 @@ class Endpoint:
                 self._lost(session)
             await sender
             self._sockets.discard(socket)
+            if not self._sockets:
+                self._empty.set()
             self._telemetry.socket_closed()
 
     async def _begin(self, ws: WebSocket, socket: Socket) -> Session:
+        if self._draining:
+            raise Refused(ErrorCode.DRAINING)
         message = decode_client(await ws.recv(), socket.wire)
         match message:
             case Join():
@@ -182,7 +185,7 @@ class Endpoint:
     def _lost(self, session: Session) -> None:
         """The socket of a session that goes on is gone: the place is kept for a while."""
         who = session.viewer.participant_id
-        asyncio.ensure_future(session.room.submit(LoseConnection(who, self._settings.away_grace_ms)))
+        session.room.submit(LoseConnection(who, self._settings.away_grace_ms))
 
     def _over(self, session: Session) -> None:
         self._by_token.pop(session.resume_token, None)
@@ -199,8 +202,7 @@ class Endpoint:
                 data = await ws.recv()
             try:
                 message = decode_client(data, socket.wire)
-                if not allowance.take(message):
-                    raise Refused(ErrorCode.RATE_LIMITED)
+                allowance.take(message)
                 self._dispatch(session, message)
             except HoldspaceError as error:
                 self._refuse(socket, session, data, error.code)
@@ -283,8 +285,9 @@ class Endpoint:
         for socket in tuple(self._sockets):
             socket.outbox.put(Prepared(goodbye(ErrorCode.DRAINING)))
             socket.finish(ErrorCode.DRAINING)
-        while self._sockets:
-            await asyncio.sleep(0.01)
+        if self._sockets:
+            self._empty.clear()
+            await self._empty.wait()
 
 
 def _where(bug: Exception) -> tuple[type[Exception], None, TracebackType | None]:
