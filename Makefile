@@ -19,7 +19,9 @@ SHELL := /bin/sh
 .SUFFIXES:
 .PHONY: run test check dev bench lock clean lint types contracts generated web-check web-test
 
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --constraint requirements.lock
+PIP := PIP_USER=0 $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --constraint requirements.lock
+# A linked environment belongs to another working tree, and would be turned towards this one.
+INSTALL := test -L $(VENV) || $(PIP)
 # npm and vite look for `node` on the path; it comes from PyPI into the virtual environment.
 NPM := cd $(WEB) && PATH="$(CURDIR)/$(BIN):$$PATH" npm --no-update-notifier --no-audit --no-fund
 
@@ -82,12 +84,12 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml requirements.lock
 	@echo "Installing Holdspace's dependencies into $(VENV) …"
-	@$(PIP) --editable '.[fast,client]'
+	@$(INSTALL) --editable '.[fast,client]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need …"
-	@$(PIP) --editable '.[fast,client,dev]'
+	@$(INSTALL) --editable '.[fast,client,dev]'
 	@touch $@
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json | $(VENV)/.installed
