@@ -95,7 +95,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json | $(VENV)/.installed
 	@echo "Installing the client's dependencies …"
 	@$(NPM) --loglevel=error ci </dev/null
-	@touch $@
+	@mkdir -p $(@D) && touch $@
 
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
 	@echo "Building the client …"
