@@ -72,10 +72,10 @@ generated: $(VENV)/.installed-dev
 	$(BIN)/python -m protocol.generate --check
 
 web-check: $(WEB_MODULES)
-	$(if $(HAVE_WEB),$(NPM) --silent run check </dev/null,@:)
+	@$(if $(HAVE_WEB),$(NPM) --silent run check </dev/null,:)
 
 web-test: $(WEB_MODULES)
-	$(if $(HAVE_WEB),$(NPM) --silent test </dev/null,@:)
+	@$(if $(HAVE_WEB),$(NPM) --silent test </dev/null,:)
 
 # ── setting up; each file is the stamp of a step, made again only when what it depends on changed ──
 
