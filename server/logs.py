@@ -10,7 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -73,10 +73,11 @@ def configure_logging(
 def _exceptions_without_words(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     found = event.pop("exc_info", None)
     if found is True:
-        found = sys.exc_info()
-    error = found[1] if isinstance(found, tuple) else found
-    if isinstance(error, BaseException):
-        event.update(where_it_failed(error))
+        found = sys.exc_info()[1]
+    if isinstance(found, BaseException):
+        event.update(where_it_failed(found))
+    elif isinstance(found, tuple):
+        event.update(where_it_failed(cast(tuple[type, BaseException, object], found)[1]))
     return event
 
 

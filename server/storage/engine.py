@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -53,14 +53,14 @@ def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def reading(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
     """A transaction that only reads: one consistent moment, waits for no writer."""
     async with engine.connect() as connection:
         yield connection
 
 
 @asynccontextmanager
-async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
     """A transaction that may write; it is durable when the block has been left without an error."""
     async with engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection

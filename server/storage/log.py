@@ -191,7 +191,7 @@ class EventLog:
                 await self._store(taken)
             except OperationalError as error:
                 self._fail(taken, error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the writer outlives every error
                 if len(taken) == 1:
                     self._fail(taken, error)
                 else:
@@ -210,7 +210,7 @@ class EventLog:
         for append in taken:
             try:
                 await self._store([append])
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the writer outlives every error
                 self._fail([append], error)
 
     async def _store(self, taken: list[_Append]) -> None:

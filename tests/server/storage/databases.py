@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def url_of(path: Path) -> str:
 
 
 @asynccontextmanager
-async def database(path: Path, *, busy_timeout_ms: int = 5_000) -> AsyncIterator[AsyncEngine]:
+async def database(path: Path, *, busy_timeout_ms: int = 5_000) -> AsyncGenerator[AsyncEngine]:
     """Migrated and open; closed at the end, so that no thread outlives the test."""
     await migrate(url_of(path))
     engine = open_engine(url_of(path), busy_timeout_ms=busy_timeout_ms)

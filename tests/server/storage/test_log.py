@@ -181,7 +181,7 @@ async def test_locked_database_fails_the_group_and_the_writer_goes_on_when_it_is
 
 async def test_what_cannot_be_stored_costs_only_its_own_stream(log: EventLog) -> None:
     a, b = await log.claim("a", "room"), await log.claim("b", "room")
-    broken = NewEvent(1, "chat_posted", 1, "not bytes")  # type: ignore[arg-type]  # pyright: ignore
+    broken = NewEvent(1, "chat_posted", 1, "not bytes")  # pyright: ignore[reportArgumentType]
     too_late = NewEvent(2**70, "chat_posted", 1, b"")
     results = await asyncio.gather(
         log.append("a", a.epoch, 0, [broken]),
