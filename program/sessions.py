@@ -94,6 +94,4 @@ async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit:
 
 
 def _session(row: Row[Any]) -> Session:
-    return Session(
-        SessionId(row.id), row.group_id, row.title, SessionStatus(row.status), row.opened_ms, row.ended_ms
-    )
+    return Session(SessionId(row.id), row.group_id, row.title, SessionStatus(row.status), row.opened_ms, row.ended_ms)

@@ -70,14 +70,16 @@ def configure_logging(
     logging.getLogger("holdspace.aiohttp").setLevel(logging.CRITICAL)
 
 
-def _exceptions_without_words(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _exceptions_without_words(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     found = event.pop("exc_info", None)
     if found is True:
         found = sys.exc_info()[1]
     if isinstance(found, BaseException):
         event.update(where_it_failed(found))
     elif isinstance(found, tuple):
-        event.update(where_it_failed(cast(tuple[type, BaseException, object], found)[1]))
+        event.update(where_it_failed(cast("tuple[type, BaseException, object]", found)[1]))
     return event
 
 

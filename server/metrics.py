@@ -26,7 +26,10 @@ class Metrics:
             "holdspace_commands", "Commands by type and outcome", ["type", "outcome"], registry=self.registry
         )
         self._command_seconds = Histogram(
-            "holdspace_command_seconds", "From a command's arrival to its answer", buckets=_SECONDS, registry=self.registry
+            "holdspace_command_seconds",
+            "From a command's arrival to its answer",
+            buckets=_SECONDS,
+            registry=self.registry,
         )
         self._commits = Histogram(
             "holdspace_commit_seconds", "One group commit, sync included", buckets=_SECONDS, registry=self.registry
@@ -34,7 +37,9 @@ class Metrics:
         self._group = Histogram(
             "holdspace_commit_group_size", "Appends in one group commit", buckets=_GROUP, registry=self.registry
         )
-        self._commit_failures = Counter("holdspace_commit_failures", "Group commits that failed", registry=self.registry)
+        self._commit_failures = Counter(
+            "holdspace_commit_failures", "Group commits that failed", registry=self.registry
+        )
         self._frames = Counter("holdspace_frames_sent", "Frames sent on WebSockets", registry=self.registry)
         self._bytes = Counter("holdspace_bytes_sent", "Bytes sent on WebSockets", registry=self.registry)
         self._room_failures = Counter("holdspace_room_failures", "Rooms ended by a fault", registry=self.registry)

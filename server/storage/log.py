@@ -111,7 +111,7 @@ class EventLog:
         on_synced: Callable[[Synced], None] | None = None,
         on_failed: Callable[[Exception], None] | None = None,
     ) -> None:
-        """`on_synced` is called after a group's COMMIT and before its futures resolve; `on_failed` once a failed group."""
+        """`on_synced` is called after a group's COMMIT, before its futures resolve; `on_failed` once a failed group."""
         self._engine = engine
         self._clock = clock
         self._max_pending = max_pending

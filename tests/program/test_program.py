@@ -22,7 +22,11 @@ TUESDAY, FRIDAY = SessionId("s-1"), SessionId("s-2")
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[AsyncConnection]:
     async with database(tmp_path / "program.db") as engine, writing(engine) as connection:
-        for person_id, role in ((ELLIE, ProgramRole.PARTICIPANT), (DANA, ProgramRole.MENTOR), (OTHER, ProgramRole.ADMIN)):
+        for person_id, role in (
+            (ELLIE, ProgramRole.PARTICIPANT),
+            (DANA, ProgramRole.MENTOR),
+            (OTHER, ProgramRole.ADMIN),
+        ):
             await add_person(connection, Person(person_id, f"Name of {person_id}", role, 1))
         await add_group(connection, Group("g-1", "Tuesday evening group", 2))
         await add_member(connection, "g-1", ELLIE, Role.PARTICIPANT)

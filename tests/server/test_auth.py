@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
@@ -33,9 +33,9 @@ def auth(engine: AsyncEngine, clock: FakeClock) -> Auth:
     return Auth(engine, clock, counted("secret"), idle_timeout_s=3_600, max_age_s=86_400)
 
 
-async def refusal(attempt: object) -> ErrorCode:
+async def refusal(attempt: Awaitable[object]) -> ErrorCode:
     with pytest.raises(Refused) as caught:
-        await attempt  # pyright: ignore[reportGeneralTypeIssues]
+        await attempt
     return caught.value.code
 
 

@@ -116,5 +116,7 @@ def test_origins_of_this_machine_are_one_place_and_others_are_exact() -> None:
 
 
 def test_only_this_machine_is_loopback() -> None:
-    assert all(is_loopback(url) for url in ("http://127.0.0.1:1", "http://localhost", "http://[::1]:1", "http://127.9.9.9"))
+    assert all(
+        is_loopback(url) for url in ("http://127.0.0.1:1", "http://localhost", "http://[::1]:1", "http://127.9.9.9")
+    )
     assert not any(is_loopback(url) for url in ("http://0.0.0.0:1", "http://192.0.2.1", "https://localhost.example"))

@@ -18,13 +18,19 @@ async def main(url: str) -> None:
     claim = await log.claim("room-1", "room")
     head = claim.head
     while True:
-        waiting = []
+        waiting: list[asyncio.Future[None]] = []
         for _ in range(7):
             done = log.append("room-1", claim.epoch, head, [NewEvent(0, "chat_posted", 1, b"%d" % (head + 1))])
             head += 1
-            done.add_done_callback(lambda done, number=head: done.exception() or print(number, flush=True))
+            done.add_done_callback(lambda done, number=head: _acknowledge(done, number))
             waiting.append(done)
         await asyncio.gather(*waiting)
+
+
+def _acknowledge(done: asyncio.Future[None], number: int) -> None:
+    done.result()
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 asyncio.run(main(sys.argv[1]))

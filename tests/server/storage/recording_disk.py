@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 _POINTER = ctypes.c_void_p
 _OPEN = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER, _POINTER, ctypes.c_int, _POINTER)
@@ -103,7 +103,7 @@ class RecordingDisk:
         self._vfs.next = None
         self._vfs.open = self._keep(_OPEN(self._open))
 
-    def __enter__(self) -> RecordingDisk:
+    def __enter__(self) -> Self:
         assert self._sqlite.sqlite3_vfs_register(ctypes.byref(self._vfs), 0) == 0
         return self
 

@@ -148,6 +148,7 @@ async def test_every_truncation_of_the_log_opens_as_a_prefix_with_all_that_was_a
     assert len(boundaries) > 80
     chance = random.Random(3)
     cuts = {0, 1, 31, *boundaries, *(b - 1 for b in boundaries), *(chance.randrange(len(tail)) for _ in range(60))}
+    left: list[int] = []
     for cut in sorted(cuts):
         left = recovered_events(tmp_path / "after", {NAME: base, wal.name: tail[:cut]}, NAME)
         assert left == list(range(1, len(left) + 1))

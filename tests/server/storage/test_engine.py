@@ -16,14 +16,17 @@ from tests.server.storage.databases import database, url_of
 
 
 async def test_sqlite_syncs_every_commit_and_checks_foreign_keys_on_every_connection(tmp_path: Path) -> None:
-    async with database(tmp_path / "a.db", busy_timeout_ms=1234) as engine:
-        async with reading(engine) as one, reading(engine) as two:
-            for connection in (one, two):
-                found = [
-                    await connection.scalar(text(f"PRAGMA {name}"))
-                    for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-                ]
-                assert found == ["wal", 2, 1, 1234]
+    async with (
+        database(tmp_path / "a.db", busy_timeout_ms=1234) as engine,
+        reading(engine) as one,
+        reading(engine) as two,
+    ):
+        for connection in (one, two):
+            found = [
+                await connection.scalar(text(f"PRAGMA {name}"))
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            ]
+            assert found == ["wal", 2, 1, 1234]
 
 
 async def test_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
