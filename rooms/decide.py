@@ -105,9 +105,7 @@ def decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
             return NOTHING if person is None else _depart(person, command.reason, now_ms)
         case PassTime():
             overdue = (p for p in state.present() if p.away_until_ms is not None and p.away_until_ms <= now_ms)
-            return Accepted(
-                tuple(ParticipantDeparted(now_ms, p.id, LeaveReason.CONNECTION_LOST) for p in overdue)
-            )
+            return Accepted(tuple(ParticipantDeparted(now_ms, p.id, LeaveReason.CONNECTION_LOST) for p in overdue))
         case Requested():
             return _requested(state, command, now_ms)
     assert_never(command)
@@ -145,9 +143,7 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
         return NOT_ALLOWED
     person = state.here(command.participant_id)
     if person is None or person.role is not command.role or person.name != command.name:
-        entered = ParticipantEntered(
-            now_ms, command.participant_id, command.identity_id, command.name, command.role
-        )
+        entered = ParticipantEntered(now_ms, command.participant_id, command.identity_id, command.name, command.role)
         return Accepted((entered,))
     restored = () if person.connected else (ConnectionRestored(person.id),)
     # Another page of the same person takes over; it opens its own microphone and camera, or does not.
@@ -248,18 +244,14 @@ def _set_devices(actor: Participant, message: SetDevices) -> Decision:
     return Accepted((DevicesSet(actor.id, message.microphone, message.camera),))
 
 
-def _close_microphone(
-    state: RoomState, actor: Participant, message: CloseMicrophone, now_ms: Millis
-) -> Decision:
+def _close_microphone(state: RoomState, actor: Participant, message: CloseMicrophone, now_ms: Millis) -> Decision:
     target = _moderated_person(state, actor, Action.CLOSE_MICROPHONE, message.participant_id)
     if isinstance(target, Rejection):
         return target
     return NOTHING if target.shut else Accepted((MicrophoneShut(now_ms, target.id, actor.id),))
 
 
-def _allow_microphone(
-    state: RoomState, actor: Participant, message: AllowMicrophone, now_ms: Millis
-) -> Decision:
+def _allow_microphone(state: RoomState, actor: Participant, message: AllowMicrophone, now_ms: Millis) -> Decision:
     target = _moderated_person(state, actor, Action.ALLOW_MICROPHONE, message.participant_id)
     if isinstance(target, Rejection):
         return target

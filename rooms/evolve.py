@@ -40,9 +40,7 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ChatWritten():
             author = state.people[event.author_id]
             message = ChatMessage(event.message_id, author.id, author.name, event.text, event.at_ms)
-            return replace(
-                state, chat=(*state.chat, message), chat_at={**state.chat_at, message.id: len(state.chat)}
-            )
+            return replace(state, chat=(*state.chat, message), chat_at={**state.chat_at, message.id: len(state.chat)})
         case ChatConcealed(message_id=which, by=by):
             return _chat(state, which, hidden_by=by)
         case ChatRevealed(message_id=which):
@@ -80,9 +78,7 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
     known = state.people.get(event.participant_id)
     if known is None:
-        person = Participant(
-            event.participant_id, event.identity_id, event.name, event.role, place=len(state.people)
-        )
+        person = Participant(event.participant_id, event.identity_id, event.name, event.role, place=len(state.people))
     else:
         person = replace(
             known,

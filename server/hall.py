@@ -42,8 +42,9 @@ class Hall:
         *,
         away_grace_ms: int,
         on_rooms: Callable[[int], None],
+        on_failed: Callable[[], None],
     ) -> None:
-        """`on_rooms` hears the number of open rooms whenever it changes."""
+        """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended."""
         self._engine = engine
         self._log = log
         self._tokens = tokens
@@ -52,6 +53,7 @@ class Hall:
         self._timers = timers
         self._away_grace_ms = away_grace_ms
         self._on_rooms = on_rooms
+        self._on_failed = on_failed
         self._keepers: dict[SessionId, asyncio.Task[Keeper]] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -112,7 +114,7 @@ class Hall:
             self._clock,
             self._timers,
             on_ended=self._ended,
-            on_failed=self._drop,
+            on_failed=self._room_failed,
         )
         if session.status is SessionStatus.LIVE:
             opened = await keeper.submit(OpenSession(session_id, session.title))
@@ -127,6 +129,10 @@ class Hall:
         if done.cancelled() or done.exception() is not None:
             self._keepers.pop(session_id, None)
         self._on_rooms(len(self._keepers))
+
+    def _room_failed(self, session_id: SessionId) -> None:
+        self._on_failed()
+        self._drop(session_id)
 
     def _drop(self, session_id: SessionId) -> None:
         self._keepers.pop(session_id, None)

@@ -31,6 +31,7 @@ from rooms.gates import Gate, open_gates, shut_at_once
 from rooms.state import EMPTY, RoomState
 from rooms.view import Viewer, latest, project, snapshot
 from server.clock import Clock
+from server.logs import where_it_failed
 from server.storage.log import AppendFailed, Claim, NewEvent, StoredEvent, StreamMoved
 from signaling.outbox import Prepared
 from signaling.ports import Listener
@@ -234,8 +235,8 @@ class Keeper:
                 except AppendFailed as error:
                     self._take_back(error)
                     continue
-                self._flights.popleft()
                 self._land(flight)
+                self._flights.popleft()
         except Exception as bug:
             self._fail(bug)
         finally:
@@ -312,8 +313,7 @@ class Keeper:
         if self._failed:
             return
         self._failed = True
-        # Without the message of the exception: it may quote what a person wrote.
-        _log.error("room_failed", session=self._session_id, exc_info=(type(bug), None, bug.__traceback__))
+        _log.error("room_failed", session=self._session_id, **where_it_failed(bug))
         for flight in self._flights:
             if flight.stored is not None:
                 flight.stored.add_done_callback(_heard)

@@ -42,6 +42,9 @@ class Metrics:
         )
         self._frames = Counter("holdspace_frames_sent", "Frames sent on WebSockets", registry=self.registry)
         self._bytes = Counter("holdspace_bytes_sent", "Bytes sent on WebSockets", registry=self.registry)
+        self._refusals = Counter(
+            "holdspace_frames_refused", "Client frames answered with an error", ["code"], registry=self.registry
+        )
         self._room_failures = Counter("holdspace_room_failures", "Rooms ended by a fault", registry=self.registry)
 
     def set_rooms(self, count: int) -> None:
@@ -61,6 +64,10 @@ class Metrics:
         self._commands.labels(kind, outcome).inc()
         if seconds is not None:
             self._command_seconds.observe(seconds)
+
+    def frame_refused(self, code: str) -> None:
+        """A client's frame was answered with an error; `code` is an ErrorCode."""
+        self._refusals.labels(code).inc()
 
     def committed(self, appends: int, seconds: float) -> None:
         self._group.observe(appends)

@@ -38,9 +38,10 @@ from protocol.messages import (
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
+    tag_of,
 )
 from rooms.commands import Enter, LoseConnection, Requested, RestoreConnection, RoomRequest
-from rooms.decide import Rejection
+from rooms.decide import Decision, Rejection
 from rooms.view import Viewer
 from signaling.outbox import Prepared
 from signaling.ports import Calls, Hall, Telemetry
@@ -51,20 +52,25 @@ from signaling.socket import Socket, WebSocket
 _log = structlog.get_logger("signaling")
 
 
-class Timing(Struct, frozen=True):
-    """How long signaling waits.
+class Settings(Struct, frozen=True):
+    """What signaling waits for and allows.
 
     Attributes:
         first_frame_s: for `join` or `resume` after the socket opened.
         ping_every_s: told to clients, which ask for a sign of life this often.
         silent_s: a client that sends nothing for so long is gone (browsers slow down the timers of hidden pages).
         away_grace_ms: a place is kept for so long after its connection is lost.
+        frames_per_s, frames_burst: what one connection may send (see `signaling.rate`).
+        max_outbox_bytes: what may wait for one slow socket.
     """
 
     first_frame_s: float = 10.0
     ping_every_s: float = 5.0
     silent_s: float = 75.0
     away_grace_ms: int = 60_000
+    frames_per_s: float = 30.0
+    frames_burst: int = 60
+    max_outbox_bytes: int = 1_048_576
 
 
 class Endpoint:
@@ -79,7 +85,7 @@ class Endpoint:
         new_token: Callable[[], str],
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
-        timing: Timing,
+        settings: Settings,
     ) -> None:
         """`new_token` makes unguessable strings; `now_ms` is the wall clock told to clients."""
         self._hall = hall
@@ -88,25 +94,24 @@ class Endpoint:
         self._new_token = new_token
         self._now_ms = now_ms
         self._monotonic = monotonic
-        self._timing = timing
+        self._settings = settings
         self._by_token: dict[str, Session] = {}
         self._by_person: dict[tuple[SessionId, ParticipantId], Session] = {}
         self._sockets: set[Socket] = set()
+        self._empty = asyncio.Event()
         self._draining = False
 
     # ── one socket ───────────────────────────────────────────────────────────────────────────
 
     async def handle(self, ws: WebSocket, wire: Wire) -> None:
         """Serves one WebSocket until it ends."""
-        socket = Socket(ws, wire, self._telemetry)
+        socket = Socket(ws, wire, self._telemetry, self._settings.max_outbox_bytes)
         self._telemetry.socket_opened()
         self._sockets.add(socket)
         sender = asyncio.create_task(socket.send_until_closed())
         session: Session | None = None
         try:
-            if self._draining:
-                raise Refused(ErrorCode.DRAINING)
-            async with asyncio.timeout(self._timing.first_frame_s):
+            async with asyncio.timeout(self._settings.first_frame_s):
                 session = await self._begin(ws, socket)
             await self._read(ws, socket, session)
         except HoldspaceError as error:
@@ -126,9 +131,13 @@ class Endpoint:
                 self._lost(session)
             await sender
             self._sockets.discard(socket)
+            if not self._sockets:
+                self._empty.set()
             self._telemetry.socket_closed()
 
     async def _begin(self, ws: WebSocket, socket: Socket) -> Session:
+        if self._draining:
+            raise Refused(ErrorCode.DRAINING)
         message = decode_client(await ws.recv(), socket.wire)
         match message:
             case Join():
@@ -155,7 +164,7 @@ class Endpoint:
         self._by_token[session.resume_token] = session
         # Nothing is awaited between snapshot and welcome, so that no frame comes before it or is missed after it.
         snapshot = room.attach(session)
-        session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._timing.ping_every_s))
+        session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._settings.ping_every_s))
         self._calls.begin(room.session_id, who)
         return session
 
@@ -176,7 +185,7 @@ class Endpoint:
     def _lost(self, session: Session) -> None:
         """The socket of a session that goes on is gone: the place is kept for a while."""
         who = session.viewer.participant_id
-        asyncio.ensure_future(session.room.submit(LoseConnection(who, self._timing.away_grace_ms)))
+        session.room.submit(LoseConnection(who, self._settings.away_grace_ms))
 
     def _over(self, session: Session) -> None:
         self._by_token.pop(session.resume_token, None)
@@ -187,14 +196,13 @@ class Endpoint:
     # ── frames ───────────────────────────────────────────────────────────────────────────────
 
     async def _read(self, ws: WebSocket, socket: Socket, session: Session) -> None:
-        allowance = Allowance(self._monotonic)
+        allowance = Allowance(self._monotonic, self._settings.frames_per_s, self._settings.frames_burst)
         while True:
-            async with asyncio.timeout(self._timing.silent_s):
+            async with asyncio.timeout(self._settings.silent_s):
                 data = await ws.recv()
             try:
                 message = decode_client(data, socket.wire)
-                if not allowance.take(message):
-                    raise Refused(ErrorCode.RATE_LIMITED)
+                allowance.take(message)
                 self._dispatch(session, message)
             except HoldspaceError as error:
                 self._refuse(socket, session, data, error.code)
@@ -242,8 +250,15 @@ class Endpoint:
 
     def _request(self, session: Session, message: RoomRequest) -> None:
         """Hands a request to the room, in order; the reply follows when its effect is stored."""
-        outcome = session.room.submit(Requested(session.viewer.participant_id, message))
-        outcome.add_done_callback(lambda done: session.reply(message.id, done.result()))
+        asked = self._monotonic()
+
+        def answer(done: asyncio.Future[Decision]) -> None:
+            decision = done.result()
+            outcome = decision.code.value if isinstance(decision, Rejection) else "ok"
+            self._telemetry.command(tag_of(message), outcome, self._monotonic() - asked)
+            session.reply(message.id, decision)
+
+        session.room.submit(Requested(session.viewer.participant_id, message)).add_done_callback(answer)
 
     def _authorize(self, session: Session, action: Action, relation: Relation) -> None:
         if not permitted(session.viewer.role, action, relation):
@@ -270,8 +285,9 @@ class Endpoint:
         for socket in tuple(self._sockets):
             socket.outbox.put(Prepared(goodbye(ErrorCode.DRAINING)))
             socket.finish(ErrorCode.DRAINING)
-        while self._sockets:
-            await asyncio.sleep(0.01)
+        if self._sockets:
+            self._empty.clear()
+            await self._empty.wait()
 
 
 def _where(bug: Exception) -> tuple[type[Exception], None, TracebackType | None]:

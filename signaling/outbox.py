@@ -13,7 +13,6 @@ HISTORY: Final = 512
 """Sequenced frames kept for a resume."""
 
 MAX_WAITING_FRAMES: Final = 1_024
-MAX_WAITING_BYTES: Final = 2 * 1024 * 1024
 
 
 class Prepared:
@@ -63,8 +62,9 @@ class Outbox:
     outbox is overfull and takes nothing more, and the session closes the socket, for the client to resume.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, max_bytes: int) -> None:
         self.wire = wire
+        self._max_bytes = max_bytes
         self.overfull = False
         self._waiting: OrderedDict[object, bytes] = OrderedDict()
         self._bytes = 0
@@ -80,7 +80,7 @@ class Outbox:
             key = ("latest", latest_of)
         self._bytes -= len(self._waiting.pop(key, b""))
         size = self._bytes + len(data)
-        if size > MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_FRAMES:
+        if size > self._max_bytes or len(self._waiting) >= MAX_WAITING_FRAMES:
             self.overfull = True
             return
         self._waiting[key] = data

@@ -122,6 +122,10 @@ class Telemetry(Protocol):
         """A client's frame was answered with an error."""
         ...
 
+    def command(self, kind: str, outcome: str, seconds: float) -> None:
+        """A room request was answered: its type, "ok" or an error code, and how long it took."""
+        ...
+
     def frames_sent(self, frames: int, size: int) -> None:
         """Frames were handed to a socket; `size` in bytes."""
         ...

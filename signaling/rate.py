@@ -5,31 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from protocol.errors import ErrorCode, Unavailable
 from protocol.messages import ClientMessage, CloseMicrophone, EndSession, Leave, SetDevices
-
-PER_SECOND: Final = 10.0
-BURST: Final = 60.0
 
 _UNLIMITED: Final = (Leave, EndSession, CloseMicrophone)
 
 
 class Allowance:
-    """A token bucket: `BURST` at once, `PER_SECOND` on average."""
+    """A token bucket: `burst` frames at once, `per_s` on average."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], per_s: float, burst: float) -> None:
         """`monotonic` gives seconds that never run backwards."""
         self._monotonic = monotonic
-        self._left = BURST
+        self._per_s = per_s
+        self._burst = burst
+        self._left = burst
         self._at = monotonic()
 
-    def take(self, message: ClientMessage) -> bool:
-        """Whether this message may pass; closing one's own microphone, leaving and closings always do."""
+    def take(self, message: ClientMessage) -> None:
+        """Lets a message pass; closing one's own microphone, leaving and closings always do.
+
+        Raises:
+            Unavailable: RATE_LIMITED, the connection must wait.
+        """
         if isinstance(message, _UNLIMITED) or (isinstance(message, SetDevices) and not message.microphone):
-            return True
+            return
         now = self._monotonic()
-        self._left = min(BURST, self._left + (now - self._at) * PER_SECOND)
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left < 1.0:
-            return False
+            raise Unavailable(ErrorCode.RATE_LIMITED)
         self._left -= 1.0
-        return True

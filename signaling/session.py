@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from protocol.errors import ErrorCode, meaning
+from protocol.ids import RequestId
 from protocol.messages import (
     Ack,
     DevicesChanged,
@@ -21,6 +22,7 @@ from rooms.decide import Accepted, Decision
 from rooms.view import Viewer
 from signaling.outbox import History, Outbox, Prepared
 from signaling.ports import Room
+
 
 class Connection(Protocol):
     """One socket, as the session uses it: an outbox that someone empties, and an end."""
@@ -121,7 +123,7 @@ class Session:
             self._connection.outbox.put(Prepared(message))
             self._flush()
 
-    def reply(self, request_id: str, decision: Decision) -> None:
+    def reply(self, request_id: RequestId, decision: Decision) -> None:
         """Answers a request with the outcome of its command."""
         if isinstance(decision, Accepted):
             self.send(Ack(request_id))

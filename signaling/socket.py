@@ -34,8 +34,8 @@ class WebSocket(Protocol):
 class Socket:
     """Implements `signaling.session.Connection` over one WebSocket."""
 
-    def __init__(self, ws: WebSocket, wire: Wire, telemetry: Telemetry) -> None:
-        self.outbox = Outbox(wire)
+    def __init__(self, ws: WebSocket, wire: Wire, telemetry: Telemetry, max_outbox_bytes: int) -> None:
+        self.outbox = Outbox(wire, max_outbox_bytes)
         self._ws = ws
         self._telemetry = telemetry
         self._work = asyncio.Event()
