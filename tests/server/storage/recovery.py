@@ -17,6 +17,7 @@ def recovered_events(folder: Path, files: Mapping[str, bytes], database: str) ->
             (folder / name).write_bytes(content)
     connection = sqlite3.connect(folder / database)
     try:
+        connection.execute("PRAGMA synchronous = OFF")
         rows = connection.execute("SELECT seq, payload FROM events ORDER BY seq").fetchall()
         [[head]] = connection.execute("SELECT head FROM streams").fetchall()
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from server.storage.engine import open_engine
+from server.storage.engine import open_engine, open_thread_engine
 from server.storage.log import EventLog, NewEvent
+from server.storage.transactions import ThreadTransactions
 from tests.fakes import FakeClock
 from tests.server.storage.databases import database, url_of
 from tests.server.storage.recording_disk import (
@@ -35,6 +37,20 @@ EVENTS = 60
 needs_recording = pytest.mark.skipif(not is_available(), reason="this Python hides the functions of its SQLite")
 
 
+def with_pragmas(engine: AsyncEngine, pragmas: tuple[str, ...]) -> ThreadTransactions:
+    """The writer's own way to the database, with other settings after the usual ones."""
+    transactions = ThreadTransactions(open_thread_engine(engine))
+
+    @event.listens_for(transactions.engine, "connect")
+    def _set(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return transactions
+
+
 async def record(tmp_path: Path, extra_pragmas: tuple[str, ...]) -> tuple[Image, list[Happened]]:
     """Appends EVENTS events on a recording disk: what was there before, and what happened since."""
     async with database(tmp_path / NAME):
@@ -42,15 +58,7 @@ async def record(tmp_path: Path, extra_pragmas: tuple[str, ...]) -> tuple[Image,
     start = {NAME: (tmp_path / NAME).read_bytes()}
     with RecordingDisk() as disk:
         engine = open_engine(disk.url(tmp_path / NAME))
-
-        @event.listens_for(engine.sync_engine, "connect")
-        def _set(connection: Any, _record: object) -> None:
-            cursor = connection.cursor()
-            for pragma in extra_pragmas:
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-        log = EventLog(engine, FakeClock())
+        log = EventLog(engine, FakeClock(), transactions=with_pragmas(engine, extra_pragmas))
         await log.start()
         claim = await log.claim("room-1", "room")
         chance = random.Random(7)
@@ -122,15 +130,8 @@ async def test_every_truncation_of_the_log_opens_as_a_prefix_with_all_that_was_a
     tmp_path: Path,
 ) -> None:
     async with database(tmp_path / NAME) as engine:
-
-        @event.listens_for(engine.sync_engine, "connect")
-        def _never_checkpoint(connection: Any, _record: object) -> None:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA wal_autocheckpoint = 0")
-            cursor.close()
-
         wal = tmp_path / f"{NAME}-wal"
-        log = EventLog(engine, FakeClock())
+        log = EventLog(engine, FakeClock(), transactions=with_pragmas(engine, ("wal_autocheckpoint = 0",)))
         await log.start()
         claim = await log.claim("room-1", "room")
         async with engine.connect() as connection:
@@ -140,8 +141,9 @@ async def test_every_truncation_of_the_log_opens_as_a_prefix_with_all_that_was_a
             payload = b"%d" % (head + 1) + b"." * (head * 397 % 6_000)
             await log.append("room-1", claim.epoch, head, [NewEvent(0, "chat_posted", 1, payload)])
             acknowledged.append((wal.stat().st_size, head + 1))
-        await log.stop()
+        # Before the last connection closes, which would fold the log into the database.
         base, tail = (tmp_path / NAME).read_bytes(), wal.read_bytes()
+        await log.stop()
 
     frame = 24 + int.from_bytes(tail[8:12], "big")
     boundaries = range(32, len(tail) + 1, frame)
