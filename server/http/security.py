@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
 from server.config import allowed_origins
@@ -73,6 +74,9 @@ def make_middleware(base_url: str) -> Middleware:
             # The client went away or stopped sending; what is answered now hardly reaches it.
             _log.debug("request not finished", route=_route(request), **where_it_failed(error))
             return error_answer(ErrorCode.MALFORMED)
+        except DBAPIError as error:
+            _log.error("storage failed", route=_route(request), **where_it_failed(error))
+            return error_answer(ErrorCode.NOT_SAVED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer has no traceback in it
             _log.error("request failed", route=_route(request), method=request.method, **where_it_failed(error))
             return error_answer(ErrorCode.INTERNAL)

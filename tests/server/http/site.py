@@ -63,8 +63,9 @@ async def site(
     add: Callable[[web.Application], None] | None = None,
     first_line_timeout_s: float = FIRST_LINE_TIMEOUT_S,
     failures_per_minute: int = 3,
+    busy_timeout_ms: int = 5_000,
 ) -> AsyncGenerator[Site]:
-    async with database(tmp_path / "site.db") as engine:
+    async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
         clock = FakeClock()
         auth, tokens = Auth(engine, clock), JoinTokens(clock)

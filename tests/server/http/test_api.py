@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,19 @@ async def test_fault_is_answered_and_logged_without_its_words(tmp_path: Path) ->
     assert (entry["error"], entry["route"]) == ("ValueError", "/fault/{what}")
     assert any("test_api.py" in place and place.endswith(" fault") for place in entry["at"])
     assert "llie" not in str(entry)
+
+
+async def test_locked_storage_is_said_to_be_busy_and_the_link_still_works_afterwards(tmp_path: Path) -> None:
+    async with site(tmp_path, busy_timeout_ms=20) as there:
+        token = await there.auth.make_link(ELLIE, ttl_s=60)
+        other = sqlite3.connect(tmp_path / "site.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        found = await code(there, "POST", "/api/v1/sign-in", json={"token": token})
+        assert found == (503, "not_saved")
+        other.execute("ROLLBACK")
+        other.close()
+        async with there.client.post(f"{there.url}/api/v1/sign-in", json={"token": token}) as answer:
+            assert answer.status == 200
 
 
 async def test_health_is_told_and_readiness_follows_the_state(there: Site) -> None:

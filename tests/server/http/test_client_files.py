@@ -50,6 +50,16 @@ async def test_assets_are_kept_forever(there: Site, built: Path) -> None:
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+async def test_large_file_arrives_whole(there: Site, built: Path) -> None:
+    content = bytes(range(256)) * 8_192
+    (built / "assets" / "model-3c4d.wasm").write_bytes(content)
+    async with there.client.get(f"{there.url}/assets/model-3c4d.wasm") as answer:
+        assert answer.content_type == "application/wasm"
+        assert await answer.read() == content
+    async with there.client.get(f"{there.url}/healthz") as answer:
+        assert answer.status == 200
+
+
 async def test_icon_is_served_and_revalidated(there: Site, built: Path) -> None:
     async with there.client.get(f"{there.url}/icon.svg") as answer:
         assert (answer.status, answer.content_type) == (200, "image/svg+xml")
