@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from server.logs import configure_logging, where_it_failed
+from server.logs import configure_logging, log_loop_exceptions, where_it_failed
 
 
 @pytest.fixture
@@ -88,3 +89,16 @@ def test_console_is_readable_and_has_no_words_of_exceptions_either(stream: io.St
         structlog.stdlib.get_logger("a").exception("something failed")
     assert "something failed" in stream.getvalue()
     assert "Ellie" not in stream.getvalue()
+
+
+async def test_what_nobody_caught_is_logged_without_its_words(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+    loop = asyncio.get_running_loop()
+    log_loop_exceptions(loop)
+    loop.call_soon(lambda _text: fail(), "Priya said")
+    loop.call_exception_handler({"message": "Marcus said"})
+    await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert [line["event"] for line in lines(stream)] == ["nobody caught this"] * 2
+    assert lines(stream)[1]["error"] == "ValueError from KeyError"
+    assert not any(name in stream.getvalue() for name in ("Ellie", "Marcus", "Priya"))
