@@ -56,7 +56,7 @@ class StorageConfig(Section, frozen=True):
 
 
 class MediaConfig(Section, frozen=True):
-    bind: str = "0.0.0.0"
+    bind: str = "0.0.0.0"  # noqa: S104 - sound and video come from everywhere; each packet is authenticated
     port: Port = 8081
     advertise: tuple[str, ...] = ("auto",)
 

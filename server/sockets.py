@@ -94,7 +94,7 @@ class WebSockets:
             raise ConnectionResetError("the client has gone")
         head = [f"{request.method} {request.raw_path} HTTP/1.1".encode("ascii", "surrogateescape")]
         head += [name + b": " + value for name, value in request.raw_headers]
-        tail: bytes = http._message_tail  # noqa: SLF001
+        tail: bytes = http._message_tail  # noqa: SLF001 - bytes after the head, which aiohttp has read already
         # aiohttp closes the transport that it believes to have when it hears that the connection is lost.
         http.transport = None
         connection = self.connection()
@@ -133,7 +133,7 @@ class WebSockets:
             await self._serve(connection)
         except (ConnectionClosed, ConnectionError, TimeoutError) as error:
             _log.debug("connection ended", **where_it_failed(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection only
             _log.error("connection failed", **where_it_failed(error))
         finally:
             self._server.all_connections.discard(connection)
@@ -146,7 +146,7 @@ class WebSockets:
             await self._handler(connection)
         except ConnectionClosed:
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection only
             _log.error("socket handler failed", **where_it_failed(error))
             await connection.close(CloseCode.INTERNAL_ERROR)
         else:

@@ -58,9 +58,7 @@ class Stage:
         self._requests = 0
 
     def load(self) -> Keeper:
-        events = [
-            StoredEvent(n, e.at_ms, e.type, e.version, e.payload) for n, e in enumerate(self.log.stored, start=1)
-        ]
+        events = [StoredEvent(n, e.at_ms, e.type, e.version, e.payload) for n, e in enumerate(self.log.stored, start=1)]
         return Keeper(
             ROOM,
             replay(events) if events else EMPTY,
@@ -379,9 +377,7 @@ async def test_a_reloaded_room_knows_everyone_and_waits_for_them(stage: Stage) -
     assert reloaded.participant_of(IdentityId("id-ellie")) == ELLIE
 
 
-async def test_too_many_commands_in_flight_are_refused(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_commands_in_flight_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper_module, "MAX_IN_FLIGHT", 2)
     stage.log.hold = True
     replies = [stage.chat(ELLIE, "x", f"m{n}") for n in range(3)]
