@@ -265,7 +265,7 @@ def test_a_microphone_whose_closing_was_not_saved_stays_shut(room: RoomHarness, 
     for seat in (ana, mia):
         assert seat.types()[-1] == "microphone_held"
         assert seat.person("ana")["microphone_closed"] is True
-    assert room.refusal("ana", ON) is ErrorCode.MICROPHONE_CLOSED
+    assert room.refusal("ana", SetDevices(ID, microphone=True, camera=True)) is ErrorCode.MICROPHONE_CLOSED
 
 
 def test_a_closing_that_was_not_saved_can_be_saved_later(room: RoomHarness, ana: Seat, mia: Seat) -> None:
