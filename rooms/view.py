@@ -52,7 +52,6 @@ from rooms.events import (
 )
 from rooms.state import ChatMessage, Participant, RoomState
 
-
 _SEQUENCED = (
     ParticipantJoined,
     ParticipantLeft,

@@ -256,7 +256,9 @@ def test_a_peers_fresh_snapshot_tells_nothing_of_a_closing(room: RoomHarness, an
 # ── when a closing cannot be saved ────────────────────────────────────────────────────────────
 
 
-def test_a_microphone_whose_closing_was_not_saved_stays_shut(room: RoomHarness, ana: Seat, ben: Seat, mia: Seat) -> None:
+def test_a_microphone_whose_closing_was_not_saved_stays_shut(
+    room: RoomHarness, ana: Seat, ben: Seat, mia: Seat
+) -> None:
     room.devices("ana", microphone=True, camera=True)
     fail_to_close(room)
 
@@ -313,7 +315,9 @@ def test_whoever_was_away_when_a_closing_was_not_saved_hears_of_it_on_return(
     assert ana.person("ana")["closings"] == 1
 
 
-def test_a_departure_that_was_not_saved_leaves_microphone_and_camera_off(room: RoomHarness, ana: Seat, ben: Seat) -> None:
+def test_a_departure_that_was_not_saved_leaves_microphone_and_camera_off(
+    room: RoomHarness, ana: Seat, ben: Seat
+) -> None:
     room.devices("ana", microphone=True, camera=True)
     room.storage_down = True
     with pytest.raises(Refusal):

@@ -82,7 +82,5 @@ def test_only_what_is_on_of_people_present_and_not_closed_passes(
         (SessionClosed(1, MIA), set()),
     ],
 )
-def test_what_turns_something_off_shuts_it_at_once(
-    event: Event, shut: set[tuple[ParticipantId, Source]]
-) -> None:
+def test_what_turns_something_off_shuts_it_at_once(event: Event, shut: set[tuple[ParticipantId, Source]]) -> None:
     assert shut_at_once(event) == shut

@@ -231,9 +231,7 @@ def test_the_end_of_the_session_is_the_end_for_everyone(room: RoomHarness, ana: 
 
 @pytest.mark.parametrize("who", ["ana", "mia", "theo", "stranger"])
 @pytest.mark.parametrize("request_", EVERY_REQUEST)
-def test_every_request_after_the_end_is_refused(
-    room: RoomHarness, theo: Seat, who: str, request_: RoomRequest
-) -> None:
+def test_every_request_after_the_end_is_refused(room: RoomHarness, theo: Seat, who: str, request_: RoomRequest) -> None:
     room.post("ana", "Hello", "m1")
     room.end("theo")
 

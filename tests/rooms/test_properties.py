@@ -143,6 +143,7 @@ class Room(RuleBasedStateMachine):
     def storage(self, *, down: bool) -> None:
         self.room.storage_down = down
 
+    @precondition(lambda self: self.room.state.status is not None)
     @rule(who=ANYONE)
     def attach(self, who: ParticipantId) -> None:
         person = self.room.state.people.get(who)
@@ -295,6 +296,6 @@ class Room(RuleBasedStateMachine):
 
 
 Room.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=40, deadline=None, derandomize=True, database=None
+    max_examples=250, stateful_step_count=40, deadline=None, derandomize=True, database=None, report_multiple_bugs=False
 )
 TestRoom = Room.TestCase
