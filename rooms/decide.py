@@ -144,13 +144,10 @@ def aftermath(state: RoomState, lost: tuple[Event, ...]) -> tuple[Event, ...]:
 
 
 def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
-    match state.status:
-        case None:
-            return Rejection(ErrorCode.NOT_OPEN)
-        case SessionStatus.ENDED:
-            return Rejection(ErrorCode.SESSION_ENDED)
-        case SessionStatus.LIVE:
-            pass
+    if state.status is None:
+        return Rejection(ErrorCode.NOT_OPEN)
+    if state.status is SessionStatus.ENDED:
+        return Rejection(ErrorCode.SESSION_ENDED)
     if not permitted(command.role, Action.ENTER, Relation.ROOM):
         return NOT_ALLOWED
     person = state.here(command.participant_id)

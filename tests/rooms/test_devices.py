@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from protocol.errors import ErrorCode
-from protocol.ids import ParticipantId, RequestId
-from protocol.messages import Role, SetDevices, Source
+from protocol.ids import MessageId, ParticipantId, RequestId
+from protocol.messages import LeaveReason, Role, SetDevices, Source
 from rooms.decide import aftermath
 from rooms.events import (
     ChatWritten,
@@ -333,8 +333,8 @@ def test_what_is_lost_with_nothing_to_keep_shut_has_no_aftermath(room: RoomHarne
     lost: tuple[Event, ...] = (
         MicrophoneShut(room.now_ms, ANA, MIA),
         MicrophoneShut(room.now_ms, ParticipantId("stranger"), MIA),
-        ParticipantDeparted(room.now_ms, BEN, "left"),
-        ParticipantDeparted(room.now_ms, ParticipantId("stranger"), "left"),
+        ParticipantDeparted(room.now_ms, BEN, LeaveReason.LEFT),
+        ParticipantDeparted(room.now_ms, ParticipantId("stranger"), LeaveReason.LEFT),
         SessionClosed(room.now_ms, MIA),
     )
 
@@ -360,5 +360,5 @@ def test_a_closing_lost_together_with_the_return_of_its_person_holds_at_the_next
 
 
 def test_only_what_is_durable_goes_into_the_log() -> None:
-    assert is_durable(ChatWritten(1, "m", ANA, "Hello"))
+    assert is_durable(ChatWritten(1, MessageId("m"), ANA, "Hello"))
     assert not is_durable(MicrophoneHoldSet(ANA, held=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
@@ -30,9 +32,9 @@ MICROPHONE, CAMERA = (ANA, Source.MICROPHONE), (ANA, Source.CAMERA)
 MESSAGE = MessageId("m1")
 
 
-def room_with_ana(**what: object) -> RoomState:
+def room_with_ana(**what: Any) -> RoomState:
     """A room with one participant whose microphone and camera are on, changed as said."""
-    values: dict[str, object] = {"microphone": True, "camera": True} | what
+    values: dict[str, Any] = {"microphone": True, "camera": True} | what
     ana = Participant(ANA, IdentityId("i"), "Ana", Role.PARTICIPANT, 0, **values)
     return RoomState(people={ANA: ana})
 
@@ -54,7 +56,7 @@ def test_an_empty_room_lets_nothing_through() -> None:
     ],
 )
 def test_only_what_is_on_of_people_present_and_not_closed_passes(
-    what: dict[str, object], gates: set[tuple[ParticipantId, Source]]
+    what: dict[str, Any], gates: set[tuple[ParticipantId, Source]]
 ) -> None:
     assert open_gates(room_with_ana(**what)) == gates
 
