@@ -192,9 +192,13 @@ def test_leaving_and_coming_back_does_not_undo_a_closing(room: RoomHarness, mia:
     assert room.refusal("ana", SetDevices(ID, True, False, closings=1)) is ErrorCode.MICROPHONE_CLOSED
 
 
-def test_whoever_comes_back_as_a_mentor_can_use_the_microphone(room: RoomHarness, mia: Seat) -> None:
+@pytest.mark.parametrize("saved", [True, False])
+def test_whoever_comes_back_as_a_mentor_can_use_the_microphone(room: RoomHarness, mia: Seat, *, saved: bool) -> None:
     room.devices("ana", microphone=True)
-    room.close_microphone("mia", "ana")
+    if saved:
+        room.close_microphone("mia", "ana")
+    else:
+        fail_to_close(room)
     ana = room.enter("ana", Role.MENTOR)
 
     assert ana.person("ana")["microphone_closed"] is False
