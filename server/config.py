@@ -56,7 +56,7 @@ class StorageConfig(Section, frozen=True):
 
 
 class MediaConfig(Section, frozen=True):
-    bind: str = "0.0.0.0"  # noqa: S104 - sound and video come from everywhere; each packet is authenticated
+    bind: str = "0.0.0.0"
     port: Port = 8081
     advertise: tuple[str, ...] = ("auto",)
 

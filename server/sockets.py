@@ -133,7 +133,7 @@ class WebSockets:
             await self._serve(connection)
         except (ConnectionClosed, ConnectionError, TimeoutError) as error:
             _log.debug("connection ended", **where_it_failed(error))
-        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection only
+        except Exception as error:
             _log.error("connection failed", **where_it_failed(error))
         finally:
             self._server.all_connections.discard(connection)
@@ -146,7 +146,7 @@ class WebSockets:
             await self._handler(connection)
         except ConnectionClosed:
             pass
-        except Exception as error:  # noqa: BLE001 - one connection's fault ends that connection only
+        except Exception as error:
             _log.error("socket handler failed", **where_it_failed(error))
             await connection.close(CloseCode.INTERNAL_ERROR)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from protocol.errors import ErrorCode
 from protocol.ids import ParticipantId
-from protocol.messages import Frame, Role, Source
+from protocol.messages import Frame, Role, RoomFrame, Source
 from rooms.view import Viewer
 from server.storage.log import AppendFailed, NewEvent, StreamMoved
 from signaling.outbox import Prepared
@@ -100,14 +100,14 @@ class FakeListener:
     def __init__(self, who: ParticipantId, role: Role) -> None:
         self.viewer = Viewer(who, role)
         self.frames: list[Frame] = []
-        self.prepared: list[Prepared] = []
-        self.durable: list[bool] = []
+        self.prepared: list[Prepared[RoomFrame]] = []
+        self.sequenced: list[bool] = []
         self.dismissed: ErrorCode | None = None
 
-    def deliver(self, frame: Prepared, *, durable: bool) -> None:
+    def deliver(self, frame: Prepared[RoomFrame], *, sequenced: bool) -> None:
         self.frames.append(frame.frame)
         self.prepared.append(frame)
-        self.durable.append(durable)
+        self.sequenced.append(sequenced)
 
     def dismiss(self, code: ErrorCode) -> None:
         self.dismissed = code

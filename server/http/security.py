@@ -77,7 +77,7 @@ def make_middleware(base_url: str) -> Middleware:
         except DBAPIError as error:
             _log.error("storage failed", route=_route(request), **where_it_failed(error))
             return error_answer(ErrorCode.NOT_SAVED)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer has no traceback in it
+        except Exception as error:
             _log.error("request failed", route=_route(request), method=request.method, **where_it_failed(error))
             return error_answer(ErrorCode.INTERNAL)
 

@@ -199,7 +199,7 @@ class EventLog:
                 await self._store(taken)
             except OperationalError as error:
                 self._fail(taken, error)
-            except Exception as error:  # noqa: BLE001 - the writer outlives every error
+            except Exception as error:
                 if len(taken) == 1:
                     self._fail(taken, error)
                 else:
@@ -218,7 +218,7 @@ class EventLog:
         for append in taken:
             try:
                 await self._store([append])
-            except Exception as error:  # noqa: BLE001 - the writer outlives every error
+            except Exception as error:
                 self._fail([append], error)
 
     async def _store(self, taken: list[_Append]) -> None:
@@ -240,7 +240,7 @@ class EventLog:
             return
         try:
             self._on_synced(synced)
-        except Exception as error:  # noqa: BLE001 - what is on disk stays on disk, whatever a listener does
+        except Exception as error:
             _log.error("listener failed", **where_it_failed(error))
 
     def _fail(self, taken: list[_Append], error: Exception) -> None:

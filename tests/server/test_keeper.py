@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from protocol.messages import (
     CloseMicrophone,
     DevicesChanged,
     EndSession,
-    Frame,
     Leave,
     MicrophoneClosed,
     MicrophoneHeld,
@@ -33,11 +30,9 @@ from protocol.messages import (
 from rooms.commands import Enter, LoseConnection, OpenSession, Requested, RestoreConnection
 from rooms.decide import Accepted, Rejection
 from rooms.state import EMPTY
-from rooms.view import Viewer
 from server import keeper as keeper_module
 from server.keeper import Keeper, replay
-from server.storage.log import AppendFailed, Claim, NewEvent, StoredEvent, StreamMoved
-from signaling.outbox import Prepared
+from server.storage.log import Claim, StoredEvent, StreamMoved
 from tests.fakes import FakeClock
 from tests.room_fakes import FakeListener, FakeLog, FakeMedia, FakeTimers
 
@@ -77,7 +72,7 @@ class Stage:
             await self.enter(who, role)
         for listener in self.listeners.values():
             listener.frames.clear()
-            listener.durable.clear()
+            listener.sequenced.clear()
 
     async def enter(self, who: ParticipantId, role: Role) -> None:
         assert isinstance(await self.keeper.submit(Enter(who, IdentityId(f"id-{who}"), who, role)), Accepted)
@@ -122,7 +117,7 @@ async def test_nothing_is_shown_or_acknowledged_before_it_is_stored(stage: Stage
     await settle()
     assert isinstance(reply.result(), Accepted)
     assert [type(frame) for frame in stage.listeners[DANA].frames] == [ChatPosted]
-    assert stage.listeners[DANA].durable == [True]
+    assert stage.listeners[DANA].sequenced == [True]
 
 
 async def test_commands_are_decided_without_waiting_for_the_disk(stage: Stage) -> None:
@@ -263,7 +258,7 @@ async def test_a_bug_while_showing_ends_the_room(stage: Stage, monkeypatch: pyte
 async def test_a_lost_connection_keeps_the_place_until_the_deadline(stage: Stage) -> None:
     await stage.keeper.submit(LoseConnection(MARCUS, 60_000))
     assert stage.listeners[ELLIE].frames == [PresenceChanged(MARCUS, False)]
-    assert stage.listeners[ELLIE].durable == [False]
+    assert stage.listeners[ELLIE].sequenced == [False]
     assert stage.timers.delays() == [60.0]
     stage.clock.advance(59)
     stage.timers.fire()

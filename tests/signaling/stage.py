@@ -32,6 +32,7 @@ class FakeWebSocket:
         self.to_server: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self.frames: list[tuple[int | None, Frame]] = []
         self.closed_with: int | None = None
+        self.closed = asyncio.Event()
         self.writable = asyncio.Event()
         self.writable.set()
 
@@ -50,6 +51,7 @@ class FakeWebSocket:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if self.closed_with is None:
             self.closed_with = code
+            self.closed.set()
         self.to_server.put_nowait(None)
 
     # ── the client's side ──

@@ -16,6 +16,7 @@ from protocol.messages import (
     DevicesChanged,
     EndSession,
     Goodbye,
+    HideChat,
     Join,
     Leave,
     ParticipantJoined,
@@ -97,9 +98,7 @@ async def test_a_socket_that_says_nothing_is_closed() -> None:
     stage = Stage(Settings(first_frame_s=0.01))
     await stage.open()
     ws = await stage.socket()
-    async with asyncio.timeout(2):
-        while ws.closed_with is None:
-            await asyncio.sleep(0.005)
+    await asyncio.wait_for(ws.closed.wait(), 2)
     assert ws.closed_with == meaning(ErrorCode.TOKEN_INVALID).close
     await stage.close()
 
@@ -123,6 +122,21 @@ async def test_a_lost_socket_is_replaced_and_nothing_is_missed(stage: Stage) -> 
     ellie.say(chat("after", "m3"))
     await stage.settle()
     assert back.frames[-1][0] == seq + 2
+
+
+async def test_what_was_hidden_meanwhile_is_not_repeated_by_a_resume(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    dana = await stage.join("Dana", Role.MENTOR)
+    seq = marcus.seq
+    marcus.drop()
+    await stage.settle()
+    ellie.say(chat("my number is 555", "m1"))
+    await stage.settle()
+    dana.say(HideChat(RequestId("r1"), MessageId("m1")))
+    await stage.settle()
+    back = await stage.resume(marcus.got(Welcome)[0].resume_token, seq)
+    assert [f.message.text for f in back.got(ChatPosted)] == [""]
+    assert [f.message.hidden for f in back.got(ChatPosted)] == [True]
 
 
 async def test_a_resume_token_works_once(stage: Stage) -> None:
@@ -233,9 +247,7 @@ async def test_a_bug_in_one_frame_is_answered_and_the_session_goes_on(stage: Sta
     ellie.say(PublishOffer(RequestId("r1"), "bug", {"0": Source.CAMERA}))
     ellie.say(Ping(RequestId("r2")))
     await stage.settle()
-    assert ellie.got(Rejected) == [
-        Rejected(RequestId("r1"), ErrorCode.INTERNAL, meaning(ErrorCode.INTERNAL).text)
-    ]
+    assert ellie.got(Rejected) == [Rejected(RequestId("r1"), ErrorCode.INTERNAL, meaning(ErrorCode.INTERNAL).text)]
     assert ellie.got(Ack) == [Ack(RequestId("r2"))]
 
 
