@@ -6,8 +6,16 @@ import struct
 
 from media.engine import rtp, vp8
 from media.engine.interface import LayerDown, LayerUp, Level, Levels, Silent
-
-from .world import AUDIO, VIDEO, Publisher, Subscriber, World, assert_pictures_follow, assert_seamless, pair
+from tests.media.engine.world import (
+    AUDIO,
+    VIDEO,
+    Publisher,
+    Subscriber,
+    World,
+    assert_pictures_follow,
+    assert_seamless,
+    pair,
+)
 
 
 def test_a_subscriber_receives_what_a_publisher_sends() -> None:
@@ -32,7 +40,8 @@ def test_video_begins_with_a_key_frame() -> None:
     publisher.frame()
     assert len(subscriber.video) == 4
     head = vp8.parse_head(subscriber.video[0].payload)
-    assert head is not None and head.key_frame
+    assert head is not None
+    assert head.key_frame
 
 
 def test_a_newcomer_starts_at_a_recent_key_frame_without_asking_for_another() -> None:
@@ -224,7 +233,8 @@ def test_a_silent_transport_is_reported_again_and_again() -> None:
         publisher.check()
     silent = [event for event in world.events() if isinstance(event, Silent)]
     assert {event.transport for event in silent} == {subscriber.handle}
-    assert len(silent) == 2 and silent[0].seconds >= 15.0
+    assert len(silent) == 2
+    assert silent[0].seconds >= 15.0
 
 
 def test_a_removed_transport_leaves_nothing_behind() -> None:

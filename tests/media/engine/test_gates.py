@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from media.engine.interface import Kind
-
-from .world import AUDIO, VIDEO, Publisher, Subscriber, World, assert_pictures_follow, assert_seamless, pair
+from tests.media.engine.world import (
+    AUDIO,
+    VIDEO,
+    Publisher,
+    Subscriber,
+    World,
+    assert_pictures_follow,
+    assert_seamless,
+    pair,
+)
 
 
 def test_a_new_track_is_closed_until_it_is_opened() -> None:
@@ -109,7 +117,7 @@ def test_a_gate_stays_closed_when_its_track_is_described_again() -> None:
     world = World()
     publisher, subscriber = pair(world)
     publisher.open(AUDIO, False)
-    spec = next(iter(world.core._transports[publisher.handle].tracks.values())).spec  # noqa: SLF001
+    spec = next(iter(world.core._transports[publisher.handle].tracks.values())).spec
     assert spec.kind is Kind.AUDIO
     world.core.add_ingress(spec)
     publisher.audio()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from media.engine import rtp, stun, vp8
@@ -27,7 +28,7 @@ OPUS, VP8, RTX = 111, 96, 97
 
 
 class NullCipher:
-    """Sends in the clear. What begins with the reserved version 3 does not authenticate."""
+    """Sends in the clear."""
 
     def __init__(self, keys: SrtpKeys) -> None:
         pass
@@ -167,8 +168,8 @@ class Publisher(Client):
         core.add_ingress(IngressSpec(self.handle, AUDIO, Kind.AUDIO, OPUS, 48_000))
         core.add_ingress(IngressSpec(self.handle, VIDEO, Kind.VIDEO, VP8, 90_000, RTX))
 
-    def open(self, mid: str, open: bool = True) -> None:
-        self.world.core.set_ingress_gate(self.handle, mid, open, self.world.now)
+    def open(self, mid: str, is_open: bool = True) -> None:
+        self.world.core.set_ingress_gate(self.handle, mid, is_open, self.world.now)
         self.world.flush()
 
     def open_all(self) -> None:
@@ -302,7 +303,7 @@ def pair(world: World) -> tuple[Publisher, Subscriber]:
 
 def assert_seamless(packets: list[rtp.RtpPacket]) -> None:
     """Sequence numbers without gap or repetition, timestamps that never go back."""
-    for before, after in zip(packets, packets[1:], strict=False):
+    for before, after in pairwise(packets):
         assert after.sequence == before.sequence + 1 & 0xFFFF
         assert (after.timestamp - before.timestamp & 0xFFFFFFFF) < 0x80000000
 
@@ -312,4 +313,4 @@ def assert_pictures_follow(packets: list[rtp.RtpPacket]) -> None:
     heads = [vp8.parse_head(packet.payload) for packet in packets if packet.payload and packet.payload[0] & 0x10]
     ids = [head.picture_id for head in heads if head is not None]
     assert len(ids) == len(heads)
-    assert all(after == before + 1 & 0x7FFF for before, after in zip(ids, ids[1:], strict=False))
+    assert all(after == before + 1 & 0x7FFF for before, after in pairwise(ids))
