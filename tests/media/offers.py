@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from media import sdp
+
 CHROMIUM_OFFER = "\r\n".join(
     [
         "v=0",
@@ -65,9 +67,7 @@ CHROMIUM_OFFER = "\r\n".join(
     ]
 )
 
-DATA_CHANNEL = "\r\n".join(
-    ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0", "a=mid:2", "a=sctp-port:5000", ""]
-)
+DATA_CHANNEL = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n"
 
 CHROMIUM_ANSWER = "\r\n".join(
     [
@@ -99,3 +99,14 @@ CHROMIUM_ANSWER = "\r\n".join(
         "",
     ]
 )
+
+
+def answer_to(offer: str, fingerprint: str = ":".join(["CD"] * 32)) -> str:
+    """What a browser would answer to a subscribe offer of ours."""
+    lines = ["v=0", "o=- 77 2 IN IP4 127.0.0.1", "s=-", "t=0 0"]
+    for section in sdp.parse(offer).sections:
+        lines += [f"m={section.kind} 9 {section.protocol} {' '.join(section.formats)}", f"a=mid:{section.mid}"]
+        lines += ["a=recvonly" if section.direction is sdp.Direction.SENDONLY else "a=inactive"]
+        lines += ["a=ice-ufrag:5cKU", "a=ice-pwd:0yhM1Sd6iCCkXGzbgZcbVfDz", "a=setup:active", "a=rtcp-mux"]
+        lines += [f"a=fingerprint:sha-256 {fingerprint}"]
+    return "\r\n".join(lines) + "\r\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from media.speakers import Speakers
 
 LOUD, QUIET = 20, 90
@@ -48,7 +50,7 @@ def test_news_is_spaced() -> None:
         speakers.hear([("a" if step % 40 < 20 else "b", LOUD)], at)
         if speakers.news(at) is not None:
             told.append(at)
-    assert all(after - before >= 0.35 for before, after in zip(told, told[1:], strict=False))
+    assert all(after - before >= 0.35 for before, after in pairwise(told))
     assert len(told) > 2
 
 
