@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from media.engine.interface import Kind
+from media.engine.interface import Drop, Kind
 from tests.media.engine.world import (
     AUDIO,
     VIDEO,
@@ -23,7 +23,7 @@ def test_a_new_track_is_closed_until_it_is_opened() -> None:
     subscriber.watch(publisher)
     publisher.run(1.0, key_first=True)
     assert subscriber.media == []
-    assert world.core.stats().dropped["gate_closed"] == publisher.audio_sent + publisher.video_sent
+    assert world.core.stats().dropped[Drop.GATE_CLOSED] == publisher.audio_sent + publisher.video_sent
     assert world.core.stats().packets_forwarded == 0
 
 
