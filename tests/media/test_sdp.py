@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media.negotiation import read_publish_offer, read_subscribe_answer
@@ -95,6 +95,7 @@ def read_all(text: str) -> None:
     assert codes <= {ErrorCode.SDP_REJECTED}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_arbitrary_text_is_read_or_refused(text: str) -> None:
     read_all(text)
@@ -104,7 +105,7 @@ def test_arbitrary_text_is_read_or_refused(text: str) -> None:
 LINES = CHROMIUM_OFFER.split("\r\n") + CHROMIUM_ANSWER.split("\r\n")
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([CHROMIUM_OFFER, CHROMIUM_ANSWER]), st.data())
 def test_mutated_descriptions_are_read_or_refused(text: str, data: st.DataObject) -> None:
     lines = text.split("\r\n")

@@ -100,6 +100,20 @@ def test_video_does_not_resume_before_a_key_frame() -> None:
     assert len(subscriber.video) == seen + 1
 
 
+def test_a_newcomer_gets_no_picture_from_before_the_closing() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    publisher.open(VIDEO, False)
+    publisher.open(VIDEO)
+    newcomer = Subscriber(world, 6_100, 9_100)
+    newcomer.connect()
+    newcomer.watch(publisher)
+    assert newcomer.video == []
+    publisher.frame(key=True)
+    assert len(newcomer.video) == 1
+
+
 def test_opening_and_closing_twice_is_as_once() -> None:
     world = World()
     publisher, subscriber = pair(world)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media.engine.interface import DtlsIn, Selected
@@ -157,7 +157,7 @@ def test_media_before_the_keys_is_counted_and_dropped() -> None:
     assert dropped(world) == {"no_keys": 1}
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(max_size=120), max_size=20), st.randoms(use_true_random=False))
 def test_no_datagram_raises(junk: list[bytes], rng: object) -> None:
     world = World()
@@ -174,7 +174,7 @@ def test_no_datagram_raises(junk: list[bytes], rng: object) -> None:
     assert subscriber.audio != []
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_mutated_packets_do_not_raise_either(data: st.DataObject) -> None:
     world = World()

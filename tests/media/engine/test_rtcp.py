@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.engine.rtcp import Goodbye, KeyFrameRequest, Nack, ReportBlock, SenderReport, receiver_report, sender_report
@@ -23,6 +23,7 @@ def test_a_compound_packet_is_walked() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 70_000), min_size=1, max_size=80, unique=True))
 def test_a_nack_names_exactly_what_is_lost(numbers: list[int]) -> None:
     lost = list(dict.fromkeys(number & 0xFFFF for number in sorted(numbers)))
@@ -63,6 +64,7 @@ def test_malformed_packets_are_refused(data: bytes) -> None:
     assert parse_rtcp(data) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.integers(200, 207), st.integers(0, 31))
 def test_arbitrary_bytes_do_not_raise(data: bytes, kind: int, form: int) -> None:
     parse_rtcp(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.engine.rtp import build as build_rtp
@@ -13,6 +13,7 @@ from media.engine.vp8 import parse_head
 from media.engine.vp8 import rewrite as rewrite_vp8
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 127),
     st.booleans(),
@@ -64,6 +65,7 @@ def test_malformed_packets_are_refused(data: bytes) -> None:
     assert parse_rtp(data) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_arbitrary_bytes_do_not_raise(data: bytes) -> None:
     for first in (0x80, 0x90, 0xB3):

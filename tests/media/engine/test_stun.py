@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLED, USE_CANDIDATE, USERNAME, XOR_MAPPED_ADDRESS
@@ -79,6 +79,7 @@ def test_addresses_of_both_families_are_masked() -> None:
     assert six.attributes[XOR_MAPPED_ADDRESS].hex() == "0002a1470113a9faa5d3f179bc25f4b5bed2b9d9"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_do_not_raise(data: bytes) -> None:
     for candidate in (data, b"\x00\x01" + len(data).to_bytes(2, "big") + b"\x21\x12\xa4\x42" + bytes(12) + data):
