@@ -83,7 +83,7 @@ export class RoomSession {
       }),
       effect(() => {
         void sending.value;
-        this.#tellDevices(false);
+        this.#tellDevices();
       }),
     ];
   }
@@ -167,6 +167,7 @@ export class RoomSession {
   #phaseIs(phase: Phase): void {
     const before = this.phase.value.name;
     this.phase.value = phase;
+    if (phase.name !== "live") this.#told = "";
     if (phase.name === "reconnecting" && before === "live") this.announcement.value = { key: "sayReconnecting" };
     if (phase.name === "live" && before === "reconnecting") this.announcement.value = { key: "sayBack" };
   }
@@ -208,8 +209,7 @@ export class RoomSession {
     });
   }
 
-  #tellDevices(again = true): void {
-    if (again) this.#told = "";
+  #tellDevices(): void {
     if (this.#connection.phase.name !== "live") return;
     const { local } = this.#deps;
     const { microphone, camera, closings } = this.mine.peek();

@@ -30,7 +30,7 @@ export function reduce(state: RoomState, frame: RoomFrame): RoomState {
     case "participant_left":
       return {
         ...state,
-        participants: state.participants.filter((person) => person.id !== frame.participant_id),
+        participants: state.participants.filter((one) => one.id !== frame.participant_id),
         speakers: without(state.speakers, frame.participant_id),
         held: without(state.held, frame.participant_id),
       };
@@ -40,24 +40,24 @@ export function reduce(state: RoomState, frame: RoomFrame): RoomState {
       return { ...state, chat: put(state.chat, frame.message) };
     case "microphone_closed": {
       const { participant_id: id, closings } = frame;
-      return changed(state, id, (person) => ({
-        ...person,
+      return changed(state, id, (one) => ({
+        ...one,
         microphone: false,
         microphone_closed: true,
         ...(closings === undefined ? {} : { closings }),
       }));
     }
     case "microphone_allowed":
-      return changed(state, frame.participant_id, (person) => ({ ...person, microphone_closed: false }));
+      return changed(state, frame.participant_id, (one) => ({ ...one, microphone_closed: false }));
     case "session_ended":
       return { ...state, session: { ...state.session, status: "ended" }, speakers: [] };
     case "devices_changed": {
       const { participant_id: id, microphone, camera } = frame;
-      const next = changed(state, id, (person) => ({ ...person, microphone, camera }));
+      const next = changed(state, id, (one) => ({ ...one, microphone, camera }));
       return microphone ? next : { ...next, speakers: without(next.speakers, id) };
     }
     case "presence_changed":
-      return changed(state, frame.participant_id, (person) => ({ ...person, connected: frame.connected }));
+      return changed(state, frame.participant_id, (one) => ({ ...one, connected: frame.connected }));
     case "microphone_held": {
       const held = without(state.held, frame.participant_id);
       return { ...state, held: frame.held ? [...held, frame.participant_id] : held };
@@ -78,7 +78,7 @@ function unknown(state: RoomState, _frame: never): RoomState {
   return state;
 }
 
-function changed(state: RoomState, id: string, change: (person: ParticipantView) => ParticipantView): RoomState {
+function changed(state: RoomState, id: string, change: (one: ParticipantView) => ParticipantView): RoomState {
   return { ...state, participants: state.participants.map((one) => (one.id === id ? change(one) : one)) };
 }
 
