@@ -46,7 +46,7 @@ _TIMESPEC: Final = struct.Struct("@qq")
 class UdpEngine:
     """`PacketEngine` in Python: one socket for everyone. Answers leave from the address that a datagram came to."""
 
-    def __init__(self, bind: str = "0.0.0.0", port: int = 0, advertise: Sequence[str] = ("auto",)) -> None:  # noqa: S104
+    def __init__(self, bind: str = "0.0.0.0", port: int = 0, advertise: Sequence[str] = ("auto",)) -> None:
         """`port` 0 takes any free one.
 
         `advertise` lists the addresses that clients are told; "auto" stands for every usable one of this

@@ -90,7 +90,7 @@ def bot(
         Print one JSON line of what was received.
     """
     # Only here: it brings in the codecs of PyAV, which the server never needs.
-    from server.bot import run_bot  # noqa: PLC0415
+    from server.bot import run_bot
 
     report = asyncio.run(run_bot(url, publish=publish, seconds=seconds))
     if as_json:
@@ -106,7 +106,8 @@ def _settings(path: Path | None) -> Config:
 
 
 async def _serve(settings: Config, *, demo: bool) -> None:
-    from server.app import Node  # noqa: PLC0415 -- imports the media plane: slow, and of no use to the other commands
+    # Only here: it brings in the media plane, which is slow to import and of no use to the other commands.
+    from server.app import Node
 
     node = Node(settings)
     stopping = asyncio.Event()

@@ -85,9 +85,11 @@ async def test_three_people_see_hear_and_write_to_each_other(room: Room) -> None
 async def test_a_closed_microphone_that_keeps_sending_is_heard_by_nobody(room: Room) -> None:
     await room.sees_and_hears()
     await room.dana.tile("Marcus").get_by_role("button").click()
-    await room.dana.page.get_by_role("menuitem", name="Close microphone of Marcus").or_(
-        room.dana.button("Close microphone of Marcus")
-    ).click()
+    await (
+        room.dana.page.get_by_role("menuitem", name="Close microphone of Marcus")
+        .or_(room.dana.button("Close microphone of Marcus"))
+        .click()
+    )
     unmute = room.marcus.page.get_by_role("button", name="Unmute microphone")
     await unmute.wait_for()
 
@@ -105,9 +107,10 @@ async def test_a_closed_microphone_that_keeps_sending_is_heard_by_nobody(room: R
         return (await room.marcus.stats())["audioSent"] > sent + 25
 
     await until("Marcus keeps sending", sending)
-    heard: list[float] = []
-    for viewer in (room.ellie, room.dana):
-        heard.append(await viewer.inbound(await viewer.id_of("Marcus"), "microphone", "packets"))
+    heard = [
+        await viewer.inbound(await viewer.id_of("Marcus"), "microphone", "packets")
+        for viewer in (room.ellie, room.dana)
+    ]
     sent = (await room.marcus.stats())["audioSent"]
     await until("Marcus sends 100 packets more", lambda: _more(room.marcus, sent + 100))
     for viewer, before in zip((room.ellie, room.dana), heard, strict=True):
@@ -127,10 +130,7 @@ async def test_after_a_crash_everyone_is_back_and_nobody_touched_anything(room: 
 
     await room.server.kill()
     await asyncio.gather(
-        *(
-            each.page.get_by_text("Reconnecting", exact=False).first.wait_for(state="visible")
-            for each in room.everyone
-        )
+        *(each.page.get_by_text("Reconnecting", exact=False).first.wait_for(state="visible") for each in room.everyone)
     )
     # Written while the server is away: it waits, and is sent once.
     await room.marcus.say("While it was away")

@@ -150,9 +150,7 @@ async def test_no_acknowledgement_precedes_its_sync_and_every_truncation_keeps_w
     await running.until(lambda: sum(len(ws.got(Ack)) for ws in (ellie, marcus, dana)) == asked)
 
     stored = await running.log.read(ROOM)
-    states = [EMPTY]
-    for length in range(1, len(stored) + 1):
-        states.append(replay(stored[:length]))
+    states = [replay(stored[:length]) for length in range(len(stored) + 1)]
 
     synced = 0
     for what, value in running.recorder.timeline:
