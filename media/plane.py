@@ -257,7 +257,7 @@ class MediaPlane:
 
     # ── gates ─────────────────────────────────────────────────────────────────────────────────
 
-    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:  # noqa: A002
+    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         """Opens or closes a source for everyone. Idempotent.
 
         Gates belong to the room and are remembered until it is closed: for a source that is not published

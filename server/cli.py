@@ -151,3 +151,7 @@ def _show(made: Links) -> None:
         console.print(f"  participant {number}  {url}")
     console.print(f"  mentor         {made.mentor}")
     console.print(f"  therapist      {made.therapist}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -83,15 +83,17 @@ class Endpoint:
         telemetry: Telemetry,
         *,
         new_token: Callable[[], str],
+        new_id: Callable[[], str],
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
         settings: Settings,
     ) -> None:
-        """`new_token` makes unguessable strings; `now_ms` is the wall clock told to clients."""
+        """`new_token` makes secrets, `new_id` ids that nobody can guess; `now_ms` is the wall clock told to clients."""
         self._hall = hall
         self._calls = calls
         self._telemetry = telemetry
         self._new_token = new_token
+        self._new_id = new_id
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._settings = settings
@@ -129,6 +131,8 @@ class Endpoint:
         finally:
             if session is not None and session.unbind(socket):
                 self._lost(session)
+            # Whatever ended the reading ends the sending; a code that was given before stays.
+            socket.finish(ErrorCode.INTERNAL)
             await sender
             self._sockets.discard(socket)
             if not self._sockets:
@@ -150,7 +154,7 @@ class Endpoint:
     async def _join(self, message: Join, socket: Socket) -> Session:
         admission = await self._hall.redeem(message.token)
         room = await self._hall.room(admission.session_id)
-        who = room.participant_of(admission.identity_id) or ParticipantId(f"p{self._new_token()[:20]}")
+        who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
         decision = await room.submit(Enter(who, admission.identity_id, admission.name, admission.role))
         if isinstance(decision, Rejection):
             raise Refused(decision.code, decision.detail)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from protocol.messages import (
     CloseMicrophone,
     DevicesChanged,
     EndSession,
-    Frame,
     Leave,
     MicrophoneClosed,
     MicrophoneHeld,
@@ -33,110 +30,15 @@ from protocol.messages import (
 from rooms.commands import Enter, LoseConnection, OpenSession, Requested, RestoreConnection
 from rooms.decide import Accepted, Rejection
 from rooms.state import EMPTY
-from rooms.view import Viewer
 from server import keeper as keeper_module
 from server.keeper import Keeper, replay
-from server.storage.log import AppendFailed, Claim, NewEvent, StoredEvent, StreamMoved
-from signaling.outbox import Prepared
+from server.storage.log import Claim, StoredEvent, StreamMoved
 from tests.fakes import FakeClock
+from tests.room_fakes import FakeListener, FakeLog, FakeMedia, FakeTimers
 
 ROOM = SessionId("room-1")
 ELLIE, MARCUS, DANA = ParticipantId("ellie"), ParticipantId("marcus"), ParticipantId("dana")
 MIC = Source.MICROPHONE
-
-
-@dataclass
-class FakeLog:
-    """Holds every append until the test says how it ended."""
-
-    waiting: list[tuple[int, Sequence[NewEvent], asyncio.Future[None]]] = field(default_factory=list)
-    stored: list[NewEvent] = field(default_factory=list)
-    hold: bool = False
-
-    def append(
-        self, stream_id: str, epoch: int, expected_head: int, new_events: Sequence[NewEvent]
-    ) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append((expected_head, tuple(new_events), done))
-        if not self.hold:
-            self.sync()
-        return done
-
-    def sync(self) -> None:
-        while self.waiting:
-            head, events, done = self.waiting.pop(0)
-            if head == len(self.stored):
-                self.stored.extend(events)
-                done.set_result(None)
-            else:
-                done.set_exception(StreamMoved(ROOM))
-
-    def fail(self, error: type[AppendFailed] = AppendFailed) -> None:
-        _, _, done = self.waiting.pop(0)
-        done.set_exception(error("disk full"))
-
-
-@dataclass
-class FakeMedia:
-    """Remembers what is open, and what was called in which order."""
-
-    open: set[tuple[str, Source]] = field(default_factory=set)
-    calls: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
-        self.calls.append(("gate", participant, source, open))
-        (self.open.add if open else self.open.discard)((participant, source))
-
-    def remove_peer(self, room: str, participant: str) -> None:
-        self.calls.append(("remove", participant))
-
-    def close_room(self, room: str) -> None:
-        self.calls.append(("close",))
-
-
-class FakeTimers:
-    """One pending callback, as a keeper has one alarm."""
-
-    def __init__(self) -> None:
-        self.pending: dict[FakeTimer, tuple[float, Callable[[], object]]] = {}
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
-        timer = FakeTimer(self)
-        self.pending[timer] = (delay, callback)
-        return timer
-
-    def fire(self) -> None:
-        for timer, (_, callback) in list(self.pending.items()):
-            del self.pending[timer]
-            callback()
-
-    def delays(self) -> list[float]:
-        return [delay for delay, _ in self.pending.values()]
-
-
-class FakeTimer:
-    def __init__(self, timers: FakeTimers) -> None:
-        self._timers = timers
-
-    def cancel(self) -> None:
-        self._timers.pending.pop(self, None)
-
-
-class FakeListener:
-    """Keeps what it was given."""
-
-    def __init__(self, who: ParticipantId, role: Role) -> None:
-        self.viewer = Viewer(who, role)
-        self.frames: list[Frame] = []
-        self.durable: list[bool] = []
-        self.dismissed: ErrorCode | None = None
-
-    def deliver(self, frame: Prepared, *, durable: bool) -> None:
-        self.frames.append(frame.frame)
-        self.durable.append(durable)
-
-    def dismiss(self, code: ErrorCode) -> None:
-        self.dismissed = code
 
 
 class Stage:
@@ -151,9 +53,7 @@ class Stage:
         self._requests = 0
 
     def load(self) -> Keeper:
-        events = [
-            StoredEvent(n, e.at_ms, e.type, e.version, e.payload) for n, e in enumerate(self.log.stored, start=1)
-        ]
+        events = [StoredEvent(n, e.at_ms, e.type, e.version, e.payload) for n, e in enumerate(self.log.stored, start=1)]
         return Keeper(
             ROOM,
             replay(events) if events else EMPTY,
@@ -172,7 +72,7 @@ class Stage:
             await self.enter(who, role)
         for listener in self.listeners.values():
             listener.frames.clear()
-            listener.durable.clear()
+            listener.sequenced.clear()
 
     async def enter(self, who: ParticipantId, role: Role) -> None:
         assert isinstance(await self.keeper.submit(Enter(who, IdentityId(f"id-{who}"), who, role)), Accepted)
@@ -217,7 +117,7 @@ async def test_nothing_is_shown_or_acknowledged_before_it_is_stored(stage: Stage
     await settle()
     assert isinstance(reply.result(), Accepted)
     assert [type(frame) for frame in stage.listeners[DANA].frames] == [ChatPosted]
-    assert stage.listeners[DANA].durable == [True]
+    assert stage.listeners[DANA].sequenced == [True]
 
 
 async def test_commands_are_decided_without_waiting_for_the_disk(stage: Stage) -> None:
@@ -358,7 +258,7 @@ async def test_a_bug_while_showing_ends_the_room(stage: Stage, monkeypatch: pyte
 async def test_a_lost_connection_keeps_the_place_until_the_deadline(stage: Stage) -> None:
     await stage.keeper.submit(LoseConnection(MARCUS, 60_000))
     assert stage.listeners[ELLIE].frames == [PresenceChanged(MARCUS, False)]
-    assert stage.listeners[ELLIE].durable == [False]
+    assert stage.listeners[ELLIE].sequenced == [False]
     assert stage.timers.delays() == [60.0]
     stage.clock.advance(59)
     stage.timers.fire()
@@ -455,10 +355,8 @@ async def test_a_listener_gets_every_frame_after_its_snapshot_and_none_before(st
 
 
 async def test_frames_are_encoded_once_for_all_who_see_the_same(stage: Stage) -> None:
-    given: list[Prepared] = []
-    for listener in stage.listeners.values():
-        listener.deliver = lambda frame, durable: given.append(frame)  # type: ignore[method-assign]
     await stage.chat(ELLIE, "hello")
+    given = [listener.prepared[-1] for listener in stage.listeners.values()]
     assert len(given) == 3
     assert len(set(map(id, given))) == 1
 
@@ -474,9 +372,7 @@ async def test_a_reloaded_room_knows_everyone_and_waits_for_them(stage: Stage) -
     assert reloaded.participant_of(IdentityId("id-ellie")) == ELLIE
 
 
-async def test_too_many_commands_in_flight_are_refused(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_commands_in_flight_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper_module, "MAX_IN_FLIGHT", 2)
     stage.log.hold = True
     replies = [stage.chat(ELLIE, "x", f"m{n}") for n in range(3)]
