@@ -8,11 +8,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
@@ -211,7 +211,7 @@ class Person:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncGenerator[Browser]:
     """One browser; each person gets a context of their own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
@@ -221,9 +221,11 @@ async def chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def person(browser: Browser, name: str, **options: Any) -> Person:
+async def person(
+    browser: Browser, name: str, width: int = 1280, height: int = 800, theme: Literal["light", "dark"] = "light"
+) -> Person:
     """Someone with a browser of their own: own cookies, own storage."""
     context: BrowserContext = await browser.new_context(
-        **{"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **options}
+        viewport={"width": width, "height": height}, color_scheme=theme, locale="en-US"
     )
     return Person(name, await context.new_page())

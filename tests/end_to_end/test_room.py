@@ -41,7 +41,7 @@ class Room:
 @pytest.fixture
 async def room(server: Server, browser: Browser) -> AsyncIterator[Room]:
     links = await server.links()
-    ellie = await person(browser, "Ellie", viewport={"width": 360, "height": 740})
+    ellie = await person(browser, "Ellie", 360, 740)
     marcus, dana = await person(browser, "Marcus"), await person(browser, "Dana")
     await ellie.join(links["participants"][0])
     await marcus.join(links["participants"][1])
