@@ -38,6 +38,7 @@ class ErrorCode(StrEnum):
     OVERLOADED = "overloaded"
     RATE_LIMITED = "rate_limited"
     RESYNC = "resync"
+    TOO_SLOW = "too_slow"
     REPLACED = "replaced"
     LEFT = "left"
     ROOM_FAILED = "room_failed"
@@ -95,6 +96,7 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.OVERLOADED: Meaning("The server is busy. Please try again in a moment.", 503, 4504, Next.REJOIN),
     ErrorCode.RATE_LIMITED: Meaning("That was a lot at once. Please wait a moment.", 429, 4429, Next.REJOIN),
     ErrorCode.RESYNC: Meaning("Catching up with the room.", 409, 4412, Next.REJOIN),
+    ErrorCode.TOO_SLOW: Meaning("Your connection is slow. Catching up.", 503, 4507, Next.RESUME),
     ErrorCode.REPLACED: Meaning("You are in this session on another screen.", 409, 4407, Next.STOP),
     ErrorCode.LEFT: Meaning("You have left the session.", 410, 4408, Next.STOP),
     ErrorCode.ROOM_FAILED: Meaning("The room had a problem and is coming back.", 503, 4505, Next.REJOIN),
@@ -151,6 +153,7 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             ErrorCode.NOT_SAVED
             | ErrorCode.OVERLOADED
             | ErrorCode.RATE_LIMITED
+            | ErrorCode.TOO_SLOW
             | ErrorCode.ROOM_FAILED
             | ErrorCode.DRAINING
             | ErrorCode.INTERNAL

@@ -401,6 +401,7 @@ class MicrophoneHeld(Frame, frozen=True, tag="microphone_held"):
 
     participant_id: ParticipantId
     held: bool
+    closings: int = 0
 
 
 class SpeakersChanged(Frame, frozen=True, tag="speakers_changed"):
@@ -428,3 +429,8 @@ ServerMessage = Welcome | Resumed | Ack | Rejected | Goodbye | PublishAnswer | S
 
 CLIENT_MESSAGES: tuple[type[Frame], ...] = get_args(ClientMessage)
 SERVER_MESSAGES: tuple[type[Frame], ...] = get_args(ServerMessage)
+
+
+def tag_of(message: Frame) -> str:
+    """A message's `type` on the wire."""
+    return str(type(message).__struct_config__.tag)

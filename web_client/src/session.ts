@@ -204,7 +204,6 @@ export class RoomSession {
     if (!me) return;
     this.mine.value = heard(this.mine.value, {
       closed: me.microphone_closed ?? false,
-      held: room.held.includes(me.id),
       closings: me.closings ?? 0,
     });
   }

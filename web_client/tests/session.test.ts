@@ -98,7 +98,7 @@ async function enter(wanted = { microphone: true, camera: true }): Promise<void>
 const microphonesTold = () => server.socket.ofType("set_devices").map((message) => message.microphone);
 const closed = (closings: number) =>
   snapshotOf({
-    participants: [{ id: "ellie", name: "Ellie", role: "participant", microphone_closed: true, closings }],
+    participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7, microphone_closed: true, closings }],
   });
 
 describe("entering", () => {
@@ -165,16 +165,16 @@ describe("my microphone", () => {
     server.socket.drop(4505);
     await server.clock.advance(0);
     server.welcome(
-      snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", closings: 1 }] }),
+      snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7, closings: 1 }] }),
     );
     expect(publisher.sending.microphone).toBeNull();
     expect(session.mine.value).toMatchObject({ microphone: false, closed: false, closings: 1 });
   });
 
   test("held is silent, and stays silent when no longer held", () => {
-    server.socket.say({ type: "microphone_held", participant_id: "ellie", held: true });
+    server.socket.say({ type: "microphone_held", participant_id: "ellie", held: true, closings: 1 });
     expect(publisher.sending.microphone).toBeNull();
-    server.socket.say({ type: "microphone_held", participant_id: "ellie", held: false });
+    server.socket.say({ type: "microphone_held", participant_id: "ellie", held: false, closings: 1 });
     expect(publisher.sending.microphone).toBeNull();
   });
 
@@ -202,13 +202,13 @@ describe("my microphone", () => {
     publisher.microphones.length = 0;
     server.socket.say({ type: "devices_changed", participant_id: "ellie", microphone: true, camera: true });
     server.socket.say({ type: "microphone_allowed", participant_id: "ellie" }, 1);
-    server.socket.say({ type: "participant_joined", participant: { id: "ellie", name: "Ellie", role: "participant", microphone: true } }, 2);
+    server.socket.say({ type: "participant_joined", participant: { id: "ellie", name: "Ellie", role: "participant", place: 7, microphone: true } }, 2);
     server.socket.drop();
     await server.clock.advance(0);
     server.resumed();
     server.socket.drop(4505);
     await server.clock.advance(1_000);
-    server.welcome(snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", microphone: true }] }));
+    server.welcome(snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7, microphone: true }] }));
     expect(publisher.microphones.every((track) => track === null)).toBe(true);
   });
 
@@ -258,7 +258,7 @@ describe("coming back", () => {
     server.socket.drop(4505);
     expect(session.announcement.value).toEqual({ key: "sayReconnecting" });
     await server.clock.advance(0);
-    server.welcome(snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant" }] }));
+    server.welcome(snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7 }] }));
     expect([publisher.starts, subscriber.configured]).toEqual([2, 2]);
     expect(session.room.value?.participants).toHaveLength(1);
   });

@@ -20,6 +20,7 @@ const errors: Record<ErrorCode, string> = {
   not_open: "Esta sesión todavía no está abierta.",
   sdp_rejected: "No se pudo preparar el sonido ni el video.",
   not_saved: "No se pudo guardar. Inténtelo otra vez.",
+  too_slow: "Su conexión va lenta. Poniéndose al día.",
   overloaded: "El servidor está ocupado. Inténtelo en un momento.",
   rate_limited: "Fue mucho de una vez. Espere un momento.",
   resync: "Poniéndose al día con la sala.",

@@ -43,9 +43,9 @@ afterEach(() => render(null, box));
 const room = fromSnapshot(
   snapshotOf({
     participants: [
-      { id: "dana", name: "Dana", role: "mentor", microphone: true },
-      { id: "ellie", name: "Ellie", role: "participant" },
-      { id: "joy", name: "Joy", role: "participant", connected: false, microphone_closed: true },
+      { id: "dana", name: "Dana", role: "mentor", place: 0, microphone: true },
+      { id: "ellie", name: "Ellie", role: "participant", place: 7 },
+      { id: "joy", name: "Joy", role: "participant", place: 3, connected: false, microphone_closed: true },
     ],
     chat: [
       { id: "a", author_id: "dana", author_name: "Dana", text: "Welcome", at_ms: 0 },

@@ -1,0 +1,47 @@
+"""Groups, and who belongs to them as what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from program.tables import group_members, groups
+from protocol.ids import IdentityId
+from protocol.messages import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """People who meet. `created_ms` is Unix time."""
+
+    id: str
+    name: str
+    created_ms: int
+
+
+async def add_group(connection: AsyncConnection, group: Group) -> None:
+    """Raises sqlalchemy.exc.IntegrityError when the id is taken."""
+    await connection.execute(insert(groups).values(id=group.id, name=group.name, created_ms=group.created_ms))
+
+
+async def find_group(connection: AsyncConnection, group_id: str) -> Group | None:
+    """The group of that id."""
+    row = (await connection.execute(select(groups).where(groups.c.id == group_id))).one_or_none()
+    return None if row is None else Group(row.id, row.name, row.created_ms)
+
+
+async def add_member(connection: AsyncConnection, group_id: str, person_id: IdentityId, role: Role) -> None:
+    """Raises sqlalchemy.exc.IntegrityError when group or person is unknown, or the person belongs to it already."""
+    await connection.execute(insert(group_members).values(group_id=group_id, person_id=person_id, role=role.value))
+
+
+async def members_of(connection: AsyncConnection, group_id: str) -> dict[IdentityId, Role]:
+    """Everyone who belongs to the group."""
+    rows = await connection.execute(
+        select(group_members.c.person_id, group_members.c.role)
+        .where(group_members.c.group_id == group_id)
+        .order_by(group_members.c.person_id)
+    )
+    return {IdentityId(row.person_id): Role(row.role) for row in rows}

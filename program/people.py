@@ -1,0 +1,51 @@
+"""People of the program. Ids are made by the caller; names are what people are called by, never logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from program.tables import people
+from protocol.ids import IdentityId
+
+
+class ProgramRole(StrEnum):
+    """What a person is in the program; what they are in a room follows from the group."""
+
+    PARTICIPANT = "participant"
+    MENTOR = "mentor"
+    THERAPIST = "therapist"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A stable identity. `created_ms` is Unix time."""
+
+    id: IdentityId
+    display_name: str
+    program_role: ProgramRole
+    created_ms: int
+
+
+async def add_person(connection: AsyncConnection, person: Person) -> None:
+    """Raises sqlalchemy.exc.IntegrityError when the id is taken."""
+    await connection.execute(
+        insert(people).values(
+            id=person.id,
+            display_name=person.display_name,
+            program_role=person.program_role.value,
+            created_ms=person.created_ms,
+        )
+    )
+
+
+async def find_person(connection: AsyncConnection, person_id: IdentityId) -> Person | None:
+    """The person of that id."""
+    row = (await connection.execute(select(people).where(people.c.id == person_id))).one_or_none()
+    if row is None:
+        return None
+    return Person(IdentityId(row.id), row.display_name, ProgramRole(row.program_role), row.created_ms)

@@ -1,0 +1,60 @@
+"""Tables of the program: who is who, in which group, and which sessions there are.
+
+All times are whole milliseconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Of the whole database; `server.storage.schema` adds its tables to it."""
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("program_role", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    CheckConstraint("program_role IN ('participant', 'mentor', 'therapist', 'admin')", name="program_role"),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", String(64), ForeignKey("groups.id"), primary_key=True),
+    Column("person_id", String(64), ForeignKey("people.id"), primary_key=True),
+    Column("role", String(16), nullable=False),
+    CheckConstraint("role IN ('participant', 'mentor', 'therapist')", name="role"),
+    Index(None, "person_id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("group_id", String(64), ForeignKey("groups.id"), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    CheckConstraint("status IN ('live', 'ended')", name="status"),
+    Index(None, "group_id", "status"),
+)

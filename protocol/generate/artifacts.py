@@ -1,0 +1,21 @@
+"""All generated files, by path."""
+
+from __future__ import annotations
+
+from protocol.generate.asyncapi import asyncapi
+from protocol.generate.declarations import declarations
+from protocol.generate.markdown import markdown
+from protocol.generate.typescript import typescript
+
+SOURCES = ("protocol/messages.py", "protocol/errors.py")
+"""Whose text `artifacts` wants, joined, for the docstrings that do not survive into the program."""
+
+
+def artifacts(source: str, version: str) -> dict[str, str]:
+    """Path, relative to the project, to full text of each generated file."""
+    declared = declarations(source)
+    return {
+        "web_client/src/protocol/generated.ts": typescript(declared),
+        "docs/protocol.md": markdown(declared),
+        "docs/asyncapi.json": asyncapi(declared, version),
+    }

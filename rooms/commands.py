@@ -1,0 +1,76 @@
+"""What can be asked of a room: requests of people, and what the server itself observes."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from msgspec import Struct
+
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.messages import (
+    AllowMicrophone,
+    CloseMicrophone,
+    EndSession,
+    HideChat,
+    Leave,
+    LeaveReason,
+    PostChat,
+    Role,
+    SetDevices,
+    ShowChat,
+)
+
+RoomRequest = PostChat | HideChat | ShowChat | SetDevices | CloseMicrophone | AllowMicrophone | EndSession | Leave
+"""The client messages that concern the room's state."""
+
+ROOM_REQUESTS: tuple[type, ...] = get_args(RoomRequest)
+
+
+class Requested(Struct, frozen=True):
+    """A person asks for something."""
+
+    actor: ParticipantId
+    message: RoomRequest
+
+
+class OpenSession(Struct, frozen=True):
+    """The server opens the room of a session; without effect when it is open."""
+
+    session_id: SessionId
+    title: str
+
+
+class Enter(Struct, frozen=True):
+    """A person with a valid join token comes in, or takes over from another page; all devices begin off."""
+
+    participant_id: ParticipantId
+    identity_id: IdentityId
+    name: str
+    role: Role
+
+
+class LoseConnection(Struct, frozen=True):
+    """The server sees that a person's socket is gone; their place is kept for `grace_ms`."""
+
+    participant_id: ParticipantId
+    grace_ms: int
+
+
+class RestoreConnection(Struct, frozen=True):
+    """The person's socket is back."""
+
+    participant_id: ParticipantId
+
+
+class Depart(Struct, frozen=True):
+    """The server takes a person out of the room."""
+
+    participant_id: ParticipantId
+    reason: LeaveReason
+
+
+class PassTime(Struct, frozen=True):
+    """A deadline may have passed."""
+
+
+Command = Requested | OpenSession | Enter | LoseConnection | RestoreConnection | Depart | PassTime

@@ -1,0 +1,183 @@
+"""Composition: one node, from its settings to its listeners, and back down in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+
+from media.plane import MediaPlane
+from media.shell import UdpEngine
+from protocol.codec import MAX_CLIENT_FRAME, Wire
+from protocol.ids import ParticipantId, SessionId
+from protocol.messages import Source, SubscribeOffer
+from server.auth import Auth
+from server.clock import Clock, SystemClock
+from server.config import Config, allowed_origins
+from server.front import Front
+from server.hall import Hall
+from server.http import HttpDeps, Readiness, make_http, make_runner
+from server.http.limits import FailureLimit
+from server.logs import log_loop_exceptions
+from server.metrics import Metrics, MetricsListener
+from server.sockets import WebSockets, WsOptions
+from server.storage.engine import open_engine
+from server.storage.log import EventLog
+from server.storage.migrate import migrate
+from server.tokens import JoinTokens, new_id, new_token
+from signaling.endpoint import Endpoint, Settings
+
+_log = structlog.stdlib.get_logger("holdspace.node")
+
+
+class Calls:
+    """The media plane, as signaling sees it."""
+
+    def __init__(self, plane: MediaPlane) -> None:
+        self._plane = plane
+
+    def begin(self, room: str, participant: str) -> None:
+        """A new page of a person: whatever an older one had is gone."""
+        self._plane.remove_peer(room, participant)
+        self._plane.add_peer(room, participant)
+
+    def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
+        """Takes an offer, returns the answer."""
+        return self._plane.publish(room, participant, sdp, sources)
+
+    def answer(self, room: str, participant: str, version: int, sdp: str) -> None:
+        """Takes the answer to a subscribe offer."""
+        self._plane.answer(room, participant, version, sdp)
+
+    def resubscribe(self, room: str, participant: str) -> None:
+        """Offers a fresh subscribe connection."""
+        self._plane.resubscribe(room, participant)
+
+
+class Node:
+    """One server process."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.readiness = Readiness.STARTING
+        self.engine = open_engine(config.storage.url, busy_timeout_ms=config.storage.busy_timeout_ms)
+        self.auth = Auth(
+            self.engine,
+            self.clock,
+            idle_timeout_s=config.sign_in.idle_timeout_s,
+            max_age_s=config.sign_in.max_age_s,
+        )
+        self.port = config.server.port
+        self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
+        self._log = EventLog(
+            self.engine,
+            self.clock,
+            max_pending=config.storage.max_pending,
+            on_synced=lambda group: self.metrics.committed(group.appends, group.seconds),
+            on_failed=lambda _error: self.metrics.commit_failed(),
+        )
+
+    async def start(self) -> None:
+        """Brings everything up; returns when the node answers.
+
+        Raises:
+            StorageError: the database cannot be used.
+            OSError: an address cannot be listened on.
+        """
+        config = self.config
+        log_loop_exceptions(asyncio.get_running_loop())
+        await migrate(config.storage.url)
+        await self._log.start()
+        self._engine = UdpEngine(config.media.bind, config.media.port, config.media.advertise)
+        self._plane = MediaPlane(self._engine, on_offer=self._offer, on_speakers=self._speakers)
+        await self._plane.start()
+        self._hall = Hall(
+            self.engine,
+            self._log,
+            self._tokens,
+            self._plane,
+            self.clock,
+            asyncio.get_running_loop(),
+            away_grace_ms=round(config.rooms.away_grace_s * 1000),
+            on_rooms=self.metrics.set_rooms,
+            on_failed=self.metrics.room_failed,
+        )
+        self._endpoint = Endpoint(
+            self._hall,
+            Calls(self._plane),
+            self.metrics,
+            new_token=new_token,
+            new_id=new_id,
+            now_ms=self.clock.now_ms,
+            monotonic=self.clock.monotonic,
+            settings=Settings(
+                ping_every_s=config.signaling.ping_every_s,
+                away_grace_ms=round(config.rooms.away_grace_s * 1000),
+                frames_per_s=config.signaling.frames_per_s,
+                frames_burst=config.signaling.frames_burst,
+                max_outbox_bytes=config.signaling.max_outbox_bytes,
+            ),
+        )
+        self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
+        self.metrics.collect_from("hall", lambda: {"participants": float(self._hall.participants())})
+        sockets = WebSockets(
+            self._serve_socket, WsOptions(origins=allowed_origins(config.base_url()), max_size=MAX_CLIENT_FRAME + 1_024)
+        )
+        self._runner = make_runner(make_http(self._http_deps(sockets)))
+        await self._runner.setup()
+        http = self._runner.server
+        if http is None:
+            raise RuntimeError("a runner that was set up has a server")
+        self._front = Front(http, sockets)
+        self._metrics_listener = MetricsListener(self.metrics)
+        await self._metrics_listener.start(config.server.metrics_host, config.server.metrics_port)
+        self.port = await self._front.start(config.server.host, config.server.port)
+        self.readiness = Readiness.READY
+        _log.info("ready", port=self.port)
+
+    async def stop(self) -> None:
+        """Says goodbye to everyone, stores what was decided, and closes. Clients come back by themselves."""
+        self.readiness = Readiness.DRAINING
+        grace_s = self.config.server.shutdown_grace_s
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._endpoint.drain()
+        except TimeoutError:
+            _log.warning("sockets were cut off at the end of the grace period")
+        await self._front.stop(grace_s)
+        await self._hall.close()
+        await self._log.stop()
+        await self._plane.close()
+        await self._runner.cleanup()
+        await self._metrics_listener.stop()
+        await self.engine.dispose()
+        _log.info("stopped")
+
+    def _http_deps(self, sockets: WebSockets) -> HttpDeps:
+        return HttpDeps(
+            engine=self.engine,
+            auth=self.auth,
+            join_tokens=self._tokens,
+            clock=self.clock,
+            base_url=self.config.base_url(),
+            client_dir=Path(self.config.server.client_dir),
+            readiness=lambda: self.readiness,
+            sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
+            sockets=sockets,
+        )
+
+    async def _serve_socket(self, ws: ServerConnection) -> None:
+        wire = Wire(ws.subprotocol) if ws.subprotocol else Wire.MSGPACK
+        await self._endpoint.handle(ws, wire)
+
+    def _offer(self, room: str, participant: str, offer: SubscribeOffer) -> None:
+        self._endpoint.offer(SessionId(room), ParticipantId(participant), offer)
+
+    def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
+        self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))

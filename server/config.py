@@ -1,0 +1,199 @@
+"""Settings: config.toml, overridden by HOLDSPACE__SECTION__KEY, checked before anything starts.
+
+Each section is a Struct whose defaults are those of the committed config.toml (a test compares them).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+ENVIRONMENT_PREFIX = "HOLDSPACE__"
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Seconds = Annotated[float, Meta(gt=0)]
+WholeSeconds = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(gt=0)]
+
+
+class ConfigError(Exception):
+    """The settings cannot be used; the message names the key."""
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all sections."""
+
+
+class ServerConfig(Section, frozen=True):
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    base_url: str = ""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9480
+    shutdown_grace_s: Seconds = 10.0
+    client_dir: str = "web_client/dist"
+
+
+class SignInConfig(Section, frozen=True):
+    idle_timeout_s: WholeSeconds = 43_200
+    max_age_s: WholeSeconds = 604_800
+    join_token_s: Annotated[int, Meta(gt=0, le=60)] = 60
+    failures_per_minute: Count = 20
+
+
+class StorageConfig(Section, frozen=True):
+    url: str = "sqlite+aiosqlite:///var/holdspace.db"
+    busy_timeout_ms: Count = 5_000
+    max_pending: Count = 4_096
+
+
+class MediaConfig(Section, frozen=True):
+    bind: str = "0.0.0.0"
+    port: Port = 8081
+    advertise: tuple[str, ...] = ("auto",)
+
+
+class RoomsConfig(Section, frozen=True):
+    away_grace_s: Seconds = 60.0
+
+
+class SignalingConfig(Section, frozen=True):
+    ping_every_s: Seconds = 5.0
+    frames_per_s: Seconds = 30.0
+    frames_burst: Count = 60
+    max_outbox_bytes: Count = 1_048_576
+
+
+class LogConfig(Section, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Config(Section, frozen=True):
+    """All settings, one field a section of config.toml."""
+
+    server: ServerConfig = ServerConfig()
+    sign_in: SignInConfig = SignInConfig()
+    storage: StorageConfig = StorageConfig()
+    media: MediaConfig = MediaConfig()
+    rooms: RoomsConfig = RoomsConfig()
+    signaling: SignalingConfig = SignalingConfig()
+    log: LogConfig = LogConfig()
+
+    def base_url(self) -> str:
+        """The address people type, without a slash at the end."""
+        if self.server.base_url:
+            return self.server.base_url.rstrip("/")
+        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return f"http://{host}:{self.server.port}"
+
+
+def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Reads `path` (None: defaults only), then the environment.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML, or a key is unknown or has a value that does not fit.
+    """
+    found = {} if path is None else _read(path)
+    _check_sections(found, str(path))
+    for name, value in sorted(environ.items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            section, key, parsed = _from_environment(name, value)
+            found.setdefault(section, {})[key] = parsed
+    try:
+        config = msgspec.convert(found, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    _check_base_url(config.server.base_url)
+    return config
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether only this machine can reach that address."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def allowed_origins(base_url: str) -> frozenset[str]:
+    """Values of the Origin header (RFC 6454 section 6.2) that may change something here.
+
+    On loopback the three spellings of this machine are one place; browsers take them for three.
+    """
+    parts = urlsplit(base_url)
+    hosts = {parts.hostname or ""}
+    if is_loopback(base_url):
+        hosts |= {"localhost", "127.0.0.1", "::1"}
+    default = {"http": 80, "https": 443}[parts.scheme]
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return frozenset(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}" for host in hosts)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def _check_sections(found: dict[str, Any], where: str) -> None:
+    sections = get_type_hints(Config)
+    for name, value in found.items():
+        if name not in sections:
+            raise ConfigError(f"{where}: unknown section [{name}]; there are {', '.join(sections)}")
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: {name} is a section: write [{name}]")
+
+
+def _from_environment(name: str, value: str) -> tuple[str, str, object]:
+    section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+    sections: dict[str, type[Section]] = get_type_hints(Config)
+    hints = get_type_hints(sections[section], include_extras=True) if section in sections else {}
+    if key not in hints:
+        raise ConfigError(f"{name}: there is no setting {section}.{key}")
+    wanted = hints[key]
+    if wanted == tuple[str, ...]:
+        return section, key, [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return section, key, msgspec.convert(value, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """Names the key in our words: `unknown key server.prot`, `storage.url: Expected `str`, got `int``."""
+    text, _, path = str(error).partition(" - at `$")
+    where = path.rstrip("`").lstrip(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
+    if unknown:
+        return f"unknown key {where}.{unknown[1]}"
+    return f"{where}: {text}"
+
+
+def _check_base_url(base_url: str) -> None:
+    if not base_url:
+        return
+    parts = urlsplit(base_url)
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
+        raise ConfigError(f"server.base_url: {base_url!r} is not like https://groups.example.org")

@@ -1,0 +1,102 @@
+"""A group to try Holdspace with: two or three participants, a mentor, a therapist, and a live session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from program.groups import Group, add_group, add_member, find_group, members_of
+from program.people import Person, ProgramRole, add_person, find_person
+from program.sessions import live_sessions, open_session
+from protocol.ids import IdentityId, SessionId
+from protocol.messages import Role
+from server.auth import Auth
+from server.clock import Clock
+from server.config import is_loopback
+from server.storage.engine import writing
+from server.tokens import TokenSource, new_id
+
+GROUP_ID: Final = "demo-group"
+GROUP_NAME: Final = "Tuesday evening group"
+LINK_S: Final = 12 * 60 * 60
+
+# Ids appear in logs; names must not.
+_PEOPLE: Final = (
+    ("demo-1", "Ellie", Role.PARTICIPANT),
+    ("demo-2", "Marcus", Role.PARTICIPANT),
+    ("demo-3", "Priya", Role.PARTICIPANT),
+    ("demo-4", "Dana", Role.MENTOR),
+    ("demo-5", "Ruth", Role.THERAPIST),
+)
+
+
+class DemoRefused(Exception):
+    """Demo links sign anyone in who has them: they are not made for a server that others can reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPeople:
+    """Who was made, and the live session they belong to."""
+
+    participants: tuple[IdentityId, ...]
+    mentor: IdentityId
+    therapist: IdentityId
+    group_id: str
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Sign-in links, one a person, good for twelve hours and any number of times."""
+
+    base_url: str
+    participants: tuple[str, ...]
+    mentor: str
+    therapist: str
+
+
+async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> DemoPeople:
+    """Makes what is missing of the demo; once a session has ended, a new one. Running it again changes nothing."""
+    now = clock.now_ms()
+    async with writing(engine) as connection:
+        if await find_group(connection, GROUP_ID) is None:
+            await add_group(connection, Group(GROUP_ID, GROUP_NAME, now))
+        members = await members_of(connection, GROUP_ID)
+        for raw_id, name, role in _PEOPLE:
+            person_id = IdentityId(raw_id)
+            if await find_person(connection, person_id) is None:
+                await add_person(connection, Person(person_id, name, ProgramRole(role.value), now))
+            if person_id not in members:
+                await add_member(connection, GROUP_ID, person_id, role)
+        live = await live_sessions(connection, GROUP_ID)
+        session = live[0] if live else await open_session(connection, SessionId(ids()), GROUP_ID, GROUP_NAME, now)
+    return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], GROUP_ID, session.id)
+
+
+async def demo_links(auth: Auth, demo: DemoPeople, base_url: str) -> Links:
+    """Fresh links for everyone of the demo.
+
+    Raises:
+        DemoRefused: `base_url` is not this machine only.
+    """
+    if not is_loopback(base_url):
+        raise DemoRefused(
+            f"demo links sign in anyone who has them, and {base_url} can be reached by others; "
+            "they are made on a loopback address only (server.base_url, server.host)"
+        )
+
+    async def link(person_id: IdentityId) -> str:
+        return f"{base_url}/join#{await auth.make_link(person_id, ttl_s=LINK_S, reusable=True)}"
+
+    return Links(
+        base_url=base_url,
+        participants=tuple([await link(person_id) for person_id in demo.participants]),
+        mentor=await link(demo.mentor),
+        therapist=await link(demo.therapist),
+    )
+
+
+def _of(role: Role) -> tuple[IdentityId, ...]:
+    return tuple(IdentityId(raw_id) for raw_id, _, its in _PEOPLE if its is role)

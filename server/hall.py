@@ -1,0 +1,150 @@
+"""The hall: which rooms are open on this node, and the way into them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from program.people import find_person
+from program.sessions import end_session, find_session
+from protocol.errors import ErrorCode, Refused, Unavailable
+from protocol.ids import SessionId
+from protocol.messages import SessionStatus
+from rooms.commands import OpenSession
+from rooms.decide import Rejection
+from server.clock import Clock
+from server.keeper import Keeper, MediaPlane, Timers, replay
+from server.storage.engine import reading, writing
+from server.storage.log import EventLog
+from server.tokens import JoinTokens
+from signaling.ports import Admission
+
+ROOM_STREAM = "room"
+
+_log = structlog.get_logger("hall")
+
+
+class Hall:
+    """Owns the keepers of this node. Implements `signaling.ports.Hall`."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        log: EventLog,
+        tokens: JoinTokens,
+        media: MediaPlane,
+        clock: Clock,
+        timers: Timers,
+        *,
+        away_grace_ms: int,
+        on_rooms: Callable[[int], None],
+        on_failed: Callable[[], None],
+    ) -> None:
+        """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended."""
+        self._engine = engine
+        self._log = log
+        self._tokens = tokens
+        self._media = media
+        self._clock = clock
+        self._timers = timers
+        self._away_grace_ms = away_grace_ms
+        self._on_rooms = on_rooms
+        self._on_failed = on_failed
+        self._keepers: dict[SessionId, asyncio.Task[Keeper]] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def redeem(self, token: str) -> Admission:
+        """Uses up a join token. Raises Refused(TOKEN_INVALID)."""
+        grant = self._tokens.redeem(token)
+        async with reading(self._engine) as connection:
+            person = await find_person(connection, grant.person_id)
+        if person is None:
+            raise Refused(ErrorCode.TOKEN_INVALID)
+        return Admission(grant.session_id, grant.person_id, person.display_name, grant.role)
+
+    async def room(self, session_id: SessionId) -> Keeper:
+        """The session's room, loaded from its log when needed.
+
+        Raises:
+            Refused: NOT_FOUND, there is no such session.
+            Unavailable: ROOM_FAILED, its log cannot be read or its opening not be stored.
+        """
+        loading = self._keepers.get(session_id)
+        if loading is None:
+            loading = asyncio.create_task(self._load(session_id))
+            self._keepers[session_id] = loading
+            loading.add_done_callback(lambda done: self._loaded(session_id, done))
+        # Shielded: one person who goes away while the room loads must not stop it for the others.
+        return await asyncio.shield(loading)
+
+    def participants(self) -> int:
+        """How many people are present in the rooms of this node."""
+        return sum(sum(1 for _ in keeper.state.present()) for keeper in self._open())
+
+    async def close(self) -> None:
+        """Waits until every room's decided commands have landed."""
+        await asyncio.gather(*(keeper.close() for keeper in self._open()))
+        if self._errands:
+            await asyncio.wait(tuple(self._errands))
+
+    def _open(self) -> list[Keeper]:
+        return [task.result() for task in self._keepers.values() if task.done() and not task.exception()]
+
+    async def _load(self, session_id: SessionId) -> Keeper:
+        async with reading(self._engine) as connection:
+            session = await find_session(connection, session_id)
+        if session is None:
+            raise Refused(ErrorCode.NOT_FOUND)
+        claim = await self._log.claim(session_id, ROOM_STREAM)
+        try:
+            state = replay(await self._log.read(session_id))
+        except (msgspec.DecodeError, LookupError) as error:
+            _log.error("log_unreadable", session=session_id, bug=type(error).__name__)
+            raise Unavailable(ErrorCode.ROOM_FAILED) from error
+        keeper = Keeper(
+            session_id,
+            state,
+            claim,
+            self._log,
+            self._media,
+            self._clock,
+            self._timers,
+            on_ended=self._ended,
+            on_failed=self._room_failed,
+        )
+        if session.status is SessionStatus.LIVE:
+            opened = await keeper.submit(OpenSession(session_id, session.title))
+            if isinstance(opened, Rejection):
+                raise Unavailable(opened.code)
+        keeper.recover(self._away_grace_ms)
+        if state.status is SessionStatus.ENDED:
+            self._ended(session_id)
+        return keeper
+
+    def _loaded(self, session_id: SessionId, done: asyncio.Task[Keeper]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._keepers.pop(session_id, None)
+        self._on_rooms(len(self._keepers))
+
+    def _room_failed(self, session_id: SessionId) -> None:
+        self._on_failed()
+        self._drop(session_id)
+
+    def _drop(self, session_id: SessionId) -> None:
+        self._keepers.pop(session_id, None)
+        self._on_rooms(len(self._keepers))
+
+    def _ended(self, session_id: SessionId) -> None:
+        """The room's log says that the session ended: its row follows, and the keeper may go."""
+        self._drop(session_id)
+        errand = asyncio.ensure_future(self._mark_ended(session_id))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _mark_ended(self, session_id: SessionId) -> None:
+        async with writing(self._engine) as connection:
+            await end_session(connection, session_id, self._clock.now_ms())

@@ -1,0 +1,174 @@
+"""The API: signing in and out, what is mine, and the way into a room."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Final, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from program.people import Person
+from program.sessions import find_session, session_for, sessions_of
+from protocol.errors import ErrorCode, HoldspaceError, raise_for
+from protocol.ids import CLIENT_ID_PATTERN, SessionId
+from protocol.messages import IceServer, Role, SessionStatus
+from server.config import allowed_origins
+from server.http.deps import DEPS, HttpDeps, Readiness
+from server.storage.engine import reading
+from server.tokens import JoinGrant
+
+COOKIE: Final = "holdspace"
+BODY_TIMEOUT_S: Final = 10.0
+
+_ID: Final = re.compile(CLIENT_ID_PATTERN)
+
+S = TypeVar("S", bound=Struct)
+
+
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/sign-in`."""
+
+    token: str
+
+
+class Name(Struct, frozen=True):
+    """Answer to signing in: the name this person is called by."""
+
+    name: str
+
+
+class MySession(Struct, frozen=True):
+    """A session in `Me`."""
+
+    id: SessionId
+    title: str
+    status: SessionStatus
+    role: Role
+
+
+class Me(Struct, frozen=True):
+    """Answer of `GET /api/v1/me`: live sessions first, then the newest."""
+
+    name: str
+    sessions: tuple[MySession, ...]
+
+
+class Joining(Struct, frozen=True):
+    """Answer to `POST /api/v1/sessions/{id}/join`; `expires_at` is Unix ms."""
+
+    ws_url: str
+    token: str
+    ice_servers: tuple[IceServer, ...]
+    expires_at: int
+
+
+def add_routes(app: web.Application) -> None:
+    """Adds everything under /api/v1."""
+    app.router.add_post("/api/v1/sign-in", sign_in)
+    app.router.add_get("/api/v1/me", me)
+    app.router.add_post("/api/v1/sessions/{session_id}/join", join)
+    app.router.add_post("/api/v1/sign-out", sign_out)
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """Uses the link's token up and sets the cookie."""
+    deps = request.app[DEPS]
+    body = await _read(request, SignIn)
+    try:
+        signed_in = await deps.auth.sign_in(body.token)
+    except HoldspaceError as error:
+        if error.code is ErrorCode.LINK_INVALID and not deps.sign_in_failures.failed(request.remote or ""):
+            raise raise_for(ErrorCode.RATE_LIMITED) from None
+        raise
+    # Whoever was signed in on this device before is not any more.
+    await deps.auth.sign_out(request.cookies.get(COOKIE))
+    answer = _answer(Name(signed_in.person.display_name))
+    # No Max-Age: on a shared device the sign-in ends with the browser.
+    answer.set_cookie(COOKIE, signed_in.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    return answer
+
+
+async def me(request: web.Request) -> web.Response:
+    """Who I am and which sessions I may join."""
+    deps = request.app[DEPS]
+    person = await _signed_in(request)
+    async with reading(deps.engine) as connection:
+        mine = await sessions_of(connection, person.id)
+    return _answer(
+        Me(person.display_name, tuple(MySession(i.session.id, i.session.title, i.session.status, i.role) for i in mine))
+    )
+
+
+async def join(request: web.Request) -> web.Response:
+    """A single-use token for the WebSocket. A session of others answers like one that does not exist."""
+    deps = request.app[DEPS]
+    person = await _signed_in(request)
+    wanted = request.match_info["session_id"]
+    if not _ID.match(wanted):
+        raise raise_for(ErrorCode.NOT_FOUND)
+    session_id = SessionId(wanted)
+    async with reading(deps.engine) as connection:
+        role = await session_for(connection, person.id, session_id)
+        session = None if role is None else await find_session(connection, session_id)
+    if role is None or session is None:
+        raise raise_for(ErrorCode.NOT_FOUND)
+    if session.status is SessionStatus.ENDED:
+        raise raise_for(ErrorCode.SESSION_ENDED)
+    match deps.readiness():
+        case Readiness.READY:
+            pass
+        case Readiness.DRAINING:
+            raise raise_for(ErrorCode.DRAINING)
+        case Readiness.STARTING:
+            raise raise_for(ErrorCode.OVERLOADED, "starting")
+    issued = deps.join_tokens.issue(JoinGrant(person.id, session_id, role))
+    return _answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """Ends the session on the server and takes the cookie back. Works in any state."""
+    deps = request.app[DEPS]
+    secret = request.cookies.get(COOKIE)
+    try:
+        person = await deps.auth.who(secret)
+    except HoldspaceError:
+        person = None
+    if person is not None:
+        deps.join_tokens.revoke(person.id)
+    await deps.auth.sign_out(secret)
+    answer = web.Response(status=204)
+    answer.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    return answer
+
+
+async def _signed_in(request: web.Request) -> Person:
+    return await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
+
+
+async def _read(request: web.Request, kind: type[S]) -> S:
+    async with asyncio.timeout(BODY_TIMEOUT_S):
+        body = await request.read()
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        raise raise_for(ErrorCode.INVALID_FIELD) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise raise_for(ErrorCode.MALFORMED) from None
+
+
+def _answer(body: Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+def _is_https(deps: HttpDeps) -> bool:
+    return deps.base_url.startswith("https://")
+
+
+def _ws_url(request: web.Request, deps: HttpDeps) -> str:
+    """On the origin the page came from: a page at localhost may not connect to 127.0.0.1 under its CSP."""
+    origin = request.headers.get("Origin", "")
+    base = origin if origin in allowed_origins(deps.base_url) else deps.base_url
+    return "ws" + base.removeprefix("http") + "/ws"

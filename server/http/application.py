@@ -1,0 +1,68 @@
+"""Puts the HTTP side together."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from server.http import api, client_files
+from server.http.deps import DEPS, HttpDeps, Readiness
+from server.http.security import make_middleware, set_headers
+
+__all__ = ["HttpDeps", "Readiness", "make_http", "make_runner"]
+
+MAX_BODY = 8_192
+"""Longest request body, in bytes."""
+
+IDLE_S = 30.0
+"""A connection that has no request running is closed after this long; so is one that sends its head too slowly."""
+
+
+def make_http(deps: HttpDeps) -> web.Application:
+    """The application; `make_runner` gives what the front hands connections to."""
+    app = web.Application(middlewares=[make_middleware(deps.base_url)], client_max_size=MAX_BODY)
+    app[DEPS] = deps
+    app.on_response_prepare.append(set_headers)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/ws", upgrade, allow_head=False)
+    api.add_routes(app)
+    app.router.add_route("*", "/api/{rest:.*}", unknown)
+    client_files.add_routes(app)
+    return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Runs the application without a listener of its own: `await runner.setup()`, then `runner.server`."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        logger=logging.getLogger("holdspace.aiohttp"),
+        keepalive_timeout=IDLE_S,
+        lingering_time=2.0,
+    )
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """The process runs."""
+    return web.json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Whether new people may be sent here."""
+    readiness = request.app[DEPS].readiness()
+    return web.json_response({"status": readiness.value}, status=200 if readiness is Readiness.READY else 503)
+
+
+async def upgrade(request: web.Request) -> web.StreamResponse:
+    """A proxy may send the WebSocket's request on a connection that it used before; the front sees first lines only."""
+    sockets = request.app[DEPS].sockets
+    if sockets is None:
+        raise web.HTTPNotFound
+    return sockets.adopt(request)
+
+
+async def unknown(_request: web.Request) -> web.Response:
+    """Everything else under /api."""
+    raise web.HTTPNotFound

@@ -1,0 +1,58 @@
+"""What the HTTP side is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from protocol.messages import IceServer
+from server.auth import Auth
+from server.clock import Clock
+from server.http.limits import FailureLimit
+from server.sockets import WebSockets
+from server.tokens import JoinTokens
+
+
+class Readiness(StrEnum):
+    """Whether new people may come."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+def no_ice_servers() -> tuple[IceServer, ...]:
+    """A server on one UDP port that everybody reaches needs none."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDeps:
+    """What `make_http` is given.
+
+    Attributes:
+        base_url: the address people type; cookie, links and the Origin check follow it.
+        client_dir: folder of the built client; may be missing.
+        readiness: asked on each request that depends on it.
+        ice_servers: asked on each join.
+        sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
+    """
+
+    engine: AsyncEngine
+    auth: Auth
+    join_tokens: JoinTokens
+    clock: Clock
+    base_url: str
+    client_dir: Path
+    readiness: Callable[[], Readiness]
+    sign_in_failures: FailureLimit
+    sockets: WebSockets | None = None
+    ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
+
+
+DEPS: web.AppKey[HttpDeps] = web.AppKey("deps", HttpDeps)

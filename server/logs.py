@@ -1,0 +1,100 @@
+"""Logs: JSON lines (or a console's colors), with ids only. Never names, texts or tokens of people.
+
+An exception is logged as its type and the places it passed through. Its message is left out: it may quote what
+somebody wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO, cast
+
+import structlog
+
+MAX_PLACES = 12
+
+
+def where_it_failed(error: BaseException) -> dict[str, object]:
+    """An exception as fields of a log line: `error` (its type, and its causes') and `at` (innermost place last)."""
+    kinds: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(kinds) < 5:
+        kinds.append(type(cause).__name__)
+        cause = cause.__cause__
+    frames = traceback.extract_tb(error.__traceback__)[-MAX_PLACES:]
+    places = [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": " from ".join(kinds), "at": places}
+
+
+def configure_logging(
+    level: Literal["debug", "info", "warning", "error"], form: Literal["json", "console"], stream: TextIO | None = None
+) -> None:
+    """Sends structlog's and the standard library's records to one place (stderr unless told otherwise)."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _exceptions_without_words,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # Libraries at debug level write what passes through them.
+    for name in ("aiosqlite", "sqlalchemy", "asyncio", "websockets", "aiohttp", "aioice", "aiortc", "alembic"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # aiohttp words a bad request with its bytes.
+    logging.getLogger("holdspace.aiohttp").setLevel(logging.CRITICAL)
+
+
+def log_loop_exceptions(loop: asyncio.AbstractEventLoop) -> None:
+    """What nobody caught in a task or callback: asyncio itself would log it with its arguments and messages."""
+
+    def log(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        fields = where_it_failed(error) if isinstance(error, BaseException) else {}
+        structlog.stdlib.get_logger("holdspace.loop").error("nobody caught this", **fields)
+
+    loop.set_exception_handler(log)
+
+
+def _exceptions_without_words(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    found = event.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()[1]
+    if isinstance(found, BaseException):
+        event.update(where_it_failed(found))
+    elif isinstance(found, tuple):
+        event.update(where_it_failed(cast("tuple[type, BaseException, object]", found)[1]))
+    return event
+
+
+def _short(filename: str) -> str:
+    parts = filename.replace("\\", "/").split("/")
+    return "/".join(parts[-3:])

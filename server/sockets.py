@@ -1,0 +1,179 @@
+"""WebSocket connections without a listener of their own: someone else accepts, these take over the transport.
+
+Holds on to classes of websockets 17.4 (pinned exactly): `ServerConnection` and `Server`, as `serve()` uses them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from server.logs import where_it_failed
+
+WsHandler = Callable[[ServerConnection], Awaitable[None]]
+
+_log = structlog.stdlib.get_logger("holdspace.sockets")
+
+SUBPROTOCOLS = (Subprotocol("holdspace.msgpack"), Subprotocol("holdspace.json"))
+
+
+@dataclass(frozen=True, slots=True)
+class WsOptions:
+    """How connections behave. Sizes in bytes, times in seconds.
+
+    Attributes:
+        origins: accepted values of the Origin header; clients that are no browsers send none and are accepted.
+        max_size: longest message; signaling has its own, smaller limit and a kinder answer.
+    """
+
+    origins: frozenset[str]
+    max_size: int = 65_536 + 1_024
+    max_queue: int = 16
+    write_limit: int = 65_536
+    open_timeout_s: float = 10.0
+    close_timeout_s: float = 5.0
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 20.0
+    subprotocols: tuple[Subprotocol, ...] = field(default=SUBPROTOCOLS)
+
+
+class WebSockets:
+    """Makes connections, runs the handler on each, and closes them all in the end."""
+
+    def __init__(self, handler: WsHandler, options: WsOptions) -> None:
+        self._handler = handler
+        self._options = options
+        self._logger = _quiet_logger()
+        self._server = _Registry(self._run, self._logger)
+
+    @property
+    def open_count(self) -> int:
+        """Connections that are open now."""
+        return len(self._server.connections)
+
+    def connection(self) -> ServerConnection:
+        """An asyncio protocol for a transport that was accepted elsewhere; its first bytes are the request's."""
+        options = self._options
+        protocol = ServerProtocol(
+            origins=[*(Origin(origin) for origin in sorted(options.origins)), None],
+            subprotocols=options.subprotocols,
+            max_size=options.max_size,
+            logger=self._logger,
+        )
+        return ServerConnection(
+            protocol,
+            self._server,
+            ping_interval=options.ping_interval_s,
+            ping_timeout=options.ping_timeout_s,
+            close_timeout=options.close_timeout_s,
+            max_queue=options.max_queue,
+            write_limit=options.write_limit,
+        )
+
+    def adopt(self, request: web.Request) -> web.StreamResponse:
+        """Takes the connection away from aiohttp in the middle of a request; what is returned is never sent.
+
+        Proxies reuse connections: the request for the WebSocket may be the second on one.
+        """
+        http: Any = request.protocol
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client has gone")
+        head = [f"{request.method} {request.raw_path} HTTP/1.1".encode("ascii", "surrogateescape")]
+        head += [name + b": " + value for name, value in request.raw_headers]
+        tail: bytes = http._message_tail  # noqa: SLF001 - bytes after the head, which aiohttp has read already
+        # aiohttp closes the transport that it believes to have when it hears that the connection is lost.
+        http.transport = None
+        connection = self.connection()
+        transport.set_protocol(connection)
+        http.connection_lost(None)
+        connection.connection_made(transport)
+        connection.data_received(b"\r\n".join(head) + b"\r\n\r\n" + tail)
+        return web.Response()
+
+    async def close(self, grace_s: float) -> None:
+        """Takes no more; closes what is open with 1001 and waits for the handlers, then cuts off what is left."""
+        self._server.serving = False
+        closing = [
+            asyncio.create_task(connection.close(CloseCode.GOING_AWAY)) for connection in self._server.connections
+        ]
+        waiting = [*closing, *self._server.handler_tasks]
+        if not waiting:
+            return
+        _, left = await asyncio.wait(waiting, timeout=grace_s)
+        for task in left:
+            task.cancel()
+        if left:
+            _log.warning("connections cut off at the end of the grace period", count=len(left))
+            await asyncio.wait(left, timeout=1.0)
+
+    async def _run(self, connection: ServerConnection) -> None:
+        """One connection's life, as `serve()` has it, without a traceback for each phone that loses its network."""
+        task = asyncio.current_task()
+        try:
+            async with asyncio.timeout(self._options.open_timeout_s):
+                await connection.handshake(server_header="holdspace")
+            if connection.protocol.state is not OPEN:
+                return
+            self._server.all_connections.add(connection)
+            connection.start_keepalive()
+            await self._serve(connection)
+        except (ConnectionClosed, ConnectionError, TimeoutError) as error:
+            _log.debug("connection ended", **where_it_failed(error))
+        except Exception as error:
+            _log.error("connection failed", **where_it_failed(error))
+        finally:
+            self._server.all_connections.discard(connection)
+            if task is not None:
+                self._server.handler_tasks.discard(task)
+            connection.transport.abort()
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        try:
+            await self._handler(connection)
+        except ConnectionClosed:
+            pass
+        except Exception as error:
+            _log.error("socket handler failed", **where_it_failed(error))
+            await connection.close(CloseCode.INTERNAL_ERROR)
+        else:
+            await connection.close()
+        # The closing handshake is over when the transport is gone.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.close_timeout_s):
+                await connection.wait_closed()
+
+
+class _Registry(Server):
+    """What a ServerConnection asks its server for; there is no listener behind it."""
+
+    def __init__(self, handler: Callable[[ServerConnection], Any], logger: logging.Logger) -> None:
+        super().__init__(_no_listener, handler, logger)
+        self.serving = True
+
+    def is_serving(self) -> bool:
+        return self.serving
+
+
+async def _no_listener() -> asyncio.Server:
+    raise RuntimeError("connections are accepted by server.front")
+
+
+def _quiet_logger() -> logging.Logger:
+    """The library logs a traceback for each abrupt disconnect, and at debug level what people write."""
+    logger = logging.getLogger("holdspace.websockets")
+    logger.setLevel(logging.CRITICAL)
+    return logger

@@ -1,0 +1,105 @@
+"""Opens the database. What is particular to SQLite is here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+WRITES: Final = "holdspace_writes"
+"""Execution option of an engine whose transactions may write."""
+
+_BUSY_TIMEOUT: Final = "holdspace_busy_timeout_ms"
+COMMAND_TIMEOUT_S: Final = 10.0
+"""After this long a statement on another machine's database counts as failed."""
+
+
+class StorageError(Exception):
+    """The database cannot be opened or is not ours; the message says why."""
+
+
+def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
+    """An engine on `url`; connects on first use. Missing folders of an SQLite file are made.
+
+    Raises:
+        StorageError: the URL is not one, or names a database that is not supported.
+    """
+    parsed = _parse(url)
+    try:
+        if parsed.get_backend_name() != "sqlite":
+            wait = {"command_timeout": COMMAND_TIMEOUT_S, "timeout": COMMAND_TIMEOUT_S}
+            return create_async_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=wait)
+        _make_folder(parsed)
+        options = {_BUSY_TIMEOUT: busy_timeout_ms}
+        engine = create_async_engine(parsed, hide_parameters=True, execution_options=options)
+    except ModuleNotFoundError as error:
+        raise StorageError(f"storage.url needs the Python package {error.name}: install it") from None
+    _set_up_sqlite(engine.sync_engine, busy_timeout_ms)
+    return engine
+
+
+def open_thread_engine(engine: AsyncEngine) -> Engine:
+    """The same SQLite database, with the same settings, for use in one thread."""
+    busy_timeout_ms: int = engine.sync_engine.get_execution_options()[_BUSY_TIMEOUT]
+    thread_engine = create_engine(engine.url.set(drivername="sqlite+pysqlite"), hide_parameters=True)
+    _set_up_sqlite(thread_engine, busy_timeout_ms)
+    return thread_engine
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that only reads: one consistent moment, waits for no writer."""
+    async with engine.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that may write; it is durable when the block has been left without an error."""
+    async with engine.execution_options(**{WRITES: True}).begin() as connection:
+        yield connection
+
+
+def _set_up_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: object) -> None:
+        # The driver must not begin by itself (it would do so late and never IMMEDIATE): see _begin.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_ms:d}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # FULL syncs the WAL on each commit; NORMAL would lose acknowledged events with the power.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later cannot wait for a lock: it fails at once.
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StorageError("storage.url is not a database URL") from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StorageError(f"storage.url: {parsed.get_backend_name()} is not supported, use sqlite or postgresql")
+    drivers = {"sqlite": "aiosqlite", "postgresql": "asyncpg"}
+    return parsed.set(drivername=f"{parsed.get_backend_name()}+{drivers[parsed.get_backend_name()]}")
+
+
+def _make_folder(url: URL) -> None:
+    name = url.database or ""
+    if not name or name == ":memory:":
+        raise StorageError("storage.url: a database in memory keeps nothing; name a file")
+    if not name.startswith("file:"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)

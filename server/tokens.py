@@ -1,0 +1,128 @@
+"""Secrets that are passed on once: where they come from, how they are kept, and the tokens for joining a room."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.errors import ErrorCode, raise_for
+from protocol.ids import IdentityId, SessionId
+from protocol.messages import Role
+from server.clock import Clock
+
+TokenSource = Callable[[], str]
+
+MAX_JOIN_TOKEN_S: Final = 60
+MAX_PER_PERSON: Final = 8
+"""Unused join tokens of one person in one session (reloading fast, several tabs); one more ends the oldest."""
+
+
+def new_token() -> str:
+    """A secret of 256 bits, safe in URLs and cookies."""
+    return secrets.token_urlsafe(32)
+
+
+def new_id() -> str:
+    """An id that nobody can guess, of the letters that `protocol.ids` allows."""
+    return secrets.token_urlsafe(12)
+
+
+def digest(token: str) -> str:
+    """What is kept of a secret. It has 256 bits of its own, so that salt or slowness would add nothing."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinGrant:
+    """Who may open one WebSocket into which room, and as what."""
+
+    person_id: IdentityId
+    session_id: SessionId
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class JoinToken:
+    """The secret, and when it ends (Unix ms)."""
+
+    token: str
+    expires_at_ms: int
+
+
+class JoinTokens:
+    """Single-use tokens for the first frame of a WebSocket. In memory: after a restart a client asks for another."""
+
+    def __init__(
+        self, clock: Clock, source: TokenSource = new_token, *, ttl_s: int = MAX_JOIN_TOKEN_S, cap: int = 20_000
+    ) -> None:
+        if not 0 < ttl_s <= MAX_JOIN_TOKEN_S:
+            raise ValueError(f"a join token lives at most {MAX_JOIN_TOKEN_S} s")
+        self._clock = clock
+        self._source = source
+        self._ttl_s = ttl_s
+        self._cap = cap
+        # By digest, the oldest first: all live equally long, so those at the front end first.
+        self._grants: OrderedDict[str, tuple[JoinGrant, float]] = OrderedDict()
+        self._of_person: dict[JoinGrant, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._grants)
+
+    def issue(self, grant: JoinGrant) -> JoinToken:
+        """A new token for that grant.
+
+        Raises:
+            Unavailable: OVERLOADED, too many are waiting to be used.
+        """
+        self._drop_ended()
+        own = self._of_person.get(grant, [])
+        if len(own) >= MAX_PER_PERSON:
+            self._forget(own[0])
+        elif len(self._grants) >= self._cap:
+            raise raise_for(ErrorCode.OVERLOADED, "join tokens")
+        token = self._source()
+        key = digest(token)
+        self._grants[key] = (grant, self._clock.monotonic() + self._ttl_s)
+        self._of_person.setdefault(grant, []).append(key)
+        return JoinToken(token, self._clock.now_ms() + self._ttl_s * 1000)
+
+    def redeem(self, token: str) -> JoinGrant:
+        """What the token was issued for; it is used up.
+
+        Raises:
+            Refused: TOKEN_INVALID, it was used, has ended or never was.
+        """
+        self._drop_ended()
+        found = self._forget(digest(token))
+        if found is None:
+            raise raise_for(ErrorCode.TOKEN_INVALID)
+        return found
+
+    def revoke(self, person_id: IdentityId) -> None:
+        """Ends all tokens of a person, as when they sign out."""
+        for grant in [grant for grant in self._of_person if grant.person_id == person_id]:
+            for key in list(self._of_person[grant]):
+                self._forget(key)
+
+    def _forget(self, key: str) -> JoinGrant | None:
+        found = self._grants.pop(key, None)
+        if found is None:
+            return None
+        grant = found[0]
+        rest = self._of_person[grant]
+        rest.remove(key)
+        if not rest:
+            del self._of_person[grant]
+        return grant
+
+    def _drop_ended(self) -> None:
+        now = self._clock.monotonic()
+        while self._grants:
+            key, (_, ends) = next(iter(self._grants.items()))
+            if ends > now:
+                return
+            self._forget(key)

@@ -1,0 +1,100 @@
+"""Bounded queues towards one client: what waits for the socket, and what a resume may ask for again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from typing import Any, Final, Generic, TypeVar
+
+from protocol.codec import Wire, encode_body, envelope
+from protocol.messages import Frame, RoomFrame
+
+HISTORY: Final = 512
+"""Sequenced frames kept for a resume."""
+
+MAX_WAITING_FRAMES: Final = 1_024
+
+
+_F_co = TypeVar("_F_co", bound=Frame, covariant=True)
+
+
+class Prepared(Generic[_F_co]):
+    """A frame whose body is encoded once per wire, however many sockets it goes to."""
+
+    __slots__ = ("_bodies", "frame")
+
+    def __init__(self, frame: _F_co) -> None:
+        self.frame = frame
+        self._bodies: dict[Wire, bytes] = {}
+
+    def body(self, wire: Wire) -> bytes:
+        """The encoded body."""
+        body = self._bodies.get(wire)
+        if body is None:
+            body = self._bodies[wire] = encode_body(self.frame, wire)
+        return body
+
+
+class History:
+    """The sequenced frames of one session, numbered from 1, of which the last `HISTORY` are kept."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self._kept: deque[Prepared[RoomFrame]] = deque(maxlen=HISTORY)
+
+    def add(self, frame: Prepared[RoomFrame]) -> int:
+        """Numbers a frame and keeps it. Returns its seq."""
+        self.seq += 1
+        self._kept.append(frame)
+        return self.seq
+
+    def after(self, seq: int) -> tuple[tuple[int, Prepared[RoomFrame]], ...] | None:
+        """All frames after `seq`; None when they are no longer (or not yet) known."""
+        missing = self.seq - seq
+        if missing < 0 or missing > len(self._kept):
+            return None
+        frames = list(self._kept)[len(self._kept) - missing :]
+        return tuple(zip(range(seq + 1, self.seq + 1), frames, strict=True))
+
+
+class Outbox:
+    """Encoded frames waiting for one socket.
+
+    An ephemeral frame takes out a waiting one of the same key (only the latest value counts) and goes to the
+    end, since what happened in between may bear on it. Everything else is kept in order; past the bounds the
+    outbox is overfull and takes nothing more, and the session closes the socket, for the client to resume.
+    """
+
+    def __init__(self, wire: Wire, max_bytes: int) -> None:
+        self.wire = wire
+        self._max_bytes = max_bytes
+        self.overfull = False
+        self._waiting: OrderedDict[object, bytes] = OrderedDict()
+        self._bytes = 0
+        self._unique = 0
+
+    def put(self, frame: Prepared[Any], seq: int | None = None, *, latest_of: object = None) -> None:
+        """Queues a frame; `latest_of` is the key of an ephemeral value."""
+        data = envelope(seq, frame.body(self.wire), self.wire)
+        if latest_of is None:
+            self._unique += 1
+            key: object = self._unique
+        else:
+            key = ("latest", latest_of)
+        self._bytes -= len(self._waiting.pop(key, b""))
+        size = self._bytes + len(data)
+        if size > self._max_bytes or len(self._waiting) >= MAX_WAITING_FRAMES:
+            self.overfull = True
+            return
+        self._waiting[key] = data
+        self._bytes = size
+
+    def drain(self) -> Iterator[bytes]:
+        """Takes out the waiting frames, one by one, oldest first."""
+        while self._waiting:
+            _, data = self._waiting.popitem(last=False)
+            self._bytes -= len(data)
+            yield data
+
+    def __len__(self) -> int:
+        return len(self._waiting)

@@ -1,0 +1,135 @@
+"""What signaling needs of the rest of the server, as narrow ports that `server` fills in."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from protocol.errors import ErrorCode
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.messages import Role, RoomFrame, Snapshot, Source
+from rooms.commands import Command
+from rooms.decide import Decision
+from rooms.view import Viewer
+from signaling.outbox import Prepared
+
+
+class Admission(Struct, frozen=True):
+    """What a redeemed join token says: who may enter which session, and as what."""
+
+    session_id: SessionId
+    identity_id: IdentityId
+    name: str
+    role: Role
+
+
+class Listener(Protocol):
+    """Someone who receives a room's frames."""
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who looks."""
+        ...
+
+    def deliver(self, frame: Prepared[RoomFrame], *, sequenced: bool) -> None:
+        """Takes one frame, in the room's order. Must not block or raise."""
+        ...
+
+    def dismiss(self, code: ErrorCode) -> None:
+        """The room is over for this listener."""
+        ...
+
+
+class Room(Protocol):
+    """One room, as seen by the sessions in it."""
+
+    @property
+    def session_id(self) -> SessionId:
+        """Which session's room it is."""
+        ...
+
+    def participant_of(self, identity: IdentityId) -> ParticipantId | None:
+        """The participant id that this person has, or is about to have, in this room."""
+        ...
+
+    def submit(self, command: Command) -> Future[Decision]:
+        """Decides at once, in call order; the answer comes when its events are stored."""
+        ...
+
+    def attach(self, listener: Listener) -> Snapshot:
+        """From now on the listener receives every frame after the snapshot that is returned.
+
+        Raises Refused(NOT_FOUND) when the viewer is not present.
+        """
+        ...
+
+    def detach(self, listener: Listener) -> None:
+        """The listener receives no more. Idempotent."""
+        ...
+
+    def latest(self, viewer: Viewer) -> tuple[RoomFrame, ...]:
+        """Ephemeral values as of now, for a viewer who resumes."""
+        ...
+
+    def replayed(self, frame: RoomFrame, viewer: Viewer) -> RoomFrame:
+        """A frame as it may be sent to that viewer again now: nothing hidden since is repeated."""
+        ...
+
+
+class Hall(Protocol):
+    """Where sessions find their room."""
+
+    async def redeem(self, token: str) -> Admission:
+        """Uses up a join token. Raises Refused(TOKEN_INVALID)."""
+        ...
+
+    async def room(self, session_id: SessionId) -> Room:
+        """The session's room, loaded from its log when needed. Raises HoldspaceError."""
+        ...
+
+
+class Calls(Protocol):
+    """The media side of a participant."""
+
+    def begin(self, room: str, participant: str) -> None:
+        """Drops this participant's peer connections, if any, and begins to offer the others' tracks."""
+        ...
+
+    def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
+        """Takes an offer, returns the answer. Raises Refused(SDP_REJECTED)."""
+        ...
+
+    def answer(self, room: str, participant: str, version: int, sdp: str) -> None:
+        """Takes the answer to a subscribe offer. Raises Refused(SDP_REJECTED)."""
+        ...
+
+    def resubscribe(self, room: str, participant: str) -> None:
+        """Offers a fresh subscribe connection."""
+        ...
+
+
+class Telemetry(Protocol):
+    """What signaling counts. Carries no ids, names or texts."""
+
+    def socket_opened(self) -> None:
+        """A WebSocket was accepted."""
+        ...
+
+    def socket_closed(self) -> None:
+        """A WebSocket ended."""
+        ...
+
+    def frame_refused(self, code: str) -> None:
+        """A client's frame was answered with an error."""
+        ...
+
+    def command(self, kind: str, outcome: str, seconds: float) -> None:
+        """A room request was answered: its type, "ok" or an error code, and how long it took."""
+        ...
+
+    def frames_sent(self, frames: int, size: int) -> None:
+        """Frames were handed to a socket; `size` in bytes."""
+        ...

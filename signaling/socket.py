@@ -1,0 +1,86 @@
+"""A WebSocket with a bounded outbox: one task sends, so that nobody who delivers ever waits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from websockets.exceptions import ConnectionClosed
+
+from protocol.codec import Wire
+from protocol.errors import ErrorCode, meaning
+from signaling.outbox import Outbox
+from signaling.ports import Telemetry
+
+CLOSE_WITHIN_S = 5.0
+
+
+class WebSocket(Protocol):
+    """The part of websockets' `ServerConnection` that is used here."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Sends one message; waits while the peer is slow. Raises ConnectionClosed."""
+        ...
+
+    async def recv(self) -> str | bytes:
+        """The next message. Raises ConnectionClosed."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Runs the closing handshake."""
+        ...
+
+
+class Socket:
+    """Implements `signaling.session.Connection` over one WebSocket."""
+
+    def __init__(self, ws: WebSocket, wire: Wire, telemetry: Telemetry, max_outbox_bytes: int) -> None:
+        self.outbox = Outbox(wire, max_outbox_bytes)
+        self._ws = ws
+        self._telemetry = telemetry
+        self._work = asyncio.Event()
+        self._closing: ErrorCode | None = None
+        self._aborted = False
+
+    @property
+    def wire(self) -> Wire:
+        """How frames are encoded on this socket."""
+        return self.outbox.wire
+
+    def wake(self) -> None:
+        """The outbox has something to send."""
+        self._work.set()
+
+    def finish(self, code: ErrorCode) -> None:
+        """Sends what waits, then closes with the code's close code. The first code stays."""
+        self._closing = self._closing or code
+        self._work.set()
+
+    def abort(self, code: ErrorCode) -> None:
+        """Closes with the code's close code and drops what waits."""
+        self._aborted = True
+        self.finish(code)
+
+    async def send_until_closed(self) -> None:
+        """Empties the outbox whenever it is filled; returns when the socket is closed from either side."""
+        try:
+            while True:
+                await self._work.wait()
+                self._work.clear()
+                await self._empty()
+                if self._closing is not None:
+                    async with asyncio.timeout(CLOSE_WITHIN_S):
+                        await self._ws.close(meaning(self._closing).close, self._closing.value)
+                    return
+        except (ConnectionClosed, TimeoutError):
+            return
+
+    async def _empty(self) -> None:
+        frames = size = 0
+        for data in self.outbox.drain():
+            if self._aborted:
+                continue
+            await self._ws.send(data.decode() if self.wire is Wire.JSON else data)
+            frames += 1
+            size += len(data)
+        self._telemetry.frames_sent(frames, size)
