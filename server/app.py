@@ -169,6 +169,7 @@ class Node:
             client_dir=Path(self.config.server.client_dir),
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
+            signed_out=self._endpoint.signed_out,
             sockets=sockets,
         )
 
