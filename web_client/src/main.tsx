@@ -96,6 +96,10 @@ function start(root: HTMLElement): void {
       sessionStorage.clear();
     },
   });
+  // Another link opened on this same page changes only its fragment, which loads nothing by itself.
+  addEventListener("hashchange", () => {
+    if (location.hash.length > 1) location.reload();
+  });
   addEventListener("online", () => app.nudge());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") app.nudge();
