@@ -6,7 +6,7 @@ latest value: they change the state in memory, are never stored, and have no seq
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TypeGuard, get_args
 
 from msgspec import Struct
 
@@ -139,6 +139,6 @@ EVENT_VERSION = 1
 """Version of every durable event's stored form; raised together with an upcaster."""
 
 
-def is_durable(event: Event) -> bool:
+def is_durable(event: Event) -> TypeGuard[DurableEvent]:
     """Whether an event goes into the log."""
     return isinstance(event, DURABLE_EVENTS)

@@ -16,18 +16,22 @@ from protocol.codec import MAX_CLIENT_FRAME, Wire
 from protocol.ids import ParticipantId, SessionId
 from protocol.messages import Source, SubscribeOffer
 from server.auth import Auth
+from server.checkpoints import Checkpointer
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.front import Front
 from server.hall import Hall
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import FailureLimit
+from server.keys import RootKey, checkpoint_file
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
-from server.storage.log import EventLog
+from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
+from server.storage.reading import check_root_key
+from server.storage.vault import Vault
 from server.tokens import JoinTokens, new_id, new_token
 from signaling.endpoint import Endpoint, Settings
 
@@ -61,7 +65,7 @@ class Calls:
 class Node:
     """One server process."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    def __init__(self, config: Config, root_key: RootKey, clock: Clock | None = None) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
@@ -75,11 +79,20 @@ class Node:
         )
         self.port = config.server.port
         self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
+        self._vault = Vault(root_key)
+        self._checkpointer = Checkpointer(
+            self.engine,
+            self.clock,
+            root_key.signing_key(),
+            checkpoint_file(config),
+            every_s=config.audit.checkpoint_every_s,
+        )
         self._log = EventLog(
             self.engine,
             self.clock,
+            self._vault,
             max_pending=config.storage.max_pending,
-            on_synced=lambda group: self.metrics.committed(group.appends, group.seconds),
+            on_synced=self._synced,
             on_failed=lambda _error: self.metrics.commit_failed(),
         )
 
@@ -87,13 +100,15 @@ class Node:
         """Brings everything up; returns when the node answers.
 
         Raises:
-            StorageError: the database cannot be used.
+            StorageError: the database cannot be used, or was written under another root key.
             OSError: an address cannot be listened on.
         """
         config = self.config
         log_loop_exceptions(asyncio.get_running_loop())
         await migrate(config.storage.url)
+        await check_root_key(self.engine, self._vault)
         await self._log.start()
+        await self._checkpointer.start()
         self._engine = UdpEngine(config.media.bind, config.media.port, config.media.advertise)
         self._plane = MediaPlane(self._engine, on_offer=self._offer, on_speakers=self._speakers)
         await self._plane.start()
@@ -153,11 +168,16 @@ class Node:
         await self._front.stop(grace_s)
         await self._hall.close()
         await self._log.stop()
+        await self._checkpointer.stop()
         await self._plane.close()
         await self._runner.cleanup()
         await self._metrics_listener.stop()
         await self.engine.dispose()
         _log.info("stopped")
+
+    def _synced(self, group: Synced) -> None:
+        self.metrics.committed(group.appends, group.seconds)
+        self._hall.synced(group)
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
         return HttpDeps(

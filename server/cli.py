@@ -1,4 +1,4 @@
-"""`holdspace`: serve, seed, links, bot."""
+"""`holdspace`: serve, seed, links, bot; audit, keys and replay are in `cli_audit`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import os
 import signal
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from server import cli_audit
 from server.auth import Auth
+from server.cli_settings import ConfigPath, read_settings
 from server.clock import SystemClock
-from server.config import Config, ConfigError, load_config
+from server.config import Config, ConfigError
 from server.demo import DemoRefused, Links, demo_links, seed
+from server.keys import ROOT_KEY_VARIABLE, RootKey, load_root_key, make_root_key, root_key_file
 from server.logs import configure_logging
 from server.storage.engine import StorageError, open_engine
 from server.storage.migrate import migrate
 
 app = App(name="holdspace", help="Video and group-chat sessions for virtual mental-health programs.")
 
-ConfigPath = Annotated[
-    Path | None, Parameter(name="--config", help="Settings file; config.toml in this folder when there is one.")
-]
+cli_audit.register(app)
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def serve(*, config: ConfigPath = None, demo: bool = False) -> None:
     demo
         Make the demo group with a live session, and print sign-in links for its people.
     """
-    settings = _settings(config)
+    settings = read_settings(config)
     configure_logging(settings.log.level, settings.log.format)
     asyncio.run(_serve(settings, demo=demo))
 
@@ -55,13 +55,13 @@ def serve(*, config: ConfigPath = None, demo: bool = False) -> None:
 @app.command(name="seed")
 def seed_demo(*, config: ConfigPath = None) -> None:
     """Make the demo group, its people and a live session, as far as they are missing."""
-    asyncio.run(_seed(_settings(config)))
+    asyncio.run(_seed(read_settings(config)))
 
 
 @app.command
 def links(*, config: ConfigPath = None, as_json: Annotated[bool, Parameter(name="--json")] = False) -> None:
     """Print fresh sign-in links for the demo's people (twelve hours, this machine only)."""
-    made = asyncio.run(_links(_settings(config)))
+    made = asyncio.run(_links(read_settings(config)))
     if as_json:
         print(json.dumps(asdict(made)))
     else:
@@ -100,16 +100,11 @@ def bot(
     sys.exit(0 if report.ok else 1)
 
 
-def _settings(path: Path | None) -> Config:
-    here = Path("config.toml")
-    return load_config(path or (here if here.exists() else None), os.environ)
-
-
 async def _serve(settings: Config, *, demo: bool) -> None:
     # Only here: it brings in the media plane, which is slow to import and of no use to the other commands.
     from server.app import Node
 
-    node = Node(settings)
+    node = Node(settings, _root_key(settings, demo=demo))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -122,6 +117,18 @@ async def _serve(settings: Config, *, demo: bool) -> None:
         await stopping.wait()
     finally:
         await node.stop()
+
+
+def _root_key(settings: Config, *, demo: bool) -> RootKey:
+    """The root key. Only the demo makes one when there is none: elsewhere a lost key must not go unnoticed."""
+    file = root_key_file(settings)
+    if not demo or file.exists() or os.environ.get(ROOT_KEY_VARIABLE):
+        return load_root_key(settings, os.environ)
+    made = make_root_key(file)
+    Console(soft_wrap=True, highlight=False).print(
+        f"Made a root key for the demo in {file}. Stored rooms are encrypted under it: without it they are lost."
+    )
+    return made
 
 
 async def _seed(settings: Config) -> None:

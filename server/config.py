@@ -55,6 +55,15 @@ class StorageConfig(Section, frozen=True):
     max_pending: Count = 4_096
 
 
+class KeysConfig(Section, frozen=True):
+    root_key_file: str = ""
+
+
+class AuditConfig(Section, frozen=True):
+    checkpoint_file: str = ""
+    checkpoint_every_s: Seconds = 60.0
+
+
 class MediaConfig(Section, frozen=True):
     bind: str = "0.0.0.0"
     port: Port = 8081
@@ -83,6 +92,8 @@ class Config(Section, frozen=True):
     server: ServerConfig = ServerConfig()
     sign_in: SignInConfig = SignInConfig()
     storage: StorageConfig = StorageConfig()
+    keys: KeysConfig = KeysConfig()
+    audit: AuditConfig = AuditConfig()
     media: MediaConfig = MediaConfig()
     rooms: RoomsConfig = RoomsConfig()
     signaling: SignalingConfig = SignalingConfig()

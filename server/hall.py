@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,10 +16,12 @@ from protocol.ids import SessionId
 from protocol.messages import SessionStatus
 from rooms.commands import OpenSession
 from rooms.decide import Rejection
+from rooms.upcasting import UnknownEvent
 from server.clock import Clock
-from server.keeper import Keeper, MediaPlane, Timers, replay
+from server.keeper import Keeper, MediaPlane, Timers
+from server.room_loading import RoomSnapshots, load_room
 from server.storage.engine import reading, writing
-from server.storage.log import EventLog
+from server.storage.log import EventLog, Synced, Unreadable
 from server.tokens import JoinTokens
 from signaling.ports import Admission
 
@@ -47,6 +49,7 @@ class Hall:
         """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended."""
         self._engine = engine
         self._log = log
+        self._snapshots = RoomSnapshots(log)
         self._tokens = tokens
         self._media = media
         self._clock = clock
@@ -85,6 +88,11 @@ class Hall:
         """How many people are present in the rooms of this node."""
         return sum(sum(1 for _ in keeper.state.present()) for keeper in self._open())
 
+    def synced(self, group: Synced) -> None:
+        """More of these rooms is on disk: some have grown enough for a new snapshot."""
+        for session_id in self._snapshots.due(group.heads):
+            self._run(self._snapshots.take(session_id))
+
     async def close(self) -> None:
         """Waits until every room's decided commands have landed."""
         await asyncio.gather(*(keeper.close() for keeper in self._open()))
@@ -101,13 +109,13 @@ class Hall:
             raise Refused(ErrorCode.NOT_FOUND)
         claim = await self._log.claim(session_id, ROOM_STREAM)
         try:
-            state = replay(await self._log.read(session_id))
-        except (msgspec.DecodeError, LookupError) as error:
+            loaded = await load_room(self._log, session_id)
+        except (UnknownEvent, Unreadable, LookupError) as error:
             _log.error("log_unreadable", session=session_id, bug=type(error).__name__)
             raise Unavailable(ErrorCode.ROOM_FAILED) from error
         keeper = Keeper(
             session_id,
-            state,
+            loaded.state,
             claim,
             self._log,
             self._media,
@@ -121,7 +129,8 @@ class Hall:
             if isinstance(opened, Rejection):
                 raise Unavailable(opened.code)
         keeper.recover(self._away_grace_ms)
-        if state.status is SessionStatus.ENDED:
+        self._snapshots.watch(session_id, loaded.from_snapshot)
+        if loaded.state.status is SessionStatus.ENDED:
             self._ended(session_id)
         return keeper
 
@@ -136,12 +145,16 @@ class Hall:
 
     def _drop(self, session_id: SessionId) -> None:
         self._keepers.pop(session_id, None)
+        self._snapshots.unwatch(session_id)
         self._on_rooms(len(self._keepers))
 
     def _ended(self, session_id: SessionId) -> None:
         """The room's log says that the session ended: its row follows, and the keeper may go."""
         self._drop(session_id)
-        errand = asyncio.ensure_future(self._mark_ended(session_id))
+        self._run(self._mark_ended(session_id))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        errand = asyncio.ensure_future(work)
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
 

@@ -25,10 +25,12 @@ from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import LeaveReason, RoomFrame, SessionStatus, Snapshot, Source
 from rooms.commands import Command, LoseConnection, PassTime
 from rooms.decide import Accepted, Decision, Rejection, aftermath, decide, next_deadline
-from rooms.events import EVENT_VERSION, DurableEvent, Event, ParticipantDeparted, SessionClosed, is_durable
+from rooms.events import DurableEvent, Event, ParticipantDeparted, SessionClosed, is_durable
 from rooms.evolve import evolve, evolve_all
 from rooms.gates import Gate, open_gates, shut_at_once
+from rooms.retention import retention_of
 from rooms.state import EMPTY, RoomState
+from rooms.upcasting import VERSIONS, present_event
 from rooms.view import Viewer, is_sequenced, latest, project, replayed, snapshot
 from server.clock import Clock
 from server.logs import where_it_failed
@@ -222,7 +224,7 @@ class Keeper:
         if self._landing is None:
             self._landing = asyncio.create_task(self._land_all(), name="keeper")
 
-    def _append(self, events: tuple[Event, ...]) -> asyncio.Future[None]:
+    def _append(self, events: tuple[DurableEvent, ...]) -> asyncio.Future[None]:
         head, self._head = self._head, self._head + len(events)
         now_ms = self._now_ms()
         return self._log.append(self._session_id, self._epoch, head, [stored_form(e, now_ms) for e in events])
@@ -371,13 +373,12 @@ def _heard(stored: asyncio.Future[None]) -> None:
         stored.exception()
 
 
-def stored_form(event: Event, now_ms: int) -> NewEvent:
+def stored_form(event: DurableEvent, now_ms: int) -> NewEvent:
     """A durable event as the log keeps it."""
-    tag = type(event).__struct_config__.tag
-    return NewEvent(now_ms, str(tag), EVENT_VERSION, msgspec.msgpack.encode(event))
+    tag = str(type(event).__struct_config__.tag)
+    return NewEvent(now_ms, tag, VERSIONS[tag], msgspec.msgpack.encode(event), retention_of(event).value)
 
 
-def replay(events: Iterable[StoredEvent]) -> RoomState:
-    """The room as its log tells it. Raises msgspec.ValidationError for an event that cannot be read."""
-    decoder = msgspec.msgpack.Decoder(DurableEvent)
-    return evolve_all(EMPTY, (decoder.decode(event.payload) for event in events))
+def replay(events: Iterable[StoredEvent], begun: RoomState = EMPTY) -> RoomState:
+    """The room as its log tells it, without what was purged of it. Raises UnknownEvent."""
+    return evolve_all(begun, (present_event(e.type, e.version, e.payload) for e in events if e.payload is not None))

@@ -44,6 +44,20 @@ def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
     return engine
 
 
+def open_existing(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
+    """The same, for looking only: where there is no database, none is made.
+
+    Raises:
+        StorageError: as above, or there is no such database.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite" and not (parsed.database or "").startswith("file:"):
+        name = parsed.database or ""
+        if not Path(name).is_file():
+            raise StorageError(f"there is no database {name or url!r}")
+    return open_engine(url, busy_timeout_ms=busy_timeout_ms)
+
+
 def open_thread_engine(engine: AsyncEngine) -> Engine:
     """The same SQLite database, with the same settings, for use in one thread."""
     busy_timeout_ms: int = engine.sync_engine.get_execution_options()[_BUSY_TIMEOUT]
@@ -66,6 +80,18 @@ async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
         yield connection
 
 
+async def fold_journal(engine: AsyncEngine) -> bool:
+    """Moves SQLite's WAL into the database and empties it; False when a reader or writer was in the way.
+
+    Until then what was deleted can still be found in the WAL. Elsewhere nothing is to be done.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    async with engine.connect() as connection:
+        busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar_one()
+    return not busy
+
+
 def _set_up_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
@@ -77,6 +103,8 @@ def _set_up_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         # FULL syncs the WAL on each commit; NORMAL would lose acknowledged events with the power.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # What is purged is overwritten, not only unlinked.
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

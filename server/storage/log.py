@@ -3,6 +3,8 @@
 Appends of all streams wait in one queue, in the order in which they were made. The writer takes all that wait
 and stores them in one transaction, so that the disk syncs once a group and not once an event. A future resolves
 only after COMMIT returned, which under synchronous=FULL is after the sync.
+
+Payloads are encrypted and events chained within that transaction: see `chain`, `vault` and `appending`.
 """
 
 from __future__ import annotations
@@ -10,53 +12,41 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.clock import Clock
 from server.logs import where_it_failed
-from server.storage.engine import reading
-from server.storage.schema import events, streams
+from server.storage.appending import Claim, NewEvent, claim, store_group
+from server.storage.engine import fold_journal, reading
+from server.storage.purging import Purged, purge
+from server.storage.reading import StoredEvent, read_events
+from server.storage.room_snapshots import StoredSnapshot, find_snapshot, save_snapshot
 from server.storage.transactions import Transactions, transactions_for
+from server.storage.vault import Unreadable, Vault
+
+__all__ = [
+    "AppendFailed",
+    "Claim",
+    "EventLog",
+    "NewEvent",
+    "Overloaded",
+    "Purged",
+    "StoredEvent",
+    "StoredSnapshot",
+    "StreamMoved",
+    "Synced",
+    "Unreadable",
+]
 
 _log = structlog.stdlib.get_logger("holdspace.storage")
 
 MAX_GROUP_EVENTS: Final = 2_000
 """Events of one transaction; what is more waits for the next, so that nobody waits long for strangers."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event to be stored; its seq follows from its place."""
-
-    at_ms: int
-    type: str
-    version: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event as it was stored. `seq` counts from 1 within its stream, without gaps."""
-
-    seq: int
-    at_ms: int
-    type: str
-    version: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Ownership of a stream: `epoch` goes with each append, `head` is the newest seq (0: none)."""
-
-    epoch: int
-    head: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +80,6 @@ class _Append:
     done: asyncio.Future[None]
 
 
-@dataclass(slots=True)
-class _Group:
-    """What of a group goes into its transaction, and why the rest does not."""
-
-    accepted: list[_Append] = field(default_factory=list["_Append"])
-    moved: list[_Append] = field(default_factory=list["_Append"])
-    heads: dict[str, int] = field(default_factory=dict[str, int])
-    events: int = 0
-
-
-_INSERT: Final = insert(events)
-_SET_HEAD: Final = update(streams).where(streams.c.id == bindparam("stream")).values(head=bindparam("new_head"))
-
-
 class EventLog:
     """Reads and appends. One per process and database."""
 
@@ -111,6 +87,7 @@ class EventLog:
         self,
         engine: AsyncEngine,
         clock: Clock,
+        vault: Vault,
         *,
         max_pending: int = 4_096,
         on_synced: Callable[[Synced], None] | None = None,
@@ -121,6 +98,7 @@ class EventLog:
         self._engine = engine
         self._transactions = transactions or transactions_for(engine)
         self._clock = clock
+        self._vault = vault
         self._max_pending = max_pending
         self._on_synced = on_synced
         self._on_failed = on_failed
@@ -152,20 +130,38 @@ class EventLog:
         """
         while True:
             try:
-                return await self._transactions.run(lambda connection: _claim(connection, stream_id, kind))
+                return await self._transactions.run(lambda connection: claim(connection, stream_id, kind))
             except IntegrityError:
                 # Another node created the row between our look and our insert; now it is there to be claimed.
                 continue
 
     async def read(self, stream_id: str, after: int = 0) -> list[StoredEvent]:
-        """The stream's events whose seq is greater than `after`, in order; none if there is no such stream."""
-        wanted = (
-            select(events.c.seq, events.c.at_ms, events.c.type, events.c.version, events.c.payload)
-            .where(events.c.stream_id == stream_id, events.c.seq > after)
-            .order_by(events.c.seq)
-        )
+        """The stream's events whose seq is greater than `after`, in order; none if there is no such stream.
+
+        Raises:
+            Unreadable: a payload is missing, does not decrypt, or is not what was committed to.
+        """
         async with reading(self._engine) as connection:
-            return [StoredEvent(*row) for row in await connection.execute(wanted)]
+            return [stored async for stored in read_events(connection, self._vault, stream_id, after)]
+
+    async def purge(self, stream_id: str, retention: str) -> Purged:
+        """Destroys the payloads of one retention class of a stream, with the key they were encrypted under."""
+        now_ms = self._clock.now_ms()
+        purged = await self._transactions.run(
+            lambda connection: purge(connection, self._vault, stream_id, retention, now_ms)
+        )
+        return replace(purged, residue=not await fold_journal(self._engine))
+
+    async def save_snapshot(self, stream_id: str, snapshot: StoredSnapshot) -> bool:
+        """Stores a state after some event, in place of an older one; False when the log has no such event."""
+        return await self._transactions.run(
+            lambda connection: save_snapshot(connection, self._vault, stream_id, snapshot)
+        )
+
+    async def find_snapshot(self, stream_id: str, version: int) -> StoredSnapshot | None:
+        """The stream's snapshot, when there is one of that version that can be read."""
+        async with reading(self._engine) as connection:
+            return await find_snapshot(connection, self._vault, stream_id, version)
 
     def append(
         self, stream_id: str, epoch: int, expected_head: int, new_events: Sequence[NewEvent]
@@ -223,16 +219,17 @@ class EventLog:
 
     async def _store(self, taken: list[_Append]) -> None:
         started = self._clock.monotonic()
-        group = await self._transactions.run(lambda connection: _store_group(connection, taken))
+        stored = await self._transactions.run(lambda connection: store_group(connection, self._vault, taken))
         # Here COMMIT has returned.
-        if group.accepted:
+        if stored.accepted:
             seconds = self._clock.monotonic() - started
-            self._tell(Synced(len(group.accepted), group.events, seconds, dict(group.heads)))
-        for append in group.accepted:
-            if not append.done.done():
+            self._tell(Synced(len(stored.accepted), stored.events, seconds, dict(stored.heads)))
+        for place, append in enumerate(taken):
+            if append.done.done():
+                continue
+            if place in stored.accepted:
                 append.done.set_result(None)
-        for append in group.moved:
-            if not append.done.done():
+            else:
                 append.done.set_exception(StreamMoved(append.stream_id))
 
     def _tell(self, synced: Synced) -> None:
@@ -251,58 +248,3 @@ class EventLog:
                 failure = AppendFailed(append.stream_id)
                 failure.__cause__ = error
                 append.done.set_exception(failure)
-
-
-def _claim(connection: Connection, stream_id: str, kind: str) -> Claim:
-    found = connection.execute(
-        select(streams.c.kind, streams.c.epoch, streams.c.head).where(streams.c.id == stream_id).with_for_update()
-    ).one_or_none()
-    if found is None:
-        connection.execute(insert(streams).values(id=stream_id, kind=kind, epoch=1, head=0))
-        return Claim(epoch=1, head=0)
-    if found.kind != kind:
-        raise ValueError(f"stream {stream_id} is of kind {found.kind}, not {kind}")
-    connection.execute(update(streams).where(streams.c.id == stream_id).values(epoch=found.epoch + 1))
-    return Claim(epoch=found.epoch + 1, head=found.head)
-
-
-def _store_group(connection: Connection, taken: list[_Append]) -> _Group:
-    group = _sort(connection, taken)
-    if group.accepted:
-        connection.execute(_INSERT, [row for append in group.accepted for row in _rows(append)])
-        connection.execute(_SET_HEAD, [{"stream": stream, "new_head": head} for stream, head in group.heads.items()])
-    return group
-
-
-def _sort(connection: Connection, taken: list[_Append]) -> _Group:
-    """Accepts the appends, in order, whose epoch and head fit the stream as the ones before leave it."""
-    group = _Group()
-    wanted = sorted({append.stream_id for append in taken})
-    found = connection.execute(
-        select(streams.c.id, streams.c.epoch, streams.c.head).where(streams.c.id.in_(wanted)).with_for_update()
-    )
-    state = {row.id: (row.epoch, row.head) for row in found}
-    for append in taken:
-        if state.get(append.stream_id) != (append.epoch, append.expected_head):
-            group.moved.append(append)
-            continue
-        head = append.expected_head + len(append.events)
-        state[append.stream_id] = (append.epoch, head)
-        group.heads[append.stream_id] = head
-        group.accepted.append(append)
-        group.events += len(append.events)
-    return group
-
-
-def _rows(append: _Append) -> list[dict[str, object]]:
-    return [
-        {
-            "stream_id": append.stream_id,
-            "seq": append.expected_head + place,
-            "at_ms": new.at_ms,
-            "type": new.type,
-            "version": new.version,
-            "payload": new.payload,
-        }
-        for place, new in enumerate(append.events, start=1)
-    ]

@@ -6,7 +6,17 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from program.tables import metadata
 
-__all__ = ["auth_sessions", "events", "metadata", "sign_in_links", "streams"]
+__all__ = [
+    "auth_sessions",
+    "checkpoints",
+    "data_keys",
+    "events",
+    "metadata",
+    "payloads",
+    "room_snapshots",
+    "sign_in_links",
+    "streams",
+]
 
 sign_in_links = Table(
     "sign_in_links",
@@ -38,8 +48,24 @@ streams = Table(
     Column("kind", String(16), nullable=False),
     # Who owns the stream: raised by each claim; an append that carries an older one is refused.
     Column("epoch", BigInteger, nullable=False),
-    # seq of the newest event, 0 when there is none.
+    # seq of the newest event, 0 when there is none, and its link in the chain.
     Column("head", BigInteger, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    # Up to which seq signed checkpoints know of it.
+    Column("checkpointed", BigInteger, nullable=False),
+)
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("stream_id", String(80), ForeignKey("streams.id"), nullable=False),
+    Column("retention", String(16), nullable=False),
+    Column("root_key_id", String(32), nullable=False),
+    # Encrypted under the root key; NULL once it was destroyed. The row stays and tells a purge from a loss.
+    Column("wrapped", LargeBinary),
+    Column("destroyed_ms", BigInteger),
+    Index(None, "stream_id"),
 )
 
 events = Table(
@@ -50,7 +76,41 @@ events = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("type", String(64), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("retention", String(16), nullable=False),
+    Column("key_id", String(32), ForeignKey("data_keys.id"), nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("link", LargeBinary, nullable=False),
     # The rows of a stream lie beside each other, and an insert touches one tree instead of two.
     sqlite_with_rowid=False,
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("stream_id", String(80), ForeignKey("streams.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    # Encrypted: the commitment's nonce, and the event as its stream's owner encoded it.
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+room_snapshots = Table(
+    "room_snapshots",
+    metadata,
+    Column("stream_id", String(80), ForeignKey("streams.id"), primary_key=True),
+    # After which event it was taken, and that event's link.
+    Column("seq", BigInteger, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("key_id", String(32), ForeignKey("data_keys.id"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    # The very bytes of the line in the file outside the database.
+    Column("line", LargeBinary, nullable=False),
 )

@@ -95,6 +95,7 @@ class Server:
             "HOLDSPACE__SERVER__PORT": str(self.port),
             "HOLDSPACE__SERVER__METRICS_PORT": str(metrics),
             "HOLDSPACE__MEDIA__PORT": str(media),
+            "HOLDSPACE_ROOT_KEY": "5c" * 32,
             "HOLDSPACE__STORAGE__URL": f"sqlite+aiosqlite:///{self.folder / 'holdspace.db'}",
         }
 

@@ -40,6 +40,7 @@ from signaling.endpoint import Endpoint, Settings
 from signaling.ports import Admission
 from tests.fakes import counted
 from tests.room_fakes import FakeMedia
+from tests.server.secret import vault
 from tests.signaling.stage import ROOM, FakeCalls, FakeHall, FakeTelemetry, FakeWebSocket
 
 
@@ -107,7 +108,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'holdspace.db'}"
     await migrate(url)
     engine, clock, recorder = open_engine(url), SystemClock(), Recorder()
-    log = EventLog(engine, clock, on_synced=recorder.synced)
+    log = EventLog(engine, clock, vault(), on_synced=recorder.synced)
     await log.start()
     claim = await log.claim(ROOM, "room")
     ignore: list[SessionId] = []

@@ -9,11 +9,12 @@ from server.clock import SystemClock
 from server.storage.engine import open_engine
 from server.storage.log import EventLog, NewEvent
 from server.storage.migrate import migrate
+from tests.server.secret import vault
 
 
 async def main(url: str) -> None:
     await migrate(url)
-    log = EventLog(open_engine(url), SystemClock())
+    log = EventLog(open_engine(url), SystemClock(), vault())
     await log.start()
     claim = await log.claim("room-1", "room")
     head = claim.head

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from server.storage.engine import open_engine, open_thread_engine
 from server.storage.log import EventLog, NewEvent
 from server.storage.transactions import ThreadTransactions
 from tests.fakes import FakeClock
+from tests.server.secret import vault
 from tests.server.storage.databases import database, url_of
 from tests.server.storage.recording_disk import (
     Acknowledged,
@@ -28,7 +28,7 @@ from tests.server.storage.recording_disk import (
     after_process_death,
     is_available,
 )
-from tests.server.storage.recovery import recovered_events
+from tests.server.storage.recovery import recovered_events, stored_numbers
 
 ROOT = Path(__file__).parents[3]
 NAME = "log.db"
@@ -58,7 +58,7 @@ async def record(tmp_path: Path, extra_pragmas: tuple[str, ...]) -> tuple[Image,
     start = {NAME: (tmp_path / NAME).read_bytes()}
     with RecordingDisk() as disk:
         engine = open_engine(disk.url(tmp_path / NAME))
-        log = EventLog(engine, FakeClock(), transactions=with_pragmas(engine, extra_pragmas))
+        log = EventLog(engine, FakeClock(), vault(), transactions=with_pragmas(engine, extra_pragmas))
         await log.start()
         claim = await log.claim("room-1", "room")
         chance = random.Random(7)
@@ -131,7 +131,7 @@ async def test_every_truncation_of_the_log_opens_as_a_prefix_with_all_that_was_a
 ) -> None:
     async with database(tmp_path / NAME) as engine:
         wal = tmp_path / f"{NAME}-wal"
-        log = EventLog(engine, FakeClock(), transactions=with_pragmas(engine, ("wal_autocheckpoint = 0",)))
+        log = EventLog(engine, FakeClock(), vault(), transactions=with_pragmas(engine, ("wal_autocheckpoint = 0",)))
         await log.start()
         claim = await log.claim("room-1", "room")
         async with engine.connect() as connection:
@@ -182,9 +182,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, kill_after:
         seen += [int(line) for line in (await process.stdout.read()).splitlines(keepends=True) if line.endswith(b"\n")]
         await process.wait()
 
-        connection = sqlite3.connect(tmp_path / NAME)
-        stored = [int(bytes(p)) for [p] in connection.execute("SELECT payload FROM events ORDER BY seq")]
-        connection.close()
+        stored = stored_numbers(tmp_path / NAME)
         assert stored == list(range(1, len(stored) + 1))
         assert set(seen) <= set(stored)
         # An append may have been stored just before its acknowledgement was printed: go on counting from there.

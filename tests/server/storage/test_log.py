@@ -13,6 +13,7 @@ from server.storage.engine import open_engine
 from server.storage.log import AppendFailed, EventLog, NewEvent, Overloaded, StoredEvent, StreamMoved, Synced
 from server.storage.transactions import ConnectionTransactions, transactions_for
 from tests.fakes import FakeClock
+from tests.server.secret import vault
 from tests.server.storage.databases import database, url_of
 
 
@@ -33,7 +34,7 @@ def synced() -> list[Synced]:
 
 @pytest.fixture
 async def log(engine: AsyncEngine, synced: list[Synced]) -> AsyncIterator[EventLog]:
-    log = EventLog(engine, FakeClock(), on_synced=synced.append)
+    log = EventLog(engine, FakeClock(), vault(), on_synced=synced.append)
     await log.start()
     yield log
     await log.stop()
@@ -84,7 +85,7 @@ async def test_one_transaction_does_not_grow_without_bound(log: EventLog, synced
 
 async def test_acknowledgements_come_in_the_order_of_the_appends_and_after_their_sync(engine: AsyncEngine) -> None:
     story: list[str] = []
-    log = EventLog(engine, FakeClock(), on_synced=lambda group: story.append(f"synced {group.heads['a']}"))
+    log = EventLog(engine, FakeClock(), vault(), on_synced=lambda group: story.append(f"synced {group.heads['a']}"))
     await log.start()
     claim = await log.claim("a", "room")
     waiting: list[asyncio.Future[None]] = []
@@ -141,7 +142,7 @@ async def test_full_disk_fails_the_group_and_the_writer_goes_on_when_there_is_ro
     async with database(tmp_path / "full.db") as engine:
         failures: list[Exception] = []
         transactions = transactions_for(engine)
-        log = EventLog(engine, FakeClock(), on_failed=failures.append, transactions=transactions)
+        log = EventLog(engine, FakeClock(), vault(), on_failed=failures.append, transactions=transactions)
         await log.start()
         claim = await log.claim("a", "room")
         await log.append("a", claim.epoch, 0, [event(1)])
@@ -167,7 +168,7 @@ async def test_full_disk_fails_the_group_and_the_writer_goes_on_when_there_is_ro
 async def test_locked_database_fails_the_group_and_the_writer_goes_on_when_it_is_free(tmp_path: Path) -> None:
     path = tmp_path / "locked.db"
     async with database(path, busy_timeout_ms=20) as engine:
-        log = EventLog(engine, FakeClock())
+        log = EventLog(engine, FakeClock(), vault())
         await log.start()
         claim = await log.claim("a", "room")
         other = sqlite3.connect(path, isolation_level=None)
@@ -198,7 +199,7 @@ async def test_what_cannot_be_stored_costs_only_its_own_stream(log: EventLog) ->
 
 
 async def test_more_appends_than_may_wait_are_refused_at_once(engine: AsyncEngine) -> None:
-    log = EventLog(engine, FakeClock(), max_pending=2)
+    log = EventLog(engine, FakeClock(), vault(), max_pending=2)
     await log.start()
     claim = await log.claim("a", "room")
     waiting = [log.append("a", claim.epoch, head, [event(head)]) for head in range(3)]
@@ -209,7 +210,7 @@ async def test_more_appends_than_may_wait_are_refused_at_once(engine: AsyncEngin
 
 
 async def test_stopping_stores_what_waits_and_takes_no_more(engine: AsyncEngine) -> None:
-    log = EventLog(engine, FakeClock())
+    log = EventLog(engine, FakeClock(), vault())
     await log.start()
     claim = await log.claim("a", "room")
     waiting = [log.append("a", claim.epoch, head, [event(head)]) for head in range(10)]
@@ -232,7 +233,7 @@ async def test_caller_that_gives_up_takes_nothing_back_and_disturbs_nobody(log: 
 async def test_second_process_that_claims_fences_the_first(tmp_path: Path, log: EventLog) -> None:
     claim = await log.claim("a", "room")
     other_engine = open_engine(url_of(tmp_path / "log.db"))
-    other = EventLog(other_engine, FakeClock())
+    other = EventLog(other_engine, FakeClock(), vault())
     await other.start()
     theirs = await other.claim("a", "room")
     await other.append("a", theirs.epoch, 0, [event(1)])
@@ -245,7 +246,7 @@ async def test_second_process_that_claims_fences_the_first(tmp_path: Path, log: 
 
 
 async def test_log_works_on_the_asynchronous_driver_as_well(engine: AsyncEngine, synced: list[Synced]) -> None:
-    log = EventLog(engine, FakeClock(), on_synced=synced.append, transactions=ConnectionTransactions(engine))
+    log = EventLog(engine, FakeClock(), vault(), on_synced=synced.append, transactions=ConnectionTransactions(engine))
     await log.start()
     claim = await log.claim("a", "room")
     results = await asyncio.gather(
@@ -263,7 +264,7 @@ async def test_listener_that_fails_does_not_undo_what_is_on_disk(engine: AsyncEn
     def listener(_synced: Synced) -> None:
         raise ValueError("broken")
 
-    log = EventLog(engine, FakeClock(), on_synced=listener)
+    log = EventLog(engine, FakeClock(), vault(), on_synced=listener)
     await log.start()
     claim = await log.claim("a", "room")
     await log.append("a", claim.epoch, 0, [event(1)])

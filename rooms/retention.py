@@ -1,0 +1,43 @@
+"""How long what happened in a room is kept: events of one class are purged together."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+from rooms.events import (
+    ChatConcealed,
+    ChatRevealed,
+    ChatWritten,
+    DurableEvent,
+    MicrophoneFreed,
+    MicrophoneShut,
+    ParticipantDeparted,
+    ParticipantEntered,
+    SessionClosed,
+    SessionOpened,
+)
+
+
+class Retention(StrEnum):
+    """`chat`: what was written, and what was done with it. `record`: who was there, and what was done to whom."""
+
+    CHAT = "chat"
+    RECORD = "record"
+
+
+def retention_of(event: DurableEvent) -> Retention:
+    """The class of an event. Each class makes sense without the others: a room is replayed without what was purged."""
+    match event:
+        case ChatWritten() | ChatConcealed() | ChatRevealed():
+            return Retention.CHAT
+        case (
+            SessionOpened()
+            | ParticipantEntered()
+            | ParticipantDeparted()
+            | MicrophoneShut()
+            | MicrophoneFreed()
+            | SessionClosed()
+        ):
+            return Retention.RECORD
+    assert_never(event)

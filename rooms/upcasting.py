@@ -1,0 +1,81 @@
+"""Reads stored events, of the present form or an older one.
+
+When the form of an event changes: raise its number in `VERSIONS`, and add to `UPCASTERS` what makes the old form into
+the next one. An upcaster stays for ever, and so does the golden log of the form it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from rooms.events import DURABLE_EVENTS, EVENT_VERSION, DurableEvent
+
+Fields = dict[str, Any]
+Upcaster = Callable[[Fields], Fields]
+"""Takes the fields of an event, `type` among them, and gives them in the form of the next version. It may rename it."""
+
+VERSIONS: Final[Mapping[str, int]] = {
+    str(event.__struct_config__.tag): EVENT_VERSION for event in DURABLE_EVENTS
+}  # fmt: skip
+"""The version in which each type of event is stored today."""
+
+UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = {}
+"""From a (type, version) to the next version."""
+
+_present = msgspec.msgpack.Decoder(DurableEvent)
+
+
+class UnknownEvent(ValueError):
+    """A stored event that this version cannot read. Says its type and version, nothing of its payload."""
+
+    def __init__(self, type_: str, version: int, why: str) -> None:
+        super().__init__(f"stored event {type_!r} of version {version}: {why}")
+        self.type = type_
+        self.version = version
+
+
+def present_event(
+    type_: str,
+    version: int,
+    payload: bytes,
+    *,
+    versions: Mapping[str, int] = VERSIONS,
+    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+) -> DurableEvent:
+    """The event of today that was stored as `payload` (MessagePack).
+
+    Raises:
+        UnknownEvent: no such type or version is known, or the payload is not of that form.
+    """
+    try:
+        if versions.get(type_) == version:
+            event = _present.decode(payload)
+        else:
+            fields = _upcast(type_, version, msgspec.msgpack.decode(payload, type=Fields), versions, upcasters)
+            event = msgspec.convert(fields, DurableEvent)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Its words may quote what somebody wrote.
+        raise UnknownEvent(type_, version, "its payload does not have that form") from None
+    return event
+
+
+def _upcast(
+    type_: str,
+    version: int,
+    fields: Fields,
+    versions: Mapping[str, int],
+    upcasters: Mapping[tuple[str, int], Upcaster],
+) -> Fields:
+    now_type, now_version = type_, version
+    while versions.get(now_type) != now_version:
+        step = upcasters.get((now_type, now_version))
+        if step is None:
+            newer = now_version > versions.get(now_type, now_version)
+            why = "it was written by a newer version" if newer else "there is no upcaster for it"
+            raise UnknownEvent(type_, version, why)
+        fields = step(fields)
+        now_type, now_version = str(fields["type"]), now_version + 1
+    return fields

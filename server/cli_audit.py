@@ -1,0 +1,156 @@
+"""`holdspace audit`, `keys` and `replay`: for those who run a program and answer for its records."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from protocol.ids import ParticipantId, SessionId
+from protocol.messages import Role
+from rooms.upcasting import UnknownEvent
+from server.audit import Report, verify
+from server.checkpoints import public_hex
+from server.cli_settings import ConfigPath, read_settings
+from server.config import Config
+from server.keys import checkpoint_file, load_root_key, make_root_key, root_key_file
+from server.replaying import Question, ReplayRefused, seen
+from server.storage.engine import StorageError, open_existing
+from server.storage.vault import Unreadable, Vault
+
+MAX_SHOWN = 50
+"""Findings in words; all of them are in the JSON."""
+
+audit = App(name="audit", help="Check the stored logs.")
+keys = App(name="keys", help="The root key, under which stored rooms are encrypted.")
+
+
+def register(app: App) -> None:
+    """Adds these commands."""
+    app.command(audit)
+    app.command(keys)
+    app.command(replay)
+
+
+@audit.command(name="verify")
+def verify_log(*, config: ConfigPath = None, as_json: Annotated[bool, Parameter(name="--json")] = False) -> None:
+    """Walk every log and every checkpoint. Exit code 0: everything fits; 1: something does not.
+
+    Parameters
+    ----------
+    as_json
+        Print one JSON object with all findings.
+    """
+    settings = read_settings(config)
+    root = load_root_key(settings, os.environ)
+
+    async def check() -> Report:
+        async with _database(settings) as engine:
+            return await verify(engine, Vault(root), root.signing_key().public_key(), checkpoint_file(settings))
+
+    report = asyncio.run(check())
+    if as_json:
+        print(msgspec.json.encode({"ok": report.ok, **msgspec.to_builtins(report)}).decode())
+    else:
+        _tell(report)
+    sys.exit(0 if report.ok else 1)
+
+
+@audit.command(name="key")
+def public_key(*, config: ConfigPath = None) -> None:
+    """Print the public key (Ed25519, hexadecimal) that checkpoints are signed with."""
+    print(public_hex(load_root_key(read_settings(config), os.environ).signing_key().public_key()))
+
+
+@keys.command(name="new")
+def new_key(path: Path | None = None, /, *, config: ConfigPath = None) -> None:
+    """Make a root key in a new file that only this user can read.
+
+    Parameters
+    ----------
+    path
+        The file; where the server looks for it unless given.
+    """
+    file = path or root_key_file(read_settings(config))
+    root = make_root_key(file)
+    print(f"made the root key {root.id} in {file}; keep a copy of it apart from the database")
+
+
+def replay(
+    session: str, *, at: str, role: Annotated[Role, Parameter(name="--as")], participant: str | None = None,
+    config: ConfigPath = None,
+) -> None:  # fmt: skip
+    """Print, as JSON, what someone in a session's room saw at some time.
+
+    Parameters
+    ----------
+    session
+        The session's id.
+    at
+        When: ISO 8601 with an offset (2026-11-24T18:30:00Z), or milliseconds since 1970.
+    role
+        The viewer's role there.
+    participant
+        Whose eyes, as the id in that room; needed when several people of that role were there.
+    """
+    settings = read_settings(config)
+    question = Question(SessionId(session), _moment(at), role, ParticipantId(participant) if participant else None)
+    vault = Vault(load_root_key(settings, os.environ))
+
+    async def look() -> bytes:
+        async with _database(settings) as engine:
+            return msgspec.json.encode(await seen(engine, vault, question))
+
+    print(msgspec.json.format(asyncio.run(look())).decode())
+
+
+@asynccontextmanager
+async def _database(settings: Config) -> AsyncGenerator[AsyncEngine]:
+    engine = open_existing(settings.storage.url, busy_timeout_ms=settings.storage.busy_timeout_ms)
+    try:
+        yield engine
+    except DatabaseError as error:
+        # Their messages may quote rows; the kind is enough to go on.
+        raise StorageError(
+            f"the database cannot be read ({type(error.orig).__name__}): is it of this version?"
+        ) from None
+    except (ReplayRefused, Unreadable, UnknownEvent) as error:
+        raise StorageError(str(error)) from None
+    finally:
+        await engine.dispose()
+
+
+def _moment(text: str) -> int:
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise StorageError(f"--at: {text!r} is no time like 2026-11-24T18:30:00Z") from None
+    if moment.tzinfo is None:
+        raise StorageError(f"--at: {text!r} lacks its offset: add Z for UTC, or for example -05:00")
+    return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def _tell(report: Report) -> None:
+    print(
+        f"{report.streams} streams, {report.events} events ({report.purged} of them purged), "
+        f"{report.checkpoints} checkpoints, {report.checkpoints_outside} in the file outside"
+    )
+    for finding in report.findings[:MAX_SHOWN]:
+        where = [f"stream {finding.stream}"] if finding.stream is not None else []
+        where += [f"event {finding.seq}"] if finding.seq is not None else []
+        print(f"  {', '.join(where) or 'checkpoints'}: {finding.words}")
+    if len(report.findings) > MAX_SHOWN:
+        print(f"  and {len(report.findings) - MAX_SHOWN} more: see --json")
+    print("Everything fits." if report.ok else f"{len(report.findings)} things do not fit.")
