@@ -75,6 +75,15 @@ def claim(connection: Connection, stream_id: str, kind: str) -> Claim:
     return Claim(epoch=found.epoch + 1, head=found.head)
 
 
+# Made once: to build and compare statements costs more than to run them.
+_ENDS: Final = (
+    select(streams.c.id, streams.c.epoch, streams.c.head, streams.c.link)
+    .where(streams.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
+_LIVING_KEYS: Final = select(
+    data_keys.c.id, data_keys.c.stream_id, data_keys.c.retention, data_keys.c.root_key_id, data_keys.c.wrapped
+).where(data_keys.c.stream_id.in_(bindparam("ids", expanding=True)), data_keys.c.wrapped.is_not(None))
 _INSERT_EVENTS: Final = insert(events)
 _INSERT_PAYLOADS: Final = insert(payloads)
 _SET_HEAD: Final = (
@@ -96,11 +105,7 @@ class _End:
 def store_group(connection: Connection, vault: Vault, appends: list[A]) -> Stored:
     """Stores those whose epoch and head fit the stream as the ones before leave it."""
     wanted = sorted({append.stream_id for append in appends})
-    found = connection.execute(
-        select(streams.c.id, streams.c.epoch, streams.c.head, streams.c.link)
-        .where(streams.c.id.in_(wanted))
-        .with_for_update()
-    )
+    found = connection.execute(_ENDS, {"ids": wanted})
     ends = {row.id: _End(row.epoch, row.head, row.link) for row in found}
     accepted: set[int] = set()
     fitting: list[A] = []
@@ -158,11 +163,7 @@ def living_keys(connection: Connection, vault: Vault, stream_ids: set[str]) -> C
     Looked up in each transaction: another process may have destroyed one meanwhile, and what is sealed under a
     destroyed key is lost.
     """
-    found = connection.execute(
-        select(
-            data_keys.c.id, data_keys.c.stream_id, data_keys.c.retention, data_keys.c.root_key_id, data_keys.c.wrapped
-        ).where(data_keys.c.stream_id.in_(sorted(stream_ids)), data_keys.c.wrapped.is_not(None))
-    )  # fmt: skip
+    found = connection.execute(_LIVING_KEYS, {"ids": sorted(stream_ids)})
     keys = {(row.stream_id, row.retention): WrappedKey(*row) for row in found}
 
     def key_for(stream_id: str, retention: str) -> WrappedKey:

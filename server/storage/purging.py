@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from server.storage.room_snapshots import SNAPSHOT
-from server.storage.schema import data_keys, events, payloads, room_snapshots
+from server.storage.schema import data_keys, events, payloads, room_snapshots, streams
 from server.storage.vault import Vault
 
 
@@ -22,6 +22,8 @@ class Purged:
 
 def purge(connection: Connection, vault: Vault, stream_id: str, retention: str, now_ms: int) -> Purged:
     """Destroys data keys, payloads and nonces of the class, and the stream's snapshots, which tell of them."""
+    # Nothing may be sealed under a key while it is destroyed.
+    connection.execute(select(streams.c.id).where(streams.c.id == stream_id).with_for_update())
     of_class = select(events.c.seq).where(events.c.stream_id == stream_id, events.c.retention == retention)
     gone = connection.execute(
         delete(payloads).where(payloads.c.stream_id == stream_id, payloads.c.seq.in_(of_class))
