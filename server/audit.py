@@ -14,7 +14,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import LargeBinary, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server.checkpoints import Head, SignedCheckpoint, line_hash, parse_line, public_hex, read_lines
@@ -31,6 +31,7 @@ class Kind(StrEnum):
     BROKEN_LINK = "broken_link"
     GAP = "gap"
     MISSING_TAIL = "missing_tail"
+    ROW_UNREADABLE = "row_unreadable"
     HEAD_DIFFERS = "head_differs"
     STREAM_MISSING = "stream_missing"
     PAYLOAD_MISSING = "payload_missing"
@@ -72,15 +73,22 @@ class Report(Struct, frozen=True):
 async def verify(engine: AsyncEngine, vault: Vault, key: Ed25519PublicKey, outside: Path) -> Report:
     """Checks the whole log; `outside` is the file of checkpoints, `key` the one that signs them."""
     walk = _Walk(vault)
+    # Before the database: of a running server, the file follows it.
+    lines = list(read_lines(outside))
     async with reading(engine) as connection:
-        inside = [bytes(line) for [line] in await connection.execute(_LINES)]
-        lines = list(read_lines(outside))
+        rows = (await connection.execute(_LINES)).all()
+        inside = [row.line for row in rows]
         marks = _Checkpoints(key)
-        marks.check_inside(inside)
+        marks.check_inside([(row.number, row.line) for row in rows])
         marks.check_outside(lines, inside)
         found = (await connection.execute(select(streams).order_by(streams.c.id))).all()
         for row in found:
-            await walk.stream(connection, row.id, row.kind, Head(row.id, row.head, row.link.hex()), marks.heads[row.id])
+            head = Head(row.id, row.head, row.link.hex())
+            try:
+                await walk.stream(connection, row.id, row.kind, head, marks.heads[row.id])
+            except (TypeError, ValueError):
+                # SQLite takes a text for a number.
+                walk.find(Kind.ROW_UNREADABLE, "a row of this stream holds what cannot be there", row.id)
         await walk.strays(connection, {row.id for row in found}, marks.heads)
     return Report(
         streams=len(found),
@@ -92,7 +100,9 @@ async def verify(engine: AsyncEngine, vault: Vault, key: Ed25519PublicKey, outsi
     )
 
 
-_LINES: Final = select(checkpoints.c.line).order_by(checkpoints.c.number)
+_LINES: Final = select(checkpoints.c.number, cast(checkpoints.c.line, LargeBinary).label("line")).order_by(
+    checkpoints.c.number
+)
 
 Marks = dict[int, dict[str, int]]
 """Of one stream: at which seq which links are signed, and the number of the first checkpoint that says so."""
@@ -114,11 +124,11 @@ class _Walk:
             self.events += 1
             its = record.header
             if its.seq != seq + 1:
-                self._find(Kind.GAP, f"events {seq + 1} to {its.seq - 1} are missing", stream_id, seq + 1)
+                self.find(Kind.GAP, f"events {seq + 1} to {its.seq - 1} are missing", stream_id, seq + 1)
             elif not broken and link(previous, its.canonical(), record.commitment) != record.link:
                 # The first only: what follows hangs on it, or was changed by the same hand.
                 broken = True
-                self._find(
+                self.find(
                     Kind.BROKEN_LINK, "the chain breaks: this event or one before was changed", stream_id, its.seq
                 )
             seq, previous = its.seq, record.link
@@ -128,45 +138,45 @@ class _Walk:
             except Unreadable as error:
                 missing = record.sealed is None
                 kind_found = Kind.PAYLOAD_MISSING if missing else Kind.PAYLOAD_UNREADABLE
-                self._find(kind_found, f"the payload {error}", stream_id, seq)
+                self.find(kind_found, f"the payload {error}", stream_id, seq)
         if head.seq > seq:
-            self._find(
+            self.find(
                 Kind.MISSING_TAIL, f"the log ends at event {seq}, and should go on to {head.seq}", stream_id, seq + 1
             )
         elif (head.seq, head.link) != (seq, previous.hex()):
-            self._find(Kind.HEAD_DIFFERS, "the newest event is not the one the stream names", stream_id, seq)
+            self.find(Kind.HEAD_DIFFERS, "the newest event is not the one the stream names", stream_id, seq)
         self._check_beyond(marks, stream_id, seq)
 
     async def strays(self, connection: AsyncConnection, known: set[str], heads: Iterable[str]) -> None:
         """What belongs to no stream, and payloads that no event owns."""
         for stream_id in sorted(set(heads) - known):
-            self._find(Kind.STREAM_MISSING, "a checkpoint names this stream, and it is gone", stream_id)
+            self.find(Kind.STREAM_MISSING, "a checkpoint names this stream, and it is gone", stream_id)
         for table in (events, data_keys):
             for [stream_id] in await connection.execute(select(table.c.stream_id).distinct()):
                 if stream_id not in known:
-                    self._find(Kind.STREAM_MISSING, f"{table.name} are left of a stream that is gone", stream_id)
+                    self.find(Kind.STREAM_MISSING, f"{table.name} are left of a stream that is gone", stream_id)
         ownerless = (
             select(payloads.c.stream_id, payloads.c.seq)
             .outerjoin(events, (events.c.stream_id == payloads.c.stream_id) & (events.c.seq == payloads.c.seq))
             .where(events.c.seq.is_(None))
         )
         for stream_id, seq in await connection.execute(ownerless):
-            self._find(Kind.PAYLOAD_LEFT, "a payload is left of an event that is gone", stream_id, seq)
+            self.find(Kind.PAYLOAD_LEFT, "a payload is left of an event that is gone", stream_id, seq)
 
     def _check_marks(self, signed: dict[str, int], stream_id: str, seq: int, its_link: bytes) -> None:
         for wanted, number in signed.items():
             if wanted != its_link.hex():
                 words = f"checkpoint {number} signed another event here: the log was rewritten"
-                self._find(Kind.REWRITTEN, words, stream_id, seq, number)
+                self.find(Kind.REWRITTEN, words, stream_id, seq, number)
 
     def _check_beyond(self, marks: Marks, stream_id: str, last: int) -> None:
         beyond = max(marks, default=0)
         if beyond > last:
             number = min(marks[beyond].values())
             words = f"checkpoint {number} signed event {beyond}, and the log ends at {last}"
-            self._find(Kind.MISSING_TAIL, words, stream_id, last + 1, number)
+            self.find(Kind.MISSING_TAIL, words, stream_id, last + 1, number)
 
-    def _find(self, kind: Kind, words: str, stream_id: str, seq: int | None = None, number: int | None = None) -> None:
+    def find(self, kind: Kind, words: str, stream_id: str, seq: int | None = None, number: int | None = None) -> None:
         self.findings.append(Finding(kind, words, stream_id, seq, number))
 
 
@@ -178,12 +188,13 @@ class _Checkpoints:
         self.findings: list[Finding] = []
         self.heads: defaultdict[str, Marks] = defaultdict(dict)
 
-    def check_inside(self, lines: list[bytes]) -> None:
+    def check_inside(self, lines: list[tuple[int, bytes]]) -> None:
         """The database's: signed, and each the successor of the one before."""
         previous = ""
-        for number, line in enumerate(lines, start=1):
+        for place, (number, line) in enumerate(lines, start=1):
             signed = self._read(line, number, "in the database")
-            if signed is not None and (signed.checkpoint.number, signed.checkpoint.previous) != (number, previous):
+            its = None if signed is None else signed.checkpoint
+            if number != place or (its is not None and (its.number, its.previous) != (number, previous)):
                 words = (
                     f"checkpoint {number} in the database does not follow the one before: some are missing or exchanged"
                 )

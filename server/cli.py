@@ -32,9 +32,9 @@ cli_audit.register(app)
 def main() -> None:
     """Entry point of the console script. Exit code 2: settings, database or address cannot be used."""
     try:
-        app()
+        app(sys.argv[1:])
     except (ConfigError, DemoRefused, StorageError, OSError) as error:
-        Console(stderr=True).print(f"[bold]holdspace:[/bold] {error}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[bold]holdspace:[/bold] {error}", highlight=False)
         sys.exit(2)
 
 

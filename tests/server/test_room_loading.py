@@ -17,7 +17,7 @@ from rooms.upcasting import UnknownEvent
 from server.hall import Hall
 from server.keeper import replay, stored_form
 from server.room_loading import SNAPSHOT_VERSION, RoomSnapshots, load_room
-from server.storage.log import EventLog, NewEvent, StoredSnapshot, Unreadable
+from server.storage.log import EventLog, NewEvent, StoredSnapshot, Synced, Unreadable
 from tests.fakes import FakeClock
 from tests.rooms.harness import Refusal, RoomHarness
 from tests.server.secret import vault
@@ -186,7 +186,11 @@ async def test_open_room_gets_its_snapshot_while_it_runs(tmp_path: Path) -> None
             await open_session(connection, ROOM, "g", "Tuesday", 1)
         clock = FakeClock()
         halls: list[Hall] = []
-        log = EventLog(engine, clock, vault(), on_synced=lambda group: halls[0].synced(group))
+
+        def synced(group: Synced) -> None:
+            halls[0].synced(group)
+
+        log = EventLog(engine, clock, vault(), on_synced=synced)
         await log.start()
 
         def hall() -> Hall:

@@ -107,8 +107,8 @@ async def test_what_is_purged_is_gone_from_the_disk(path: Path, log: EventLog) -
     for head in range(20):
         await log.append("a", claim.epoch, head, [chat(b"%d" % head)])
     await log.save_snapshot("a", StoredSnapshot(20, 1, b"all of it"))
-    secrets = [row[0] for table, column in (("payloads", "sealed"), ("data_keys", "wrapped"), ("room_snapshots", "sealed"))
-               for row in rows(path, f"SELECT {column} FROM {table}")]  # fmt: skip
+    secret_columns = (("payloads", "sealed"), ("data_keys", "wrapped"), ("room_snapshots", "sealed"))
+    secrets = [row[0] for table, column in secret_columns for row in rows(path, f"SELECT {column} FROM {table}")]
     assert len(secrets) == 20 + 2 + 1
     assert all(secret in on_disk(path) for secret in secrets)
 
@@ -237,7 +237,7 @@ async def test_rooms_in_plain_text_are_not_taken_along(path: Path) -> None:
     change_to_first_revision(path)
     change(path, "INSERT INTO streams VALUES ('a', 'room', 1, 1)")
     change(path, "INSERT INTO events VALUES ('a', 1, 1, 'chat_written', 1, 'hello')")
-    with pytest.raises(StorageError, match="in plain text.*move the database file away"):
+    with pytest.raises(StorageError, match=r"in plain text.*move the database file away"):
         await migrate(url_of(path))
     assert rows(path, "SELECT payload FROM events") == [("hello",)]
 

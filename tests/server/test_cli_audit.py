@@ -1,0 +1,199 @@
+"""The commands as people type them, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from protocol.ids import SessionId
+from protocol.messages import Role
+from server import cli
+from server.keeper import stored_form
+from server.keys import RootKey
+from server.storage.log import EventLog
+from server.storage.vault import Vault
+from tests.fakes import START_MS, FakeClock
+from tests.rooms.harness import RoomHarness
+from tests.server.storage.databases import database
+
+SECRET = bytes(range(1, 33))
+ROOM = SessionId("session-1")
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs `holdspace` with these arguments on a database of this test; its exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOLDSPACE__STORAGE__URL", f"sqlite+aiosqlite:///{tmp_path / 'log.db'}")
+    monkeypatch.setenv("HOLDSPACE_ROOT_KEY", SECRET.hex())
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr("sys.argv", ["holdspace", *arguments])
+        try:
+            cli.main()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        return 0
+
+    return run
+
+
+def fill(folder: Path) -> None:
+    """A room in which Ana wrote at START_MS + 3 s."""
+
+    async def write() -> None:
+        room = RoomHarness()
+        room.enter("ana")
+        room.enter("mia", Role.MENTOR)
+        room.post("ana", "hello", "m1")
+        async with database(folder / "log.db") as engine:
+            log = EventLog(engine, FakeClock(), Vault(RootKey(SECRET)))
+            await log.start()
+            claim = await log.claim(ROOM, "room")
+            stored = [stored_form(event, START_MS + n * 1_000) for n, event in enumerate(room.events())]
+            await log.append(ROOM, claim.epoch, 0, stored)
+            await log.stop()
+
+    asyncio.run(write())
+
+
+def test_verify_says_that_everything_fits(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path)
+    assert command("audit", "verify") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "1 streams, 4 events (0 of them purged), 0 checkpoints, 0 in the file outside",
+        "Everything fits.",
+    ]
+
+
+def test_verify_says_what_does_not_fit_and_fails(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    connection = sqlite3.connect(tmp_path / "log.db")
+    with connection:
+        connection.execute("DELETE FROM events WHERE seq = 3")
+        connection.execute("DELETE FROM payloads WHERE seq = 3")
+    connection.close()
+    assert command("audit", "verify") == 1
+    out = capsys.readouterr().out
+    assert "  stream session-1, event 3: events 3 to 3 are missing" in out
+    assert "1 things do not fit." in out
+    assert command("audit", "verify", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is False
+    assert [(each["kind"], each["stream"], each["seq"]) for each in told["findings"]] == [("gap", "session-1", 3)]
+
+
+def test_where_there_is_no_database_none_is_made(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("audit", "verify") == 2
+    assert "there is no database" in capsys.readouterr().err
+    assert not (tmp_path / "log.db").exists()
+
+
+def test_a_file_that_is_no_database_of_this_version_is_told_in_plain_words(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log.db").write_bytes(b"")
+    assert command("audit", "verify") == 2
+    assert "is it of this version?" in capsys.readouterr().err
+    assert command("replay", "s", "--at", "1", "--as", "mentor") == 2
+
+
+def test_audit_key_prints_the_public_key(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("audit", "key") == 0
+    expected = RootKey(SECRET).signing_key().public_key().public_bytes_raw().hex()
+    assert capsys.readouterr().out.strip() == expected
+
+
+@pytest.mark.parametrize(
+    "at", [str(START_MS + 3_000), "2026-01-01T00:00:03Z", "2026-01-01T01:00:03+01:00", "2025-12-31T19:00:03.000-05:00"]
+)
+def test_replay_prints_what_someone_saw(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str
+) -> None:
+    fill(tmp_path)
+    assert command("replay", ROOM, "--at", at, "--as", "mentor") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["at_ms"], told["seq"], told["participant"], told["role"]) == (START_MS + 3_000, 4, "mia", "mentor")
+    assert [message["text"] for message in told["snapshot"]["chat"]] == ["hello"]
+
+
+def test_replay_of_a_moment_before_shows_less(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    arguments = ("replay", ROOM, "--at", str(START_MS + 2_999), "--as", "participant", "--participant", "ana")
+    assert command(*arguments) == 0
+    assert json.loads(capsys.readouterr().out)["snapshot"]["chat"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere", "--at", "1", "--as", "mentor"), "there is no room of a session nowhere"),
+        ((ROOM, "--at", "soon", "--as", "mentor"), "'soon' is no time like"),
+        ((ROOM, "--at", "2026-01-01T00:00:03", "--as", "mentor"), "lacks its offset"),
+        ((ROOM, "--at", "2026-01-02T00:00:00Z", "--as", "mentor", "--participant", "zoe"), "zoe was not in that room"),
+    ],
+)
+def test_replay_says_why_there_is_nothing_to_show(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    fill(tmp_path)
+    assert command("replay", *arguments) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+def test_replay_with_another_root_key_shows_nothing(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    monkeypatch.setenv("HOLDSPACE_ROOT_KEY", "00" * 32)
+    assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor") == 2
+    captured = capsys.readouterr()
+    assert "wrapped by another root key" in " ".join(captured.err.split())
+    assert "hello" not in captured.out + captured.err
+
+
+def test_keys_new_makes_a_key_once_and_does_not_print_it(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("keys", "new") == 0
+    file = tmp_path / "log.db.root-key"
+    secret = file.read_text().strip()
+    assert secret not in capsys.readouterr().out
+    assert command("keys", "new") == 2
+    assert file.read_text().strip() == secret
+    assert command("keys", "new", str(tmp_path / "other")) == 0
+    assert (tmp_path / "other").read_text().strip() != secret
+
+
+def test_serve_without_a_root_key_is_refused_and_makes_none(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOLDSPACE_ROOT_KEY")
+    assert command("serve") == 2
+    assert "there is no root key" in capsys.readouterr().err
+    assert not (tmp_path / "log.db.root-key").exists()
+
+
+def test_the_demo_makes_a_root_key_once_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOLDSPACE_ROOT_KEY", raising=False)
+    settings = cli.read_settings(None)
+    monkeypatch.setattr(cli, "root_key_file", lambda _settings: tmp_path / "demo.root-key")
+    monkeypatch.setattr("server.keys.root_key_file", lambda _settings: tmp_path / "demo.root-key")
+    made = cli._root_key(settings, demo=True)
+    assert "Made a root key for the demo" in capsys.readouterr().out
+    assert cli._root_key(settings, demo=True).id == made.id
+    assert capsys.readouterr().out == ""
