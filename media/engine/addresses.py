@@ -1,0 +1,69 @@
+"""Which transport an address belongs to: learned from authenticated STUN checks, and from nothing else.
+
+Client candidates are never read: behind NAT and mDNS they are of no use to an ICE-lite server.
+"""
+
+from __future__ import annotations
+
+from media.engine import stun
+from media.engine.interface import Drop
+from media.engine.transport import MAX_PATHS, Path, Transport
+
+
+class AddressBook:
+    """Transports by user name fragment and by authenticated address."""
+
+    def __init__(self) -> None:
+        self._by_ufrag: dict[str, Transport] = {}
+        self._by_path: dict[Path, Transport] = {}
+
+    def add(self, transport: Transport) -> None:
+        """Answers checks for this transport from now on."""
+        self._by_ufrag[transport.ufrag] = transport
+
+    def remove(self, transport: Transport) -> None:
+        """Forgets a transport and its addresses."""
+        self._by_ufrag.pop(transport.ufrag, None)
+        for path in transport.paths:
+            if self._by_path.get(path) is transport:
+                del self._by_path[path]
+        transport.paths.clear()
+        transport.path = None
+
+    def find(self, path: Path) -> Transport | None:
+        """The transport that proved to own this address."""
+        return self._by_path.get(path)
+
+    def check(self, data: bytes, path: Path) -> tuple[Transport, bytes, bool] | Drop:
+        """Answers a binding check: the transport, the reply to send back, and whether its address moved.
+
+        A check that does not authenticate gets no answer: an error response would only serve scanners.
+        """
+        request = stun.parse(data)
+        if request is None:
+            return Drop.MALFORMED
+        transport = self._by_ufrag.get(request.local_ufrag) if request.kind == stun.BINDING_REQUEST else None
+        if transport is None or not request.authentic(transport.key):
+            return Drop.UNAUTHENTICATED
+        if stun.ICE_CONTROLLED in request.attributes:
+            return transport, stun.role_conflict(request, transport.key), False
+        self._learn(transport, path)
+        moved = transport.path is None or (stun.USE_CANDIDATE in request.attributes and transport.path != path)
+        if moved:
+            transport.path = path
+        return transport, stun.success(request, path.host, path.port, transport.key), moved
+
+    def _learn(self, transport: Transport, path: Path) -> None:
+        owner = self._by_path.get(path)
+        if owner is transport:
+            return
+        if owner is not None:  # a new connection of the client reuses the port of an old one
+            del owner.paths[path]
+            if owner.path == path:
+                owner.path = None
+        if len(transport.paths) >= MAX_PATHS:
+            oldest = next(known for known in transport.paths if known != transport.path)
+            del transport.paths[oldest]
+            del self._by_path[oldest]
+        transport.paths[path] = None
+        self._by_path[path] = transport

@@ -1,0 +1,327 @@
+"""The engine without sockets or clocks: datagrams and time go in, datagrams and events come out."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from media.engine.addresses import AddressBook
+from media.engine.egress import Slot
+from media.engine.forward import Forwarder
+from media.engine.ingress import NEVER, Track
+from media.engine.interface import (
+    Drop,
+    DtlsIn,
+    EgressSpec,
+    EngineStats,
+    Event,
+    ExtensionIds,
+    IngressSpec,
+    Kind,
+    OutId,
+    Selected,
+    Silent,
+    SrtpKeys,
+    TransportId,
+)
+from media.engine.srtp import CipherFactory, LibSrtp
+from media.engine.transport import MAX_DTLS_WAITING, SILENT_S, Path, Transport
+
+_SILENT_AGAIN_S = 5.0
+
+
+class EngineCore:
+    """Commands of `PacketEngine` with the time as an argument, `receive`, and `poll`. Times are monotonic seconds."""
+
+    def __init__(self, rng: Random, cipher: CipherFactory = LibSrtp) -> None:
+        """`rng` chooses first sequence numbers, timestamps and our RTCP SSRC; give a seeded one to replay a run."""
+        self._rng = rng
+        self._cipher = cipher
+        self._out: list[tuple[bytes, Path]] = []
+        self._stats = EngineStats()
+        self.events: deque[Event] = deque()
+        """Waiting events; take them by `drain`."""
+        self._book = AddressBook()
+        self._transports: dict[TransportId, Transport] = {}
+        self._slots: dict[OutId, Slot] = {}
+        self._timers: list[tuple[float, TransportId]] = []
+        self._handles = 0
+        self._forward = Forwarder(rng.getrandbits(31) + 1, self._out, self.events, self._stats)
+
+    # ── datagrams and time ────────────────────────────────────────────────────────────────────
+
+    def receive(self, data: bytes, path: Path, now: float, arrival: float | None = None) -> None:
+        """Takes a datagram (RFC 7983 says what it is). `arrival` is the kernel's time stamp where known.
+
+        Nothing in it can raise: what does not parse or authenticate is counted and dropped.
+        """
+        self._stats.datagrams_in += 1
+        if not data:
+            self._drop(Drop.MALFORMED)
+            return
+        first = data[0]
+        if first < 4:
+            self._stun(data, path, now)
+            return
+        transport = self._book.find(path)
+        if transport is None:
+            self._drop(Drop.UNKNOWN_ADDRESS)
+        elif 127 < first < 192:
+            self._media(transport, data, now if arrival is None else arrival, now)
+        elif 19 < first < 64:
+            self._dtls(transport, data)
+        else:
+            self._drop(Drop.MALFORMED)
+
+    def poll(self, now: float) -> tuple[list[tuple[bytes, Path]], float | None]:
+        """Datagrams to send now, and when to poll again at the latest."""
+        while self._timers and self._timers[0][0] <= now:
+            at, handle = heapq.heappop(self._timers)
+            transport = self._transports.get(handle)
+            if transport is not None and transport.due == at:
+                transport.due = NEVER
+                self._tick(transport, now)
+        self._forward.tick_levels(now)
+        out = self._out.copy()
+        self._out.clear()
+        self._stats.datagrams_out += len(out)
+        due = min(self._timers[0][0] if self._timers else NEVER, self._forward.levels_at)
+        return out, None if due == NEVER else due
+
+    def _tick(self, transport: Transport, now: float) -> None:
+        self._forward.tick(transport, now)
+        if now >= transport.silent_at:
+            silence = now - transport.heard_at
+            if silence >= SILENT_S:
+                self.events.append(Silent(transport.id, silence))
+                transport.silent_at = now + _SILENT_AGAIN_S
+            else:
+                transport.silent_at = transport.heard_at + SILENT_S
+        self._arm(transport, transport.next_due())
+
+    def _arm(self, transport: Transport, at: float) -> None:
+        if at < transport.due:
+            transport.due = at
+            heapq.heappush(self._timers, (at, transport.id))
+
+    def _drop(self, why: Drop) -> None:
+        self._stats.dropped[why] += 1
+
+    def _stun(self, data: bytes, path: Path, now: float) -> None:
+        answer = self._book.check(data, path)
+        if isinstance(answer, Drop):
+            self._drop(answer)
+            return
+        transport, reply, moved = answer
+        transport.heard_at = now
+        self._out.append((reply, path))
+        if moved:
+            self.events.append(Selected(transport.id))
+
+    def _dtls(self, transport: Transport, data: bytes) -> None:
+        if transport.dtls_waiting >= MAX_DTLS_WAITING:
+            self._drop(Drop.DTLS_OVERFLOW)
+            return
+        transport.dtls_waiting += 1
+        self.events.append(DtlsIn(transport.id, data))
+
+    def _media(self, transport: Transport, data: bytes, arrival: float, now: float) -> None:
+        cipher = transport.cipher
+        if cipher is None:
+            self._drop(Drop.NO_KEYS)
+            return
+        control = len(data) > 1 and 192 <= data[1] <= 223  # RFC 5761 section 4
+        plain = cipher.unprotect_rtcp(data) if control else cipher.unprotect(data)
+        if plain is None:
+            self._drop(Drop.SRTP_FAILED)
+            return
+        transport.heard_at = now
+        if control:
+            self._forward.rtcp(transport, plain, now)
+            for slot in transport.slots.values():
+                self._arm_source(slot)
+        else:
+            self._forward.rtp(transport, plain, arrival, now)
+            source = transport.sources.get(int.from_bytes(plain[8:12], "big"))
+            due = transport.feedback_at if source is None else min(transport.feedback_at, source[0].next_due())
+            self._arm(transport, due)
+
+    def _arm_source(self, slot: Slot) -> None:
+        if slot.track is not None:
+            publisher = self._transports.get(slot.track.spec.transport)
+            if publisher is not None:
+                self._arm(publisher, publisher.next_due())
+
+    # ── commands ──────────────────────────────────────────────────────────────────────────────
+
+    def add_transport(self, ufrag: str, pwd: str, now: float) -> TransportId:
+        """See `PacketEngine.add_transport`."""
+        handle = TransportId(self._handle())
+        transport = Transport(handle, ufrag, pwd.encode("ascii"), now)
+        self._transports[handle] = transport
+        self._book.add(transport)
+        self._arm(transport, transport.next_due())
+        return handle
+
+    def remove_transport(self, transport: TransportId) -> None:
+        """See `PacketEngine.remove_transport`."""
+        gone = self._transports.pop(transport, None)
+        if gone is None:
+            return
+        self._book.remove(gone)
+        for mid in list(gone.tracks):
+            self._remove_track(gone, mid)
+        for slot in list(self._slots.values()):
+            if slot.transport is gone:
+                self.remove_egress(slot.out)
+
+    def send_dtls(self, transport: TransportId, data: bytes) -> None:
+        """See `PacketEngine.send_dtls`."""
+        to = self._transports.get(transport)
+        if to is not None and to.path is not None:
+            self._out.append((data, to.path))
+
+    def set_keys(self, transport: TransportId, keys: SrtpKeys, now: float) -> None:
+        """See `PacketEngine.set_keys`."""
+        keyed = self._transports.get(transport)
+        if keyed is None:
+            return
+        keyed.cipher = self._cipher(keys)
+        for slot in dict.fromkeys(keyed.slots.values()):
+            self._forward.prime(slot, now)
+            self._arm_source(slot)
+        for track in keyed.tracks.values():  # requests that waited for keys
+            for layer in track.layers.values():
+                self._arm(keyed, layer.next_due())
+
+    def set_ext_ids(self, transport: TransportId, ids: ExtensionIds) -> None:
+        """See `PacketEngine.set_ext_ids`."""
+        known = self._transports.get(transport)
+        if known is not None:
+            known.ids = ids
+
+    def add_ingress(self, spec: IngressSpec) -> None:
+        """See `PacketEngine.add_ingress`."""
+        transport = self._transports.get(spec.transport)
+        if transport is None:
+            return
+        track = transport.tracks.get(spec.mid)
+        if track is None:
+            transport.tracks[spec.mid] = Track(spec)
+        elif track.spec != spec:
+            self._forward.forget_layers(transport, track)
+            track.spec = spec
+
+    def remove_ingress(self, transport: TransportId, mid: str) -> None:
+        """See `PacketEngine.remove_ingress`."""
+        known = self._transports.get(transport)
+        if known is not None:
+            self._remove_track(known, mid)
+
+    def _remove_track(self, transport: Transport, mid: str) -> None:
+        track = transport.tracks.pop(mid, None)
+        if track is None:
+            return
+        self._forward.forget_layers(transport, track)
+        for slot in track.slots:
+            slot.track = None
+        track.slots.clear()
+
+    def set_ingress_gate(self, transport: TransportId, mid: str, open: bool, now: float) -> None:
+        """See `PacketEngine.set_ingress_gate`."""
+        known = self._transports.get(transport)
+        track = known.tracks.get(mid) if known is not None else None
+        if known is None or track is None or track.open == open:
+            return
+        if not open:
+            track.close()
+            self._forward.hush(transport, mid)
+            return
+        track.open = True
+        for layer in track.layers.values():
+            if track.slots:
+                layer.want_key(now)
+            self._arm(known, layer.next_due())
+
+    def add_egress(self, spec: EgressSpec) -> OutId:
+        """See `PacketEngine.add_egress`. Raises KeyError for a transport that is gone."""
+        transport = self._transports[spec.transport]
+        out = OutId(self._handle())
+        slot = Slot(out, spec, transport, self._rng)
+        self._slots[out] = slot
+        transport.slots[spec.ssrc] = slot
+        return out
+
+    def remove_egress(self, out: OutId) -> None:
+        """See `PacketEngine.remove_egress`."""
+        slot = self._slots.pop(out, None)
+        if slot is None:
+            return
+        self._detach(slot)
+        if slot.transport.slots.get(slot.spec.ssrc) is slot:
+            del slot.transport.slots[slot.spec.ssrc]
+
+    def route(self, out: OutId, source: TransportId | None, mid: str, want: str, now: float) -> None:
+        """See `PacketEngine.route`. A source of the other kind, or one that is gone, is as none."""
+        slot = self._slots.get(out)
+        if slot is None:
+            return
+        publisher = self._transports.get(source) if source is not None else None
+        track = publisher.tracks.get(mid) if publisher is not None else None
+        if track is not None and track.spec.kind is not slot.spec.kind:
+            track = None
+        slot.want = want
+        if slot.track is not track:
+            self._detach(slot)
+            slot.track = track
+            if track is not None:
+                track.slots.append(slot)
+        if track is not None and not slot.live and slot.spec.kind is Kind.VIDEO:
+            self._forward.prime(slot, now)
+            self._arm_source(slot)
+
+    def _detach(self, slot: Slot) -> None:
+        slot.pause()
+        if slot.track is not None:
+            slot.track.slots.remove(slot)
+            slot.track = None
+
+    def set_egress_gate(self, out: OutId, open: bool, now: float) -> None:
+        """See `PacketEngine.set_egress_gate`."""
+        slot = self._slots.get(out)
+        if slot is None or slot.open == open:
+            return
+        slot.open = open
+        if open:
+            self._forward.prime(slot, now)
+            self._arm_source(slot)
+        else:
+            slot.pause()
+
+    def drain(self, limit: int) -> Sequence[Event]:
+        """See `PacketEngine.drain`."""
+        taken: list[Event] = []
+        while self.events and len(taken) < limit:
+            event = self.events.popleft()
+            if isinstance(event, DtlsIn):
+                transport = self._transports.get(event.transport)
+                if transport is None:
+                    continue
+                transport.dtls_waiting -= 1
+            taken.append(event)
+        return taken
+
+    def blocked(self, count: int = 1) -> None:
+        """The shell could not send `count` datagrams."""
+        self._stats.dropped[Drop.SEND_BLOCKED] += count
+
+    def stats(self) -> EngineStats:
+        """See `PacketEngine.stats`."""
+        return replace(self._stats, transports=len(self._transports), dropped=dict(self._stats.dropped))
+
+    def _handle(self) -> int:
+        self._handles += 1
+        return self._handles

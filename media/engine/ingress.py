@@ -1,0 +1,282 @@
+"""What the engine receives: tracks (one m-section of a publisher) and their layers (one RTP source each).
+
+A layer keeps reception statistics, what is missing, a short history that answers subscribers' NACKs and
+lets newcomers start at a recent key frame, and when to ask the publisher for the next key frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from media.engine import rtcp
+from media.engine.interface import IngressSpec, Kind
+from media.engine.rtp import unwrap
+from media.engine.vp8 import Vp8Head
+
+if TYPE_CHECKING:
+    from media.engine.egress import Slot
+
+HISTORY: Final = 512
+"""Packets of a layer that are kept; a power of two."""
+
+FRESH_KEY_S: Final = 1.0
+"""A key frame younger than this starts a newcomer without asking the publisher for another."""
+
+KEY_HOLD_OFF_S: Final = 0.5
+"""Encoders ignore, or choke on, requests soon after a key frame."""
+
+_KEY_RETRY_S: Final = 0.3
+_KEY_RETRY_MAX_S: Final = 1.2
+_NACK_FIRST_S: Final = 0.010
+_NACK_AGAIN_S: Final = 0.050
+_NACK_TRIES: Final = 6
+_MAX_GAP: Final = 128
+_MAX_MISSING: Final = 256
+IDLE_S: Final = 2.0
+REPORT_S: Final = 1.0
+NEVER: Final = float("inf")
+
+
+class MediaPacket:
+    """A packet on its way to subscribers, in terms of its source."""
+
+    __slots__ = ("head", "level", "marker", "number", "payload", "timestamp")
+
+    def __init__(
+        self, number: int, timestamp: int, marker: bool, payload: bytes, head: Vp8Head | None, level: bytes | None
+    ) -> None:
+        self.number = number
+        """Sequence number, extended beyond 16 bits."""
+        self.timestamp = timestamp
+        self.marker = marker
+        self.payload = payload
+        self.head = head
+        self.level = level
+
+
+class Track:
+    """One m-section of a publisher, closed until its gate is opened."""
+
+    __slots__ = ("layers", "open", "slots", "spec")
+
+    def __init__(self, spec: IngressSpec) -> None:
+        self.spec = spec
+        self.open = False
+        self.layers: dict[str, Layer] = {}
+        self.slots: list[Slot] = []
+
+    def close(self) -> None:
+        """Nothing that came before may be sent any more, retransmissions included."""
+        self.open = False
+        for layer in self.layers.values():
+            layer.forget()
+        for slot in self.slots:
+            slot.pause()
+
+
+class Layer:
+    """One RTP source of a track."""
+
+    __slots__ = (
+        "_bad",
+        "_base",
+        "_expected_before",
+        "_history",
+        "_jitter",
+        "_key_retry",
+        "_missing",
+        "_received_before",
+        "_transit",
+        "_video",
+        "highest",
+        "key_at",
+        "key_number",
+        "key_request_at",
+        "last_at",
+        "nack_at",
+        "received",
+        "report",
+        "report_at",
+        "rid",
+        "rtx_ssrc",
+        "ssrc",
+        "track",
+        "up",
+    )
+
+    def __init__(self, track: Track, rid: str, ssrc: int) -> None:
+        self.track = track
+        self.rid = rid
+        self.ssrc = ssrc
+        self.rtx_ssrc: int | None = None
+        self.up = False
+        self.received = 0
+        self.highest = -1
+        self.last_at = -NEVER
+        self.report: tuple[rtcp.SenderReport, float] | None = None
+        """The publisher's last sender report, and when it came."""
+        self.report_at = NEVER
+        self.key_number: int | None = None
+        """First packet of the last key frame, while the history holds it."""
+        self.key_at = -NEVER
+        self.key_request_at = NEVER
+        self.nack_at = NEVER
+        self._video = track.spec.kind is Kind.VIDEO
+        self._history: list[MediaPacket | None] = [None] * HISTORY if self._video else []
+        self._missing: dict[int, tuple[float, int]] = {}
+        self._key_retry = _KEY_RETRY_S
+        self._base = 0
+        self._bad = -1
+        self._transit: float | None = None
+        self._jitter = 0.0
+        self._expected_before = self._received_before = 0
+
+    # ── reception ─────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, sequence: int, timestamp: int, arrival: float, now: float) -> int | None:
+        """Counts a packet that came under its own SSRC; its extended number, or None when it is out of place."""
+        highest = self.highest
+        if highest < 0:
+            number = sequence + 0x10000
+            self._base = self.highest = number
+        else:
+            number = unwrap(sequence, highest)
+            ahead = number - highest
+            if ahead > 0:
+                if ahead > 3_000 and self._bad != sequence:  # RFC 3550 appendix A.1: believe a jump the second time
+                    self._bad = sequence + 1 & 0xFFFF
+                    return None
+                if ahead > 1 and self._video and self.track.open:
+                    self._miss(highest + 1, number, now)
+                self.highest = number
+            elif ahead == 0:
+                return None
+            else:
+                self._missing.pop(number, None)
+                if self._held(number):
+                    return None
+        self.received += 1
+        self.last_at = now
+        if self.report_at == NEVER:
+            self.report_at = now + REPORT_S
+        transit = arrival * self.track.spec.clock_rate - timestamp
+        if self._transit is not None:
+            change = abs(transit - self._transit)
+            if change < 0x7FFFFFFF:
+                self._jitter += (change - self._jitter) / 16
+        self._transit = transit
+        return number
+
+    def recover(self, sequence: int) -> int | None:
+        """The extended number of a packet sent again over RTX, or None when it was not missing (a probe)."""
+        number = unwrap(sequence, self.highest)
+        return number if self._missing.pop(number, None) is not None else None
+
+    def _miss(self, first: int, end: int, now: float) -> None:
+        if end - first > _MAX_GAP:
+            self.want_key(now)
+            return
+        if len(self._missing) + end - first > _MAX_MISSING:
+            self._missing.clear()
+            self.want_key(now)
+        for number in range(first, end):
+            self._missing[number] = (now + _NACK_FIRST_S, 0)
+        self.nack_at = min(self.nack_at, now + _NACK_FIRST_S)
+
+    def take_lost(self, now: float) -> list[int]:
+        """Sequence numbers to ask for again now, in rising order."""
+        lost: list[int] = []
+        self.nack_at = NEVER
+        for number, (at, tries) in list(self._missing.items()):
+            if at > now:
+                self.nack_at = min(self.nack_at, at)
+            elif tries >= _NACK_TRIES:
+                del self._missing[number]
+            else:
+                lost.append(number)
+                again = now + _NACK_AGAIN_S * (tries + 1)
+                self._missing[number] = (again, tries + 1)
+                self.nack_at = min(self.nack_at, again)
+        return [number & 0xFFFF for number in sorted(lost)]
+
+    def take_report(self, now: float) -> rtcp.ReportBlock:
+        """The report block of the time since the last one (RFC 3550 appendix A.3)."""
+        self.report_at = now + REPORT_S if now - self.last_at < IDLE_S else NEVER
+        expected = self.highest - self._base + 1
+        expected_now, received_now = expected - self._expected_before, self.received - self._received_before
+        self._expected_before, self._received_before = expected, self.received
+        lost_now = expected_now - received_now
+        fraction = min(255, 256 * lost_now // expected_now) if expected_now > 0 and lost_now > 0 else 0
+        last_report = delay = 0
+        if self.report is not None:
+            last_report = self.report[0].ntp >> 16 & 0xFFFFFFFF
+            delay = int((now - self.report[1]) * 65_536)
+        lost = max(0, min(0x7FFFFF, expected - self.received))
+        return rtcp.ReportBlock(self.ssrc, fraction, lost, self.highest, int(self._jitter), last_report, delay)
+
+    # ── history ───────────────────────────────────────────────────────────────────────────────
+
+    def keep(self, packet: MediaPacket, now: float) -> bool:
+        """Keeps a video packet; whether it begins a key frame that is newer than the last."""
+        self._history[packet.number & HISTORY - 1] = packet
+        head = packet.head
+        if head is None or not head.key_frame or (self.key_number is not None and packet.number <= self.key_number):
+            return False
+        self.key_number = packet.number
+        self.key_at = now
+        self.key_request_at = NEVER
+        self._key_retry = _KEY_RETRY_S
+        return True
+
+    def _held(self, number: int) -> bool:
+        held = self._history[number & HISTORY - 1] if self._video else None
+        return held is not None and held.number == number
+
+    def find(self, number: int) -> MediaPacket | None:
+        """A packet of the history."""
+        held = self._history[number & HISTORY - 1] if self._video else None
+        return held if held is not None and held.number == number else None
+
+    def fresh_key(self, now: float) -> bool:
+        """Whether a newcomer can start at the last key frame."""
+        return (
+            self.key_number is not None
+            and now - self.key_at <= FRESH_KEY_S
+            and self.highest - self.key_number < HISTORY // 2
+            and self.find(self.key_number) is not None
+        )
+
+    def since_key(self) -> Iterator[MediaPacket]:
+        """What the history holds from the last key frame on, in order."""
+        if self.key_number is not None:
+            for number in range(self.key_number, self.highest + 1):
+                packet = self.find(number)
+                if packet is not None:
+                    yield packet
+
+    def forget(self) -> None:
+        """Drops the history and what is missing."""
+        if self._video:
+            self._history = [None] * HISTORY
+        self._missing.clear()
+        self.key_number = None
+        self.key_at = -NEVER
+        self.key_request_at = self.nack_at = NEVER
+
+    # ── key frames ────────────────────────────────────────────────────────────────────────────
+
+    def want_key(self, now: float) -> None:
+        """Asks for a key frame, as soon as asking helps, until one arrives."""
+        if self.key_request_at == NEVER and self._video and self.track.open:
+            self._key_retry = _KEY_RETRY_S
+            self.key_request_at = max(now, self.key_at + KEY_HOLD_OFF_S)
+
+    def key_asked(self, now: float) -> None:
+        """The publisher was asked just now; ask again later."""
+        self.key_request_at = now + self._key_retry if now - self.last_at < IDLE_S or not self.up else NEVER
+        self._key_retry = min(_KEY_RETRY_MAX_S, 2 * self._key_retry)
+
+    def next_due(self) -> float:
+        """When this layer next wants `take_lost`, `take_report` or a key frame request."""
+        return min(self.nack_at, self.report_at, self.key_request_at)

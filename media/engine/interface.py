@@ -1,0 +1,268 @@
+"""What the media plane says to a packet engine, and what it hears back.
+
+An engine owns its socket and every per-packet decision; Python above it never sees RTP. Commands are
+small and idempotent, and name things by integer handles; a command on a handle that is gone does
+nothing. Events are plain values, drained in batches. Only DTLS datagrams cross as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType, Protocol
+
+TransportId = NewType("TransportId", int)
+"""One ICE component with its DTLS association: one RTCPeerConnection of a client."""
+
+OutId = NewType("OutId", int)
+"""One egress slot: a constant SSRC towards one client, whatever feeds it."""
+
+
+class Kind(StrEnum):
+    """What an RTP stream carries: Opus or VP8."""
+
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class SrtpProfile(StrEnum):
+    """Protection profiles (RFC 5764 section 4.1.2, RFC 7714), by their OpenSSL names."""
+
+    AEAD_AES_128_GCM = "SRTP_AEAD_AES_128_GCM"
+    AES128_CM_SHA1_80 = "SRTP_AES128_CM_SHA1_80"
+    AEAD_AES_256_GCM = "SRTP_AEAD_AES_256_GCM"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SrtpKeys:
+    """Keys of one transport, each the master key followed by the master salt. Never printed."""
+
+    profile: SrtpProfile
+    receive: bytes
+    send: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Where clients can reach the engine."""
+
+    host: str
+    port: int
+    protocol: str = "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionIds:
+    """Ids of RTP header extensions (RFC 8285) on one transport; 0 is absent."""
+
+    mid: int = 0
+    rid: int = 0
+    repaired_rid: int = 0
+    transport_cc: int = 0
+    audio_level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IngressSpec:
+    """One m-section of a publisher.
+
+    `rids` names its simulcast layers; empty is one layer without a rid. `ssrcs` and `rtx_ssrcs` are
+    those the SDP names, in step; packets of other SSRCs are bound by their mid (RFC 8843 section 9.2).
+    """
+
+    transport: TransportId
+    mid: str
+    kind: Kind
+    payload_type: int
+    clock_rate: int
+    rtx_payload_type: int | None = None
+    rids: tuple[str, ...] = ()
+    ssrcs: tuple[int, ...] = ()
+    rtx_ssrcs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EgressSpec:
+    """One m-section (a slot) of a subscriber."""
+
+    transport: TransportId
+    mid: str
+    kind: Kind
+    ssrc: int
+    payload_type: int
+    clock_rate: int
+    rtx_ssrc: int | None = None
+    rtx_payload_type: int | None = None
+
+
+# ── events ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class DtlsIn:
+    """A DTLS datagram from an address that passed an authenticated STUN check for this transport."""
+
+    transport: TransportId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The client's address was chosen, or moved."""
+
+    transport: TransportId
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUp:
+    """Packets of a layer arrive."""
+
+    transport: TransportId
+    mid: str
+    rid: str
+    ssrc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDown:
+    """A layer's packets ceased."""
+
+    transport: TransportId
+    mid: str
+    rid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud an open microphone was: dBov below full scale, 0 loudest, 127 silence (RFC 6464)."""
+
+    transport: TransportId
+    mid: str
+    below_full_scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The loudest moment of each open microphone since the last such event, about every 100 ms."""
+
+    at: float
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Nothing authentic came from a transport for `seconds`; repeated while it stays so."""
+
+    transport: TransportId
+    seconds: float
+
+
+Event = DtlsIn | Selected | LayerUp | LayerDown | Levels | Silent
+
+
+class Drop(StrEnum):
+    """Why a datagram or packet went no further."""
+
+    MALFORMED = "malformed"
+    UNKNOWN_ADDRESS = "unknown_address"
+    UNAUTHENTICATED = "unauthenticated"
+    DTLS_OVERFLOW = "dtls_overflow"
+    NO_KEYS = "no_keys"
+    SRTP_FAILED = "srtp_failed"
+    UNBOUND = "unbound"
+    DUPLICATE = "duplicate"
+    PADDING = "padding"
+    GATE_CLOSED = "gate_closed"
+    TOO_LONG = "too_long"
+    SEND_BLOCKED = "send_blocked"
+
+
+@dataclass(slots=True)
+class EngineStats:
+    """Counters since the start, and present sizes."""
+
+    datagrams_in: int = 0
+    datagrams_out: int = 0
+    packets_in: int = 0
+    packets_forwarded: int = 0
+    packets_resent: int = 0
+    nacks_in: int = 0
+    nacks_out: int = 0
+    plis_in: int = 0
+    plis_out: int = 0
+    feedback_out: int = 0
+    transports: int = 0
+    dropped: dict[Drop, int] = field(default_factory=lambda: dict.fromkeys(Drop, 0))
+
+
+class PacketEngine(Protocol):
+    """A packet engine. All calls come from one thread, inside one running asyncio loop."""
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Opens the socket; `wake` is called when events wait to be drained. Raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Closes the socket and forgets everything."""
+        ...
+
+    def candidates(self) -> Sequence[Candidate]:
+        """Where clients reach this engine, best first."""
+        ...
+
+    def add_transport(self, ufrag: str, pwd: str) -> TransportId:
+        """A transport that answers STUN checks for this user name fragment and password."""
+        ...
+
+    def remove_transport(self, transport: TransportId) -> None:
+        """Forgets a transport with its ingress and egress."""
+        ...
+
+    def send_dtls(self, transport: TransportId, data: bytes) -> None:
+        """Sends a DTLS datagram to the client's present address, if there is one yet."""
+        ...
+
+    def set_keys(self, transport: TransportId, keys: SrtpKeys) -> None:
+        """Gives the SRTP keys; egress that waits starts with a recent key frame, if there is one."""
+        ...
+
+    def set_ext_ids(self, transport: TransportId, ids: ExtensionIds) -> None:
+        """Says which header extensions a transport uses."""
+        ...
+
+    def add_ingress(self, spec: IngressSpec) -> None:
+        """Takes packets of one m-section. Its gate is closed until it is opened. Repeating it updates."""
+        ...
+
+    def remove_ingress(self, transport: TransportId, mid: str) -> None:
+        """Takes no more packets of that m-section."""
+        ...
+
+    def set_ingress_gate(self, transport: TransportId, mid: str, open: bool) -> None:
+        """A closed gate forwards nothing, from this call on, retransmissions included."""
+        ...
+
+    def add_egress(self, spec: EgressSpec) -> OutId:
+        """A slot towards a subscriber; nothing flows until it is routed. Its gate is open."""
+        ...
+
+    def remove_egress(self, out: OutId) -> None:
+        """Forgets a slot."""
+        ...
+
+    def route(self, out: OutId, source: TransportId | None, mid: str = "", want: str = "") -> None:
+        """Feeds a slot from a publisher's m-section (`want` is the rid of a layer), or from nothing."""
+        ...
+
+    def set_egress_gate(self, out: OutId, open: bool) -> None:
+        """A closed egress gate sends nothing to that one listener."""
+        ...
+
+    def drain(self, limit: int = 256) -> Sequence[Event]:
+        """Takes up to `limit` waiting events."""
+        ...
+
+    def stats(self) -> EngineStats:
+        """A copy of the counters."""
+        ...

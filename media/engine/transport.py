@@ -1,0 +1,77 @@
+"""One client's ICE component and DTLS association, as the engine keeps it."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from media.engine.egress import Slot
+from media.engine.ingress import NEVER, Layer, Track
+from media.engine.interface import ExtensionIds, TransportId
+from media.engine.srtp import Cipher
+from media.engine.twcc import ArrivalLog
+
+MAX_PATHS: Final = 8
+MAX_DTLS_WAITING: Final = 32
+SILENT_S: Final = 15.0
+
+
+class Path(NamedTuple):
+    """Where a datagram came from, the local address it came to ('' when unknown), and through which socket."""
+
+    host: str
+    port: int
+    local: str = ""
+    socket: int = 0
+
+
+class Transport:
+    """State of one transport."""
+
+    __slots__ = (
+        "arrivals",
+        "cipher",
+        "dtls_waiting",
+        "due",
+        "feedback_at",
+        "heard_at",
+        "id",
+        "ids",
+        "key",
+        "path",
+        "paths",
+        "silent_at",
+        "slots",
+        "sources",
+        "tracks",
+        "ufrag",
+    )
+
+    def __init__(self, handle: TransportId, ufrag: str, key: bytes, now: float) -> None:
+        self.id = handle
+        self.ufrag = ufrag
+        self.key = key
+        self.path: Path | None = None
+        """Where we send: the nominated address, or the first that passed a check."""
+        self.paths: dict[Path, None] = {}
+        """Every address that passed an authenticated check, oldest first."""
+        self.cipher: Cipher | None = None
+        self.ids = ExtensionIds()
+        self.tracks: dict[str, Track] = {}
+        self.sources: dict[int, tuple[Layer, bool]] = {}
+        """SSRC to layer, and whether it is the layer's RTX."""
+        self.slots: dict[int, Slot] = {}
+        """SSRC to slot, RTX SSRCs included."""
+        self.arrivals = ArrivalLog()
+        self.feedback_at = NEVER
+        self.heard_at = now
+        self.silent_at = now + SILENT_S
+        self.dtls_waiting = 0
+        self.due = NEVER
+
+    def next_due(self) -> float:
+        """When the transport next has something to do unasked."""
+        due = min(self.feedback_at, self.silent_at)
+        for track in self.tracks.values():
+            for layer in track.layers.values():
+                due = min(due, layer.next_due())
+        return due

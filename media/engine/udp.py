@@ -1,0 +1,291 @@
+"""The python engine on real sockets: a thin shell around `EngineCore`."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from random import SystemRandom
+from typing import Final
+
+import ifaddr
+
+from media.engine.core import EngineCore
+from media.engine.interface import (
+    Candidate,
+    EgressSpec,
+    EngineStats,
+    Event,
+    ExtensionIds,
+    IngressSpec,
+    OutId,
+    SrtpKeys,
+    TransportId,
+)
+from media.engine.transport import Path
+
+_LINUX: Final = sys.platform == "linux"
+# Linux's numbers (asm-generic/socket.h, linux/in.h, linux/in6.h); Python does not name them all.
+_SO_TIMESTAMPNS: Final = 35
+_IP_PKTINFO: Final = 8
+_IPV6_RECVPKTINFO: Final = 49
+_IPV6_PKTINFO: Final = 50
+_BUFFER: Final = 4 << 20
+_DATAGRAM: Final = 2_048
+_ANCILLARY: Final = 128
+_BATCH: Final = 64
+_TIMESPEC: Final = struct.Struct("@qq")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One UDP socket. `port` 0 takes any free one.
+
+    `advertise` lists the addresses clients are told; "auto" stands for every usable one of this machine,
+    loopback last (a page on this machine itself can use it).
+    """
+
+    bind: str = "0.0.0.0"
+    port: int = 0
+    advertise: tuple[str, ...] = ("auto",)
+
+
+class UdpEngine:
+    """`PacketEngine` in Python. Answers leave from the address that the client's datagram came to."""
+
+    def __init__(self, listen: Sequence[Listen] = (Listen(),)) -> None:
+        self._listen = tuple(listen)
+        self._core = EngineCore(SystemRandom())
+        self._sockets: list[socket.socket] = []
+        self._candidates: tuple[Candidate, ...] = ()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._wake: Callable[[], None] | None = None
+        self._waking = False
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """See `PacketEngine.start`."""
+        self._loop = asyncio.get_running_loop()
+        self._wake = wake
+        candidates: list[Candidate] = []
+        try:
+            for index, listen in enumerate(self._listen):
+                opened = _open(listen)
+                self._sockets.append(opened)
+                port = opened.getsockname()[1]
+                candidates += [Candidate(host, port) for host in _advertised(listen, opened.family)]
+                self._loop.add_reader(opened.fileno(), self._readable, opened, index)
+        except OSError:
+            self.close()
+            raise
+        self._candidates = tuple(candidates)
+
+    def close(self) -> None:
+        """See `PacketEngine.close`."""
+        for opened in self._sockets:
+            if self._loop is not None:
+                self._loop.remove_reader(opened.fileno())
+            opened.close()
+        self._sockets.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake = None
+        self._core = EngineCore(SystemRandom())
+
+    def candidates(self) -> Sequence[Candidate]:
+        """See `PacketEngine.candidates`."""
+        return self._candidates
+
+    # ── in and out ────────────────────────────────────────────────────────────────────────────
+
+    def _readable(self, opened: socket.socket, index: int) -> None:
+        now = time.monotonic()
+        to_monotonic = now - time.time()
+        for _ in range(_BATCH):
+            try:
+                data, ancillary, _, address = opened.recvmsg(_DATAGRAM, _ANCILLARY)
+            except (BlockingIOError, InterruptedError):
+                break
+            except ConnectionError:  # an ICMP error for something we sent
+                continue
+            arrival = now
+            local = b""
+            for level, kind, value in ancillary:
+                if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
+                    seconds, nanoseconds = _TIMESPEC.unpack_from(value)
+                    arrival = min(now, seconds + nanoseconds * 1e-9 + to_monotonic)
+                else:
+                    local = value
+            self._core.receive(data, _path(address[0], address[1], local, index), now, arrival)
+        self._flush(now)
+
+    def _flush(self, now: float) -> None:
+        datagrams, due = self._core.poll(now)
+        for data, path in datagrams:
+            address, ancillary = _reply(path)
+            try:
+                if path.socket < len(self._sockets):
+                    self._sockets[path.socket].sendmsg((data,), ancillary, 0, address)
+            except OSError:  # a full buffer or no route: media is not worth keeping, its receiver asks again
+                self._core.blocked()
+        if self._core.events and not self._waking and self._loop is not None:
+            self._waking = True
+            self._loop.call_soon(self._woken)
+        if due is not None and self._loop is not None and (self._timer is None or due < self._timer_at):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = due
+            self._timer = self._loop.call_later(max(0.0, due - now), self._timeout)
+
+    def _woken(self) -> None:
+        self._waking = False
+        if self._wake is not None:
+            self._wake()
+
+    def _timeout(self) -> None:
+        self._timer = None
+        self._flush(time.monotonic())
+
+    # ── commands ──────────────────────────────────────────────────────────────────────────────
+
+    def add_transport(self, ufrag: str, pwd: str) -> TransportId:
+        """See `PacketEngine.add_transport`."""
+        now = time.monotonic()
+        handle = self._core.add_transport(ufrag, pwd, now)
+        self._flush(now)
+        return handle
+
+    def remove_transport(self, transport: TransportId) -> None:
+        """See `PacketEngine.remove_transport`."""
+        self._core.remove_transport(transport)
+
+    def send_dtls(self, transport: TransportId, data: bytes) -> None:
+        """See `PacketEngine.send_dtls`."""
+        self._core.send_dtls(transport, data)
+        self._flush(time.monotonic())
+
+    def set_keys(self, transport: TransportId, keys: SrtpKeys) -> None:
+        """See `PacketEngine.set_keys`."""
+        now = time.monotonic()
+        self._core.set_keys(transport, keys, now)
+        self._flush(now)
+
+    def set_ext_ids(self, transport: TransportId, ids: ExtensionIds) -> None:
+        """See `PacketEngine.set_ext_ids`."""
+        self._core.set_ext_ids(transport, ids)
+
+    def add_ingress(self, spec: IngressSpec) -> None:
+        """See `PacketEngine.add_ingress`."""
+        self._core.add_ingress(spec)
+
+    def remove_ingress(self, transport: TransportId, mid: str) -> None:
+        """See `PacketEngine.remove_ingress`."""
+        self._core.remove_ingress(transport, mid)
+
+    def set_ingress_gate(self, transport: TransportId, mid: str, open: bool) -> None:
+        """See `PacketEngine.set_ingress_gate`."""
+        now = time.monotonic()
+        self._core.set_ingress_gate(transport, mid, open, now)
+        self._flush(now)
+
+    def add_egress(self, spec: EgressSpec) -> OutId:
+        """See `PacketEngine.add_egress`."""
+        return self._core.add_egress(spec)
+
+    def remove_egress(self, out: OutId) -> None:
+        """See `PacketEngine.remove_egress`."""
+        self._core.remove_egress(out)
+
+    def route(self, out: OutId, source: TransportId | None, mid: str = "", want: str = "") -> None:
+        """See `PacketEngine.route`."""
+        now = time.monotonic()
+        self._core.route(out, source, mid, want, now)
+        self._flush(now)
+
+    def set_egress_gate(self, out: OutId, open: bool) -> None:
+        """See `PacketEngine.set_egress_gate`."""
+        now = time.monotonic()
+        self._core.set_egress_gate(out, open, now)
+        self._flush(now)
+
+    def drain(self, limit: int = 256) -> Sequence[Event]:
+        """See `PacketEngine.drain`."""
+        return self._core.drain(limit)
+
+    def stats(self) -> EngineStats:
+        """See `PacketEngine.stats`."""
+        return self._core.stats()
+
+
+def _open(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.bind else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        opened.setblocking(False)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            opened.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if _LINUX:
+            opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            if family == socket.AF_INET6:
+                opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
+            else:
+                opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        opened.bind((listen.bind, listen.port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+@lru_cache(4_096)
+def _path(host: str, port: int, pktinfo: bytes, index: int) -> Path:
+    # struct in_pktinfo: index, local address, destination; struct in6_pktinfo: destination, index.
+    if len(pktinfo) == 12:
+        return Path(host, port, socket.inet_ntop(socket.AF_INET, pktinfo[4:8]), index)
+    if len(pktinfo) == 20:
+        return Path(host, port, socket.inet_ntop(socket.AF_INET6, pktinfo[:16]), index)
+    return Path(host, port, "", index)
+
+
+@lru_cache(4_096)
+def _reply(path: Path) -> tuple[tuple[str, int], list[tuple[int, int, bytes]]]:
+    if not path.local:
+        return (path.host, path.port), []
+    if ":" in path.local:
+        pktinfo = socket.inet_pton(socket.AF_INET6, path.local) + struct.pack("@i", 0)
+        return (path.host, path.port), [(socket.IPPROTO_IPV6, _IPV6_PKTINFO, pktinfo)]
+    pktinfo = struct.pack("@i", 0) + socket.inet_pton(socket.AF_INET, path.local) + bytes(4)
+    return (path.host, path.port), [(socket.IPPROTO_IP, _IP_PKTINFO, pktinfo)]
+
+
+def _advertised(listen: Listen, family: int) -> list[str]:
+    found: list[str] = []
+    for entry in listen.advertise:
+        found += _own_addresses(listen.bind, family) if entry == "auto" else [entry]
+    return list(dict.fromkeys(found))
+
+
+def _own_addresses(bind: str, family: int) -> list[str]:
+    if not ipaddress.ip_address(bind).is_unspecified:
+        return [bind]
+    version = 6 if family == socket.AF_INET6 else 4
+    found: list[str] = []
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+            address = ipaddress.ip_address(text.partition("%")[0])
+            if address.version == version and not address.is_link_local and not address.is_unspecified:
+                found.append(str(address))
+    return sorted(found, key=lambda text: ipaddress.ip_address(text).is_loopback)

@@ -1,0 +1,78 @@
+"""The VP8 payload descriptor (RFC 7741): key frames, and ids that stay continuous over a change of source."""
+
+from __future__ import annotations
+
+
+class Vp8Head:
+    """What the descriptor at the start of a payload says. Positions are offsets in the payload; 0 is absent."""
+
+    __slots__ = ("key_frame", "picture_id", "picture_id_at", "size", "tl0", "tl0_at", "wide")
+
+    def __init__(
+        self, key_frame: bool, picture_id: int, picture_id_at: int, wide: bool, tl0: int, tl0_at: int, size: int
+    ) -> None:
+        self.key_frame = key_frame
+        """This packet begins a key frame."""
+        self.picture_id = picture_id
+        self.picture_id_at = picture_id_at
+        self.wide = wide
+        """The picture id has 15 bits, not 7."""
+        self.tl0 = tl0
+        self.tl0_at = tl0_at
+        self.size = size
+        """Length of the descriptor."""
+
+
+def parse_head(payload: bytes) -> Vp8Head | None:
+    """The descriptor of a payload, or None when it is cut short."""
+    size = len(payload)
+    if size < 2:
+        return None
+    first = payload[0]
+    at = 1
+    picture_id = picture_id_at = tl0 = tl0_at = 0
+    wide = False
+    if first & 0x80:
+        flags = payload[1]
+        at = 2
+        if flags & 0x80:
+            if at >= size:
+                return None
+            picture_id_at = at
+            picture_id = payload[at] & 0x7F
+            wide = payload[at] > 0x7F
+            at += 1
+            if wide:
+                if at >= size:
+                    return None
+                picture_id = picture_id << 8 | payload[at]
+                at += 1
+        if flags & 0x40:
+            if at >= size:
+                return None
+            tl0_at = at
+            tl0 = payload[at]
+            at += 1
+        if flags & 0x30:
+            at += 1
+    if at >= size:
+        return None
+    key_frame = bool(first & 0x10) and first & 0x0F == 0 and not payload[at] & 1
+    return Vp8Head(key_frame, picture_id, picture_id_at, wide, tl0, tl0_at, at)
+
+
+def rewrite(payload: bytes, head: Vp8Head, picture_shift: int, tl0_shift: int) -> bytes:
+    """The payload with its picture id and tl0picidx moved on, each in its own width."""
+    if not head.picture_id_at and not head.tl0_at:
+        return payload
+    descriptor = bytearray(payload[: head.size])
+    if head.picture_id_at:
+        moved = head.picture_id + picture_shift
+        if head.wide:
+            descriptor[head.picture_id_at] = 0x80 | moved >> 8 & 0x7F
+            descriptor[head.picture_id_at + 1] = moved & 0xFF
+        else:
+            descriptor[head.picture_id_at] = moved & 0x7F
+    if head.tl0_at:
+        descriptor[head.tl0_at] = head.tl0 + tl0_shift & 0xFF
+    return bytes(descriptor) + payload[head.size :]

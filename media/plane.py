@@ -1,0 +1,391 @@
+"""The media plane as the server sees it: rooms, peers, published sources, gates, speakers. Never packets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from media.connection import Connection
+from media.dtls import Certificate, Fingerprint
+from media.engine.interface import (
+    DtlsIn,
+    EngineStats,
+    IngressSpec,
+    Kind,
+    LayerDown,
+    LayerUp,
+    Levels,
+    PacketEngine,
+    Selected,
+    Silent,
+    TransportId,
+)
+from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publish_offer, write_publish_answer
+from media.speakers import Speakers
+from media.subscription import Subscription
+from protocol.errors import ErrorCode, Refused
+from protocol.messages import Source, SubscribeOffer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStats:
+    """Counters since the start, and present sizes; no names."""
+
+    engine: EngineStats
+    rooms: int
+    peers: int
+    published: int
+    handshakes_ok: int
+    handshakes_failed: int
+    offers: int
+
+
+@dataclass(slots=True)
+class _Publication:
+    connection: Connection
+    ufrag: str
+    fingerprint: Fingerprint
+    mids: dict[Source, str] = field(default_factory=dict[Source, str])
+    answers: int = 0
+
+
+@dataclass(slots=True)
+class _Peer:
+    room: str
+    participant: str
+    subscription: Subscription | None = None
+    version: int = 0
+    publication: _Publication | None = None
+    offering: bool = False
+
+
+@dataclass(slots=True)
+class _Room:
+    peers: dict[str, _Peer] = field(default_factory=dict[str, "_Peer"])
+    open: set[tuple[str, Source]] = field(default_factory=set[tuple[str, Source]])
+    speakers: Speakers = field(default_factory=Speakers)
+    timer: asyncio.Handle | None = None
+
+
+class MediaPlane:
+    """All calls from one asyncio loop, after `start`. Room and participant ids are opaque.
+
+    Every track goes to all other peers of its room, if its gate is open; gates are closed until opened.
+    """
+
+    def __init__(
+        self,
+        engine: PacketEngine,
+        *,
+        on_offer: Callable[[str, str, SubscribeOffer], None],
+        on_speakers: Callable[[str, tuple[str, ...]], None],
+        on_failed: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """Callbacks take room and participant first, and come from the loop, never from inside a call.
+
+        `on_failed`: a connection of that participant ended by itself (it failed, fell silent, or the client
+        closed it). Its tracks are gone; the client publishes or resubscribes anew when it wants to.
+        """
+        self._engine = engine
+        self._on_offer = on_offer
+        self._on_speakers = on_speakers
+        self._on_failed = on_failed
+        self._certificate = Certificate()
+        self._rooms: dict[str, _Room] = {}
+        self._connections: dict[TransportId, tuple[Connection, _Peer]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._handshakes_ok = self._handshakes_failed = self._offers = 0
+
+    async def start(self) -> None:
+        """Opens the engine's socket. Raises OSError."""
+        self._engine.start(self._drain)
+
+    async def close(self) -> None:
+        """Says goodbye to every client and closes the engine."""
+        for room in list(self._rooms):
+            self.close_room(room)
+        if self._closing:
+            await asyncio.wait(self._closing)
+        self._engine.close()
+
+    # ── peers ─────────────────────────────────────────────────────────────────────────────────
+
+    def add_peer(self, room: str, participant: str) -> None:
+        """Lets a participant in; the first subscribe offer follows soon. Idempotent."""
+        peers = self._rooms.setdefault(room, _Room()).peers
+        if participant in peers:
+            return
+        peer = peers[participant] = _Peer(room, participant)
+        self._subscribe(peer)
+
+    def remove_peer(self, room: str, participant: str) -> None:
+        """Takes a participant out, with their tracks and gates. Idempotent."""
+        known = self._rooms.get(room)
+        if known is None:
+            return
+        known.open -= {(participant, source) for source in Source}
+        peer = known.peers.pop(participant, None)
+        if peer is not None:
+            self._unpublish(known, peer)
+            if peer.subscription is not None:
+                self._end(peer.subscription.connection)
+                peer.subscription = None
+        if not known.peers and not known.open:
+            self._forget_room(room)
+
+    def close_room(self, room: str) -> None:
+        """Takes everyone out of a room. Idempotent."""
+        known = self._rooms.get(room)
+        if known is not None:
+            for participant in list(known.peers):
+                self.remove_peer(room, participant)
+            self._forget_room(room)
+
+    def _forget_room(self, room: str) -> None:
+        known = self._rooms.pop(room, None)
+        if known is not None and known.timer is not None:
+            known.timer.cancel()
+
+    def _peer(self, room: str, participant: str) -> tuple[_Room, _Peer]:
+        known = self._rooms.get(room)
+        peer = known.peers.get(participant) if known is not None else None
+        if known is None or peer is None:
+            raise Refused(ErrorCode.NOT_FOUND, "participant")
+        return known, peer
+
+    # ── publish ───────────────────────────────────────────────────────────────────────────────
+
+    def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
+        """Takes a publish offer and returns the answer. `sources` says what each mid carries.
+
+        An offer with the ufrag of the present connection renegotiates it; another replaces it.
+        Raises Refused: SDP_REJECTED, or NOT_FOUND for a participant that is not there.
+        """
+        known, peer = self._peer(room, participant)
+        offer = read_publish_offer(sdp, sources)
+        before = peer.publication
+        if before is not None and before.ufrag == offer.ufrag and before.fingerprint == offer.fingerprint:
+            publication = before
+        else:
+            publication = _Publication(self._connect(peer), offer.ufrag, offer.fingerprint)
+        self._ingress(publication, offer)
+        mids = {track.source: track.mid for track in offer.tracks if track.sending}
+        old = dict(before.mids) if before is not None else {}
+        publication.mids = mids
+        peer.publication = publication
+        for source, mid in mids.items():
+            transport = publication.connection.transport
+            self._engine.set_ingress_gate(transport, mid, (participant, source) in known.open)
+            for other in self._others(known, peer):
+                other.show(participant, source, transport, mid)
+        for source, mid in old.items():
+            if source not in mids:
+                for other in self._others(known, peer):
+                    other.hide(participant, source)
+            if before is publication and mid not in mids.values():
+                self._engine.remove_ingress(publication.connection.transport, mid)
+        if before is not None and before is not publication:
+            self._end(before.connection)
+        publication.connection.begin(offer.fingerprint)
+        publication.answers += 1
+        return write_publish_answer(offer, publication.connection.local, publication.answers)
+
+    def _ingress(self, publication: _Publication, offer: PublishOffer) -> None:
+        transport = publication.connection.transport
+        self._engine.set_ext_ids(transport, offer.extensions)
+        for track in offer.tracks:
+            if track.sending:
+                self._engine.add_ingress(
+                    IngressSpec(
+                        transport=transport,
+                        mid=track.mid,
+                        kind=track.kind,
+                        payload_type=track.payload_type,
+                        clock_rate=AUDIO_CLOCK if track.kind is Kind.AUDIO else VIDEO_CLOCK,
+                        rtx_payload_type=track.rtx_payload_type,
+                        ssrcs=track.ssrcs,
+                        rtx_ssrcs=track.rtx_ssrcs,
+                    )
+                )
+
+    def _unpublish(self, known: _Room, peer: _Peer) -> None:
+        publication, peer.publication = peer.publication, None
+        if publication is None:
+            return
+        for source in publication.mids:
+            for other in self._others(known, peer):
+                other.hide(peer.participant, source)
+        self._end(publication.connection)
+        self._hush(peer.room, known, peer.participant)
+
+    @staticmethod
+    def _others(known: _Room, peer: _Peer) -> list[Subscription]:
+        return [
+            other.subscription
+            for other in known.peers.values()
+            if other is not peer and other.subscription is not None
+        ]
+
+    # ── subscribe ─────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, room: str, participant: str, version: int, sdp: str) -> None:
+        """Takes the answer to a subscribe offer; a stale one is ignored. Raises Refused(SDP_REJECTED)."""
+        known = self._rooms.get(room)
+        peer = known.peers.get(participant) if known is not None else None
+        if peer is not None and peer.subscription is not None:
+            peer.subscription.answer(version, sdp)
+
+    def resubscribe(self, room: str, participant: str) -> None:
+        """Gives up the subscribe connection and offers a fresh one. Raises Refused(NOT_FOUND)."""
+        _, peer = self._peer(room, participant)
+        if peer.subscription is not None:
+            peer.version = peer.subscription.version
+            self._end(peer.subscription.connection)
+        self._subscribe(peer)
+
+    def _subscribe(self, peer: _Peer) -> None:
+        connection = self._connect(peer)
+        peer.subscription = Subscription(self._engine, connection, peer.version, lambda: self._schedule(peer))
+        for other in self._rooms[peer.room].peers.values():
+            if other is not peer and other.publication is not None:
+                for source, mid in other.publication.mids.items():
+                    transport = other.publication.connection.transport
+                    peer.subscription.show(other.participant, source, transport, mid)
+        self._schedule(peer)
+
+    def _schedule(self, peer: _Peer) -> None:
+        # Not at once: what changes in the same turn of the loop shares one offer.
+        if not peer.offering:
+            peer.offering = True
+            asyncio.get_running_loop().call_soon(self._offer, peer)
+
+    def _offer(self, peer: _Peer) -> None:
+        peer.offering = False
+        offer = peer.subscription.take_offer() if peer.subscription is not None else None
+        if offer is not None:
+            peer.version = offer.version
+            self._offers += 1
+            self._on_offer(peer.room, peer.participant, offer)
+
+    # ── gates ─────────────────────────────────────────────────────────────────────────────────
+
+    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
+        """Opens or closes a source for everyone. Idempotent, and remembered for a source not yet published.
+
+        Once a closing returns, not one more packet of the source leaves, retransmissions included.
+        """
+        known = self._rooms.setdefault(room, _Room())
+        if open:
+            known.open.add((participant, source))
+        else:
+            known.open.discard((participant, source))
+        peer = known.peers.get(participant)
+        if peer is not None and peer.publication is not None and source in peer.publication.mids:
+            publication = peer.publication
+            self._engine.set_ingress_gate(publication.connection.transport, publication.mids[source], open)
+        if not open and source is Source.MICROPHONE:
+            self._hush(room, known, participant)
+        if not known.peers and not known.open:
+            self._forget_room(room)
+
+    # ── connections and the engine's events ───────────────────────────────────────────────────
+
+    def _connect(self, peer: _Peer) -> Connection:
+        def up() -> None:
+            self._handshakes_ok += 1
+
+        def ended(was_up: bool) -> None:
+            if not was_up:
+                self._handshakes_failed += 1
+            self._ended(connection.transport)
+
+        connection = Connection(self._engine, self._certificate, up, ended)
+        self._connections[connection.transport] = (connection, peer)
+        return connection
+
+    def _end(self, connection: Connection) -> None:
+        if self._connections.pop(connection.transport, None) is None:
+            return
+        connection.close()
+        task = asyncio.get_running_loop().create_task(connection.endpoint.wait_closed())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _ended(self, transport: TransportId) -> None:
+        """A connection ended by itself."""
+        connection, peer = self._connections.get(transport, (None, None))
+        if connection is None or peer is None:
+            return
+        known = self._rooms.get(peer.room)
+        if known is not None and peer.publication is not None and peer.publication.connection is connection:
+            self._unpublish(known, peer)
+        if peer.subscription is not None and peer.subscription.connection is connection:
+            peer.version = peer.subscription.version
+            peer.subscription = None
+        self._end(connection)
+        if self._on_failed is not None:
+            self._on_failed(peer.room, peer.participant)
+
+    def _drain(self) -> None:
+        while events := self._engine.drain():
+            for event in events:
+                match event:
+                    case DtlsIn(transport, data):
+                        if transport in self._connections:
+                            self._connections[transport][0].endpoint.feed(data)
+                    case Levels():
+                        self._levels(event)
+                    case Silent(transport, _):
+                        self._ended(transport)
+                    case Selected() | LayerUp() | LayerDown():
+                        log.debug("engine: %s", event)
+
+    def _levels(self, event: Levels) -> None:
+        heard: dict[str, list[tuple[str, int]]] = {}
+        for level in event.levels:
+            _, peer = self._connections.get(level.transport, (None, None))
+            if peer is not None:
+                heard.setdefault(peer.room, []).append((peer.participant, level.below_full_scale))
+        now = asyncio.get_running_loop().time()
+        for room, levels in heard.items():
+            known = self._rooms.get(room)
+            if known is not None:
+                known.speakers.hear(levels, now)
+                self._tell_speakers(room, known)
+
+    def _hush(self, room: str, known: _Room, participant: str) -> None:
+        known.speakers.forget(participant)
+        if known.timer is not None:
+            known.timer.cancel()
+        known.timer = asyncio.get_running_loop().call_soon(self._tell_speakers, room, known)
+
+    def _tell_speakers(self, room: str, known: _Room) -> None:
+        if known.timer is not None:
+            known.timer.cancel()
+            known.timer = None
+        if self._rooms.get(room) is not known:
+            return
+        loop = asyncio.get_running_loop()
+        news = known.speakers.news(loop.time())
+        if news is not None:
+            self._on_speakers(room, news)
+        due = known.speakers.next_due(loop.time())
+        if due is not None:
+            known.timer = loop.call_at(due, self._tell_speakers, room, known)
+
+    def stats(self) -> MediaStats:
+        """Counters for the metrics page."""
+        peers = [peer for room in self._rooms.values() for peer in room.peers.values()]
+        return MediaStats(
+            engine=self._engine.stats(),
+            rooms=len(self._rooms),
+            peers=len(peers),
+            published=sum(len(peer.publication.mids) for peer in peers if peer.publication is not None),
+            handshakes_ok=self._handshakes_ok,
+            handshakes_failed=self._handshakes_failed,
+            offers=self._offers,
+        )

@@ -1,0 +1,239 @@
+"""Reading session descriptions (RFC 8866) from clients: tolerant of what we do not know, strict on nonsense.
+
+Anything that cannot be read is `Refused(SDP_REJECTED)`, whose detail names the line's kind, never its text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from protocol.errors import ErrorCode, Refused
+from protocol.messages import MAX_SDP
+
+_MAX_LINES: Final = 4_000
+_MAX_SECTIONS: Final = 128
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}\Z")
+_MID: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,16}\Z")
+_ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
+_DIGEST: Final = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}\Z")
+_NUMBER: Final = re.compile(r"[0-9]{1,10}\Z")
+
+
+class Direction(StrEnum):
+    """Who sends, from the side of whoever wrote the description."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+
+@dataclass(slots=True)
+class Codec:
+    """One payload type of an m-section."""
+
+    payload_type: int
+    name: str = ""
+    clock_rate: int = 0
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintLine:
+    """`a=fingerprint`."""
+
+    algorithm: str
+    value: str
+
+
+@dataclass(slots=True)
+class Section:
+    """One m-section, with the session's attributes where it has none of its own."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    mid: str = ""
+    direction: Direction = Direction.SENDRECV
+    setup: str = ""
+    ufrag: str = ""
+    pwd: str = ""
+    fingerprints: list[FingerprintLine] = field(default_factory=list[FingerprintLine])
+    rtcp_mux: bool = False
+    bundle_only: bool = False
+    codecs: dict[int, Codec] = field(default_factory=dict[int, Codec])
+    extensions: dict[str, int] = field(default_factory=dict[str, int])
+    rids: list[str] = field(default_factory=list[str])
+    ssrcs: list[int] = field(default_factory=list[int])
+    repairs: dict[int, int] = field(default_factory=dict[int, int])
+    """SSRC to the SSRC of its RTX (ssrc-group FID)."""
+
+    @property
+    def rejected(self) -> bool:
+        """Port 0, unless that only says that it lives in the bundle (RFC 8843 section 6)."""
+        return self.port == 0 and not self.bundle_only
+
+    def codec(self, name: str) -> Codec | None:
+        """The first codec of that name, in the order of preference."""
+        for entry in self.formats:
+            codec = self.codecs.get(int(entry)) if _NUMBER.match(entry) else None
+            if codec is not None and codec.name == name.lower():
+                return codec
+        return None
+
+    def repair_of(self, payload_type: int) -> int | None:
+        """The RTX payload type (RFC 4588) for that one."""
+        for codec in self.codecs.values():
+            if codec.name == "rtx" and codec.parameters.get("apt") == str(payload_type):
+                return codec.payload_type
+        return None
+
+
+@dataclass(slots=True)
+class Description:
+    """A whole description."""
+
+    bundle: tuple[str, ...] = ()
+    sections: list[Section] = field(default_factory=list[Section])
+
+
+def refuse(detail: str) -> Refused:
+    """The one error of this module."""
+    return Refused(ErrorCode.SDP_REJECTED, detail)
+
+
+def parse(text: str) -> Description:
+    """Reads a description. Raises Refused(SDP_REJECTED)."""
+    if len(text) > MAX_SDP:
+        raise refuse("too long")
+    lines = text.replace("\r\n", "\n").split("\n")
+    if len(lines) > _MAX_LINES or lines[0] != "v=0":
+        raise refuse("v")
+    description = Description()
+    session = Section("session", 9, "", ())
+    section = session
+    for line in lines:
+        if not line:
+            continue
+        if len(line) < 2 or line[1] != "=" or not line.isprintable():
+            raise refuse("line")
+        if line[0] == "m":
+            section = _media(line[2:], session)
+            description.sections.append(section)
+            if len(description.sections) > _MAX_SECTIONS:
+                raise refuse("m")
+        elif line[0] == "a":
+            name, _, value = line[2:].partition(":")
+            if section is session and name == "group":
+                if value.startswith("BUNDLE"):
+                    description.bundle = tuple(value.split()[1:])
+            else:
+                _attribute(section, session, name, value)
+    mids = [section.mid for section in description.sections if section.mid]
+    if len(set(mids)) != len(mids):
+        raise refuse("mid")
+    return description
+
+
+def _media(value: str, session: Section) -> Section:
+    fields = value.split(" ")
+    if len(fields) < 4 or not all(fields):
+        raise refuse("m")
+    kind, port, protocol, *formats = fields
+    if not _TOKEN.match(kind) or not re.fullmatch(r"[A-Za-z0-9/]{1,32}", protocol):
+        raise refuse("m")
+    if len(formats) > 128 or not all(_TOKEN.match(entry) for entry in formats):
+        raise refuse("m")
+    section = Section(kind, _number(port, 65_535, "m"), protocol, tuple(formats))
+    section.direction = session.direction
+    section.setup, section.ufrag, section.pwd = session.setup, session.ufrag, session.pwd
+    section.fingerprints = list(session.fingerprints)
+    section.rtcp_mux = session.rtcp_mux
+    return section
+
+
+def _attribute(section: Section, session: Section, name: str, value: str) -> None:
+    match name:
+        case "mid":
+            section.mid = _matching(_MID, value, name)
+        case "sendrecv" | "sendonly" | "recvonly" | "inactive":
+            section.direction = Direction(name)
+        case "setup":
+            if value not in ("active", "passive", "actpass", "holdconn"):
+                raise refuse(name)
+            section.setup = value
+        case "ice-ufrag":
+            section.ufrag = _matching(_ICE, value, name)
+        case "ice-pwd":
+            section.pwd = _matching(_ICE, value, name)
+        case "fingerprint":
+            _fingerprint(section, session, value)
+        case "rtcp-mux":
+            section.rtcp_mux = True
+        case "bundle-only":
+            section.bundle_only = True
+        case "rtpmap":
+            codec, rest = _codec(section, value, name)
+            parts = rest.split("/")
+            if len(parts) < 2:
+                raise refuse(name)
+            codec.name = parts[0].lower()
+            codec.clock_rate = _number(parts[1], 1_000_000, name)
+        case "fmtp":
+            codec, rest = _codec(section, value, name)
+            for parameter in rest.split(";"):
+                key, _, setting = parameter.strip().partition("=")
+                codec.parameters[key] = setting
+        case "extmap":
+            number, _, rest = value.partition(" ")
+            uri = rest.split(" ", 1)[0]
+            found = _number(number.split("/", 1)[0], 255, name)
+            if not uri or found == 0:
+                raise refuse(name)
+            section.extensions.setdefault(uri, found)
+        case "rid":
+            section.rids.append(_matching(_TOKEN, value.split(" ", 1)[0], name))
+        case "ssrc":
+            ssrc = _number(value.split(" ", 1)[0], 0xFFFFFFFF, name)
+            if ssrc not in section.ssrcs:
+                section.ssrcs.append(ssrc)
+        case "ssrc-group":
+            parts = value.split()
+            if len(parts) == 3 and parts[0] == "FID":
+                section.repairs[_number(parts[1], 0xFFFFFFFF, name)] = _number(parts[2], 0xFFFFFFFF, name)
+        case _:
+            pass
+
+
+def _codec(section: Section, value: str, name: str) -> tuple[Codec, str]:
+    number, _, rest = value.partition(" ")
+    payload_type = _number(number, 127, name)
+    if not rest:
+        raise refuse(name)
+    return section.codecs.setdefault(payload_type, Codec(payload_type)), rest
+
+
+def _fingerprint(section: Section, session: Section, value: str) -> None:
+    algorithm, _, digest = value.partition(" ")
+    line = FingerprintLine(
+        _matching(_TOKEN, algorithm, "fingerprint").lower(), _matching(_DIGEST, digest, "fingerprint").upper()
+    )
+    if section is not session and section.fingerprints == session.fingerprints:
+        section.fingerprints = []
+    section.fingerprints.append(line)
+
+
+def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:
+    if not pattern.match(value):
+        raise refuse(name)
+    return value
+
+
+def _number(text: str, highest: int, name: str) -> int:
+    if not _NUMBER.match(text) or int(text) > highest:
+        raise refuse(name)
+    return int(text)

@@ -1,0 +1,172 @@
+"""The subscribe side of one client: seats of slots, and offers one at a time.
+
+A seat is a pair of m-sections, sound and picture of one person; it is recycled when that person leaves, so
+the description stays as short as the room was large. A seat's stream id never changes, which keeps lip sync.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from media.connection import Connection
+from media.engine.interface import EgressSpec, Kind, OutId, PacketEngine, TransportId
+from media.negotiation import (
+    AUDIO_CLOCK,
+    EGRESS_EXTENSIONS,
+    OPUS,
+    VIDEO_CLOCK,
+    VP8,
+    VP8_RTX,
+    OfferedSlot,
+    kind_of,
+    read_subscribe_answer,
+    write_subscribe_offer,
+)
+from media.sdp import refuse
+from protocol.ids import ParticipantId
+from protocol.messages import Source, SubscribeOffer, TrackInfo
+
+
+@dataclass(slots=True)
+class _Slot:
+    mid: str
+    kind: Kind
+    ssrc: int
+    rtx_ssrc: int | None
+    out: OutId
+    source: Source | None = None
+    offered: tuple[str, Source] | None = None
+    """What the outstanding, or else the last, offer says that it carries."""
+    open: bool = False
+
+
+class _Seat:
+    def __init__(self, stream: str, audio: _Slot, video: _Slot) -> None:
+        self.stream = stream
+        self.audio = audio
+        self.video = video
+        self.participant = ""
+
+    @property
+    def slots(self) -> tuple[_Slot, _Slot]:
+        return self.audio, self.video
+
+    def slot_for(self, source: Source) -> _Slot:
+        return self.audio if kind_of(source) is Kind.AUDIO else self.video
+
+    def carried(self, slot: _Slot) -> tuple[str, Source] | None:
+        return None if slot.source is None else (self.participant, slot.source)
+
+
+class Subscription:
+    """One subscribe connection. Versions of its offers go on from `version`."""
+
+    def __init__(
+        self, engine: PacketEngine, connection: Connection, version: int, schedule: Callable[[], None]
+    ) -> None:
+        """`schedule` is called when an offer should soon be taken by `take_offer`."""
+        self._engine = engine
+        self._schedule = schedule
+        self.connection = connection
+        self.version = version
+        self._fresh = True
+        self._outstanding = False
+        self._dirty = True
+        self._seats: list[_Seat] = []
+        engine.set_ext_ids(connection.transport, EGRESS_EXTENSIONS)
+        self._add_seat()  # with it ICE and DTLS are up before anyone publishes
+
+    def show(self, participant: str, source: Source, transport: TransportId, mid: str) -> None:
+        """Lets this client have a track; repeating it with another transport moves the slot there."""
+        seat = next((seat for seat in self._seats if seat.participant == participant), None)
+        if seat is None:
+            seat = next((seat for seat in self._seats if not seat.participant), None) or self._add_seat()
+            seat.participant = participant
+        slot = seat.slot_for(source)
+        if slot.source is not source:
+            slot.source = source
+            self._change()
+        self._engine.route(slot.out, transport, mid)
+
+    def hide(self, participant: str, source: Source) -> None:
+        """The track ended."""
+        for seat in self._seats:
+            slot = seat.slot_for(source)
+            if seat.participant == participant and slot.source is source:
+                slot.source = None
+                slot.open = False
+                self._engine.set_egress_gate(slot.out, False)
+                self._engine.route(slot.out, None)
+                if seat.audio.source is None and seat.video.source is None:
+                    seat.participant = ""
+                self._change()
+
+    def take_offer(self) -> SubscribeOffer | None:
+        """The next offer, when one is due and none is outstanding."""
+        if self._outstanding or not self._dirty:
+            return None
+        self._dirty = False
+        self._outstanding = True
+        self.version += 1
+        offered: list[OfferedSlot] = []
+        tracks: list[TrackInfo] = []
+        for seat in self._seats:
+            for slot in seat.slots:
+                slot.offered = seat.carried(slot)
+                active = slot.source is not None
+                offered.append(OfferedSlot(slot.mid, slot.kind, active, slot.ssrc, slot.rtx_ssrc, seat.stream))
+                if slot.source is not None:
+                    tracks.append(TrackInfo(slot.mid, ParticipantId(seat.participant), slot.source))
+        text = write_subscribe_offer(offered, self.connection.local, self.version)
+        fresh, self._fresh = self._fresh, False
+        return SubscribeOffer(self.version, text, tuple(tracks), fresh)
+
+    def answer(self, version: int, text: str) -> None:
+        """Takes the answer to the outstanding offer; an answer to another is ignored. Raises Refused(SDP_REJECTED)."""
+        if not self._outstanding or version != self.version:
+            return
+        fingerprint, receiving = read_subscribe_answer(text)
+        if self.connection.fingerprint is None:
+            self.connection.begin(fingerprint)
+        elif self.connection.fingerprint != fingerprint:
+            raise refuse("fingerprint")
+        self._outstanding = False
+        for seat in self._seats:
+            for slot in seat.slots:
+                # Packets before the client knows the slot would be lost, and with them the key frame.
+                if slot.mid in receiving and slot.offered is not None and slot.offered == seat.carried(slot):
+                    slot.open = True
+                    self._engine.set_egress_gate(slot.out, True)
+        if self._dirty:
+            self._schedule()
+
+    def _change(self) -> None:
+        self._dirty = True
+        if not self._outstanding:
+            self._schedule()
+
+    def _add_seat(self) -> _Seat:
+        number = len(self._seats)
+        seat = _Seat(f"seat{number}", self._add_slot(Kind.AUDIO, number), self._add_slot(Kind.VIDEO, number))
+        self._seats.append(seat)
+        return seat
+
+    def _add_slot(self, kind: Kind, number: int) -> _Slot:
+        audio = kind is Kind.AUDIO
+        ssrc, rtx_ssrc = secrets.randbits(31) + 1, None if audio else secrets.randbits(31) + 1
+        mid = f"{'a' if audio else 'v'}{number}"
+        spec = EgressSpec(
+            transport=self.connection.transport,
+            mid=mid,
+            kind=kind,
+            ssrc=ssrc,
+            payload_type=OPUS if audio else VP8,
+            clock_rate=AUDIO_CLOCK if audio else VIDEO_CLOCK,
+            rtx_ssrc=rtx_ssrc,
+            rtx_payload_type=None if audio else VP8_RTX,
+        )
+        out = self._engine.add_egress(spec)
+        self._engine.set_egress_gate(out, False)
+        return _Slot(mid, kind, ssrc, rtx_ssrc, out)
