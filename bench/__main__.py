@@ -27,10 +27,9 @@ RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 
 LIMITS: Final = (
     "One machine: the load generator runs beside the server and shares its cores, over loopback.",
-    "Light clients: real HTTP, WebSocket, ICE and DTLS-SRTP, but no codecs. Media is noise behind true headers: "
-    + "Opus-like 50 x 80 B/s, VP8-like 15 frames/s and 150 kbit/s, key frames on request; counted, not decrypted.",
-    "Media packets are RTP packets at the client's socket, not decoded frames: the target is for decoded frames in "
-    + "Chromium, which come later.",
+    "Light clients: real HTTP, WebSocket, ICE and DTLS-SRTP, but no codecs.",
+    "Media is noise behind true headers: 50 x 80 B/s like Opus; 15 frames/s and 150 kbit/s like VP8.",
+    "Media is counted at the client's socket, not decrypted; the target for joins is for decoded frames in Chromium.",
     "CPU is the whole server process in the window (10 ms steps): signaling, feedback and reports included.",
     "The target for CPU is a ratio to Janus in the same run, which this bench does not start.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from itertools import count
 from time import monotonic
 from typing import Final, assert_never
@@ -72,13 +72,11 @@ async def run_bot(
     stopping = asyncio.create_task((stop or asyncio.Event()).wait())
     try:
         await asyncio.wait((visiting, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if report.participant_id is not None:
+        if visit.at_the_door or visiting.done():
             visit.hurry()
             await visiting
-        elif not visiting.done():
-            report.fail("interrupted", "Stopped before it had joined.")
         else:
-            visiting.result()
+            report.fail("interrupted", "Stopped before it had joined.")
     except BotFault as fault:
         report.fail(fault.code, fault.words)
     finally:
@@ -101,6 +99,11 @@ class _Visit:
         self._opened_at = 0.0
         self._on_since: dict[tuple[ParticipantId, Source], float] = {}
         self._offered_since: dict[tuple[ParticipantId, Source], float] = {}
+
+    @property
+    def at_the_door(self) -> bool:
+        """Whether the server may know of this visit: then it ends with a goodbye, not with silence."""
+        return self._opened_at > 0
 
     def hurry(self) -> None:
         """Ends the stay now."""
@@ -149,11 +152,11 @@ class _Visit:
         self, ws: ClientConnection, welcome: Welcome, publishing: Publishing | None, subscribing: Subscribing
     ) -> None:
         chores = [
-            asyncio.create_task(self._chore(self._answer_offers(ws, subscribing))),
-            asyncio.create_task(self._chore(self._ping(ws, welcome.ping_every_s))),
+            asyncio.create_task(self._chore(lambda: self._answer_offers(ws, subscribing))),
+            asyncio.create_task(self._chore(lambda: self._ping(ws, welcome.ping_every_s))),
         ]
         if publishing is not None:
-            chores.append(asyncio.create_task(self._chore(self._publish(ws, publishing, welcome))))
+            chores.append(asyncio.create_task(self._chore(lambda: self._publish(ws, publishing, welcome))))
         began_at = monotonic()
         try:
             with contextlib.suppress(TimeoutError):
@@ -169,9 +172,9 @@ class _Visit:
             )
         self._look_for_silence()
 
-    async def _chore(self, work: Coroutine[None, None, None]) -> None:
+    async def _chore(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except BotFault as fault:
             self._report.fail(fault.code, fault.words)
             self._over.set()
