@@ -19,7 +19,9 @@ SHELL := /bin/sh
 .SUFFIXES:
 .PHONY: run test check dev bench lock clean lint types contracts generated web-check web-test
 
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --constraint requirements.lock
+PIP := PIP_USER=0 $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --constraint requirements.lock
+# A linked environment belongs to another working tree, and would be turned towards this one.
+INSTALL := test -L $(VENV) || $(PIP)
 # npm and vite look for `node` on the path; it comes from PyPI into the virtual environment.
 NPM := cd $(WEB) && PATH="$(CURDIR)/$(BIN):$$PATH" npm --no-update-notifier --no-audit --no-fund
 
@@ -70,10 +72,10 @@ generated: $(VENV)/.installed-dev
 	$(BIN)/python -m protocol.generate --check
 
 web-check: $(WEB_MODULES)
-	$(if $(HAVE_WEB),$(NPM) --silent run check </dev/null,@:)
+	@$(if $(HAVE_WEB),$(NPM) --silent run check </dev/null,:)
 
 web-test: $(WEB_MODULES)
-	$(if $(HAVE_WEB),$(NPM) --silent test </dev/null,@:)
+	@$(if $(HAVE_WEB),$(NPM) --silent test </dev/null,:)
 
 # ── setting up; each file is the stamp of a step, made again only when what it depends on changed ──
 
@@ -82,18 +84,18 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml requirements.lock
 	@echo "Installing Holdspace's dependencies into $(VENV) …"
-	@$(PIP) --editable '.[fast,client]'
+	@$(INSTALL) --editable '.[fast,client]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need …"
-	@$(PIP) --editable '.[fast,client,dev]'
+	@$(INSTALL) --editable '.[fast,client,dev]'
 	@touch $@
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json | $(VENV)/.installed
 	@echo "Installing the client's dependencies …"
 	@$(NPM) --loglevel=error ci </dev/null
-	@touch $@
+	@mkdir -p $(@D) && touch $@
 
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
 	@echo "Building the client …"

@@ -28,9 +28,7 @@ class Connection:
         ufrag, pwd = secrets.token_hex(6), secrets.token_hex(16)
         self.transport: TransportId = engine.add_transport(ufrag, pwd)
         self.endpoint = DtlsEndpoint(certificate, self._send, self._keys, on_ended)
-        self.local = Local(
-            ufrag, pwd, certificate.fingerprint, tuple(engine.candidates()), secrets.randbits(62)
-        )
+        self.local = Local(ufrag, pwd, certificate.fingerprint, tuple(engine.candidates()), secrets.randbits(62))
 
     @property
     def fingerprint(self) -> Fingerprint | None:

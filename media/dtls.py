@@ -95,20 +95,20 @@ class _Dtls(RTCDtlsTransport):
     """Hands the keys over instead of keeping them."""
 
     def __init__(self, wire: _Wire, certificate: RTCCertificate) -> None:
-        super().__init__(cast(Any, wire), [certificate])
+        super().__init__(cast("Any", wire), [certificate])
         self._set_role("server")
         self._srtp_profiles = list(_PREFERRED)
         self.keys: SrtpKeys | None = None
 
     def _setup_srtp(self) -> None:
-        assert self._ssl is not None
-        chosen = self._ssl.get_selected_srtp_profile()
+        ssl = self._ssl
+        chosen = ssl.get_selected_srtp_profile() if ssl is not None else b""
         profile = next((p for p in _PREFERRED if p.openssl_profile == chosen), None)
-        if profile is None:
+        if ssl is None or profile is None:
             self._set_state(State.FAILED)
             return
         length = 2 * (profile.key_length + profile.salt_length)
-        material = self._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
+        material = ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
         self.keys = SrtpKeys(
             SrtpProfile(chosen.decode("ascii")),
             receive=profile.get_key_and_salt(material, 0),

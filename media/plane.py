@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from media.connection import Connection
 from media.dtls import Certificate, Fingerprint
 from media.engine.interface import (
+    Drop,
     DtlsIn,
-    EngineStats,
     IngressSpec,
     Kind,
     LayerDown,
@@ -33,15 +33,37 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MediaStats:
-    """Counters since the start, and present sizes; no names."""
+    """Present sizes, and counters since the start. Flat, and without ids, for the metrics page."""
 
-    engine: EngineStats
     rooms: int
     peers: int
     published: int
+    transports: int
     handshakes_ok: int
     handshakes_failed: int
     offers: int
+    datagrams_in: int
+    datagrams_out: int
+    packets_in: int
+    packets_forwarded: int
+    packets_resent: int
+    nacks_in: int
+    nacks_out: int
+    plis_in: int
+    plis_out: int
+    feedback_out: int
+    dropped_malformed: int
+    dropped_unknown_address: int
+    dropped_unauthenticated: int
+    dropped_dtls_overflow: int
+    dropped_no_keys: int
+    dropped_srtp_failed: int
+    dropped_unbound: int
+    dropped_duplicate: int
+    dropped_padding: int
+    dropped_gate_closed: int
+    dropped_too_long: int
+    dropped_send_blocked: int
 
 
 @dataclass(slots=True)
@@ -74,7 +96,7 @@ class _Room:
 class MediaPlane:
     """All calls from one asyncio loop, after `start`. Room and participant ids are opaque.
 
-    Every track goes to all other peers of its room, if its gate is open; gates are closed until opened.
+    Every track goes to all other peers of its room while its gate is open; gates are closed until opened.
     """
 
     def __init__(
@@ -123,11 +145,10 @@ class MediaPlane:
         self._subscribe(peer)
 
     def remove_peer(self, room: str, participant: str) -> None:
-        """Takes a participant out, with their tracks and gates. Idempotent."""
+        """Takes a participant out, with their tracks. Their gates stay as they are. Idempotent."""
         known = self._rooms.get(room)
         if known is None:
             return
-        known.open -= {(participant, source) for source in Source}
         peer = known.peers.pop(participant, None)
         if peer is not None:
             self._unpublish(known, peer)
@@ -138,7 +159,7 @@ class MediaPlane:
             self._forget_room(room)
 
     def close_room(self, room: str) -> None:
-        """Takes everyone out of a room. Idempotent."""
+        """Takes everyone out of a room, and forgets its gates. Idempotent."""
         known = self._rooms.get(room)
         if known is not None:
             for participant in list(known.peers):
@@ -225,9 +246,7 @@ class MediaPlane:
     @staticmethod
     def _others(known: _Room, peer: _Peer) -> list[Subscription]:
         return [
-            other.subscription
-            for other in known.peers.values()
-            if other is not peer and other.subscription is not None
+            other.subscription for other in known.peers.values() if other is not peer and other.subscription is not None
         ]
 
     # ── subscribe ─────────────────────────────────────────────────────────────────────────────
@@ -273,9 +292,11 @@ class MediaPlane:
 
     # ── gates ─────────────────────────────────────────────────────────────────────────────────
 
-    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
-        """Opens or closes a source for everyone. Idempotent, and remembered for a source not yet published.
+    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:  # noqa: A002
+        """Opens or closes a source for everyone. Idempotent.
 
+        Gates belong to the room and are remembered until it is closed: for a source that is not published
+        yet, and for a participant who goes and comes back.
         Once a closing returns, not one more packet of the source leaves, retransmissions included.
         """
         known = self._rooms.setdefault(room, _Room())
@@ -380,12 +401,15 @@ class MediaPlane:
     def stats(self) -> MediaStats:
         """Counters for the metrics page."""
         peers = [peer for room in self._rooms.values() for peer in room.peers.values()]
+        counters = asdict(self._engine.stats())
+        dropped: dict[Drop, int] = counters.pop("dropped")
         return MediaStats(
-            engine=self._engine.stats(),
             rooms=len(self._rooms),
             peers=len(peers),
             published=sum(len(peer.publication.mids) for peer in peers if peer.publication is not None),
             handshakes_ok=self._handshakes_ok,
             handshakes_failed=self._handshakes_failed,
             offers=self._offers,
+            **counters,
+            **{f"dropped_{why}": count for why, count in dropped.items()},
         )

@@ -1,7 +1,8 @@
 """`decide(state, command, now_ms)`: what a command makes happen, or why it is refused.
 
-Every request passes the permission function first. Repeating a request that already took effect is
-accepted without events, so that a client may send again what it got no answer for.
+Every request passes the permission function first. While the session lives and the person is in it,
+repeating a request that already took effect has no events, so that a client may send again what it got
+no answer for.
 """
 
 from __future__ import annotations
@@ -117,28 +118,34 @@ def next_deadline(state: RoomState) -> Millis | None:
 
 
 def aftermath(state: RoomState, lost: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Ephemeral events that keep shut what a closing had shut when it could not be stored.
+    """Ephemeral events that keep shut what `shut_at_once` had shut when it could not be stored.
 
     Args:
         state: the room without the lost events.
         lost: durable events that took effect on the media plane and were not stored.
     """
-    shut = dict.fromkeys(event.participant_id for event in lost if isinstance(event, MicrophoneShut))
-    return tuple(
-        MicrophoneHoldSet(who, held=True)
-        for who in shut
-        if (person := state.here(who)) is not None and not person.microphone_closed
-    )
+    events: dict[Event, None] = {}
+    for event in lost:
+        match event:
+            case MicrophoneShut(participant_id=who):
+                # Absent people, too: they may have come back in what was lost, and will come again.
+                person = state.people.get(who)
+                if person is not None and not person.microphone_closed:
+                    events[MicrophoneHoldSet(who, held=True)] = None
+            case ParticipantDeparted(participant_id=who):
+                person = state.here(who)
+                if person is not None and (person.microphone or person.camera):
+                    events[DevicesSet(who, microphone=False, camera=False)] = None
+            case _:
+                pass
+    return tuple(events)
 
 
 def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
-    match state.status:
-        case None:
-            return Rejection(ErrorCode.NOT_OPEN)
-        case SessionStatus.ENDED:
-            return Rejection(ErrorCode.SESSION_ENDED)
-        case SessionStatus.LIVE:
-            pass
+    if state.status is None:
+        return Rejection(ErrorCode.NOT_OPEN)
+    if state.status is SessionStatus.ENDED:
+        return Rejection(ErrorCode.SESSION_ENDED)
     if not permitted(command.role, Action.ENTER, Relation.ROOM):
         return NOT_ALLOWED
     person = state.here(command.participant_id)
@@ -234,11 +241,13 @@ def _set_devices(actor: Participant, message: SetDevices) -> Decision:
     if not permitted(actor.role, Action.SET_DEVICES, Relation.OWN):
         return NOT_ALLOWED
     opens = message.microphone and not actor.microphone
-    if message.microphone and actor.microphone_closed:
-        return Rejection(ErrorCode.MICROPHONE_CLOSED)
-    if opens and message.closings != actor.closings:
-        # The client has not yet heard that its microphone was closed meanwhile; it must not open by itself.
-        return Rejection(ErrorCode.MICROPHONE_CLOSED, "closings")
+    # With other `closings` the client has not yet heard that its microphone was closed meanwhile; it must not
+    # open by itself.
+    if opens and (actor.microphone_closed or message.closings != actor.closings):
+        if actor.camera and not message.camera:
+            # Said before the client heard of the closing: turning the camera off is never refused.
+            return Accepted((DevicesSet(actor.id, microphone=False, camera=False),))
+        return Rejection(ErrorCode.MICROPHONE_CLOSED, "" if actor.microphone_closed else "closings")
     if (message.microphone, message.camera) == (actor.microphone, actor.camera):
         return NOTHING
     return Accepted((DevicesSet(actor.id, message.microphone, message.camera),))

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from protocol.ids import MessageId, ParticipantId
-from protocol.messages import SessionStatus
+from protocol.messages import Role, SessionStatus
 from rooms.events import (
     ChatConcealed,
     ChatRevealed,
@@ -80,6 +80,8 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
     if known is None:
         person = Participant(event.participant_id, event.identity_id, event.name, event.role, place=len(state.people))
     else:
+        # Only participants' microphones can be closed or allowed: whoever comes back as staff takes no closing along.
+        stays = event.role is Role.PARTICIPANT
         person = replace(
             known,
             name=event.name,
@@ -88,6 +90,8 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
             away_until_ms=None,
             microphone=False,
             camera=False,
+            shut=known.shut and stays,
+            held=known.held and stays,
         )
     return replace(state, people={**state.people, person.id: person})
 

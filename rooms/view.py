@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from moderation.permissions import Action, permitted, relation_to
 from protocol.ids import ParticipantId
@@ -50,6 +51,17 @@ from rooms.events import (
     SessionOpened,
 )
 from rooms.state import ChatMessage, Participant, RoomState
+
+_SEQUENCED = (
+    ParticipantJoined,
+    ParticipantLeft,
+    ChatPosted,
+    ChatHidden,
+    ChatShown,
+    MicrophoneClosed,
+    MicrophoneAllowed,
+    SessionEnded,
+)
 
 
 class Viewer(Struct, frozen=True):
@@ -110,10 +122,37 @@ def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -
             return PresenceChanged(event.participant_id, connected=True)
         case MicrophoneHoldSet():
             person = after.people[event.participant_id]
+            if not person.present:
+                return None
             if _sees_closed(person, viewer):
                 return MicrophoneHeld(person.id, person.held, _closings(person, viewer))
             return _devices_if_changed(before.people[person.id], person)
     assert_never(event)
+
+
+def is_sequenced(frame: RoomFrame) -> bool:
+    """Whether the viewer's seq counts this frame and a resume repeats it; else only its latest value counts.
+
+    This goes by the frame, not by the event behind it: a numbered `devices_changed` would tell peers that a mentor
+    closed a microphone, and its number would depend on devices, which no log can restore.
+    """
+    return isinstance(frame, _SEQUENCED)
+
+
+def replayed(frame: RoomFrame, state: RoomState, viewer: Viewer) -> RoomFrame:
+    """A kept frame as it may be sent again now: a text that was hidden since it was first sent is not repeated.
+
+    Args:
+        frame: as `project` gave it to this viewer.
+        state: the room now.
+        viewer: who resumes.
+    """
+    match frame:
+        case ChatPosted() | ChatHidden() | ChatShown():
+            message = state.chat[state.chat_at[frame.message.id]]
+            return replace(frame, message=_chat_view(message, state, viewer))
+        case _:
+            return frame
 
 
 def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:

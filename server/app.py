@@ -27,7 +27,7 @@ from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
 from server.storage.log import EventLog
 from server.storage.migrate import migrate
-from server.tokens import JoinTokens, new_token
+from server.tokens import JoinTokens, new_id, new_token
 from signaling.endpoint import Endpoint, Settings
 
 _log = structlog.stdlib.get_logger("holdspace.node")
@@ -111,6 +111,7 @@ class Node:
             Calls(self._plane),
             self.metrics,
             new_token=new_token,
+            new_id=new_id,
             now_ms=self.clock.now_ms,
             monotonic=self.clock.monotonic,
             settings=Settings(

@@ -29,8 +29,9 @@ from rooms.events import EVENT_VERSION, DurableEvent, Event, ParticipantDeparted
 from rooms.evolve import evolve, evolve_all
 from rooms.gates import Gate, open_gates, shut_at_once
 from rooms.state import EMPTY, RoomState
-from rooms.view import Viewer, latest, project, snapshot
+from rooms.view import Viewer, is_sequenced, latest, project, replayed, snapshot
 from server.clock import Clock
+from server.logs import where_it_failed
 from server.storage.log import AppendFailed, Claim, NewEvent, StoredEvent, StreamMoved
 from signaling.outbox import Prepared
 from signaling.ports import Listener
@@ -57,7 +58,7 @@ class Log(Protocol):
 class MediaPlane(Protocol):
     """What a room tells the media plane."""
 
-    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:  # noqa: A002
+    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         """Opens or shuts a source; to shut acts before this returns."""
         ...
 
@@ -181,6 +182,10 @@ class Keeper:
         """Ephemeral values as of now, for a viewer who resumes."""
         return tuple(latest(self._committed, viewer))
 
+    def replayed(self, frame: RoomFrame, viewer: Viewer) -> RoomFrame:
+        """A frame as it may be sent to that viewer again now."""
+        return replayed(frame, self._committed, viewer)
+
     def recover(self, grace_ms: int) -> None:
         """After loading: nobody is connected yet, and everyone's place is kept for a while."""
         for person in tuple(self._committed.present()):
@@ -234,8 +239,8 @@ class Keeper:
                 except AppendFailed as error:
                     self._take_back(error)
                     continue
-                self._flights.popleft()
                 self._land(flight)
+                self._flights.popleft()
         except Exception as bug:
             self._fail(bug)
         finally:
@@ -260,12 +265,11 @@ class Keeper:
         self._set_alarm()
 
     def _show(self, event: Event, before: RoomState) -> None:
-        durable = is_durable(event)
-        prepared: dict[RoomFrame, Prepared] = {}
+        prepared: dict[RoomFrame, Prepared[RoomFrame]] = {}
         for listener in self._listeners:
             frame = project(event, before, self._committed, listener.viewer)
             if frame is not None:
-                listener.deliver(prepared.setdefault(frame, Prepared(frame)), durable=durable)
+                listener.deliver(prepared.setdefault(frame, Prepared(frame)), sequenced=is_sequenced(frame))
 
     def _dismiss(self, gone: dict[ParticipantId, LeaveReason], ended: bool) -> None:
         for who in gone:
@@ -312,8 +316,7 @@ class Keeper:
         if self._failed:
             return
         self._failed = True
-        # Without the message of the exception: it may quote what a person wrote.
-        _log.error("room_failed", session=self._session_id, exc_info=(type(bug), None, bug.__traceback__))
+        _log.error("room_failed", session=self._session_id, **where_it_failed(bug))
         for flight in self._flights:
             if flight.stored is not None:
                 flight.stored.add_done_callback(_heard)

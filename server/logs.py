@@ -6,11 +6,12 @@ somebody wrote.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -56,7 +57,7 @@ def configure_logging(
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_without_exc_info, *shared],
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -70,25 +71,27 @@ def configure_logging(
     logging.getLogger("holdspace.aiohttp").setLevel(logging.CRITICAL)
 
 
+def log_loop_exceptions(loop: asyncio.AbstractEventLoop) -> None:
+    """What nobody caught in a task or callback: asyncio itself would log it with its arguments and messages."""
+
+    def log(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        fields = where_it_failed(error) if isinstance(error, BaseException) else {}
+        structlog.stdlib.get_logger("holdspace.loop").error("nobody caught this", **fields)
+
+    loop.set_exception_handler(log)
+
+
 def _exceptions_without_words(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     found = event.pop("exc_info", None)
     if found is True:
-        found = sys.exc_info()
-    error = found[1] if isinstance(found, tuple) else found
-    if isinstance(error, BaseException):
-        event.update(where_it_failed(error))
-    return event
-
-
-def _without_exc_info(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The formatter would append the standard library's traceback, message included: move it where we shorten it."""
-    record: logging.LogRecord = event["_record"]
-    if record.exc_info:
-        event["exc_info"] = record.exc_info
-        record.exc_info = None
-        record.exc_text = None
+        found = sys.exc_info()[1]
+    if isinstance(found, BaseException):
+        event.update(where_it_failed(found))
+    elif isinstance(found, tuple):
+        event.update(where_it_failed(cast("tuple[type, BaseException, object]", found)[1]))
     return event
 
 

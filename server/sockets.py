@@ -94,7 +94,7 @@ class WebSockets:
             raise ConnectionResetError("the client has gone")
         head = [f"{request.method} {request.raw_path} HTTP/1.1".encode("ascii", "surrogateescape")]
         head += [name + b": " + value for name, value in request.raw_headers]
-        tail: bytes = http._message_tail  # noqa: SLF001
+        tail: bytes = http._message_tail  # noqa: SLF001 - bytes after the head, which aiohttp has read already
         # aiohttp closes the transport that it believes to have when it hears that the connection is lost.
         http.transport = None
         connection = self.connection()

@@ -83,21 +83,24 @@ class Endpoint:
         telemetry: Telemetry,
         *,
         new_token: Callable[[], str],
+        new_id: Callable[[], str],
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
         settings: Settings,
     ) -> None:
-        """`new_token` makes unguessable strings; `now_ms` is the wall clock told to clients."""
+        """`new_token` makes secrets, `new_id` ids that nobody can guess; `now_ms` is the wall clock told to clients."""
         self._hall = hall
         self._calls = calls
         self._telemetry = telemetry
         self._new_token = new_token
+        self._new_id = new_id
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._settings = settings
         self._by_token: dict[str, Session] = {}
         self._by_person: dict[tuple[SessionId, ParticipantId], Session] = {}
         self._sockets: set[Socket] = set()
+        self._empty = asyncio.Event()
         self._draining = False
 
     # ── one socket ───────────────────────────────────────────────────────────────────────────
@@ -110,8 +113,6 @@ class Endpoint:
         sender = asyncio.create_task(socket.send_until_closed())
         session: Session | None = None
         try:
-            if self._draining:
-                raise Refused(ErrorCode.DRAINING)
             async with asyncio.timeout(self._settings.first_frame_s):
                 session = await self._begin(ws, socket)
             await self._read(ws, socket, session)
@@ -130,11 +131,17 @@ class Endpoint:
         finally:
             if session is not None and session.unbind(socket):
                 self._lost(session)
+            # Whatever ended the reading ends the sending; a code that was given before stays.
+            socket.finish(ErrorCode.INTERNAL)
             await sender
             self._sockets.discard(socket)
+            if not self._sockets:
+                self._empty.set()
             self._telemetry.socket_closed()
 
     async def _begin(self, ws: WebSocket, socket: Socket) -> Session:
+        if self._draining:
+            raise Refused(ErrorCode.DRAINING)
         message = decode_client(await ws.recv(), socket.wire)
         match message:
             case Join():
@@ -147,7 +154,7 @@ class Endpoint:
     async def _join(self, message: Join, socket: Socket) -> Session:
         admission = await self._hall.redeem(message.token)
         room = await self._hall.room(admission.session_id)
-        who = room.participant_of(admission.identity_id) or ParticipantId(f"p{self._new_token()[:20]}")
+        who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
         decision = await room.submit(Enter(who, admission.identity_id, admission.name, admission.role))
         if isinstance(decision, Rejection):
             raise Refused(decision.code, decision.detail)
@@ -182,7 +189,7 @@ class Endpoint:
     def _lost(self, session: Session) -> None:
         """The socket of a session that goes on is gone: the place is kept for a while."""
         who = session.viewer.participant_id
-        asyncio.ensure_future(session.room.submit(LoseConnection(who, self._settings.away_grace_ms)))
+        session.room.submit(LoseConnection(who, self._settings.away_grace_ms))
 
     def _over(self, session: Session) -> None:
         self._by_token.pop(session.resume_token, None)
@@ -199,8 +206,7 @@ class Endpoint:
                 data = await ws.recv()
             try:
                 message = decode_client(data, socket.wire)
-                if not allowance.take(message):
-                    raise Refused(ErrorCode.RATE_LIMITED)
+                allowance.take(message)
                 self._dispatch(session, message)
             except HoldspaceError as error:
                 self._refuse(socket, session, data, error.code)
@@ -283,8 +289,9 @@ class Endpoint:
         for socket in tuple(self._sockets):
             socket.outbox.put(Prepared(goodbye(ErrorCode.DRAINING)))
             socket.finish(ErrorCode.DRAINING)
-        while self._sockets:
-            await asyncio.sleep(0.01)
+        if self._sockets:
+            self._empty.clear()
+            await self._empty.wait()
 
 
 def _where(bug: Exception) -> tuple[type[Exception], None, TracebackType | None]:

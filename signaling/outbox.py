@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from protocol.codec import Wire, encode_body, envelope
-from protocol.messages import Frame
+from protocol.messages import Frame, RoomFrame
 
 HISTORY: Final = 512
 """Sequenced frames kept for a resume."""
@@ -15,12 +15,15 @@ HISTORY: Final = 512
 MAX_WAITING_FRAMES: Final = 1_024
 
 
-class Prepared:
+_F_co = TypeVar("_F_co", bound=Frame, covariant=True)
+
+
+class Prepared(Generic[_F_co]):
     """A frame whose body is encoded once per wire, however many sockets it goes to."""
 
     __slots__ = ("_bodies", "frame")
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: _F_co) -> None:
         self.frame = frame
         self._bodies: dict[Wire, bytes] = {}
 
@@ -37,15 +40,15 @@ class History:
 
     def __init__(self) -> None:
         self.seq = 0
-        self._kept: deque[Prepared] = deque(maxlen=HISTORY)
+        self._kept: deque[Prepared[RoomFrame]] = deque(maxlen=HISTORY)
 
-    def add(self, frame: Prepared) -> int:
+    def add(self, frame: Prepared[RoomFrame]) -> int:
         """Numbers a frame and keeps it. Returns its seq."""
         self.seq += 1
         self._kept.append(frame)
         return self.seq
 
-    def after(self, seq: int) -> tuple[tuple[int, Prepared], ...] | None:
+    def after(self, seq: int) -> tuple[tuple[int, Prepared[RoomFrame]], ...] | None:
         """All frames after `seq`; None when they are no longer (or not yet) known."""
         missing = self.seq - seq
         if missing < 0 or missing > len(self._kept):
@@ -70,7 +73,7 @@ class Outbox:
         self._bytes = 0
         self._unique = 0
 
-    def put(self, frame: Prepared, seq: int | None = None, *, latest_of: object = None) -> None:
+    def put(self, frame: Prepared[Any], seq: int | None = None, *, latest_of: object = None) -> None:
         """Queues a frame; `latest_of` is the key of an ephemeral value."""
         data = envelope(seq, frame.body(self.wire), self.wire)
         if latest_of is None:

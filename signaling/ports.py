@@ -34,7 +34,7 @@ class Listener(Protocol):
         """Who looks."""
         ...
 
-    def deliver(self, frame: Prepared, *, durable: bool) -> None:
+    def deliver(self, frame: Prepared[RoomFrame], *, sequenced: bool) -> None:
         """Takes one frame, in the room's order. Must not block or raise."""
         ...
 
@@ -72,6 +72,10 @@ class Room(Protocol):
 
     def latest(self, viewer: Viewer) -> tuple[RoomFrame, ...]:
         """Ephemeral values as of now, for a viewer who resumes."""
+        ...
+
+    def replayed(self, frame: RoomFrame, viewer: Viewer) -> RoomFrame:
+        """A frame as it may be sent to that viewer again now: nothing hidden since is repeated."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from protocol.errors import ErrorCode, Unavailable
 from protocol.messages import ClientMessage, CloseMicrophone, EndSession, Leave, SetDevices
 
 _UNLIMITED: Final = (Leave, EndSession, CloseMicrophone)
@@ -21,14 +22,17 @@ class Allowance:
         self._left = burst
         self._at = monotonic()
 
-    def take(self, message: ClientMessage) -> bool:
-        """Whether this message may pass; closing one's own microphone, leaving and closings always do."""
+    def take(self, message: ClientMessage) -> None:
+        """Lets a message pass; closing one's own microphone, leaving and closings always do.
+
+        Raises:
+            Unavailable: RATE_LIMITED, the connection must wait.
+        """
         if isinstance(message, _UNLIMITED) or (isinstance(message, SetDevices) and not message.microphone):
-            return True
+            return
         now = self._monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left < 1.0:
-            return False
+            raise Unavailable(ErrorCode.RATE_LIMITED)
         self._left -= 1.0
-        return True

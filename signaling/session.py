@@ -15,6 +15,7 @@ from protocol.messages import (
     MicrophoneHeld,
     PresenceChanged,
     Rejected,
+    RoomFrame,
     SpeakersChanged,
     SubscribeOffer,
 )
@@ -97,7 +98,8 @@ class Session:
         if connection is None or missed is None:
             return
         for number, frame in missed:
-            connection.outbox.put(frame, number)
+            again = self.room.replayed(frame.frame, self._viewer)
+            connection.outbox.put(Prepared(again), number)
         latest: Iterable[Frame] = (*self.room.latest(self._viewer), self._speakers)
         for value in latest:
             connection.outbox.put(Prepared(value), latest_of=_key(value))
@@ -107,14 +109,14 @@ class Session:
 
     # ── frames towards the client ────────────────────────────────────────────────────────────
 
-    def deliver(self, frame: Prepared, *, durable: bool) -> None:
-        """Takes a frame of the room: numbers and keeps a durable one, passes on an ephemeral one."""
+    def deliver(self, frame: Prepared[RoomFrame], *, sequenced: bool) -> None:
+        """Takes a frame of the room: numbers and keeps a sequenced one, passes on an ephemeral one."""
         if self.over:
             return
-        seq = self._history.add(frame) if durable else None
+        seq = self._history.add(frame) if sequenced else None
         if self._connection is None:
             return
-        self._connection.outbox.put(frame, seq, latest_of=None if durable else _key(frame.frame))
+        self._connection.outbox.put(frame, seq, latest_of=None if sequenced else _key(frame.frame))
         self._flush()
 
     def send(self, message: Frame) -> None:
@@ -143,7 +145,7 @@ class Session:
     def speakers(self, frame: SpeakersChanged) -> None:
         """Who is heard now; only the latest counts."""
         self._speakers = frame
-        self.deliver(Prepared(frame), durable=False)
+        self.deliver(Prepared(frame), sequenced=False)
 
     def dismiss(self, code: ErrorCode) -> None:
         """Ends the session for good and says why."""

@@ -230,13 +230,13 @@ class EngineCore:
             slot.track = None
         track.slots.clear()
 
-    def set_ingress_gate(self, transport: TransportId, mid: str, open: bool, now: float) -> None:
+    def set_ingress_gate(self, transport: TransportId, mid: str, is_open: bool, now: float) -> None:
         """See `PacketEngine.set_ingress_gate`."""
         known = self._transports.get(transport)
         track = known.tracks.get(mid) if known is not None else None
-        if known is None or track is None or track.open == open:
+        if known is None or track is None or track.open == is_open:
             return
-        if not open:
+        if not is_open:
             track.close()
             self._forward.hush(transport, mid)
             return
@@ -289,13 +289,13 @@ class EngineCore:
             slot.track.slots.remove(slot)
             slot.track = None
 
-    def set_egress_gate(self, out: OutId, open: bool, now: float) -> None:
+    def set_egress_gate(self, out: OutId, is_open: bool, now: float) -> None:
         """See `PacketEngine.set_egress_gate`."""
         slot = self._slots.get(out)
-        if slot is None or slot.open == open:
+        if slot is None or slot.open == is_open:
             return
-        slot.open = open
-        if open:
+        slot.open = is_open
+        if is_open:
             self._forward.prime(slot, now)
             self._arm_source(slot)
         else:

@@ -274,7 +274,7 @@ class Layer:
 
     def key_asked(self, now: float) -> None:
         """The publisher was asked just now; ask again later."""
-        self.key_request_at = now + self._key_retry if now - self.last_at < IDLE_S or not self.up else NEVER
+        self.key_request_at = now + self._key_retry if now - self.last_at < IDLE_S else NEVER
         self._key_retry = min(_KEY_RETRY_MAX_S, 2 * self._key_retry)
 
     def next_due(self) -> float:

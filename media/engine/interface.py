@@ -239,7 +239,7 @@ class PacketEngine(Protocol):
         """Takes no more packets of that m-section."""
         ...
 
-    def set_ingress_gate(self, transport: TransportId, mid: str, open: bool) -> None:
+    def set_ingress_gate(self, transport: TransportId, mid: str, is_open: bool) -> None:
         """A closed gate forwards nothing, from this call on, retransmissions included."""
         ...
 
@@ -255,7 +255,7 @@ class PacketEngine(Protocol):
         """Feeds a slot from a publisher's m-section (`want` is the rid of a layer), or from nothing."""
         ...
 
-    def set_egress_gate(self, out: OutId, open: bool) -> None:
+    def set_egress_gate(self, out: OutId, is_open: bool) -> None:
         """A closed egress gate sends nothing to that one listener."""
         ...
 

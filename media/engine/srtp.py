@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 import pylibsrtp
 
 from media.engine.interface import SrtpKeys, SrtpProfile
+
+_Policy: Final[Any] = pylibsrtp.Policy  # its constants come from C and have no types
 
 MAX_PLAIN: Final = 1_350
 """Longest packet that libsrtp's binding takes with room for its trailer."""
@@ -42,10 +44,8 @@ class LibSrtp:
     def __init__(self, keys: SrtpKeys) -> None:
         """Raises pylibsrtp.Error or ValueError for keys that do not fit their profile."""
         profile = _profile(keys.profile)
-        receive = pylibsrtp.Policy(
-            key=keys.receive, ssrc_type=pylibsrtp.Policy.SSRC_ANY_INBOUND, srtp_profile=profile
-        )
-        send = pylibsrtp.Policy(key=keys.send, ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
+        receive = _Policy(key=keys.receive, ssrc_type=_Policy.SSRC_ANY_INBOUND, srtp_profile=profile)
+        send = _Policy(key=keys.send, ssrc_type=_Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
         # A lost packet may be sent again under its own sequence number, long after.
         send.allow_repeat_tx = True
         receive.window_size = send.window_size = 1_024
@@ -80,9 +80,9 @@ class LibSrtp:
 def _profile(profile: SrtpProfile) -> int:
     match profile:
         case SrtpProfile.AEAD_AES_128_GCM:
-            return pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM
+            return _Policy.SRTP_PROFILE_AEAD_AES_128_GCM
         case SrtpProfile.AES128_CM_SHA1_80:
-            return pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+            return _Policy.SRTP_PROFILE_AES128_CM_SHA1_80
         case SrtpProfile.AEAD_AES_256_GCM:
-            return pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM
+            return _Policy.SRTP_PROFILE_AEAD_AES_256_GCM
     assert_never(profile)

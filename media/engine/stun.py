@@ -93,9 +93,7 @@ def parse(data: bytes) -> StunMessage | None:
 
 def build(kind: int, transaction: bytes, attributes: list[tuple[int, bytes]], key: bytes) -> bytes:
     """A message with these attributes, then MESSAGE-INTEGRITY under `key`, then FINGERPRINT."""
-    body = b"".join(
-        _ATTRIBUTE.pack(name, len(value)) + value + bytes(-len(value) & 3) for name, value in attributes
-    )
+    body = b"".join(_ATTRIBUTE.pack(name, len(value)) + value + bytes(-len(value) & 3) for name, value in attributes)
     message = _HEADER.pack(kind, len(body), MAGIC_COOKIE, transaction) + body
     digest = _integrity(message, key)
     message += _ATTRIBUTE.pack(MESSAGE_INTEGRITY, 20) + digest

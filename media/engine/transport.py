@@ -16,12 +16,11 @@ SILENT_S: Final = 15.0
 
 
 class Path(NamedTuple):
-    """Where a datagram came from, the local address it came to ('' when unknown), and through which socket."""
+    """Where a datagram came from, and the local address it came to ('' when unknown)."""
 
     host: str
     port: int
     local: str = ""
-    socket: int = 0
 
 
 class Transport:

@@ -33,8 +33,7 @@ class ArrivalLog:
         if self._next is None:
             self._next = self._newest = sequence + 0x10000
         number = unwrap(sequence, self._newest)
-        if number > self._newest:
-            self._newest = number
+        self._newest = max(self._newest, number)
         if number >= self._next and len(self._arrivals) < _MAX_PENDING:
             self._arrivals.setdefault(number, at)
 

@@ -86,7 +86,8 @@ async def sign_in(request: web.Request) -> web.Response:
     # Whoever was signed in on this device before is not any more.
     await deps.auth.sign_out(request.cookies.get(COOKIE))
     answer = _answer(Name(signed_in.person.display_name))
-    answer.set_cookie(COOKIE, signed_in.secret, **_cookie_attributes(deps))
+    # No Max-Age: on a shared device the sign-in ends with the browser.
+    answer.set_cookie(COOKIE, signed_in.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
     return answer
 
 
@@ -164,11 +165,6 @@ def _answer(body: Struct) -> web.Response:
 
 def _is_https(deps: HttpDeps) -> bool:
     return deps.base_url.startswith("https://")
-
-
-def _cookie_attributes(deps: HttpDeps) -> dict[str, object]:
-    # No Max-Age: on a shared device the sign-in ends with the browser.
-    return {"path": "/", "httponly": True, "samesite": "Lax", "secure": _is_https(deps)}
 
 
 def _ws_url(request: web.Request, deps: HttpDeps) -> str:

@@ -26,7 +26,7 @@ def make_http(deps: HttpDeps) -> web.Application:
     app.on_response_prepare.append(set_headers)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get("/ws", upgrade)
+    app.router.add_get("/ws", upgrade, allow_head=False)
     api.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)

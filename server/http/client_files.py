@@ -10,6 +10,23 @@ from aiohttp import web
 from server.http.deps import DEPS
 
 PAGES: Final = ("/", "/join", "/goodbye")
+
+# Said here, so that it does not depend on what the machine's own table says.
+TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".tflite": "application/octet-stream",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
 TOP_LEVEL: Final = frozenset({".svg", ".ico", ".png", ".webmanifest", ".txt", ".js"})
 
 NOT_BUILT: Final = """<!doctype html>
@@ -19,7 +36,8 @@ NOT_BUILT: Final = """<!doctype html>
 <title>Holdspace</title>
 <h1>The pages are not built yet</h1>
 <p>The server runs, but the pages that people use have not been built.</p>
-<p>Run <code>make run</code> in the project's folder, or build them in <code>web_client</code>, then load this again.</p>
+<p>Run <code>make run</code> in the project's folder, or build them in <code>web_client</code>.
+Then load this again.</p>
 </html>
 """
 
@@ -37,7 +55,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     index = request.app[DEPS].client_dir / "index.html"
     if not index.is_file():
         return web.Response(status=503, text=NOT_BUILT, content_type="text/html")
-    return web.FileResponse(index, headers={"Cache-Control": "no-cache"})
+    return web.FileResponse(index, headers={"Cache-Control": "no-cache", "Content-Type": TYPES[".html"]})
 
 
 async def asset(request: web.Request) -> web.StreamResponse:
@@ -60,4 +78,5 @@ def _file(folder: Path, name: str, cache: str) -> web.StreamResponse:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise web.HTTPNotFound
-    return web.FileResponse(path, headers={"Cache-Control": cache})
+    kind = TYPES.get(path.suffix, "application/octet-stream")
+    return web.FileResponse(path, headers={"Cache-Control": cache, "Content-Type": kind})

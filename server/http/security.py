@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
 from server.config import allowed_origins
 from server.logs import where_it_failed
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = structlog.stdlib.get_logger("holdspace.http")
 
@@ -55,7 +54,7 @@ def error_answer(code: ErrorCode, *, status: int | None = None) -> web.Response:
     return web.Response(status=status or what.http, text=body, content_type="application/json")
 
 
-def make_middleware(base_url: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def make_middleware(base_url: str) -> Middleware:
     """Checks what comes in, and turns every exception into an answer."""
     origins = allowed_origins(base_url)
 
@@ -75,6 +74,9 @@ def make_middleware(base_url: str) -> Callable[[web.Request, Handler], Awaitable
             # The client went away or stopped sending; what is answered now hardly reaches it.
             _log.debug("request not finished", route=_route(request), **where_it_failed(error))
             return error_answer(ErrorCode.MALFORMED)
+        except DBAPIError as error:
+            _log.error("storage failed", route=_route(request), **where_it_failed(error))
+            return error_answer(ErrorCode.NOT_SAVED)
         except Exception as error:
             _log.error("request failed", route=_route(request), method=request.method, **where_it_failed(error))
             return error_answer(ErrorCode.INTERNAL)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-_WRITES: Final = "holdspace_writes"
+WRITES: Final = "holdspace_writes"
+"""Execution option of an engine whose transactions may write."""
+
+_BUSY_TIMEOUT: Final = "holdspace_busy_timeout_ms"
+COMMAND_TIMEOUT_S: Final = 10.0
+"""After this long a statement on another machine's database counts as failed."""
 
 
 class StorageError(Exception):
@@ -26,12 +31,43 @@ def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
         StorageError: the URL is not one, or names a database that is not supported.
     """
     parsed = _parse(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_pre_ping=True)
-    _make_folder(parsed)
-    engine = create_async_engine(parsed)
+    try:
+        if parsed.get_backend_name() != "sqlite":
+            wait = {"command_timeout": COMMAND_TIMEOUT_S, "timeout": COMMAND_TIMEOUT_S}
+            return create_async_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=wait)
+        _make_folder(parsed)
+        options = {_BUSY_TIMEOUT: busy_timeout_ms}
+        engine = create_async_engine(parsed, hide_parameters=True, execution_options=options)
+    except ModuleNotFoundError as error:
+        raise StorageError(f"storage.url needs the Python package {error.name}: install it") from None
+    _set_up_sqlite(engine.sync_engine, busy_timeout_ms)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def open_thread_engine(engine: AsyncEngine) -> Engine:
+    """The same SQLite database, with the same settings, for use in one thread."""
+    busy_timeout_ms: int = engine.sync_engine.get_execution_options()[_BUSY_TIMEOUT]
+    thread_engine = create_engine(engine.url.set(drivername="sqlite+pysqlite"), hide_parameters=True)
+    _set_up_sqlite(thread_engine, busy_timeout_ms)
+    return thread_engine
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that only reads: one consistent moment, waits for no writer."""
+    async with engine.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that may write; it is durable when the block has been left without an error."""
+    async with engine.execution_options(**{WRITES: True}).begin() as connection:
+        yield connection
+
+
+def _set_up_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+    @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
         # The driver must not begin by itself (it would do so late and never IMMEDIATE): see _begin.
         connection.isolation_level = None
@@ -43,27 +79,11 @@ def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A transaction that reads first and writes later cannot wait for a lock: it fails at once.
-        writes = connection.get_execution_options().get(_WRITES, False)
+        writes = connection.get_execution_options().get(WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-@asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction that only reads: one consistent moment, waits for no writer."""
-    async with engine.connect() as connection:
-        yield connection
-
-
-@asynccontextmanager
-async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction that may write; it is durable when the block has been left without an error."""
-    async with engine.execution_options(**{_WRITES: True}).begin() as connection:
-        yield connection
 
 
 def _parse(url: str) -> URL:

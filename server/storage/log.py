@@ -13,13 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import bindparam, insert, select, update
+import structlog
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.clock import Clock
-from server.storage.engine import reading, writing
+from server.logs import where_it_failed
+from server.storage.engine import reading
 from server.storage.schema import events, streams
+from server.storage.transactions import Transactions, transactions_for
+
+_log = structlog.stdlib.get_logger("holdspace.storage")
 
 MAX_GROUP_EVENTS: Final = 2_000
 """Events of one transaction; what is more waits for the next, so that nobody waits long for strangers."""
@@ -110,9 +115,11 @@ class EventLog:
         max_pending: int = 4_096,
         on_synced: Callable[[Synced], None] | None = None,
         on_failed: Callable[[Exception], None] | None = None,
+        transactions: Transactions | None = None,
     ) -> None:
-        """`on_synced` is called after a group's COMMIT and before its futures resolve; `on_failed` once a failed group."""
+        """`on_synced` is called after a group's COMMIT, before its futures resolve; `on_failed` once a failed group."""
         self._engine = engine
+        self._transactions = transactions or transactions_for(engine)
         self._clock = clock
         self._max_pending = max_pending
         self._on_synced = on_synced
@@ -134,6 +141,8 @@ class EventLog:
         self._wake.set()
         if self._writer is not None:
             await asyncio.shield(self._writer)
+            self._writer = None
+            await self._transactions.close()
 
     async def claim(self, stream_id: str, kind: str) -> Claim:
         """Makes the caller the stream's owner, and the stream if it is not there. Earlier owners' appends fail.
@@ -143,8 +152,7 @@ class EventLog:
         """
         while True:
             try:
-                async with writing(self._engine) as connection:
-                    return await _claim(connection, stream_id, kind)
+                return await self._transactions.run(lambda connection: _claim(connection, stream_id, kind))
             except IntegrityError:
                 # Another node created the row between our look and our insert; now it is there to be claimed.
                 continue
@@ -215,24 +223,25 @@ class EventLog:
 
     async def _store(self, taken: list[_Append]) -> None:
         started = self._clock.monotonic()
-        group = _Group()
-        async with writing(self._engine) as connection:
-            await _sort(connection, taken, group)
-            if group.accepted:
-                await connection.execute(_INSERT, [row for append in group.accepted for row in _rows(append)])
-                await connection.execute(
-                    _SET_HEAD, [{"stream": stream, "new_head": head} for stream, head in group.heads.items()]
-                )
+        group = await self._transactions.run(lambda connection: _store_group(connection, taken))
         # Here COMMIT has returned.
-        if group.accepted and self._on_synced is not None:
+        if group.accepted:
             seconds = self._clock.monotonic() - started
-            self._on_synced(Synced(len(group.accepted), group.events, seconds, dict(group.heads)))
+            self._tell(Synced(len(group.accepted), group.events, seconds, dict(group.heads)))
         for append in group.accepted:
             if not append.done.done():
                 append.done.set_result(None)
         for append in group.moved:
             if not append.done.done():
                 append.done.set_exception(StreamMoved(append.stream_id))
+
+    def _tell(self, synced: Synced) -> None:
+        if self._on_synced is None:
+            return
+        try:
+            self._on_synced(synced)
+        except Exception as error:
+            _log.error("listener failed", **where_it_failed(error))
 
     def _fail(self, taken: list[_Append], error: Exception) -> None:
         if self._on_failed is not None:
@@ -244,25 +253,32 @@ class EventLog:
                 append.done.set_exception(failure)
 
 
-async def _claim(connection: AsyncConnection, stream_id: str, kind: str) -> Claim:
-    found = (
-        await connection.execute(
-            select(streams.c.kind, streams.c.epoch, streams.c.head).where(streams.c.id == stream_id).with_for_update()
-        )
+def _claim(connection: Connection, stream_id: str, kind: str) -> Claim:
+    found = connection.execute(
+        select(streams.c.kind, streams.c.epoch, streams.c.head).where(streams.c.id == stream_id).with_for_update()
     ).one_or_none()
     if found is None:
-        await connection.execute(insert(streams).values(id=stream_id, kind=kind, epoch=1, head=0))
+        connection.execute(insert(streams).values(id=stream_id, kind=kind, epoch=1, head=0))
         return Claim(epoch=1, head=0)
     if found.kind != kind:
         raise ValueError(f"stream {stream_id} is of kind {found.kind}, not {kind}")
-    await connection.execute(update(streams).where(streams.c.id == stream_id).values(epoch=found.epoch + 1))
+    connection.execute(update(streams).where(streams.c.id == stream_id).values(epoch=found.epoch + 1))
     return Claim(epoch=found.epoch + 1, head=found.head)
 
 
-async def _sort(connection: AsyncConnection, taken: list[_Append], group: _Group) -> None:
+def _store_group(connection: Connection, taken: list[_Append]) -> _Group:
+    group = _sort(connection, taken)
+    if group.accepted:
+        connection.execute(_INSERT, [row for append in group.accepted for row in _rows(append)])
+        connection.execute(_SET_HEAD, [{"stream": stream, "new_head": head} for stream, head in group.heads.items()])
+    return group
+
+
+def _sort(connection: Connection, taken: list[_Append]) -> _Group:
     """Accepts the appends, in order, whose epoch and head fit the stream as the ones before leave it."""
+    group = _Group()
     wanted = sorted({append.stream_id for append in taken})
-    found = await connection.execute(
+    found = connection.execute(
         select(streams.c.id, streams.c.epoch, streams.c.head).where(streams.c.id.in_(wanted)).with_for_update()
     )
     state = {row.id: (row.epoch, row.head) for row in found}
@@ -275,6 +291,7 @@ async def _sort(connection: AsyncConnection, taken: list[_Append], group: _Group
         group.heads[append.stream_id] = head
         group.accepted.append(append)
         group.events += len(append.events)
+    return group
 
 
 def _rows(append: _Append) -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +14,12 @@ import msgspec
 from aiohttp import WSMsgType, web
 from playwright.async_api import Browser, Page, async_playwright
 
-from media.engine.udp import Listen, UdpEngine
 from media.plane import MediaPlane
+from media.shell import UdpEngine
 from protocol.errors import HoldspaceError
 from protocol.messages import Source, SubscribeOffer
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,10 +38,8 @@ class Site:
     """The server's side of the test page."""
 
     def __init__(self, advertise: tuple[str, ...] = ("auto",)) -> None:
-        self.engine = UdpEngine((Listen(advertise=advertise),))
-        self.plane = MediaPlane(
-            self.engine, on_offer=self._offer, on_speakers=self._speakers, on_failed=self._failed
-        )
+        self.engine = UdpEngine(advertise=advertise)
+        self.plane = MediaPlane(self.engine, on_offer=self._offer, on_speakers=self._speakers, on_failed=self._failed)
         self.failed: list[str] = []
         self.port = 0
         self._sockets: dict[tuple[str, str], web.WebSocketResponse] = {}
@@ -117,7 +116,7 @@ class Site:
 async def chromium() -> AsyncIterator[Browser]:
     """One headless browser, without any flag about WebRTC addresses."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             yield browser
         finally:

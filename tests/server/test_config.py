@@ -78,14 +78,14 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
             "HOLDSPACE__SERVER__PORT": "9000",
             "HOLDSPACE__ROOMS__AWAY_GRACE_S": "2.5",
             "HOLDSPACE__MEDIA__ADVERTISE": "192.0.2.1, 2001:db8::1",
-            "HOLDSPACE__STORAGE__URL": "sqlite+aiosqlite:////tmp/x.db",
+            "HOLDSPACE__STORAGE__URL": "sqlite+aiosqlite:////srv/holdspace/x.db",
             "PATH": "ignored",
         },
     )
     assert (config.server.host, config.server.port) == ("0.0.0.0", 9000)
     assert config.rooms.away_grace_s == 2.5
     assert config.media.advertise == ("192.0.2.1", "2001:db8::1")
-    assert config.storage.url == "sqlite+aiosqlite:////tmp/x.db"
+    assert config.storage.url == "sqlite+aiosqlite:////srv/holdspace/x.db"
 
 
 @pytest.mark.parametrize("name", ["HOLDSPACE__SERVER__PROT", "HOLDSPACE__SEVER__PORT", "HOLDSPACE__PORT"])
@@ -116,5 +116,7 @@ def test_origins_of_this_machine_are_one_place_and_others_are_exact() -> None:
 
 
 def test_only_this_machine_is_loopback() -> None:
-    assert all(is_loopback(url) for url in ("http://127.0.0.1:1", "http://localhost", "http://[::1]:1", "http://127.9.9.9"))
+    assert all(
+        is_loopback(url) for url in ("http://127.0.0.1:1", "http://localhost", "http://[::1]:1", "http://127.9.9.9")
+    )
     assert not any(is_loopback(url) for url in ("http://0.0.0.0:1", "http://192.0.2.1", "https://localhost.example"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,22 @@ from sqlalchemy.exc import IntegrityError
 from server.storage.engine import StorageError, open_engine, reading, writing
 from server.storage.migrate import migrate
 from server.storage.schema import metadata
+from server.storage.transactions import transactions_for
 from tests.server.storage.databases import database, url_of
 
 
 async def test_sqlite_syncs_every_commit_and_checks_foreign_keys_on_every_connection(tmp_path: Path) -> None:
-    async with database(tmp_path / "a.db", busy_timeout_ms=1234) as engine:
-        async with reading(engine) as one, reading(engine) as two:
-            for connection in (one, two):
-                found = [
-                    await connection.scalar(text(f"PRAGMA {name}"))
-                    for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-                ]
-                assert found == ["wal", 2, 1, 1234]
+    async with (
+        database(tmp_path / "a.db", busy_timeout_ms=1234) as engine,
+        reading(engine) as one,
+        reading(engine) as two,
+    ):
+        for connection in (one, two):
+            found = [
+                await connection.scalar(text(f"PRAGMA {name}"))
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            ]
+            assert found == ["wal", 2, 1, 1234]
 
 
 async def test_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
@@ -68,3 +73,22 @@ async def test_row_that_refers_to_nobody_is_refused(tmp_path: Path) -> None:
 def test_url_that_cannot_serve_is_refused(url: str) -> None:
     with pytest.raises(StorageError, match=r"storage\.url"):
         open_engine(url)
+
+
+async def test_writers_own_connection_has_the_same_settings(tmp_path: Path) -> None:
+    async with database(tmp_path / "a.db", busy_timeout_ms=1234) as engine:
+        transactions = transactions_for(engine)
+        found = await transactions.run(
+            lambda connection: [
+                connection.scalar(text(f"PRAGMA {name}"))
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            ]
+        )
+        await transactions.close()
+    assert found == ["wal", 2, 1, 1234]
+
+
+def test_database_whose_driver_is_missing_is_refused_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(StorageError, match="needs the Python package asyncpg"):
+        open_engine("postgresql://someone@localhost/holdspace")

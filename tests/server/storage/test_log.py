@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.storage.engine import open_engine
 from server.storage.log import AppendFailed, EventLog, NewEvent, Overloaded, StoredEvent, StreamMoved, Synced
+from server.storage.transactions import ConnectionTransactions, transactions_for
 from tests.fakes import FakeClock
 from tests.server.storage.databases import database, url_of
 
@@ -139,15 +140,17 @@ async def test_concurrent_claims_get_distinct_epochs(log: EventLog) -> None:
 async def test_full_disk_fails_the_group_and_the_writer_goes_on_when_there_is_room(tmp_path: Path) -> None:
     async with database(tmp_path / "full.db") as engine:
         failures: list[Exception] = []
-        log = EventLog(engine, FakeClock(), on_failed=failures.append)
+        transactions = transactions_for(engine)
+        log = EventLog(engine, FakeClock(), on_failed=failures.append, transactions=transactions)
         await log.start()
         claim = await log.claim("a", "room")
         await log.append("a", claim.epoch, 0, [event(1)])
 
-        # The pool keeps the connection that it lends first: the limit holds for the writer's next transaction.
-        async with engine.connect() as connection:
-            pages = await connection.scalar(text("PRAGMA page_count"))
-            await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        def limit(connection: Connection) -> None:
+            pages = connection.scalar(text("PRAGMA page_count"))
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+
+        await transactions.run(limit)
         waiting = [log.append("a", claim.epoch, 1 + n, [event(n, 4_000)]) for n in range(20)]
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(result) for result in results} == {AppendFailed}
@@ -155,8 +158,7 @@ async def test_full_disk_fails_the_group_and_the_writer_goes_on_when_there_is_ro
         assert "full" in str(failures[0])
         assert len(await log.read("a")) == 1
 
-        async with engine.connect() as connection:
-            await connection.execute(text("PRAGMA max_page_count = 100000"))
+        await transactions.run(lambda connection: connection.execute(text("PRAGMA max_page_count = 100000")))
         await log.append("a", claim.epoch, 1, [event(2, 4_000)])
         await log.stop()
         assert [stored.at_ms for stored in await log.read("a")] == [1, 2]
@@ -181,7 +183,7 @@ async def test_locked_database_fails_the_group_and_the_writer_goes_on_when_it_is
 
 async def test_what_cannot_be_stored_costs_only_its_own_stream(log: EventLog) -> None:
     a, b = await log.claim("a", "room"), await log.claim("b", "room")
-    broken = NewEvent(1, "chat_posted", 1, "not bytes")  # type: ignore[arg-type]  # pyright: ignore
+    broken = NewEvent(1, "chat_posted", 1, "not bytes")  # pyright: ignore[reportArgumentType]
     too_late = NewEvent(2**70, "chat_posted", 1, b"")
     results = await asyncio.gather(
         log.append("a", a.epoch, 0, [broken]),
@@ -240,3 +242,31 @@ async def test_second_process_that_claims_fences_the_first(tmp_path: Path, log: 
         await log.append("a", claim.epoch, 1, [event(2)])
     await other.stop()
     await other_engine.dispose()
+
+
+async def test_log_works_on_the_asynchronous_driver_as_well(engine: AsyncEngine, synced: list[Synced]) -> None:
+    log = EventLog(engine, FakeClock(), on_synced=synced.append, transactions=ConnectionTransactions(engine))
+    await log.start()
+    claim = await log.claim("a", "room")
+    results = await asyncio.gather(
+        *[log.append("a", claim.epoch, head, [event(head)]) for head in range(20)],
+        log.append("a", claim.epoch - 1, 20, [event(20)]),
+        return_exceptions=True,
+    )
+    await log.stop()
+    assert [type(result) for result in results] == [type(None)] * 20 + [StreamMoved]
+    assert len(synced) == 1
+    assert len(await log.read("a")) == 20
+
+
+async def test_listener_that_fails_does_not_undo_what_is_on_disk(engine: AsyncEngine) -> None:
+    def listener(_synced: Synced) -> None:
+        raise ValueError("broken")
+
+    log = EventLog(engine, FakeClock(), on_synced=listener)
+    await log.start()
+    claim = await log.claim("a", "room")
+    await log.append("a", claim.epoch, 0, [event(1)])
+    await log.append("a", claim.epoch, 1, [event(2)])
+    await log.stop()
+    assert len(await log.read("a")) == 2

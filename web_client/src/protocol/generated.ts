@@ -29,6 +29,7 @@ export type ErrorCode =
   | "overloaded"
   | "rate_limited"
   | "resync"
+  | "too_slow"
   | "replaced"
   | "left"
   | "room_failed"
@@ -90,6 +91,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   overloaded: { text: "The server is busy. Please try again in a moment.", close: 4504, then: "rejoin" },
   rate_limited: { text: "That was a lot at once. Please wait a moment.", close: 4429, then: "rejoin" },
   resync: { text: "Catching up with the room.", close: 4412, then: "rejoin" },
+  too_slow: { text: "Your connection is slow. Catching up.", close: 4507, then: "resume" },
   replaced: { text: "You are in this session on another screen.", close: 4407, then: "stop" },
   left: { text: "You have left the session.", close: 4408, then: "stop" },
   room_failed: { text: "The room had a problem and is coming back.", close: 4505, then: "rejoin" },

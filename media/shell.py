@@ -1,4 +1,4 @@
-"""The python engine on real sockets: a thin shell around `EngineCore`."""
+"""The python engine on a real socket: a thin shell around `EngineCore`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from random import SystemRandom
 from typing import Final
@@ -43,26 +42,20 @@ _BATCH: Final = 64
 _TIMESPEC: Final = struct.Struct("@qq")
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """One UDP socket. `port` 0 takes any free one.
-
-    `advertise` lists the addresses clients are told; "auto" stands for every usable one of this machine,
-    loopback last (a page on this machine itself can use it).
-    """
-
-    bind: str = "0.0.0.0"
-    port: int = 0
-    advertise: tuple[str, ...] = ("auto",)
-
-
 class UdpEngine:
-    """`PacketEngine` in Python. Answers leave from the address that the client's datagram came to."""
+    """`PacketEngine` in Python: one socket for everyone. Answers leave from the address that a datagram came to."""
 
-    def __init__(self, listen: Sequence[Listen] = (Listen(),)) -> None:
-        self._listen = tuple(listen)
+    def __init__(self, bind: str = "0.0.0.0", port: int = 0, advertise: Sequence[str] = ("auto",)) -> None:  # noqa: S104
+        """`port` 0 takes any free one.
+
+        `advertise` lists the addresses that clients are told; "auto" stands for every usable one of this
+        machine, loopback last (for a page on this machine itself).
+        """
+        self._bind = bind
+        self._port = port
+        self._advertise = tuple(advertise)
         self._core = EngineCore(SystemRandom())
-        self._sockets: list[socket.socket] = []
+        self._socket: socket.socket | None = None
         self._candidates: tuple[Candidate, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -74,28 +67,21 @@ class UdpEngine:
 
     def start(self, wake: Callable[[], None]) -> None:
         """See `PacketEngine.start`."""
+        opened = _open(self._bind, self._port)
+        self._socket = opened
         self._loop = asyncio.get_running_loop()
         self._wake = wake
-        candidates: list[Candidate] = []
-        try:
-            for index, listen in enumerate(self._listen):
-                opened = _open(listen)
-                self._sockets.append(opened)
-                port = opened.getsockname()[1]
-                candidates += [Candidate(host, port) for host in _advertised(listen, opened.family)]
-                self._loop.add_reader(opened.fileno(), self._readable, opened, index)
-        except OSError:
-            self.close()
-            raise
-        self._candidates = tuple(candidates)
+        port = opened.getsockname()[1]
+        hosts = _advertised(self._bind, self._advertise, opened.family)
+        self._candidates = tuple(Candidate(host, port) for host in hosts)
+        self._loop.add_reader(opened.fileno(), self._readable, opened)
 
     def close(self) -> None:
         """See `PacketEngine.close`."""
-        for opened in self._sockets:
-            if self._loop is not None:
-                self._loop.remove_reader(opened.fileno())
-            opened.close()
-        self._sockets.clear()
+        if self._socket is not None and self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -108,7 +94,7 @@ class UdpEngine:
 
     # ── in and out ────────────────────────────────────────────────────────────────────────────
 
-    def _readable(self, opened: socket.socket, index: int) -> None:
+    def _readable(self, opened: socket.socket) -> None:
         now = time.monotonic()
         to_monotonic = now - time.time()
         for _ in range(_BATCH):
@@ -126,16 +112,18 @@ class UdpEngine:
                     arrival = min(now, seconds + nanoseconds * 1e-9 + to_monotonic)
                 else:
                     local = value
-            self._core.receive(data, _path(address[0], address[1], local, index), now, arrival)
+            self._core.receive(data, _path(address[0], address[1], local), now, arrival)
         self._flush(now)
 
     def _flush(self, now: float) -> None:
         datagrams, due = self._core.poll(now)
+        opened = self._socket
+        if opened is None:
+            return
         for data, path in datagrams:
             address, ancillary = _reply(path)
             try:
-                if path.socket < len(self._sockets):
-                    self._sockets[path.socket].sendmsg((data,), ancillary, 0, address)
+                opened.sendmsg((data,), ancillary, 0, address)
             except OSError:  # a full buffer or no route: media is not worth keeping, its receiver asks again
                 self._core.blocked()
         if self._core.events and not self._waking and self._loop is not None:
@@ -192,10 +180,10 @@ class UdpEngine:
         """See `PacketEngine.remove_ingress`."""
         self._core.remove_ingress(transport, mid)
 
-    def set_ingress_gate(self, transport: TransportId, mid: str, open: bool) -> None:
+    def set_ingress_gate(self, transport: TransportId, mid: str, is_open: bool) -> None:
         """See `PacketEngine.set_ingress_gate`."""
         now = time.monotonic()
-        self._core.set_ingress_gate(transport, mid, open, now)
+        self._core.set_ingress_gate(transport, mid, is_open, now)
         self._flush(now)
 
     def add_egress(self, spec: EgressSpec) -> OutId:
@@ -212,10 +200,10 @@ class UdpEngine:
         self._core.route(out, source, mid, want, now)
         self._flush(now)
 
-    def set_egress_gate(self, out: OutId, open: bool) -> None:
+    def set_egress_gate(self, out: OutId, is_open: bool) -> None:
         """See `PacketEngine.set_egress_gate`."""
         now = time.monotonic()
-        self._core.set_egress_gate(out, open, now)
+        self._core.set_egress_gate(out, is_open, now)
         self._flush(now)
 
     def drain(self, limit: int = 256) -> Sequence[Event]:
@@ -227,8 +215,8 @@ class UdpEngine:
         return self._core.stats()
 
 
-def _open(listen: Listen) -> socket.socket:
-    family = socket.AF_INET6 if ":" in listen.bind else socket.AF_INET
+def _open(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
     try:
         opened.setblocking(False)
@@ -242,7 +230,7 @@ def _open(listen: Listen) -> socket.socket:
                 opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
             else:
                 opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        opened.bind((listen.bind, listen.port))
+        opened.bind((bind, port))
     except OSError:
         opened.close()
         raise
@@ -250,13 +238,13 @@ def _open(listen: Listen) -> socket.socket:
 
 
 @lru_cache(4_096)
-def _path(host: str, port: int, pktinfo: bytes, index: int) -> Path:
+def _path(host: str, port: int, pktinfo: bytes) -> Path:
     # struct in_pktinfo: index, local address, destination; struct in6_pktinfo: destination, index.
     if len(pktinfo) == 12:
-        return Path(host, port, socket.inet_ntop(socket.AF_INET, pktinfo[4:8]), index)
+        return Path(host, port, socket.inet_ntop(socket.AF_INET, pktinfo[4:8]))
     if len(pktinfo) == 20:
-        return Path(host, port, socket.inet_ntop(socket.AF_INET6, pktinfo[:16]), index)
-    return Path(host, port, "", index)
+        return Path(host, port, socket.inet_ntop(socket.AF_INET6, pktinfo[:16]))
+    return Path(host, port, "")
 
 
 @lru_cache(4_096)
@@ -270,10 +258,10 @@ def _reply(path: Path) -> tuple[tuple[str, int], list[tuple[int, int, bytes]]]:
     return (path.host, path.port), [(socket.IPPROTO_IP, _IP_PKTINFO, pktinfo)]
 
 
-def _advertised(listen: Listen, family: int) -> list[str]:
+def _advertised(bind: str, advertise: Sequence[str], family: int) -> list[str]:
     found: list[str] = []
-    for entry in listen.advertise:
-        found += _own_addresses(listen.bind, family) if entry == "auto" else [entry]
+    for entry in advertise:
+        found += _own_addresses(bind, family) if entry == "auto" else [entry]
     return list(dict.fromkeys(found))
 
 

@@ -1,1 +1,0 @@
-"""Alembic's scripts. `server.storage.migrate` runs them; there is no alembic.ini."""

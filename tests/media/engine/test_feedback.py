@@ -1,0 +1,136 @@
+"""What publishers are told about what arrived: transport-wide feedback and receiver reports."""
+
+from __future__ import annotations
+
+import struct
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.engine.rtp import unwrap
+from media.engine.twcc import ArrivalLog
+from tests.media.engine.world import World, pair
+
+
+def decode(packet: bytes) -> dict[int, float | None]:
+    """Arrival times by sequence number out of one feedback packet, None for what was not received."""
+    first, kind, words, _, _, base, count, reference = struct.unpack_from("!BBHIIHHI", packet)
+    assert (first & 31, kind) == (15, 205)
+    assert len(packet) == 4 * words + 4
+    at = 20
+    symbols: list[int] = []
+    while len(symbols) < count:
+        (chunk,) = struct.unpack_from("!H", packet, at)
+        at += 2
+        if chunk & 0x8000 == 0:
+            symbols += [chunk >> 13 & 3] * (chunk & 0x1FFF)
+        elif chunk & 0x4000:
+            symbols += [chunk >> 12 - 2 * place & 3 for place in range(7)]
+        else:
+            symbols += [chunk >> 13 - place & 1 for place in range(14)]
+    clock = (reference >> 8) * 0.064
+    times: dict[int, float | None] = {}
+    for place, symbol in enumerate(symbols[:count]):
+        number = base + place & 0xFFFF
+        if symbol == 0:
+            times[number] = None
+            continue
+        form, size = ("!B", 1) if symbol == 1 else ("!h", 2)
+        (delta,) = struct.unpack_from(form, packet, at)
+        at += size
+        clock += delta * 0.00025
+        times[number] = clock
+    padding = packet[-1] if first & 0x20 else 0
+    assert at + padding == len(packet)
+    return times
+
+
+def test_feedback_tells_when_each_packet_arrived() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    arrivals: dict[int, float] = {}
+    for step in range(50):
+        publisher.counter = publisher.counter + (step % 7 == 0)  # some never arrive
+        world.now += 0.004
+        arrival = world.now - 0.0013
+        publisher.send(publisher.video_packet(b"\x90\x00\x00" + bytes(20), True), arrival)
+        arrivals[publisher.counter] = arrival
+        world.flush()
+    world.advance(0.1)
+    told: dict[int, float | None] = {}
+    for data in publisher.feedback(205, 15):
+        told |= decode(data)
+    received = {number: at for number, at in told.items() if at is not None}
+    assert received.keys() == arrivals.keys()
+    assert all(abs(received[number] - at) < 0.0003 for number, at in arrivals.items())
+    assert len(told) > len(received)
+
+
+def test_feedback_comes_every_fiftieth_of_a_second_while_packets_come_and_not_otherwise() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.run(1.0)
+    told = len(publisher.feedback(205, 15))
+    assert 15 <= told <= 21
+    world.advance(5.0)
+    assert len(publisher.feedback(205, 15)) <= told + 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(-20, 400)), min_size=1, max_size=120),
+    st.integers(0, 0xFFFF),
+)
+def test_any_pattern_of_loss_and_delay_decodes_to_what_arrived(steps: list[tuple[int, int]], first: int) -> None:
+    log, number, at = ArrivalLog(), first, 500.0
+    arrivals: dict[int, float] = {}
+    for skip, milliseconds in steps:
+        at += milliseconds / 1_000
+        log.add(number & 0xFFFF, at)
+        arrivals[number & 0xFFFF] = at
+        number += 1 + skip
+    if len(steps) + sum(skip for skip, _ in steps) > 900:
+        return
+    packet = log.feedback(1, 2)
+    assert packet is not None
+    told = {each: time for each, time in decode(packet).items() if time is not None}
+    assert told.keys() == arrivals.keys()
+    assert all(abs(told[each] - time) < 0.0003 for each, time in arrivals.items())
+    assert log.feedback(1, 2) is None
+
+
+def test_memory_stays_flat_under_wild_sequence_numbers() -> None:
+    log, rng = ArrivalLog(), Random(3)
+    for _ in range(5_000):
+        log.add(rng.getrandbits(16), rng.uniform(0, 1e6))
+    assert log.pending <= 600
+    packet = log.feedback(1, 2)
+    assert packet is not None
+    assert len(packet) < 4_000
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 1 << 40))
+def test_unwrapping_finds_the_nearest_number(value: int, near: int) -> None:
+    number = unwrap(value, near)
+    assert number & 0xFFFF == value
+    assert abs(number - near) <= 0x8000
+
+
+def test_receiver_reports_count_what_was_lost() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    sender_report = struct.pack("!BBHIQIII", 0x80, 200, 6, publisher.audio_ssrc, 0x11112222_33334444, 0, 1, 1)
+    for step in range(60):
+        publisher.audio(lose=step in (10, 20, 30))
+        if step == 5:
+            publisher.send(sender_report)
+        world.advance(0.02)
+    (report,) = publisher.feedback(201, 1)
+    ssrc, loss, highest, _, last, delay = struct.unpack_from("!IIIIII", report, 8)
+    assert ssrc == publisher.audio_ssrc
+    assert loss & 0xFFFFFF == 3
+    assert loss >> 24 == 256 * 3 // 51
+    assert highest & 0xFFFF == 65_501 + 50 & 0xFFFF
+    assert highest >> 16 == 2  # it wrapped; counting began at one cycle
+    assert last == 0x22223333
+    assert abs(delay / 65_536 - 0.9) < 0.001

@@ -1,0 +1,265 @@
+"""Packets from a publisher to its subscribers."""
+
+from __future__ import annotations
+
+import struct
+
+from media.engine import rtp, vp8
+from media.engine.interface import LayerDown, LayerUp, Level, Levels, Silent
+from tests.media.engine.world import (
+    AUDIO,
+    VIDEO,
+    Publisher,
+    Subscriber,
+    World,
+    assert_pictures_follow,
+    assert_seamless,
+    pair,
+)
+
+
+def test_a_subscriber_receives_what_a_publisher_sends() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(2.0, key_first=True)
+    assert len(subscriber.audio) == publisher.audio_sent
+    assert len(subscriber.video) == publisher.video_sent
+    assert {packet.payload_type for packet in subscriber.video} == {100}
+    assert_seamless(subscriber.audio)
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+
+
+def test_video_begins_with_a_key_frame() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame()
+    publisher.frame()
+    assert subscriber.video == []
+    publisher.frame(key=True, parts=3)
+    publisher.frame()
+    assert len(subscriber.video) == 4
+    head = vp8.parse_head(subscriber.video[0].payload)
+    assert head is not None
+    assert head.key_frame
+
+
+def test_a_newcomer_starts_at_a_recent_key_frame_without_asking_for_another() -> None:
+    world = World()
+    publisher, first = pair(world)
+    publisher.frame(key=True)
+    world.advance(0.1)
+    asked = len(publisher.plis)
+    publisher.frame()
+    newcomer = Subscriber(world, 6_100, 9_100)
+    newcomer.connect()
+    newcomer.watch(publisher)
+    assert len(newcomer.video) == 2
+    world.advance(2.0)
+    assert len(publisher.plis) == asked
+    assert len(first.video) == 2
+
+
+def test_a_key_frame_that_came_before_the_keys_is_kept_for_them() -> None:
+    world = World()
+    publisher, subscriber = Publisher(world), Subscriber(world)
+    publisher.connect()
+    publisher.open_all()
+    publisher.frame()
+    subscriber.watch(publisher)
+    world.advance(0.05)
+    assert publisher.plis != []  # asked before the subscriber's handshake is over
+    publisher.frame(key=True, parts=2)
+    world.advance(0.05)
+    publisher.frame()
+    subscriber.check()
+    assert subscriber.video == []
+    subscriber.key()
+    assert len(subscriber.video) == 3
+    assert_seamless(subscriber.video)
+
+
+def test_a_slot_that_changes_its_source_stays_seamless() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    other = Publisher(world, 5_100, 2_000)
+    other.connect()
+    other.open_all()
+    publisher.run(0.5, key_first=True)
+    subscriber.watch(other)
+    world.advance(0.04)
+    other.run(0.5, key_first=True)
+    subscriber.watch(None)
+    other.run(0.5)
+    subscriber.watch(publisher)
+    publisher.run(0.5, key_first=True)
+    assert len(subscriber.audio) == publisher.audio_sent + other.audio_sent - 25
+    assert_seamless(subscriber.audio)
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+
+
+def test_time_passes_at_the_subscriber_while_the_source_changes() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    other = Publisher(world, 5_100, 2_000)
+    other.connect()
+    other.open_all()
+    publisher.audio()
+    world.advance(2.0)
+    subscriber.watch(other)
+    other.audio()
+    first, second = subscriber.audio
+    assert (second.timestamp - first.timestamp & 0xFFFFFFFF) == 2 * 48_000
+
+
+def test_padding_is_swallowed_and_leaves_no_gap() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    for _ in range(40):  # more changes than a slot remembers
+        publisher.padding()
+        publisher.frame()
+    assert len(subscriber.video) == 41
+    assert_seamless(subscriber.video)
+
+
+def test_a_packet_that_overtakes_padding_keeps_its_own_number() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    (late,) = publisher.frame(lose=(0,))
+    publisher.padding()
+    publisher.frame()
+    publisher.send(late)
+    numbers = [packet.sequence for packet in subscriber.video]
+    assert sorted(number - numbers[0] & 0xFFFF for number in numbers) == [0, 1, 2]
+
+
+def test_the_audio_level_is_passed_on_under_the_subscribers_id() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio(level=0x80 | 33)
+    assert subscriber.audio[0].extensions[5] == bytes((0x80 | 33,))
+    assert subscriber.audio[0].extensions[4] == b"a0"
+
+
+def test_levels_tell_the_loudest_moment_of_each_open_microphone() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    closed = Publisher(world, 5_100, 2_000)
+    closed.connect()
+    for level in (60, 20, 90):
+        publisher.audio(level=level)
+        closed.audio(level=5)
+    world.advance(0.2)
+    (levels,) = [event for event in world.events() if isinstance(event, Levels)]
+    assert levels.levels == (Level(publisher.handle, AUDIO, 20),)
+
+
+def test_a_microphone_closed_meanwhile_is_not_reported_as_heard() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.audio(level=10)
+    publisher.open(AUDIO, False)
+    world.advance(0.2)
+    assert [event for event in world.events() if isinstance(event, Levels) and event.levels] == []
+
+
+def test_a_sender_report_is_told_in_the_slots_own_terms() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    sent = publisher.video_time
+    report = struct.pack("!BBHIQIII", 0x80, 200, 6, publisher.video_ssrc, 0x0123456789ABCDEF, sent, 1, 1)
+    publisher.send(report)
+    ((_, data),) = subscriber.control
+    _, kind, _, ssrc, ntp, timestamp, packets, octets = struct.unpack("!BBHIQIII", data)
+    assert (kind, ssrc, ntp) == (200, subscriber.video_ssrc, 0x0123456789ABCDEF)
+    assert timestamp == subscriber.video[0].timestamp
+    assert (packets, octets) == (1, len(subscriber.video[0].payload))
+
+
+def test_layers_are_announced_when_they_come_and_when_they_cease() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.audio()
+    world.advance(10.0)
+    events = [event for event in world.events() if isinstance(event, LayerUp | LayerDown)]
+    assert events == [
+        LayerUp(publisher.handle, AUDIO, "", publisher.audio_ssrc),
+        LayerDown(publisher.handle, AUDIO, ""),
+    ]
+    publisher.audio()
+    assert [type(event) for event in world.events()] == [LayerUp]
+
+
+def test_a_source_that_says_goodbye_is_down_at_once() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    world.events()
+    publisher.send(struct.pack("!BBHI", 0x81, 203, 1, publisher.video_ssrc))
+    assert world.events() == [LayerDown(publisher.handle, VIDEO, "")]
+
+
+def test_a_publisher_that_restarts_with_another_ssrc_is_followed() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(0.2, key_first=True)
+    publisher.audio_ssrc += 50
+    publisher.video_ssrc += 50
+    publisher.audio_seq, publisher.video_seq = 5, 9
+    publisher.run(0.2, key_first=True)
+    assert len(subscriber.video) == publisher.video_sent
+    assert_seamless(subscriber.video)
+    assert_seamless(subscriber.audio)
+
+
+def test_packets_are_bound_by_payload_type_when_they_carry_no_mid() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.send(rtp.build(111, False, 1, 1, publisher.audio_ssrc, b"", b"opus"))
+    publisher.send(rtp.build(120, False, 1, 1, 77, b"", b"what"))
+    assert len(subscriber.audio) == 1
+    assert world.core.stats().dropped["unbound"] == 1
+
+
+def test_a_silent_transport_is_reported_again_and_again() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    for _ in range(20):
+        world.advance(1.0)
+        publisher.check()
+    silent = [event for event in world.events() if isinstance(event, Silent)]
+    assert {event.transport for event in silent} == {subscriber.handle}
+    assert len(silent) == 2
+    assert silent[0].seconds >= 15.0
+
+
+def test_a_removed_transport_leaves_nothing_behind() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(0.2, key_first=True)
+    world.core.remove_transport(publisher.handle)
+    sent = world.sent
+    publisher.run(0.2)
+    subscriber.pli()
+    subscriber.nack(1, 2, 3)
+    world.core.remove_transport(subscriber.handle)
+    world.core.remove_transport(subscriber.handle)
+    world.advance(60.0)
+    assert world.sent == sent
+    assert world.core.stats().transports == 0
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    def run() -> list[bytes]:
+        world = World(seed=11)
+        publisher, subscriber = pair(world)
+        publisher.run(0.5, key_first=True)
+        subscriber.pli()
+        publisher.run(0.5)
+        return [seen.raw for seen in subscriber.media] + [data for _, data in publisher.control]
+
+    assert run() == run()

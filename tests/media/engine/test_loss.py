@@ -1,0 +1,160 @@
+"""Lost packets, asked for and sent again, on both sides."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+
+from media.engine import rtp
+from tests.media.engine.world import Subscriber, World, assert_pictures_follow, pair
+
+
+def test_what_a_publisher_lost_is_asked_for_and_passed_on() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    packets = publisher.frame(parts=4, lose=(1, 2))
+    assert publisher.nacks == []  # it may only be late
+    world.advance(0.02)
+    lost = [rtp.parse(packets[1]), rtp.parse(packets[2])]
+    assert publisher.nacks == [packet.sequence for packet in lost if packet is not None]
+    for packet in packets[1:3]:
+        publisher.again(packet)
+    world.advance(1.0)
+    assert len(publisher.nacks) == 2
+    numbers = sorted(packet.sequence - subscriber.video[0].sequence & 0xFFFF for packet in subscriber.video)
+    assert numbers == [0, 1, 2, 3, 4]
+    by_number = sorted(subscriber.video, key=lambda packet: packet.sequence - subscriber.video[0].sequence & 0xFFFF)
+    assert_pictures_follow(by_number)
+
+
+def test_a_nack_is_repeated_ever_more_slowly_and_then_given_up() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    publisher.frame(parts=2, lose=(0,))
+    world.advance(5.0)
+    times = [at for at, data in publisher.control if data[1] == 205 and data[0] & 31 == 1]
+    gaps = [round(after - before, 3) for before, after in pairwise(times)]
+    assert gaps == [0.05, 0.1, 0.15, 0.2, 0.25]
+
+
+def test_a_packet_out_of_order_is_not_asked_for() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    (late,) = publisher.frame(lose=(0,))
+    publisher.frame()
+    world.advance(0.005)
+    publisher.send(late)
+    publisher.send(late)  # and a repetition goes nowhere
+    world.advance(1.0)
+    assert publisher.nacks == []
+    assert len(subscriber.video) == 3
+
+
+def test_a_probe_that_repeats_what_we_have_is_dropped() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    packets = publisher.frame(key=True, parts=3)
+    for packet in packets:
+        publisher.again(packet)
+    assert len(subscriber.video) == 3
+    assert world.core.stats().dropped["duplicate"] == 3
+
+
+def test_a_key_frame_whose_beginning_was_lost_starts_a_slot_once_it_is_recovered() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame()
+    packets = publisher.frame(key=True, parts=3, lose=(0,))
+    assert subscriber.video == []
+    publisher.again(packets[0])
+    assert len(subscriber.video) == 3
+    assert [packet.marker for packet in subscriber.video] == [False, False, True]
+
+
+def test_a_gap_too_wide_to_fill_asks_for_a_key_frame() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    world.advance(2.0)
+    publisher.video_seq = publisher.video_seq + 500 & 0xFFFF
+    publisher.frame()
+    world.advance(0.02)
+    assert publisher.nacks == []
+    assert len(publisher.plis) == 1
+
+
+def test_a_wild_jump_is_believed_the_second_time() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio()
+    publisher.audio_seq = publisher.audio_seq + 20_000 & 0xFFFF
+    for _ in range(3):
+        publisher.audio()
+    assert len(subscriber.audio) == 3
+
+
+def test_a_subscribers_nack_is_answered_over_rtx() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    publisher.frame(parts=3)
+    original = subscriber.media[2]
+    subscriber.nack(original.packet.sequence)
+    (again,) = subscriber.of(subscriber.rtx_ssrc)
+    assert again.payload_type == 101
+    assert again.timestamp == original.packet.timestamp
+    assert again.marker == original.packet.marker
+    assert again.payload == struct.pack("!H", original.packet.sequence) + original.packet.payload
+    assert world.core.stats().packets_resent == 1
+
+
+def test_without_rtx_the_same_packet_is_sent_again() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    plain = Subscriber(world, 6_100, 9_100, rtx=False)
+    plain.connect()
+    plain.watch(publisher)
+    publisher.frame(key=True)
+    publisher.frame()
+    plain.nack(plain.video[1].sequence)
+    first, second, third = plain.video
+    assert (second.sequence, second.payload) == (third.sequence, third.payload)
+    assert first.sequence != second.sequence
+
+
+def test_nacks_reach_behind_swallowed_padding() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    publisher.frame()
+    for _ in range(3):
+        publisher.padding()
+        publisher.frame()
+    for packet in list(subscriber.video):
+        subscriber.nack(packet.sequence)
+    again = subscriber.of(subscriber.rtx_ssrc)
+    assert [packet.payload[2:] for packet in again] == [packet.payload for packet in subscriber.video]
+
+
+def test_nacks_for_what_was_never_sent_or_is_long_gone_get_nothing() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    first = subscriber.video[0].sequence
+    subscriber.nack(first - 1 & 0xFFFF, first + 1 & 0xFFFF, first + 30_000 & 0xFFFF)
+    for _ in range(600):
+        publisher.frame()
+    subscriber.nack(first)
+    assert subscriber.of(subscriber.rtx_ssrc) == []
+
+
+def test_endless_nacks_cannot_multiply_traffic_without_bound() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    for _ in range(5_000):
+        subscriber.nack(subscriber.video[0].sequence)
+    assert len(subscriber.of(subscriber.rtx_ssrc)) <= 401

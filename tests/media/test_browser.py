@@ -1,0 +1,56 @@
+"""Headless Chromium, as people use it: no flag about WebRTC's addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from protocol.messages import Source
+from tests.media.browsing import Site, chromium, join, look, until
+
+
+def flows(seen: dict[str, Any]) -> bool:
+    """Pictures are decoded and sound arrives."""
+    kinds = {each["kind"]: each for each in seen["inbound"].values()}
+    return bool(kinds.get("video", {}).get("decoded", 0) > 3 and kinds.get("audio", {}).get("energy", 0) > 0.001)
+
+
+def audio(seen: dict[str, Any]) -> int:
+    return sum(each["packets"] for each in seen["inbound"].values() if each["kind"] == "audio")
+
+
+async def test_two_pages_see_and_hear_each_other_and_a_closed_microphone_is_not_heard() -> None:
+    site = Site()
+    await site.start()
+    try:
+        async with chromium() as browser:
+            ann, ben = await join(browser, site, "room", "ann"), await join(browser, site, "room", "ben", "&rids")
+            for page in (ann, ben):
+                seen = await until(page, flows)
+                decoded = next(each["decoded"] for each in seen["inbound"].values() if each["kind"] == "video")
+                await until(page, lambda now, before=decoded: now["inbound"]["v0"]["decoded"] > before + 3)
+                assert seen["errors"] == []
+                assert seen["up"]["srtp"] == seen["down"]["srtp"] == "SRTP_AEAD_AES_128_GCM"
+            await until(ben, lambda seen: "ann" in seen["speakers"])
+
+            site.plane.set_gate("room", "ann", Source.MICROPHONE, False)
+            await asyncio.sleep(0.1)  # what is on the way in the kernel and the browser arrives
+            heard = audio(await look(ben))
+            sent = (await look(ann))["outbound"]["audio"]["packets"]
+            await until(ann, lambda seen: seen["outbound"]["audio"]["packets"] > sent + 50)
+            assert audio(await look(ben)) == heard
+            await until(ben, lambda seen: "ann" not in seen["speakers"])
+
+            site.plane.set_gate("room", "ann", Source.MICROPHONE, True)
+            seen = await until(ben, lambda seen: audio(seen) > heard + 20)
+            assert seen["inbound"]["a0"]["lost"] == 0
+
+            cleo = await join(browser, site, "room", "cleo", "&listen")
+            seen = await until(cleo, lambda seen: len(seen["tracks"]) == 4 and flows(seen))
+            assert seen["errors"] == []
+            await ann.context.close()
+            await until(ben, lambda seen: seen["tracks"] == [])
+            await until(cleo, lambda seen: {track["participant_id"] for track in seen["tracks"]} == {"ben"})
+        assert site.failed == []
+    finally:
+        await site.stop()

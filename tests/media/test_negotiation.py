@@ -1,0 +1,148 @@
+"""What is taken of an offer, and what we write."""
+
+from __future__ import annotations
+
+import pytest
+
+from media import sdp
+from media.dtls import Fingerprint
+from media.engine.interface import Candidate, ExtensionIds, Kind
+from media.negotiation import (
+    Local,
+    OfferedSlot,
+    read_publish_offer,
+    read_subscribe_answer,
+    write_publish_answer,
+    write_subscribe_offer,
+)
+from media.sdp import Direction
+from protocol.errors import ErrorCode, Refused
+from protocol.messages import MAX_SDP, Source
+from tests.media.offers import CHROMIUM_ANSWER, CHROMIUM_OFFER, DATA_CHANNEL
+
+SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}
+LOCAL = Local(
+    "0123456789ab",
+    "0123456789abcdef0123456789abcdef",
+    Fingerprint("sha-256", ":".join(["EF"] * 32)),
+    (Candidate("192.0.2.1", 8_081), Candidate("127.0.0.1", 8_081)),
+    1_234,
+)
+
+
+def test_opus_and_vp8_with_rtx_are_taken() -> None:
+    offer = read_publish_offer(CHROMIUM_OFFER, SOURCES)
+    assert offer.ufrag == "qJbS"
+    assert offer.fingerprint == Fingerprint("sha-256", ":".join(["AB"] * 32))
+    assert offer.extensions == ExtensionIds(mid=4, rid=10, transport_cc=3, audio_level=1)
+    audio, video = offer.tracks
+    assert (audio.mid, audio.source, audio.kind, audio.payload_type) == ("0", Source.MICROPHONE, Kind.AUDIO, 111)
+    assert (video.payload_type, video.rtx_payload_type, video.ssrcs, video.rtx_ssrcs) == (96, 97, (1_001,), (1_002,))
+
+
+def test_the_answer_receives_what_was_taken_and_rejects_the_rest() -> None:
+    text = CHROMIUM_OFFER.replace("BUNDLE 0 1", "BUNDLE 0 1 2") + DATA_CHANNEL
+    answer = write_publish_answer(read_publish_offer(text, SOURCES), LOCAL, 1)
+    description = sdp.parse(answer)
+    audio, video, data = description.sections
+    assert description.bundle == ("0", "1")
+    assert [audio.direction, video.direction] == [Direction.RECVONLY, Direction.RECVONLY]
+    assert [audio.formats, video.formats] == [("111",), ("96", "97")]
+    assert {audio.setup, video.setup} == {"passive"}
+    assert (data.kind, data.port) == ("application", 0)
+    assert "a=ice-lite\r\n" in answer
+    assert answer.count("a=candidate:") == 2
+    assert "a=rtcp-fb:96 transport-cc\r\n" in answer
+    assert "a=rtcp-fb:96 nack pli\r\n" in answer
+    assert audio.extensions["urn:ietf:params:rtp-hdrext:sdes:mid"] == 4
+
+
+def test_simulcast_is_answered_with_one_encoding() -> None:
+    text = CHROMIUM_OFFER + "a=rid:a send\r\na=rid:b send\r\na=simulcast:send a;b\r\n"
+    answer = write_publish_answer(read_publish_offer(text, SOURCES), LOCAL, 1)
+    assert "simulcast" not in answer
+    assert "a=rid" not in answer
+
+
+def test_a_section_that_sends_nothing_is_answered_inactive() -> None:
+    text = CHROMIUM_OFFER.replace("a=sendonly\r\na=msid:- 1b2c", "a=inactive\r\na=msid:- 1b2c")
+    offer = read_publish_offer(text, SOURCES)
+    assert [track.sending for track in offer.tracks] == [True, False]
+    assert sdp.parse(write_publish_answer(offer, LOCAL, 1)).sections[1].direction is Direction.INACTIVE
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        (CHROMIUM_OFFER, {}),
+        (CHROMIUM_OFFER, {"7": Source.MICROPHONE}),
+        (CHROMIUM_OFFER, {"0": Source.CAMERA}),
+        (CHROMIUM_OFFER, {"1": Source.MICROPHONE}),
+        (CHROMIUM_OFFER, {"0": Source.MICROPHONE, "1": Source.MICROPHONE}),
+        (CHROMIUM_OFFER.replace("opus/48000/2", "PCMU/8000"), SOURCES),
+        (CHROMIUM_OFFER.replace("VP8/90000", "VP9/90000"), SOURCES),
+        (CHROMIUM_OFFER.replace("VP8/90000", "VP8/8000"), SOURCES),
+        (CHROMIUM_OFFER.replace("a=rtcp-mux\r\n", ""), SOURCES),
+        (CHROMIUM_OFFER.replace("SAVPF", "AVPF"), SOURCES),
+        (CHROMIUM_OFFER.replace("BUNDLE 0 1", "BUNDLE 0"), SOURCES),
+        (CHROMIUM_OFFER.replace("setup:actpass", "setup:passive"), SOURCES),
+        (CHROMIUM_OFFER.replace("a=fingerprint:sha-256", "a=fingerprint:sha-1"), SOURCES),
+        (CHROMIUM_OFFER.replace("a=ice-ufrag:qJbS\r\n", ""), SOURCES),
+        (CHROMIUM_OFFER.replace("a=ice-pwd:Yv5ZyqRGpVsPUHlwbRHqxoGF\r\n", ""), SOURCES),
+        (CHROMIUM_OFFER.replace("extmap:14 ", "extmap:1 "), SOURCES),
+        (CHROMIUM_OFFER.replace("m=audio 9", "m=audio 0"), SOURCES),
+    ],
+)
+def test_an_offer_that_does_not_fit_is_refused(text: str, sources: dict[str, Source]) -> None:
+    with pytest.raises(Refused) as refused:
+        read_publish_offer(text, sources)
+    assert refused.value.code is ErrorCode.SDP_REJECTED
+
+
+def slots(count: int) -> list[OfferedSlot]:
+    return [
+        OfferedSlot(f"{kind[0]}{seat}", kind, True, 100 * seat + 1, None if kind is Kind.AUDIO else 2, f"seat{seat}")
+        for seat in range(count)
+        for kind in (Kind.AUDIO, Kind.VIDEO)
+    ]
+
+
+def test_an_offer_has_one_section_a_slot() -> None:
+    idle = OfferedSlot("v1", Kind.VIDEO, False, 5, 6, "seat1")
+    description = sdp.parse(write_subscribe_offer([*slots(1), idle], LOCAL, 3))
+    audio, video, off = description.sections
+    assert description.bundle == ("a0", "v0", "v1")
+    assert [s.direction for s in (audio, video, off)] == [Direction.SENDONLY, Direction.SENDONLY, Direction.INACTIVE]
+    assert {s.setup for s in (audio, video, off)} == {"actpass"}
+    assert video.repairs == {1: 2}
+    assert all(section.port == 9 for section in description.sections)
+
+
+def test_the_offer_to_a_full_room_is_small_enough_to_be_sent() -> None:
+    assert len(write_subscribe_offer(slots(24), LOCAL, 1)) < MAX_SDP
+
+
+def test_an_answer_of_chromium_is_read() -> None:
+    fingerprint, receiving = read_subscribe_answer(CHROMIUM_ANSWER)
+    assert fingerprint.value == ":".join(["CD"] * 32)
+    assert receiving == {"a0", "v0"}
+
+
+def test_what_the_answer_rejects_or_leaves_idle_is_not_received() -> None:
+    text = CHROMIUM_ANSWER.replace("m=video 9", "m=video 0")
+    assert read_subscribe_answer(text)[1] == {"a0"}
+    text = CHROMIUM_ANSWER.replace("a=mid:v0\r\na=recvonly", "a=mid:v0\r\na=inactive")
+    assert read_subscribe_answer(text)[1] == {"a0"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v=0\r\n",
+        CHROMIUM_ANSWER.replace("setup:active", "setup:passive"),
+        CHROMIUM_ANSWER.replace("m=video 9", "m=video 0").replace("m=audio 9", "m=audio 0"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        read_subscribe_answer(text)

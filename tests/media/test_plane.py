@@ -1,0 +1,350 @@
+"""Rooms, offers and gates, over an engine without packets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from media.engine.interface import Level, Levels, Silent, TransportId
+from media.plane import MediaPlane
+from media.sdp import Direction, parse
+from protocol.errors import ErrorCode, Refused
+from protocol.messages import Source, SubscribeOffer
+from tests.media.fakes import FakeEngine
+from tests.media.offers import CHROMIUM_OFFER, answer_to
+
+SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}
+ROOM = "room"
+
+
+class Stage:
+    """A plane whose clients answer by hand."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.offers: list[tuple[str, SubscribeOffer]] = []
+        self.speakers: list[tuple[str, ...]] = []
+        self.failed: list[str] = []
+        self.plane = MediaPlane(
+            self.engine,
+            on_offer=lambda _room, who, offer: self.offers.append((who, offer)),
+            on_speakers=lambda _room, who: self.speakers.append(who),
+            on_failed=lambda _room, who: self.failed.append(who),
+        )
+
+    async def turn(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    def last(self, who: str) -> SubscribeOffer:
+        return [offer for name, offer in self.offers if name == who][-1]
+
+    def count(self, who: str) -> int:
+        return sum(name == who for name, _ in self.offers)
+
+    async def join(self, *people: str) -> None:
+        for who in people:
+            self.plane.add_peer(ROOM, who)
+        await self.turn()
+        for who in people:
+            await self.agree(who)
+
+    async def agree(self, who: str) -> None:
+        """Answers what is outstanding, until nothing is."""
+        while True:
+            offer = self.last(who)
+            self.plane.answer(ROOM, who, offer.version, answer_to(offer.sdp))
+            await self.turn()
+            if self.last(who) is offer:
+                return
+
+    async def publish(self, who: str, text: str = CHROMIUM_OFFER, sources: dict[str, Source] | None = None) -> str:
+        answer = self.plane.publish(ROOM, who, text, SOURCES if sources is None else sources)
+        await self.turn()
+        return answer
+
+    def gate(self, who: str, source: Source, is_open: bool) -> None:
+        self.plane.set_gate(ROOM, who, source, is_open)
+
+    def publishes_on(self, who: str) -> TransportId:
+        publication = self.plane._rooms[ROOM].peers[who].publication
+        assert publication is not None
+        return publication.connection.transport
+
+    def heard(self, listener: str, speaker: str) -> set[str]:
+        """Mids of a speaker that reach a listener."""
+        subscription = self.plane._rooms[ROOM].peers[listener].subscription
+        assert subscription is not None
+        reach = self.engine.heard_by(subscription.connection.transport)
+        return {mid for transport, mid in reach if transport == self.publishes_on(speaker)}
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    made = Stage()
+    await made.plane.start()
+    yield made
+    await made.plane.close()
+    assert made.engine.closed
+    assert made.engine.transports == set()
+
+
+async def test_a_peer_is_offered_a_connection_before_anyone_publishes(stage: Stage) -> None:
+    stage.plane.add_peer(ROOM, "ann")
+    stage.plane.add_peer(ROOM, "ann")
+    assert stage.offers == []  # never from inside the call
+    await stage.turn()
+    ((who, offer),) = stage.offers
+    assert (who, offer.version, offer.fresh, offer.tracks) == ("ann", 1, True, ())
+    assert [section.direction for section in parse(offer.sdp).sections] == [Direction.INACTIVE, Direction.INACTIVE]
+
+
+async def test_a_newcomer_is_offered_all_tracks_in_the_first_offer(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.publish("ben")
+    stage.plane.add_peer(ROOM, "cleo")
+    await stage.turn()
+    assert stage.count("cleo") == 1
+    offer = stage.last("cleo")
+    assert {(track.participant_id, track.source) for track in offer.tracks} == {
+        (who, source) for who in ("ann", "ben") for source in Source
+    }
+    directions = {section.mid: section.direction for section in parse(offer.sdp).sections}
+    assert all(directions[track.mid] is Direction.SENDONLY for track in offer.tracks)
+
+
+async def test_everyone_else_hears_a_publisher_once_the_gate_is_open_and_the_offer_answered(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    stage.gate("ann", Source.MICROPHONE, True)
+    assert stage.heard("ben", "ann") == set()  # the client does not know the slot yet
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == {"0"}
+    stage.gate("ann", Source.CAMERA, True)
+    assert stage.heard("ben", "ann") == {"0", "1"}
+    assert stage.heard("ann", "ann") == set()
+
+
+async def test_gates_are_remembered_for_what_is_not_published_yet_and_for_who_comes_back(stage: Stage) -> None:
+    stage.gate("ann", Source.MICROPHONE, True)
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == {"0"}
+    stage.plane.remove_peer(ROOM, "ann")
+    stage.plane.add_peer(ROOM, "ann")
+    await stage.publish("ann")
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == {"0"}
+    stage.gate("ann", Source.MICROPHONE, False)
+    assert stage.heard("ben", "ann") == set()
+    stage.plane.remove_peer(ROOM, "ann")
+    stage.plane.add_peer(ROOM, "ann")
+    await stage.publish("ann")
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == set()
+
+
+async def test_a_closed_room_has_forgotten_its_gates(stage: Stage) -> None:
+    stage.gate("ann", Source.MICROPHONE, True)
+    stage.plane.close_room(ROOM)
+    stage.plane.close_room(ROOM)
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == set()
+
+
+async def test_offers_wait_for_the_answer_and_then_catch_up_in_one(stage: Stage) -> None:
+    await stage.join("ann", "ben", "cleo")
+    await stage.publish("ann")
+    assert stage.count("cleo") == 2
+    await stage.publish("ben")
+    stage.plane.remove_peer(ROOM, "ann")
+    await stage.turn()
+    assert stage.count("cleo") == 2  # the second offer is not answered yet
+    await stage.agree("cleo")
+    assert stage.count("cleo") == 3
+    assert {track.participant_id for track in stage.last("cleo").tracks} == {"ben"}
+    assert [offer.version for who, offer in stage.offers if who == "cleo"] == [1, 2, 3]
+    assert [offer.fresh for who, offer in stage.offers if who == "cleo"] == [True, False, False]
+
+
+async def test_a_slot_that_passed_to_another_person_stays_shut_until_the_client_knows(stage: Stage) -> None:
+    await stage.join("ann", "ben", "cleo")
+    for who in ("ann", "ben"):
+        stage.gate(who, Source.MICROPHONE, True)
+    await stage.publish("ann")
+    stale = stage.last("cleo")
+    stage.plane.remove_peer(ROOM, "ann")
+    await stage.publish("ben")
+    stage.plane.answer(ROOM, "cleo", stale.version, answer_to(stale.sdp))
+    assert stage.heard("cleo", "ben") == set()
+    await stage.turn()
+    await stage.agree("cleo")
+    assert stage.heard("cleo", "ben") == {"0"}
+
+
+async def test_stale_answers_and_answers_of_strangers_are_ignored(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.plane.answer(ROOM, "ann", 1, "v=0\r\nrubbish")
+    stage.plane.answer(ROOM, "ann", 7, "rubbish")
+    stage.plane.answer(ROOM, "nobody", 1, "rubbish")
+    stage.plane.answer("nowhere", "ann", 1, "rubbish")
+    await stage.publish("ben")
+    with pytest.raises(Refused) as refused:
+        stage.plane.answer(ROOM, "ann", stage.last("ann").version, "rubbish")
+    assert refused.value.code is ErrorCode.SDP_REJECTED
+
+
+async def test_an_answer_from_another_certificate_is_refused(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ben")
+    offer = stage.last("ann")
+    with pytest.raises(Refused):
+        stage.plane.answer(ROOM, "ann", offer.version, answer_to(offer.sdp, ":".join(["99"] * 32)))
+
+
+async def test_sections_are_recycled_when_people_come_and_go(stage: Stage) -> None:
+    await stage.join("ann")
+    for visit in range(5):
+        await stage.join(f"guest{visit}")
+        await stage.publish(f"guest{visit}")
+        await stage.agree("ann")
+        stage.plane.remove_peer(ROOM, f"guest{visit}")
+        await stage.turn()
+        await stage.agree("ann")
+    assert len(parse(stage.last("ann").sdp).sections) == 2
+
+
+async def test_sound_and_picture_of_one_person_share_a_stream(stage: Stage) -> None:
+    await stage.join("ann", "ben", "cleo")
+    await stage.publish("ben", CHROMIUM_OFFER, {"1": Source.CAMERA})
+    await stage.publish("cleo")
+    await stage.publish("ben")
+    await stage.agree("ann")
+    offer = stage.last("ann")
+    streams: dict[str, str] = {}
+    for block in offer.sdp.split("m=")[1:]:
+        streams[block.split("a=mid:")[1].split()[0]] = block.split("a=msid:")[1].split()[0]
+    by_person: dict[str, set[str]] = {}
+    for track in offer.tracks:
+        by_person.setdefault(track.participant_id, set()).add(streams[track.mid])
+    assert {who: len(found) for who, found in by_person.items()} == {"ben": 1, "cleo": 1}
+    assert by_person["ben"] != by_person["cleo"]
+
+
+async def test_publishing_again_on_the_same_connection_renegotiates(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.gate("ann", Source.CAMERA, True)
+    await stage.publish("ann")
+    transport = stage.publishes_on("ann")
+    await stage.agree("ben")
+    without = CHROMIUM_OFFER.replace("a=sendonly\r\na=msid:- 1b2c", "a=inactive\r\na=msid:- 1b2c")
+    answer = await stage.publish("ann", without)
+    assert stage.publishes_on("ann") == transport
+    assert parse(answer).sections[1].direction is Direction.INACTIVE
+    assert (transport, "1") not in stage.engine.ingress
+    assert [track.source for track in stage.last("ben").tracks] == [Source.MICROPHONE]
+
+
+async def test_publishing_with_another_ufrag_replaces_the_connection_without_a_new_offer(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.gate("ann", Source.MICROPHONE, True)
+    await stage.publish("ann")
+    await stage.agree("ben")
+    old, offers = stage.publishes_on("ann"), stage.count("ben")
+    await stage.publish("ann", CHROMIUM_OFFER.replace("qJbS", "other"))
+    assert stage.publishes_on("ann") != old
+    assert old not in stage.engine.transports
+    assert stage.count("ben") == offers
+    assert stage.heard("ben", "ann") == {"0"}
+
+
+async def test_a_refused_offer_changes_nothing(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    before = (stage.publishes_on("ann"), set(stage.engine.transports), dict(stage.engine.ingress))
+    with pytest.raises(Refused):
+        stage.plane.publish(ROOM, "ann", "v=0\r\n", SOURCES)
+    assert before == (stage.publishes_on("ann"), set(stage.engine.transports), dict(stage.engine.ingress))
+
+
+async def test_who_is_not_there_cannot_publish(stage: Stage) -> None:
+    for call in (
+        lambda: stage.plane.publish(ROOM, "nobody", CHROMIUM_OFFER, SOURCES),
+        lambda: stage.plane.resubscribe(ROOM, "nobody"),
+    ):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert refused.value.code is ErrorCode.NOT_FOUND
+    stage.plane.remove_peer(ROOM, "nobody")
+
+
+async def test_resubscribing_offers_a_fresh_connection_with_the_next_version(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.gate("ben", Source.MICROPHONE, True)
+    await stage.publish("ben")
+    old = {transport for transport in stage.engine.transports if transport != stage.publishes_on("ben")}
+    version = stage.last("ann").version  # outstanding, and never answered
+    stage.plane.resubscribe(ROOM, "ann")
+    await stage.turn()
+    offer = stage.last("ann")
+    assert (offer.version, offer.fresh, len(offer.tracks)) == (version + 1, True, 2)
+    assert len(old & stage.engine.transports) == 1  # ben's own
+    await stage.agree("ann")
+    assert stage.heard("ann", "ben") == {"0"}
+
+
+async def test_rooms_do_not_hear_each_other(stage: Stage) -> None:
+    await stage.join("ann")
+    stage.plane.add_peer("other room", "ben")
+    await stage.publish("ann")
+    await stage.turn()
+    assert stage.last("ben").tracks == ()
+    assert stage.count("ben") == 1
+
+
+async def test_a_publisher_that_falls_silent_is_taken_away_and_told(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.agree("ben")
+    stage.engine.happen(Silent(stage.publishes_on("ann"), 15.0))
+    await stage.turn()
+    assert stage.failed == ["ann"]
+    assert stage.last("ben").tracks == ()
+    await stage.publish("ann")
+    await stage.agree("ben")
+    assert len(stage.last("ben").tracks) == 2
+
+
+async def test_a_subscriber_that_falls_silent_is_told_and_may_come_again(stage: Stage) -> None:
+    await stage.join("ann")
+    (transport,) = stage.engine.transports
+    stage.engine.happen(Silent(transport, 15.0))
+    assert stage.failed == ["ann"]
+    assert stage.engine.transports == set()
+    stage.plane.resubscribe(ROOM, "ann")
+    await stage.turn()
+    assert (stage.last("ann").version, stage.last("ann").fresh) == (2, True)
+
+
+async def test_speakers_are_named_by_participant_and_gone_when_their_microphone_is_closed(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    for _ in range(3):
+        stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "0", 20),)))
+    assert stage.speakers == [("ann",)]
+    stage.gate("ann", Source.MICROPHONE, False)
+    assert stage.plane._rooms[ROOM].speakers._speaking == []
+
+
+async def test_stats_are_flat_numbers(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    stats = stage.plane.stats()
+    assert (stats.rooms, stats.peers, stats.published, stats.transports) == (1, 2, 2, 3)
+    assert stats.dropped_gate_closed == 0

@@ -1,0 +1,109 @@
+"""The engine's shell on a real socket, over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from media.engine import stun
+from media.engine.interface import DtlsIn, Event, Selected
+from media.shell import UdpEngine
+
+
+@contextmanager
+def client(target: tuple[str, int]) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.setblocking(False)
+        opened.connect(target)
+        yield opened
+
+
+def check(ufrag: str, pwd: str) -> bytes:
+    return stun.build(stun.BINDING_REQUEST, bytes(12), [(stun.USERNAME, f"{ufrag}:x".encode())], pwd.encode())
+
+
+async def test_the_shell_answers_checks_hands_dtls_up_and_sends_it_down() -> None:
+    engine = UdpEngine("127.0.0.1", 0)
+    events: list[Event] = []
+    woken = asyncio.Event()
+
+    def wake() -> None:
+        events.extend(engine.drain())
+        woken.set()
+
+    engine.start(wake)
+    loop = asyncio.get_running_loop()
+    (candidate,) = engine.candidates()
+    assert candidate.host == "127.0.0.1"
+    transport = engine.add_transport("abcdef", "a-password-that-is-long")
+    with client((candidate.host, candidate.port)) as opened:
+        opened.send(check("abcdef", "a-password-that-is-long"))
+        answer = stun.parse(await loop.sock_recv(opened, 2_048))
+        assert answer is not None
+        assert answer.kind == stun.BINDING_SUCCESS
+        opened.send(b"\x16hello")
+        while DtlsIn(transport, b"\x16hello") not in events:
+            woken.clear()
+            await woken.wait()
+        assert events == [Selected(transport), DtlsIn(transport, b"\x16hello")]
+        engine.send_dtls(transport, b"\x16welcome")
+        assert await loop.sock_recv(opened, 2_048) == b"\x16welcome"
+    engine.close()
+
+
+async def test_an_answer_leaves_from_the_address_that_was_asked() -> None:
+    engine = UdpEngine("0.0.0.0", 0)
+    engine.start(lambda: None)
+    engine.add_transport("abcdef", "a-password-that-is-long")
+    port = engine.candidates()[0].port
+    loop = asyncio.get_running_loop()
+    for host in ("127.0.0.1", "127.0.0.2"):  # a connected socket takes datagrams of that one address only
+        with client((host, port)) as opened:
+            opened.send(check("abcdef", "a-password-that-is-long"))
+            assert stun.parse(await asyncio.wait_for(loop.sock_recv(opened, 2_048), 5)) is not None
+    engine.close()
+
+
+async def test_every_usable_address_is_advertised_loopback_last() -> None:
+    engine = UdpEngine("0.0.0.0", 0)
+    engine.start(lambda: None)
+    hosts = [candidate.host for candidate in engine.candidates()]
+    loopback = [ipaddress.ip_address(host).is_loopback for host in hosts]
+    assert "127.0.0.1" in hosts
+    assert loopback == sorted(loopback)
+    engine.close()
+
+
+async def test_addresses_given_by_hand_are_advertised_as_they_are() -> None:
+    engine = UdpEngine("127.0.0.1", 0, ("203.0.113.9", "203.0.113.9", "198.51.100.1"))
+    engine.start(lambda: None)
+    assert [candidate.host for candidate in engine.candidates()] == ["203.0.113.9", "198.51.100.1"]
+    engine.close()
+    engine.close()
+
+
+async def test_a_port_in_use_is_told() -> None:
+    engine, other = UdpEngine("127.0.0.1", 0), UdpEngine("127.0.0.1", 0)
+    engine.start(lambda: None)
+    other = UdpEngine("127.0.0.1", engine.candidates()[0].port)
+    with pytest.raises(OSError, match="in use"):
+        other.start(lambda: None)
+    engine.close()
+
+
+async def test_what_cannot_be_sent_is_counted() -> None:
+    engine = UdpEngine("127.0.0.1", 0)
+    engine.start(lambda: None)
+    transport = engine.add_transport("abcdef", "a-password-that-is-long")
+    candidate = engine.candidates()[0]
+    with client((candidate.host, candidate.port)) as opened:
+        opened.send(check("abcdef", "a-password-that-is-long"))
+        await asyncio.get_running_loop().sock_recv(opened, 2_048)
+        engine.send_dtls(transport, bytes(70_000))
+    assert engine.stats().dropped["send_blocked"] == 1
+    engine.close()

@@ -1,0 +1,44 @@
+"""Rooms as tests find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from protocol.messages import Role
+from tests.rooms.harness import RoomHarness, Seat
+
+
+@pytest.fixture
+def room() -> Iterator[RoomHarness]:
+    """An open, empty room. After the test, every attached client shows what a fresh snapshot would."""
+    harness = RoomHarness()
+    yield harness
+    for seat in harness.seats:
+        if seat.attached:
+            assert seat.client.shows() == harness.fresh(seat)
+
+
+@pytest.fixture
+def ana(room: RoomHarness) -> Seat:
+    """A participant."""
+    return room.enter("ana")
+
+
+@pytest.fixture
+def ben(room: RoomHarness, ana: Seat) -> Seat:
+    """Another participant, who came later."""
+    return room.enter("ben")
+
+
+@pytest.fixture
+def mia(room: RoomHarness, ben: Seat) -> Seat:
+    """The mentor, who came third."""
+    return room.enter("mia", Role.MENTOR)
+
+
+@pytest.fixture
+def theo(room: RoomHarness, mia: Seat) -> Seat:
+    """A visible therapist, who came fourth."""
+    return room.enter("theo", Role.THERAPIST)

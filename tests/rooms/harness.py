@@ -1,0 +1,275 @@
+"""`RoomHarness`: a room and its viewers in memory, under a clock that only tests move.
+
+It does with the pure core what a keeper does, in the simplest way that is right: decide, shut gates at once, store,
+evolve, tell each viewer, set the gates to what the new state lets through. Storage can be made to fail.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import count
+
+import msgspec
+
+from protocol.errors import ErrorCode
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
+from protocol.messages import (
+    AllowMicrophone,
+    CloseMicrophone,
+    EndSession,
+    HideChat,
+    Leave,
+    LeaveReason,
+    Millis,
+    PostChat,
+    Role,
+    RoomFrame,
+    SetDevices,
+    ShowChat,
+)
+from rooms.commands import (
+    Command,
+    Depart,
+    Enter,
+    LoseConnection,
+    OpenSession,
+    PassTime,
+    Requested,
+    RestoreConnection,
+    RoomRequest,
+)
+from rooms.decide import Accepted, Rejection, aftermath, decide, next_deadline
+from rooms.events import DurableEvent, Event, MicrophoneHoldSet, is_durable
+from rooms.evolve import evolve, evolve_all
+from rooms.gates import Gate, open_gates, shut_at_once
+from rooms.state import EMPTY, RoomState
+from rooms.view import Viewer, is_sequenced, latest, project, replayed, snapshot
+from tests.rooms.client_model import ClientModel, Wire, wire
+
+GRACE_MS = 60_000
+SESSION = SessionId("session-1")
+
+
+class Refusal(Exception):
+    """A request was refused; fails a test that did not expect it."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass
+class Seat:
+    """One viewer's session: the client, and what the server keeps for it.
+
+    Attributes:
+        kept: sequenced frames since the snapshot, for a resume.
+        received: everything that reached this client, with its seq.
+        attached: whether the socket stands now.
+    """
+
+    viewer: Viewer
+    client: ClientModel
+    kept: list[RoomFrame] = field(default_factory=list[RoomFrame])
+    received: list[tuple[int | None, RoomFrame]] = field(default_factory=list[tuple[int | None, RoomFrame]])
+    attached: bool = True
+
+    def types(self) -> list[str]:
+        """The types of all frames received."""
+        return [wire(frame)["type"] for _, frame in self.received]
+
+    def person(self, who: str) -> Wire:
+        """That person as this client shows them."""
+        return self.client.people[who]
+
+    def text(self, message_id: str) -> str:
+        """A message's text as this client shows it."""
+        return self.client.chat[message_id]["text"]
+
+
+class RoomHarness:
+    """A room, its log, its gates and its viewers."""
+
+    def __init__(self, *, opened: bool = True) -> None:
+        self.now_ms: Millis = 1_000_000
+        self.state: RoomState = EMPTY
+        self.log: list[bytes] = []
+        self.gates: frozenset[Gate] = frozenset()
+        self.holds: Counter[ParticipantId] = Counter()
+        self.seats: list[Seat] = []
+        self.storage_down = False
+        self._request_ids = (RequestId(f"r{n}") for n in count(1))
+        self._message_ids = (MessageId(f"m{n}") for n in count(1))
+        if opened:
+            self.open()
+
+    # ── commands ──────────────────────────────────────────────────────────────────────────────
+
+    def do(self, command: Command) -> tuple[Event, ...]:
+        """Carries out one command; its events, or `Refusal`."""
+        decision = decide(self.state, command, self.now_ms)
+        if isinstance(decision, Rejection):
+            raise Refusal(decision.code, decision.detail)
+        assert isinstance(decision, Accepted)
+        for event in decision.events:
+            self.gates -= shut_at_once(event)
+        lost = tuple(event for event in decision.events if is_durable(event)) if self.storage_down else ()
+        if lost:
+            for event in aftermath(self.state, lost):
+                assert not is_durable(event)
+                self.happen(event)
+        else:
+            for event in decision.events:
+                self.happen(event)
+        self.gates = open_gates(self.state)
+        if lost:
+            raise Refusal(ErrorCode.NOT_SAVED, "")
+        return decision.events
+
+    def happen(self, event: Event) -> None:
+        """An event takes effect and every attached client hears of it."""
+        before, self.state = self.state, evolve(self.state, event)
+        if is_durable(event):
+            self.log.append(msgspec.json.encode(event))
+        if isinstance(event, MicrophoneHoldSet) and event.held:
+            self.holds[event.participant_id] += 1
+        for seat in self.seats:
+            frame = project(event, before, self.state, seat.viewer)
+            if frame is not None:
+                self._send(seat, frame)
+
+    def _send(self, seat: Seat, frame: RoomFrame) -> None:
+        seq = None
+        if is_sequenced(frame):
+            seat.kept.append(frame)
+            seq = len(seat.kept)
+        if seat.attached:
+            seat.received.append((seq, frame))
+            seat.client.take(seq, frame)
+
+    def open(self) -> None:
+        """The session opens."""
+        self.do(OpenSession(SESSION, "Tuesday group"))
+
+    def enter(self, who: str, role: Role = Role.PARTICIPANT, name: str | None = None) -> Seat:
+        """A person comes in and takes a new seat."""
+        self.do(Enter(ParticipantId(who), IdentityId(f"identity-{who}"), name or who.capitalize(), role))
+        return self.attach(who, role)
+
+    def lose(self, who: str, grace_ms: int = GRACE_MS) -> None:
+        """A person's connection is lost."""
+        self.do(LoseConnection(ParticipantId(who), grace_ms))
+
+    def restore(self, who: str) -> None:
+        """A person's connection is back."""
+        self.do(RestoreConnection(ParticipantId(who)))
+
+    def depart(self, who: str, reason: LeaveReason = LeaveReason.CONNECTION_LOST) -> None:
+        """The server takes a person out."""
+        self.do(Depart(ParticipantId(who), reason))
+
+    def wait(self, ms: int) -> tuple[Event, ...]:
+        """Time passes."""
+        self.now_ms += ms
+        return self.do(PassTime())
+
+    def request(self, who: str, message: RoomRequest) -> tuple[Event, ...]:
+        """A person asks for something."""
+        return self.do(Requested(ParticipantId(who), message))
+
+    def post(self, who: str, text: str, message_id: str | None = None) -> str:
+        """A person writes in the chat; the message's id."""
+        which = next(self._message_ids) if message_id is None else MessageId(message_id)
+        self.request(who, PostChat(self.request_id(), which, text))
+        return which
+
+    def hide(self, who: str, message_id: str) -> tuple[Event, ...]:
+        """A person hides a message."""
+        return self.request(who, HideChat(self.request_id(), MessageId(message_id)))
+
+    def show(self, who: str, message_id: str) -> tuple[Event, ...]:
+        """A person shows a hidden message again."""
+        return self.request(who, ShowChat(self.request_id(), MessageId(message_id)))
+
+    def devices(
+        self, who: str, *, microphone: bool = False, camera: bool = False, closings: int = 0
+    ) -> tuple[Event, ...]:
+        """A person says what is on."""
+        return self.request(who, SetDevices(self.request_id(), microphone, camera, closings))
+
+    def close_microphone(self, who: str, whose: str) -> tuple[Event, ...]:
+        """A person closes someone's microphone."""
+        return self.request(who, CloseMicrophone(self.request_id(), ParticipantId(whose)))
+
+    def allow_microphone(self, who: str, whose: str) -> tuple[Event, ...]:
+        """A person lets someone open the microphone again."""
+        return self.request(who, AllowMicrophone(self.request_id(), ParticipantId(whose)))
+
+    def leave(self, who: str) -> tuple[Event, ...]:
+        """A person leaves."""
+        return self.request(who, Leave(self.request_id()))
+
+    def end(self, who: str) -> tuple[Event, ...]:
+        """A person ends the session."""
+        return self.request(who, EndSession(self.request_id()))
+
+    def request_id(self) -> RequestId:
+        """A fresh request id."""
+        return next(self._request_ids)
+
+    def refusal(self, who: str, message: RoomRequest) -> ErrorCode | None:
+        """Why a person's request is refused; None when it is accepted."""
+        try:
+            self.request(who, message)
+        except Refusal as refused:
+            return refused.code
+        return None
+
+    # ── viewers ───────────────────────────────────────────────────────────────────────────────
+
+    def attach(self, who: str, role: Role = Role.PARTICIPANT) -> Seat:
+        """A new session of that person: begins with a snapshot."""
+        viewer = Viewer(ParticipantId(who), role)
+        seat = Seat(viewer, ClientModel(snapshot(self.state, viewer)))
+        self.seats.append(seat)
+        return seat
+
+    def resume(self, seat: Seat) -> list[RoomFrame]:
+        """The seat's socket is back: kept frames after its seq, then latest values; the frames sent."""
+        assert not seat.attached
+        seat.attached = True
+        missed = [replayed(frame, self.state, seat.viewer) for frame in seat.kept[seat.client.seq :]]
+        values = list(latest(self.state, seat.viewer))
+        for frame in missed:
+            seat.received.append((seat.client.seq + 1, frame))
+            seat.client.take(seat.client.seq + 1, frame)
+        for frame in values:
+            assert not is_sequenced(frame)
+            seat.received.append((None, frame))
+            seat.client.take(None, frame)
+        return [*missed, *values]
+
+    def fresh(self, seat: Seat) -> Wire:
+        """What a new session of the same viewer would show."""
+        return ClientModel(snapshot(self.state, seat.viewer)).shows()
+
+    # ── questions ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def deadline_ms(self) -> Millis | None:
+        """When time next matters."""
+        return next_deadline(self.state)
+
+    def events(self) -> list[DurableEvent]:
+        """The log, read back from its stored form."""
+        return [msgspec.json.decode(stored, type=DurableEvent) for stored in self.log]
+
+    def replay(self) -> RoomState:
+        """The state out of the log alone."""
+        return evolve_all(EMPTY, self.events())
+
+    def roster(self) -> list[str]:
+        """Who is here, by place."""
+        return [person.id for person in self.state.present()]

@@ -1,0 +1,88 @@
+"""Which sources pass, and which are shut before anything is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
+from protocol.messages import LeaveReason, Role, Source
+from rooms.events import (
+    ChatConcealed,
+    ChatRevealed,
+    ChatWritten,
+    ConnectionLost,
+    ConnectionRestored,
+    DevicesSet,
+    Event,
+    MicrophoneFreed,
+    MicrophoneHoldSet,
+    MicrophoneShut,
+    ParticipantDeparted,
+    ParticipantEntered,
+    SessionClosed,
+    SessionOpened,
+)
+from rooms.gates import open_gates, shut_at_once
+from rooms.state import EMPTY, Participant, RoomState
+
+ANA, MIA = ParticipantId("ana"), ParticipantId("mia")
+MICROPHONE, CAMERA = (ANA, Source.MICROPHONE), (ANA, Source.CAMERA)
+MESSAGE = MessageId("m1")
+
+
+def room_with_ana(**what: Any) -> RoomState:
+    """A room with one participant whose microphone and camera are on, changed as said."""
+    values: dict[str, Any] = {"microphone": True, "camera": True} | what
+    ana = Participant(ANA, IdentityId("i"), "Ana", Role.PARTICIPANT, 0, **values)
+    return RoomState(people={ANA: ana})
+
+
+def test_an_empty_room_lets_nothing_through() -> None:
+    assert open_gates(EMPTY) == set()
+
+
+@pytest.mark.parametrize(
+    ("what", "gates"),
+    [
+        ({}, {MICROPHONE, CAMERA}),
+        ({"microphone": False}, {CAMERA}),
+        ({"camera": False}, {MICROPHONE}),
+        ({"shut": True}, {CAMERA}),
+        ({"held": True}, {CAMERA}),
+        ({"away_until_ms": 5}, {MICROPHONE, CAMERA}),
+        ({"present": False}, set()),
+    ],
+)
+def test_only_what_is_on_of_people_present_and_not_closed_passes(
+    what: dict[str, Any], gates: set[tuple[ParticipantId, Source]]
+) -> None:
+    assert open_gates(room_with_ana(**what)) == gates
+
+
+@pytest.mark.parametrize(
+    ("event", "shut"),
+    [
+        (MicrophoneShut(1, ANA, MIA), {MICROPHONE}),
+        (MicrophoneHoldSet(ANA, held=True), {MICROPHONE}),
+        (MicrophoneHoldSet(ANA, held=False), set()),
+        (MicrophoneFreed(1, ANA, MIA), set()),
+        (ParticipantDeparted(1, ANA, LeaveReason.LEFT), {MICROPHONE, CAMERA}),
+        (ParticipantEntered(1, ANA, IdentityId("i"), "Ana", Role.PARTICIPANT), {MICROPHONE, CAMERA}),
+        (DevicesSet(ANA, microphone=True, camera=True), set()),
+        (DevicesSet(ANA, microphone=False, camera=True), {MICROPHONE}),
+        (DevicesSet(ANA, microphone=True, camera=False), {CAMERA}),
+        (DevicesSet(ANA, microphone=False, camera=False), {MICROPHONE, CAMERA}),
+        (ConnectionLost(ANA, 5), set()),
+        (ConnectionRestored(ANA), set()),
+        (ChatWritten(1, MESSAGE, ANA, "Hello"), set()),
+        (ChatConcealed(1, MESSAGE, MIA), set()),
+        (ChatRevealed(1, MESSAGE, MIA), set()),
+        (SessionOpened(1, SessionId("s"), "Title"), set()),
+        # The end waits for its storing: nobody loses the room to a failed commit.
+        (SessionClosed(1, MIA), set()),
+    ],
+)
+def test_what_turns_something_off_shuts_it_at_once(event: Event, shut: set[tuple[ParticipantId, Source]]) -> None:
+    assert shut_at_once(event) == shut

@@ -1,0 +1,320 @@
+"""Whatever anyone does in whatever order: what every viewer shows is what the room is, and nothing else leaks."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
+
+from protocol.errors import ErrorCode
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
+from protocol.messages import (
+    AllowMicrophone,
+    CloseMicrophone,
+    EndSession,
+    HideChat,
+    Leave,
+    LeaveReason,
+    PostChat,
+    Role,
+    SessionStatus,
+    SetDevices,
+    ShowChat,
+    Source,
+)
+from rooms.commands import (
+    Command,
+    Depart,
+    Enter,
+    LoseConnection,
+    OpenSession,
+    PassTime,
+    Requested,
+    RestoreConnection,
+    RoomRequest,
+)
+from rooms.decide import Accepted, Rejection, decide, next_deadline
+from rooms.events import DurableEvent, SessionClosed, is_durable
+from rooms.evolve import evolve, evolve_all
+from rooms.gates import open_gates, shut_at_once
+from rooms.state import EMPTY, RoomState
+from rooms.view import snapshot
+from tests.rooms.client_model import Wire, wire
+from tests.rooms.harness import SESSION, Refusal, RoomHarness, Seat
+
+USUAL_ROLE = {
+    "ana": Role.PARTICIPANT,
+    "ben": Role.PARTICIPANT,
+    "cleo": Role.PARTICIPANT,
+    "mia": Role.MENTOR,
+    "theo": Role.THERAPIST,
+}
+PEOPLE = st.sampled_from([ParticipantId(who) for who in USUAL_ROLE])
+ANYONE = st.sampled_from([ParticipantId(who) for who in (*USUAL_ROLE, "nobody")])
+PARTICIPANTS = st.sampled_from([ParticipantId(who) for who in ("ana", "ben")])
+STAFF = st.sampled_from([ParticipantId(who) for who in ("mia", "theo")])
+MESSAGES = st.sampled_from([MessageId(f"m{n}") for n in range(4)])
+SOMETIMES = st.sampled_from([False, False, False, True])
+ID = RequestId("r")
+ANYTHING: st.SearchStrategy[RoomRequest] = st.one_of(
+    st.builds(PostChat, st.just(ID), MESSAGES, st.just(" ")),
+    st.builds(HideChat, st.just(ID), MESSAGES),
+    st.builds(ShowChat, st.just(ID), MESSAGES),
+    st.builds(SetDevices, st.just(ID), st.booleans(), st.booleans(), st.integers(0, 3)),
+    st.builds(CloseMicrophone, st.just(ID), ANYONE),
+    st.builds(AllowMicrophone, st.just(ID), ANYONE),
+    st.just(Leave(ID)),
+    st.just(EndSession(ID)),
+)
+SERVERS_WORD: st.SearchStrategy[Command] = st.one_of(
+    st.builds(LoseConnection, ANYONE, st.sampled_from([0, 1, 1_000, 60_000])),
+    st.builds(RestoreConnection, ANYONE),
+    st.builds(Depart, ANYONE, st.sampled_from(LeaveReason)),
+    st.just(OpenSession(SESSION, "Tuesday group")),
+)
+MAX_SEATS = 6
+
+
+class Room(RuleBasedStateMachine):
+    """Arbitrary commands by arbitrary people; viewers who come, lose their sockets and resume."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = RoomHarness(opened=False)
+        self.from_log: RoomState = EMPTY
+        self.read = 0
+        self.checked: dict[int, int] = {}
+
+    # ── what happens ──────────────────────────────────────────────────────────────────────────
+
+    @initialize(early=SOMETIMES)
+    def begin(self, *, early: bool) -> None:
+        """Usually a running group; sometimes a room that is not even open."""
+        if early:
+            return
+        self.act(OpenSession(SESSION, "Tuesday group"))
+        for who, role in USUAL_ROLE.items():
+            self.act(Enter(ParticipantId(who), IdentityId(f"identity-{who}"), who, role))
+            self.attach(ParticipantId(who))
+
+    @precondition(lambda self: self.room.state.status is None)
+    @rule()
+    def open(self) -> None:
+        self.act(OpenSession(SESSION, "Tuesday group"))
+
+    @rule(who=PEOPLE, other_role=st.sampled_from([None, None, None, *Role]), renamed=SOMETIMES)
+    def enter(self, who: ParticipantId, other_role: Role | None, *, renamed: bool) -> None:
+        role = other_role or USUAL_ROLE[who]
+        self.act(Enter(who, IdentityId(f"identity-{who}"), f"{who} again" if renamed else who, role))
+
+    @rule(command=SERVERS_WORD)
+    def server_sees(self, command: Command) -> None:
+        self.act(command)
+
+    @rule(ms=st.sampled_from([0, 1, 999, 1_000, 60_000]))
+    def wait(self, ms: int) -> None:
+        self.room.now_ms += ms
+        self.act(PassTime())
+
+    @rule(who=ANYONE, message=ANYTHING)
+    def ask_anything(self, who: ParticipantId, message: RoomRequest) -> None:
+        self.ask(who, message)
+
+    # What chance alone would rarely hit: people who may, asking for what is there.
+
+    @rule(who=PEOPLE, which=MESSAGES, words=st.sampled_from("ab"))
+    def post(self, who: ParticipantId, which: MessageId, words: str) -> None:
+        self.ask(who, PostChat(ID, which, f"<{which}{words}>"))
+
+    @precondition(lambda self: self.room.state.chat)
+    @rule(who=STAFF, message=st.sampled_from([HideChat, ShowChat]), data=st.data())
+    def moderate_chat(self, who: ParticipantId, message: type[HideChat | ShowChat], data: st.DataObject) -> None:
+        known = data.draw(st.sampled_from(self.room.state.chat))
+        wanted = ShowChat if known.hidden_by is not None and message is HideChat else message
+        self.ask(who, wanted(ID, known.id))
+
+    @precondition(lambda self: any(not person.connected for person in self.room.state.present()))
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        away = [person.id for person in self.room.state.present() if not person.connected]
+        self.act(RestoreConnection(data.draw(st.sampled_from(away))))
+
+    @rule(who=PARTICIPANTS, camera=st.booleans())
+    def tap_microphone(self, who: ParticipantId, *, camera: bool) -> None:
+        person = self.room.state.people.get(who)
+        self.ask(who, SetDevices(ID, microphone=True, camera=camera, closings=person.closings if person else 0))
+
+    @rule(who=STAFF, whose=PARTICIPANTS, saved=st.booleans())
+    def close_microphone(self, who: ParticipantId, whose: ParticipantId, *, saved: bool) -> None:
+        down, self.room.storage_down = self.room.storage_down, not saved
+        self.ask(who, CloseMicrophone(ID, whose))
+        self.room.storage_down = down
+
+    @rule(who=STAFF, whose=PARTICIPANTS)
+    def allow_microphone(self, who: ParticipantId, whose: ParticipantId) -> None:
+        self.ask(who, AllowMicrophone(ID, whose))
+
+    @rule(down=SOMETIMES)
+    def storage(self, *, down: bool) -> None:
+        self.room.storage_down = down
+
+    @precondition(lambda self: self.room.state.status is not None)
+    @rule(who=ANYONE)
+    def attach(self, who: ParticipantId) -> None:
+        person = self.room.state.people.get(who)
+        role = person.role if person is not None else USUAL_ROLE.get(who, Role.PARTICIPANT)
+        if len(self.room.seats) >= MAX_SEATS:
+            self.checked.pop(id(self.room.seats.pop(0)))
+        seat = self.room.attach(who, role)
+        self.checked[id(seat)] = 0
+        self.check_private(seat, wire(snapshot(self.room.state, seat.viewer)))
+
+    @precondition(lambda self: any(seat.attached for seat in self.room.seats))
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        data.draw(st.sampled_from([seat for seat in self.room.seats if seat.attached])).attached = False
+
+    @precondition(lambda self: any(not seat.attached for seat in self.room.seats))
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        self.room.resume(data.draw(st.sampled_from([seat for seat in self.room.seats if not seat.attached])))
+
+    # ── what holds for each command ───────────────────────────────────────────────────────────
+
+    def ask(self, who: ParticipantId, message: RoomRequest) -> None:
+        """A person asks for something."""
+        self.act(Requested(who, message))
+
+    def act(self, command: Command) -> None:
+        """One command, and what holds of every one."""
+        room, before = self.room, self.room.state
+        decision = decide(before, command, room.now_ms)
+        events = decision.events if isinstance(decision, Accepted) else ()
+        state = before
+        for event in events:
+            after = evolve(state, event)
+            closed = open_gates(state) - open_gates(after)
+            assert isinstance(event, SessionClosed) or closed <= shut_at_once(event)
+            assert not shut_at_once(event) & open_gates(after)
+            state = after
+
+        refused: ErrorCode | None = None
+        try:
+            room.do(command)
+        except Refusal as refusal:
+            refused = refusal.code
+
+        if refused is ErrorCode.NOT_SAVED:
+            for event in events:
+                assert not shut_at_once(event) & room.gates, "what was shut at once is open again"
+        elif refused is not None:
+            assert room.state == before
+        else:
+            assert room.state == state
+            again = decide(room.state, command, room.now_ms)
+            assert isinstance(again, Rejection) or again.events == ()
+        self.check_opened(before, command)
+
+    def check_opened(self, before: RoomState, command: Command) -> None:
+        """Only a person's own word opens, and a microphone only with the latest closing known."""
+        for who, source in open_gates(self.room.state) - open_gates(before):
+            assert isinstance(command, Requested)
+            assert isinstance(command.message, SetDevices)
+            assert command.actor == who
+            if source is Source.MICROPHONE:
+                assert command.message.closings == before.people[who].closings
+                assert not before.people[who].microphone_closed
+
+    # ── what always holds ─────────────────────────────────────────────────────────────────────
+
+    @invariant()
+    def every_viewer_shows_what_a_fresh_snapshot_would(self) -> None:
+        for seat in self.room.seats:
+            if seat.attached:
+                assert seat.client.shows() == self.room.fresh(seat)
+
+    @invariant()
+    def nobody_receives_what_is_not_theirs_to_see(self) -> None:
+        for seat in self.room.seats:
+            for _, frame in seat.received[self.checked[id(seat)] :]:
+                self.check_private(seat, wire(frame))
+            self.checked[id(seat)] = len(seat.received)
+
+    def check_private(self, seat: Seat, body: Wire) -> None:
+        """No hidden text but to therapists; no closing but to its person and staff; its count to its person only."""
+        you, text = seat.viewer.participant_id, json.dumps(body)
+        if seat.viewer.role is not Role.THERAPIST:
+            for message in self.room.state.chat:
+                assert message.hidden_by is None or message.text not in text
+        peers = [body.get("participant", body), *body.get("participants", [])]
+        for person in peers:
+            whose = person.get("id", person.get("participant_id"))
+            if whose != you:
+                assert not person.get("closings")
+                if seat.viewer.role is Role.PARTICIPANT:
+                    assert not person.get("microphone_closed")
+                    assert not str(person.get("type")).startswith("microphone_")
+        assert "identity" not in text
+
+    @invariant()
+    def only_open_microphones_and_cameras_of_people_present_pass(self) -> None:
+        state = self.room.state
+        assert self.room.gates == open_gates(state)
+        for who, source in self.room.gates:
+            person = state.people[who]
+            assert person.present
+            assert person.camera if source is Source.CAMERA else person.microphone and not person.microphone_closed
+        for person in state.people.values():
+            assert not (person.microphone and person.microphone_closed)
+            assert person.present or not (person.microphone or person.camera or not person.connected)
+
+    @invariant()
+    def the_log_alone_restores_all_that_is_durable(self) -> None:
+        stored = [msgspec.json.decode(row, type=DurableEvent) for row in self.room.log[self.read :]]
+        assert all(is_durable(event) for event in stored)
+        self.read = len(self.room.log)
+        self.from_log = evolve_all(self.from_log, stored)
+        live = self.room.state
+        people = {
+            who: replace(
+                person,
+                away_until_ms=None,
+                microphone=False,
+                camera=False,
+                held=False,
+                closings=person.closings - self.room.holds[who],
+            )
+            for who, person in live.people.items()
+        }
+        assert self.from_log == replace(live, people=people)
+
+    @invariant()
+    def time_moves_on(self) -> None:
+        state = self.room.state
+        deadline = next_deadline(state)
+        if deadline is None:
+            return
+        early = decide(state, PassTime(), deadline - 1)
+        due = decide(state, PassTime(), deadline)
+        assert early == Accepted()
+        assert isinstance(due, Accepted)
+        assert due.events
+        later = next_deadline(evolve_all(state, due.events))
+        assert later is None or later > deadline
+
+    @invariant()
+    def places_and_messages_are_in_order(self) -> None:
+        state = self.room.state
+        assert [person.place for person in state.people.values()] == list(range(len(state.people)))
+        assert {message.id: at for at, message in enumerate(state.chat)} == state.chat_at
+        assert state.status is not SessionStatus.ENDED or not list(state.present())
+
+
+Room.TestCase.settings = settings(
+    max_examples=400, stateful_step_count=40, deadline=None, derandomize=True, database=None, report_multiple_bugs=False
+)
+TestRoom = Room.TestCase

@@ -1,0 +1,101 @@
+"""The whole HTTP side on a real port, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+from websockets.asyncio.server import ServerConnection
+
+from protocol.ids import IdentityId
+from server.auth import Auth
+from server.front import FIRST_LINE_TIMEOUT_S, Front
+from server.http import HttpDeps, Readiness, make_http, make_runner
+from server.http.limits import FailureLimit
+from server.sockets import WebSockets, WsHandler, WsOptions
+from server.tokens import JoinTokens
+from tests.fakes import FakeClock
+from tests.server.people import add_everyone
+from tests.server.storage.databases import database
+
+ORIGIN = "http://127.0.0.1:8080"
+JSON = {"Content-Type": "application/json"}
+
+
+async def echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+@dataclass
+class Site:
+    """`client` keeps cookies; `url` is where it listens, while base_url (and so the right Origin) is ORIGIN."""
+
+    url: str
+    port: int
+    client: aiohttp.ClientSession
+    engine: AsyncEngine
+    auth: Auth
+    clock: FakeClock
+    tokens: JoinTokens
+    sockets: WebSockets
+    front: Front
+    client_dir: Path
+    readiness: list[Readiness] = field(default_factory=lambda: [Readiness.READY])
+
+    async def sign_in(self, person_id: IdentityId) -> None:
+        token = await self.auth.make_link(person_id, ttl_s=60)
+        async with self.client.post(f"{self.url}/api/v1/sign-in", json={"token": token}) as answer:
+            assert answer.status == 200
+
+
+@asynccontextmanager
+async def site(
+    tmp_path: Path,
+    *,
+    base_url: str = ORIGIN,
+    handler: WsHandler = echo,
+    add: Callable[[web.Application], None] | None = None,
+    first_line_timeout_s: float = FIRST_LINE_TIMEOUT_S,
+    failures_per_minute: int = 3,
+    busy_timeout_ms: int = 5_000,
+) -> AsyncGenerator[Site]:
+    async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
+        await add_everyone(engine)
+        clock = FakeClock()
+        auth, tokens = Auth(engine, clock), JoinTokens(clock)
+        sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url})))
+        readiness = [Readiness.READY]
+        app = make_http(
+            HttpDeps(
+                engine=engine,
+                auth=auth,
+                join_tokens=tokens,
+                clock=clock,
+                base_url=base_url,
+                client_dir=tmp_path / "dist",
+                readiness=lambda: readiness[0],
+                sign_in_failures=FailureLimit(clock, failures_per_minute),
+                sockets=sockets,
+            )
+        )
+        if add is not None:
+            add(app)
+        runner = make_runner(app)
+        await runner.setup()
+        assert runner.server is not None
+        front = Front(runner.server, sockets, first_line_timeout_s=first_line_timeout_s)
+        port = await front.start("127.0.0.1", 0)
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar) as client:
+            yield Site(
+                f"http://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
+                tmp_path / "dist", readiness,
+            )  # fmt: skip
+        await front.stop(1.0)
+        await runner.cleanup()

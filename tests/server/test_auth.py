@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from protocol.errors import ErrorCode, Refused
+from server.auth import Auth
+from server.storage.engine import reading
+from tests.fakes import FakeClock, counted
+from tests.server.people import DANA, ELLIE, add_everyone
+from tests.server.storage.databases import database
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    async with database(tmp_path / "auth.db") as engine:
+        await add_everyone(engine)
+        yield engine
+
+
+@pytest.fixture
+def auth(engine: AsyncEngine, clock: FakeClock) -> Auth:
+    return Auth(engine, clock, counted("secret"), idle_timeout_s=3_600, max_age_s=86_400)
+
+
+async def refusal(attempt: Awaitable[object]) -> ErrorCode:
+    with pytest.raises(Refused) as caught:
+        await attempt
+    return caught.value.code
+
+
+async def test_link_signs_its_person_in(auth: Auth) -> None:
+    signed_in = await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))
+    assert signed_in.person.id == ELLIE
+    assert (await auth.who(signed_in.secret)).id == ELLIE
+
+
+async def test_link_works_once(auth: Auth) -> None:
+    link = await auth.make_link(ELLIE, ttl_s=60)
+    await auth.sign_in(link)
+    assert await refusal(auth.sign_in(link)) is ErrorCode.LINK_INVALID
+
+
+async def test_link_that_two_devices_open_at_once_signs_in_one_of_them(auth: Auth) -> None:
+    link = await auth.make_link(ELLIE, ttl_s=60)
+    results = await asyncio.gather(*[auth.sign_in(link) for _ in range(4)], return_exceptions=True)
+    assert sum(not isinstance(result, Exception) for result in results) == 1
+
+
+async def test_reusable_link_works_again_until_it_ends(auth: Auth, clock: FakeClock) -> None:
+    link = await auth.make_link(ELLIE, ttl_s=60, reusable=True)
+    first, second = await auth.sign_in(link), await auth.sign_in(link)
+    assert first.secret != second.secret
+    clock.advance(60)
+    assert await refusal(auth.sign_in(link)) is ErrorCode.LINK_INVALID
+
+
+async def test_link_ends_at_its_time(auth: Auth, clock: FakeClock) -> None:
+    link = await auth.make_link(ELLIE, ttl_s=60)
+    clock.advance(59.999)
+    await auth.sign_in(link)
+    late = await auth.make_link(ELLIE, ttl_s=60)
+    clock.advance(60)
+    assert await refusal(auth.sign_in(late)) is ErrorCode.LINK_INVALID
+
+
+@pytest.mark.parametrize("link", ["", "unknown", "x" * 129, "\ud800"])
+async def test_link_that_never_was_is_refused(auth: Auth, link: str) -> None:
+    assert await refusal(auth.sign_in(link)) is ErrorCode.LINK_INVALID
+
+
+async def test_session_ends_when_idle_for_too_long(auth: Auth, clock: FakeClock) -> None:
+    secret = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    clock.advance(3_599)
+    await auth.who(secret)
+    clock.advance(3_599)
+    await auth.who(secret)
+    clock.advance(3_600)
+    assert await refusal(auth.who(secret)) is ErrorCode.SIGNED_OUT
+
+
+async def test_session_ends_at_its_greatest_age_however_busy_it_is(auth: Auth, clock: FakeClock) -> None:
+    secret = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    for _ in range(47):
+        clock.advance(1_800)
+        await auth.who(secret)
+    clock.advance(1_800)
+    assert await refusal(auth.who(secret)) is ErrorCode.SIGNED_OUT
+
+
+async def test_signing_out_ends_this_session_only(auth: Auth) -> None:
+    here = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    there = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    await auth.sign_out(here)
+    await auth.sign_out(here)
+    await auth.sign_out(None)
+    assert await refusal(auth.who(here)) is ErrorCode.SIGNED_OUT
+    assert (await auth.who(there)).id == ELLIE
+
+
+async def test_revoking_a_person_ends_all_their_sessions_and_nobody_elses(auth: Auth) -> None:
+    mine = [(await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret for _ in range(2)]
+    other = (await auth.sign_in(await auth.make_link(DANA, ttl_s=60))).secret
+    assert await auth.revoke_person(ELLIE) == 2
+    for secret in mine:
+        assert await refusal(auth.who(secret)) is ErrorCode.SIGNED_OUT
+    assert (await auth.who(other)).id == DANA
+
+
+@pytest.mark.parametrize("secret", [None, "", "unknown", "x" * 129])
+async def test_cookie_that_never_was_is_signed_out(auth: Auth, secret: str | None) -> None:
+    assert await refusal(auth.who(secret)) is ErrorCode.SIGNED_OUT
+
+
+async def test_no_secret_is_stored(auth: Auth, engine: AsyncEngine) -> None:
+    link = await auth.make_link(ELLIE, ttl_s=60)
+    secret = (await auth.sign_in(link)).secret
+    async with reading(engine) as connection:
+        for table in ("sign_in_links", "auth_sessions"):
+            stored = str((await connection.execute(text(f"SELECT * FROM {table}"))).all())
+            assert link not in stored
+            assert secret not in stored

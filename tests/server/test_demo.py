@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from program.people import find_person
+from program.sessions import end_session, session_for
+from protocol.messages import Role
+from server.auth import Auth
+from server.demo import DemoRefused, demo_links, seed
+from server.storage.engine import reading, writing
+from tests.fakes import FakeClock, counted
+from tests.server.storage.databases import database
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    async with database(tmp_path / "demo.db") as engine:
+        yield engine
+
+
+async def test_seeding_again_changes_nothing(engine: AsyncEngine) -> None:
+    clock, ids = FakeClock(), counted("session")
+    first = await seed(engine, clock, ids)
+    clock.advance(60)
+    assert await seed(engine, clock, ids) == first
+
+
+async def test_everyone_of_the_demo_has_a_role_in_its_live_session(engine: AsyncEngine) -> None:
+    demo = await seed(engine, FakeClock(), counted("session"))
+    async with reading(engine) as connection:
+        roles = [
+            await session_for(connection, person, demo.session_id)
+            for person in (*demo.participants, demo.mentor, demo.therapist)
+        ]
+        names = [await find_person(connection, person) for person in (*demo.participants, demo.mentor, demo.therapist)]
+    assert roles == [Role.PARTICIPANT] * 3 + [Role.MENTOR, Role.THERAPIST]
+    assert [person and person.display_name for person in names] == ["Ellie", "Marcus", "Priya", "Dana", "Ruth"]
+
+
+async def test_there_is_a_new_session_once_the_last_has_ended(engine: AsyncEngine) -> None:
+    ids = counted("session")
+    first = await seed(engine, FakeClock(), ids)
+    async with writing(engine) as connection:
+        await end_session(connection, first.session_id, 5)
+    second = await seed(engine, FakeClock(), ids)
+    assert second.session_id != first.session_id
+    assert second.participants == first.participants
+
+
+async def test_every_demo_link_signs_its_person_in_again_and_again(engine: AsyncEngine) -> None:
+    clock = FakeClock()
+    auth = Auth(engine, clock)
+    demo = await seed(engine, clock)
+    links = await demo_links(auth, demo, "http://127.0.0.1:8080")
+    urls = [*links.participants, links.mentor, links.therapist]
+    assert len(set(urls)) == 5
+    clock.advance(12 * 3600 - 1)
+    for url, person in zip(urls, (*demo.participants, demo.mentor, demo.therapist), strict=True):
+        page, _, token = url.partition("#")
+        assert page == "http://127.0.0.1:8080/join"
+        for _ in range(2):
+            assert (await auth.sign_in(token)).person.id == person
+
+
+@pytest.mark.parametrize("base_url", ["http://0.0.0.0:8080", "https://groups.example.org", "http://192.0.2.7:8080"])
+async def test_demo_links_are_refused_where_others_could_reach_them(engine: AsyncEngine, base_url: str) -> None:
+    demo = await seed(engine, FakeClock())
+    with pytest.raises(DemoRefused, match="loopback"):
+        await demo_links(Auth(engine, FakeClock()), demo, base_url)

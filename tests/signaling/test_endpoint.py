@@ -1,0 +1,346 @@
+"""Sessions over fake sockets, with the real endpoint and the real keeper."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from protocol.codec import Wire
+from protocol.errors import ErrorCode, Next, meaning
+from protocol.ids import MessageId, ParticipantId, RequestId
+from protocol.messages import (
+    Ack,
+    ChatPosted,
+    DevicesChanged,
+    EndSession,
+    Goodbye,
+    HideChat,
+    Join,
+    Leave,
+    ParticipantJoined,
+    ParticipantLeft,
+    Ping,
+    PostChat,
+    PresenceChanged,
+    PublishAnswer,
+    PublishOffer,
+    Rejected,
+    RestartSubscribe,
+    Resume,
+    Resumed,
+    Role,
+    SessionEnded,
+    SetDevices,
+    Source,
+    SpeakersChanged,
+    SubscribeAnswer,
+    SubscribeOffer,
+    Welcome,
+)
+from rooms.state import RoomState
+from signaling.endpoint import Settings
+from tests.signaling.stage import ROOM, FakeWebSocket, Stage
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    await stage.open()
+    yield stage
+    await stage.close()
+
+
+def chat(text: str, message: str = "m1", request: str = "r1") -> PostChat:
+    return PostChat(RequestId(request), MessageId(message), text)
+
+
+def you(ws: FakeWebSocket) -> ParticipantId:
+    return ws.got(Welcome)[0].snapshot.you
+
+
+@pytest.mark.parametrize("wire", list(Wire))
+async def test_joining_gives_a_snapshot_then_frames_from_one(stage: Stage, wire: Wire) -> None:
+    ellie = await stage.join("Ellie", wire=wire)
+    welcome = ellie.got(Welcome)[0]
+    assert [p.name for p in welcome.snapshot.participants] == ["Ellie"]
+    assert welcome.ping_every_s == 5.0
+    marcus = await stage.join("Marcus")
+    ellie.say(chat("hello"))
+    await stage.settle()
+    assert [(seq, type(f)) for seq, f in ellie.frames[1:]] == [
+        (1, ParticipantJoined),
+        (2, ChatPosted),
+        (None, Ack),
+    ]
+    assert [(seq, type(f)) for seq, f in marcus.frames[1:]] == [(1, ChatPosted)]
+    assert ("begin", you(ellie)) in stage.calls.asked
+
+
+async def test_a_token_works_once(stage: Stage) -> None:
+    token = stage.token("Ellie")
+    await stage.socket(Join(token))
+    second = await stage.socket(Join(token))
+    assert second.last == Goodbye(ErrorCode.TOKEN_INVALID, meaning(ErrorCode.TOKEN_INVALID).text, Next.REJOIN)
+    assert second.closed_with == meaning(ErrorCode.TOKEN_INVALID).close
+
+
+async def test_who_did_not_join_hears_and_learns_nothing(stage: Stage) -> None:
+    stranger = await stage.socket(chat("let me in"))
+    assert stranger.last == Goodbye(ErrorCode.UNEXPECTED, meaning(ErrorCode.UNEXPECTED).text, Next.REJOIN)
+    silent = await stage.socket()
+    await stage.join("Ellie")
+    assert silent.frames == []
+
+
+async def test_a_socket_that_says_nothing_is_closed() -> None:
+    stage = Stage(Settings(first_frame_s=0.01))
+    await stage.open()
+    ws = await stage.socket()
+    await asyncio.wait_for(ws.closed.wait(), 2)
+    assert ws.closed_with == meaning(ErrorCode.TOKEN_INVALID).close
+    await stage.close()
+
+
+async def test_a_lost_socket_is_replaced_and_nothing_is_missed(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    ellie.say(chat("before", "m1"))
+    await stage.settle()
+    seq = marcus.seq
+    marcus.drop()
+    await stage.settle()
+    assert ellie.got(PresenceChanged)[-1] == PresenceChanged(you(marcus), connected=False)
+    ellie.say(chat("meanwhile", "m2"))
+    ellie.say(SetDevices(RequestId("r2"), microphone=True, camera=False))
+    await stage.settle()
+    back = await stage.resume(marcus.got(Welcome)[0].resume_token, seq)
+    assert isinstance(back.frames[0][1], Resumed)
+    assert [(s, f.message.text) for s, f in back.frames if isinstance(f, ChatPosted)] == [(seq + 1, "meanwhile")]
+    assert DevicesChanged(you(ellie), microphone=True, camera=False) in [f for _, f in back.frames]
+    assert ellie.got(PresenceChanged)[-1] == PresenceChanged(you(marcus), connected=True)
+    ellie.say(chat("after", "m3"))
+    await stage.settle()
+    assert back.frames[-1][0] == seq + 2
+
+
+async def test_what_was_hidden_meanwhile_is_not_repeated_by_a_resume(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    dana = await stage.join("Dana", Role.MENTOR)
+    seq = marcus.seq
+    marcus.drop()
+    await stage.settle()
+    ellie.say(chat("my number is 555", "m1"))
+    await stage.settle()
+    dana.say(HideChat(RequestId("r1"), MessageId("m1")))
+    await stage.settle()
+    back = await stage.resume(marcus.got(Welcome)[0].resume_token, seq)
+    assert [f.message.text for f in back.got(ChatPosted)] == [""]
+    assert [f.message.hidden for f in back.got(ChatPosted)] == [True]
+
+
+async def test_a_resume_token_works_once(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    token = ellie.got(Welcome)[0].resume_token
+    back = await stage.resume(token, 0)
+    assert back.got(Resumed)[0].resume_token != token
+    assert ellie.closed_with == meaning(ErrorCode.REPLACED).close
+    again = await stage.resume(token, 0)
+    assert again.last == Goodbye(ErrorCode.RESYNC, meaning(ErrorCode.RESYNC).text, Next.REJOIN)
+
+
+async def test_a_resume_with_a_seq_from_the_future_is_a_resync(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    back = await stage.resume(ellie.got(Welcome)[0].resume_token, 99)
+    assert isinstance(back.last, Goodbye)
+    assert back.last.code is ErrorCode.RESYNC
+
+
+async def test_an_unanswered_offer_is_offered_again_after_a_resume(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    offer = SubscribeOffer(1, "sdp", (), fresh=True)
+    stage.endpoint.offer(ROOM, you(ellie), offer)
+    await stage.settle()
+    back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
+    assert offer in back.got(SubscribeOffer)
+    back.say(SubscribeAnswer(1, "answer"))
+    await stage.settle()
+    assert ("answer", you(ellie), 1) in stage.calls.asked
+    again = await stage.resume(back.got(Resumed)[0].resume_token, 0)
+    assert again.got(SubscribeOffer) == []
+
+
+async def test_a_second_tab_of_one_person_takes_over(stage: Stage) -> None:
+    first = await stage.join("Ellie")
+    first.say(SetDevices(RequestId("r1"), microphone=True, camera=True))
+    await stage.settle()
+    second = await stage.join("Ellie")
+    assert first.last == Goodbye(ErrorCode.REPLACED, meaning(ErrorCode.REPLACED).text, Next.STOP)
+    assert you(second) == you(first)
+    assert len(second.got(Welcome)[0].snapshot.participants) == 1
+    assert stage.media.open == set(), "the new page opens its own devices, or does not"
+
+
+async def test_leaving_is_acknowledged_and_ends_the_session(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    ellie.say(Leave(RequestId("bye")))
+    await stage.settle()
+    assert ellie.got(Ack) == [Ack(RequestId("bye"))]
+    assert ellie.last == Goodbye(ErrorCode.LEFT, meaning(ErrorCode.LEFT).text, Next.STOP)
+    assert marcus.got(ParticipantLeft)[0].participant_id == you(ellie)
+    back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
+    assert isinstance(back.last, Goodbye)
+    again = await stage.join("Ellie")
+    assert you(again) == you(ellie), "the same person keeps the place"
+
+
+async def test_the_mentor_ends_the_session_for_everyone(stage: Stage) -> None:
+    ellie, dana = await stage.join("Ellie"), await stage.join("Dana", Role.MENTOR)
+    ellie.say(EndSession(RequestId("r1")))
+    await stage.settle()
+    assert ellie.got(Rejected)[0].code is ErrorCode.NOT_ALLOWED
+    dana.say(EndSession(RequestId("r1")))
+    await stage.settle()
+    assert dana.got(Ack) == [Ack(RequestId("r1"))]
+    for ws in (ellie, dana):
+        assert ws.got(SessionEnded) == [SessionEnded()]
+        assert ws.last == Goodbye(ErrorCode.SESSION_ENDED, meaning(ErrorCode.SESSION_ENDED).text, Next.STOP)
+    late = await stage.socket(Join(stage.token("Marcus")))
+    assert isinstance(late.last, Goodbye)
+    assert late.last.code is ErrorCode.SESSION_ENDED
+
+
+async def test_a_message_sent_twice_is_posted_once_and_acknowledged_twice(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    ellie.say(chat("hello", request="r1"))
+    ellie.say(chat("hello", request="r2"))
+    await stage.settle()
+    assert [ack.id for ack in ellie.got(Ack)] == ["r1", "r2"]
+    assert len(marcus.got(ChatPosted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xc1", ErrorCode.MALFORMED),
+        (b"\x00" * 70_000, ErrorCode.TOO_LARGE),
+        (b"\x91" * 100 + b"\xc0", ErrorCode.TOO_DEEP),
+        (b"\x81\xa4type\xa4nope", ErrorCode.UNKNOWN_TYPE),
+        (b"\x82\xa4type\xa4ping\xa2id\x01", ErrorCode.INVALID_FIELD),
+        (b"\x82\xa4type\xa4join\xa5token\xb0" + b"x" * 16, ErrorCode.UNEXPECTED),
+    ],
+)
+async def test_a_bad_frame_gets_one_stable_code_and_the_session_goes_on(
+    stage: Stage, data: bytes, code: ErrorCode
+) -> None:
+    ellie = await stage.join("Ellie")
+    ellie.to_server.put_nowait(data)
+    ellie.say(Ping(RequestId("still-here")))
+    await stage.settle()
+    assert [r.code for r in ellie.got(Rejected)] == [code]
+    assert ellie.got(Ack) == [Ack(RequestId("still-here"))]
+    assert stage.telemetry.refused == [code]
+
+
+async def test_a_bug_in_one_frame_is_answered_and_the_session_goes_on(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    ellie.say(PublishOffer(RequestId("r1"), "bug", {"0": Source.CAMERA}))
+    ellie.say(Ping(RequestId("r2")))
+    await stage.settle()
+    assert ellie.got(Rejected) == [Rejected(RequestId("r1"), ErrorCode.INTERNAL, meaning(ErrorCode.INTERNAL).text)]
+    assert ellie.got(Ack) == [Ack(RequestId("r2"))]
+
+
+async def test_media_set_up_passes_through(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    ellie.say(PublishOffer(RequestId("r1"), "offer", {"0": Source.MICROPHONE}))
+    ellie.say(PublishOffer(RequestId("r2"), "bad", {}))
+    ellie.say(RestartSubscribe(RequestId("r3")))
+    await stage.settle()
+    assert ellie.got(PublishAnswer) == [PublishAnswer(RequestId("r1"), "answer")]
+    assert ellie.got(Rejected)[0].code is ErrorCode.SDP_REJECTED
+    assert ("publish", you(ellie), {"0": Source.MICROPHONE}) in stage.calls.asked
+    assert ("resubscribe", you(ellie)) in stage.calls.asked
+    stage.endpoint.speakers(ROOM, (you(ellie),))
+    await stage.settle()
+    assert ellie.frames[-1] == (None, SpeakersChanged((you(ellie),)))
+
+
+async def test_who_sends_too_much_waits_but_may_always_mute_and_leave() -> None:
+    stage = Stage(Settings(frames_per_s=1, frames_burst=3))
+    await stage.open()
+    ellie = await stage.join("Ellie")
+    for n in range(5):
+        ellie.say(Ping(RequestId(f"p{n}")))
+    ellie.say(SetDevices(RequestId("on"), microphone=True, camera=False))
+    ellie.say(SetDevices(RequestId("off"), microphone=False, camera=False))
+    await stage.settle()
+    assert [r.id for r in ellie.got(Rejected)] == ["p3", "p4", "on"]
+    assert {r.code for r in ellie.got(Rejected)} == {ErrorCode.RATE_LIMITED}
+    assert Ack(RequestId("off")) in ellie.got(Ack)
+    stage.clock.advance(1)
+    ellie.say(Ping(RequestId("later")))
+    ellie.say(Leave(RequestId("bye")))
+    await stage.settle()
+    assert Ack(RequestId("later")) in ellie.got(Ack)
+    assert Ack(RequestId("bye")) in ellie.got(Ack)
+    await stage.close()
+
+
+async def test_a_slow_socket_is_closed_to_resume_and_loses_nothing() -> None:
+    stage = Stage(Settings(max_outbox_bytes=20_000))
+    await stage.open()
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    marcus.writable.clear()
+    for n in range(30):
+        ellie.say(chat("x" * 1_500, f"m{n}", f"r{n}"))
+        await stage.settle()
+    marcus.writable.set()
+    await stage.settle()
+    assert marcus.closed_with == meaning(ErrorCode.TOO_SLOW).close
+    assert meaning(ErrorCode.TOO_SLOW).then is Next.RESUME
+    assert len(marcus.got(ChatPosted)) < 30
+    assert len(ellie.got(ChatPosted)) == 30
+    await stage.close()
+
+
+async def test_draining_says_goodbye_and_keeps_every_place(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    await stage.endpoint.drain()
+    assert ellie.last == Goodbye(ErrorCode.DRAINING, meaning(ErrorCode.DRAINING).text, Next.REJOIN)
+    late = await stage.socket(Join(stage.token("Marcus")))
+    assert isinstance(late.last, Goodbye)
+    assert late.last.code is ErrorCode.DRAINING
+    assert present(stage.keeper.state) == {you(ellie)}
+    assert stage.telemetry.sockets == 0
+
+
+async def test_what_could_not_be_stored_is_never_acknowledged(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    stage.log.hold = True
+    ellie.say(chat("hello"))
+    await stage.settle()
+    assert ellie.got(Ack) == []
+    stage.log.fail()
+    await stage.settle()
+    assert ellie.got(Rejected)[0].code is ErrorCode.NOT_SAVED
+    assert ellie.got(Ack) == []
+    assert marcus.got(ChatPosted) == []
+    assert ("post_chat", "not_saved") in stage.telemetry.commands
+
+
+async def test_resume_after_the_place_was_given_up_is_a_resync(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    ellie.drop()
+    await stage.settle()
+    stage.clock.advance(61)
+    stage.timers.fire()
+    await stage.settle()
+    back = await stage.socket(Resume(ellie.got(Welcome)[0].resume_token, 0))
+    assert isinstance(back.last, Goodbye)
+    assert back.last.code is ErrorCode.RESYNC
+    assert present(stage.keeper.state) == set()
+
+
+def present(state: RoomState) -> set[ParticipantId]:
+    return {person.id for person in state.present()}

@@ -1,0 +1,15 @@
+/** How long nobody should wait more than a second for the next try. */
+export const EAGER_MS = 10_000;
+const EAGER_GAP_MS = 1_000;
+const PATIENT_GAP_MS = 7_000;
+
+/**
+ * Milliseconds before try number `tries` (0 is the first) when the connection was lost `since` ms ago.
+ * At once, then at most 1 s apart for 10 s, then up to 7 s; spread by `random` (0 ≤ random < 1), so that
+ * a room full of people does not come back in one instant.
+ */
+export function delayBefore(tries: number, since: number, random: number): number {
+  if (tries === 0) return 0;
+  const gap = since < EAGER_MS ? EAGER_GAP_MS : Math.min(PATIENT_GAP_MS, EAGER_GAP_MS * 1.5 ** (tries - 10));
+  return Math.max(gap, EAGER_GAP_MS) * (0.4 + 0.6 * random);
+}

@@ -1,0 +1,313 @@
+import { codeOfClose, decode, encode } from "../protocol/codec";
+import {
+  ERRORS,
+  type ClientMessage,
+  type ErrorCode,
+  type IceServer,
+  type Next,
+  type RoomFrame,
+  type ServerMessage,
+  type SubscribeOffer,
+  type Welcome,
+} from "../protocol/generated";
+import { ApiError, type JoinAnswer } from "./api";
+import { delayBefore } from "./backoff";
+import type { Clock } from "./clock";
+import { Outbox, type Keep, type Outcome, type Request } from "./outbox";
+import type { OpenSocket, Socket } from "./socket";
+
+export type Phase =
+  | { name: "idle" }
+  | { name: "connecting"; tries: number }
+  | { name: "live" }
+  | { name: "reconnecting" }
+  | { name: "stopped"; code: ErrorCode };
+
+/** What the connection tells the room. */
+export interface ConnectionEvents {
+  phase(phase: Phase): void;
+  /** A fresh view of the room replaces everything known before. */
+  welcome(welcome: Welcome, iceServers: IceServer[]): void;
+  /** The same server-side session goes on; missed frames follow. */
+  resumed(): void;
+  frame(frame: RoomFrame): void;
+  subscribeOffer(offer: SubscribeOffer): void;
+}
+
+export interface ConnectionDeps {
+  clock: Clock;
+  openSocket: OpenSocket;
+  /** Asks for a single-use token; throws ApiError. */
+  join: () => Promise<JoinAnswer>;
+  /** 0 ≤ random < 1. */
+  random: () => number;
+  newId: () => string;
+}
+
+type WithoutId<M> = M extends unknown ? Omit<M, "id"> : never;
+export type RequestBody = WithoutId<Exclude<Request, { type: "ping" }>>;
+
+/** Our own close code where no error code applies; 1000 would read as "done". */
+const CLOSE_LOST = 4412;
+const CLOSE_DONE = 1000;
+const HANDSHAKE_MS = 10_000;
+const MISSED_PINGS = 2;
+const RESUME_TRIES = 3;
+/** A connection that held this long was a good one: its loss starts the waiting times anew. */
+const STEADY_MS = 5_000;
+const NUDGE_MS = 4_000;
+
+/**
+ * One person's way into one room: join, resume after a lost socket, join again when that fails.
+ * Requests are answered exactly once, whatever happens to sockets in between.
+ */
+export class Connection {
+  readonly #deps: ConnectionDeps;
+  readonly #events: ConnectionEvents;
+  readonly #outbox = new Outbox();
+
+  #phase: Phase = { name: "idle" };
+  #socket: Socket | null = null;
+  /** Grows with each try, so that a late answer to an earlier one is recognized and ignored. */
+  #epoch = 0;
+  #url = "";
+  #iceServers: IceServer[] = [];
+  #resumeToken: string | null = null;
+  #failedResumes = 0;
+  #seq = 0;
+  #pingEveryMs = 0;
+  #unansweredPings = 0;
+  #tries = 0;
+  #lostAt = 0;
+  #liveAt = 0;
+  #wasLive = false;
+  #farewell: Next | null = null;
+  #farewellCode: ErrorCode | null = null;
+  #cancelTimer: () => void = () => {};
+  #cancelPing: () => void = () => {};
+
+  constructor(deps: ConnectionDeps, events: ConnectionEvents) {
+    this.#deps = deps;
+    this.#events = events;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Joins; also after it stopped ("use this screen instead"). */
+  start(): void {
+    this.#resumeToken = null;
+    this.#wasLive = false;
+    this.#tries = 0;
+    this.#lostAt = this.#deps.clock.now();
+    this.#try();
+  }
+
+  /** Says goodbye to the server where that is possible, and stays away. */
+  leave(): void {
+    if (this.#phase.name === "live") this.#write({ type: "leave", id: this.#deps.newId() });
+    this.#epoch += 1;
+    this.#cancelTimer();
+    this.#cancelPing();
+    // What was written is sent before the closing handshake (RFC 6455 section 7.1.1).
+    this.#socket?.close(CLOSE_DONE);
+    this.#socket = null;
+    this.#outbox.clear();
+    this.#setPhase({ name: "stopped", code: "left" });
+  }
+
+  /** The network or the page is back: do not wait for the next try, and test a connection that looks alive. */
+  nudge(): void {
+    if (this.#phase.name === "live") {
+      const epoch = this.#epoch;
+      this.#ping();
+      this.#deps.clock.after(NUDGE_MS, () => {
+        if (epoch === this.#epoch && this.#unansweredPings > 0) this.#closed(0);
+      });
+    } else if (this.#socket === null && (this.#phase.name === "reconnecting" || this.#phase.name === "connecting")) {
+      this.#tries = 0;
+      this.#lostAt = this.#deps.clock.now();
+      this.#try();
+    }
+  }
+
+  /** Sends a request; while the connection is away it waits, unless a newer one would take its place. */
+  request(body: RequestBody, keep: Keep): Promise<Outcome> {
+    const live = this.#phase.name === "live";
+    if ((keep === "never" && !live) || this.#phase.name === "stopped") return Promise.resolve({ type: "dropped" });
+    const message = { ...body, id: this.#deps.newId() } as Request;
+    const outcome = this.#outbox.add(message, keep);
+    if (live) this.#write(message);
+    return outcome;
+  }
+
+  /** Sends a message that has no answer; false when the connection is away. */
+  send(message: ClientMessage): boolean {
+    if (this.#phase.name !== "live") return false;
+    this.#write(message);
+    return true;
+  }
+
+  #setPhase(phase: Phase): void {
+    this.#phase = phase;
+    this.#events.phase(phase);
+  }
+
+  #write(message: ClientMessage): void {
+    this.#socket?.send(encode(message));
+  }
+
+  #try(): void {
+    this.#cancelTimer();
+    const epoch = ++this.#epoch;
+    this.#setPhase(this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries });
+    this.#tries += 1;
+    if (this.#resumeToken !== null) {
+      this.#open(epoch, { type: "resume", resume_token: this.#resumeToken, seq: this.#seq });
+      return;
+    }
+    this.#deps.join().then(
+      (answer) => {
+        if (epoch !== this.#epoch) return;
+        this.#url = answer.ws_url;
+        this.#iceServers = answer.ice_servers;
+        this.#open(epoch, { type: "join", token: answer.token });
+      },
+      (error: unknown) => {
+        if (epoch !== this.#epoch) return;
+        const code = error instanceof ApiError ? error.code : null;
+        this.#lost(code ? ERRORS[code].then : "rejoin", code);
+      },
+    );
+  }
+
+  #open(epoch: number, first: ClientMessage): void {
+    this.#farewell = null;
+    this.#farewellCode = null;
+    const socket = this.#deps.openSocket(this.#url, {
+      opened: () => {
+        if (epoch === this.#epoch) socket.send(encode(first));
+      },
+      message: (bytes) => {
+        if (epoch === this.#epoch) this.#received(bytes);
+      },
+      closed: (code) => {
+        if (epoch === this.#epoch) this.#closed(code);
+      },
+    });
+    this.#socket = socket;
+    this.#cancelTimer = this.#deps.clock.after(HANDSHAKE_MS, () => this.#closed(0));
+  }
+
+  #received(bytes: Uint8Array): void {
+    let frame;
+    try {
+      frame = decode(bytes);
+    } catch {
+      // What cannot be read may have been an event: only a fresh snapshot is certain.
+      this.#lost("rejoin", null);
+      return;
+    }
+    this.#unansweredPings = 0;
+    if (frame.seq !== null) {
+      if (frame.seq <= this.#seq) return;
+      if (frame.seq !== this.#seq + 1) {
+        this.#lost("rejoin", null);
+        return;
+      }
+      this.#seq = frame.seq;
+    }
+    this.#handle(frame.body);
+  }
+
+  #handle(body: ServerMessage): void {
+    switch (body.type) {
+      case "welcome":
+        this.#seq = 0;
+        this.#pingEveryMs = body.ping_every_s * 1000;
+        this.#alive(body.resume_token, "welcome");
+        this.#events.welcome(body, this.#iceServers);
+        return;
+      case "resumed":
+        this.#alive(body.resume_token, "resumed");
+        this.#events.resumed();
+        return;
+      case "ack":
+      case "rejected":
+      case "publish_answer":
+        this.#outbox.settle(body.id, body);
+        return;
+      case "goodbye":
+        this.#farewell = body.then;
+        this.#farewellCode = body.code;
+        return;
+      case "subscribe_offer":
+        this.#events.subscribeOffer(body);
+        return;
+      default:
+        this.#events.frame(body);
+    }
+  }
+
+  #alive(resumeToken: string, how: "welcome" | "resumed"): void {
+    this.#cancelTimer();
+    this.#resumeToken = resumeToken;
+    this.#failedResumes = 0;
+    this.#wasLive = true;
+    this.#liveAt = this.#deps.clock.now();
+    this.#setPhase({ name: "live" });
+    for (const message of this.#outbox.replay(how)) this.#write(message);
+    this.#unansweredPings = 0;
+    this.#schedulePing();
+  }
+
+  #schedulePing(): void {
+    this.#cancelPing();
+    if (this.#pingEveryMs <= 0) return;
+    this.#cancelPing = this.#deps.clock.after(this.#pingEveryMs, () => {
+      if (this.#unansweredPings >= MISSED_PINGS) this.#closed(0);
+      else {
+        this.#ping();
+        this.#schedulePing();
+      }
+    });
+  }
+
+  #ping(): void {
+    this.#unansweredPings += 1;
+    this.#write({ type: "ping", id: this.#deps.newId() });
+  }
+
+  #closed(closeCode: number): void {
+    const code = this.#farewellCode ?? codeOfClose(closeCode);
+    const then = this.#farewell ?? (code ? ERRORS[code].then : "resume");
+    this.#lost(then, code);
+  }
+
+  #lost(then: Next, code: ErrorCode | null): void {
+    const wasLive = this.#phase.name === "live";
+    this.#epoch += 1;
+    this.#cancelTimer();
+    this.#cancelPing();
+    this.#socket?.close(CLOSE_LOST);
+    this.#socket = null;
+    this.#outbox.socketLost();
+    if (then === "stop") {
+      this.#outbox.clear();
+      this.#setPhase({ name: "stopped", code: code ?? "internal" });
+      return;
+    }
+    // A resume that keeps failing may be refused before any frame can say why; joining over HTTP tells.
+    if (!wasLive && this.#resumeToken !== null) this.#failedResumes += 1;
+    if (then === "rejoin" || this.#failedResumes >= RESUME_TRIES) this.#resumeToken = null;
+    const now = this.#deps.clock.now();
+    if (wasLive && now - this.#liveAt >= STEADY_MS) {
+      this.#tries = 0;
+      this.#lostAt = now;
+    }
+    const wait = delayBefore(this.#tries, now - this.#lostAt, this.#deps.random());
+    this.#setPhase(this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries });
+    this.#cancelTimer = this.#deps.clock.after(wait, () => this.#try());
+  }
+}

@@ -1,0 +1,108 @@
+import { render } from "preact";
+import { App } from "./app";
+import { makeApi, type SessionEntry } from "./connection/api";
+import { systemClock } from "./connection/clock";
+import { Connection } from "./connection/connection";
+import { openWebSocket } from "./connection/socket";
+import { captureFrom } from "./media/capture";
+import { LocalMedia } from "./media/devices";
+import { watchLevel } from "./media/level";
+import { Publisher } from "./media/publish";
+import { Sound } from "./media/sound";
+import { Subscriber } from "./media/subscribe";
+import { exposeForDebugging } from "./debug";
+import { RoomSession } from "./session";
+import { Root } from "./views/root";
+import { wordsFor } from "./words";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/parts.css";
+import "./styles/arrive.css";
+import "./styles/room.css";
+
+/** Where Quick exit leads: this same file, empty and without a name. */
+const GOODBYE = "/goodbye";
+
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(15));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+function start(root: HTMLElement): void {
+  const query = new URLSearchParams(location.search);
+  const words = wordsFor(navigator.languages);
+  const api = makeApi((input, init) => fetch(input, init));
+  const local = new LocalMedia(captureFrom(query), navigator.mediaDevices);
+  const sound = new Sound();
+  const makePeer = (config: RTCConfiguration) => new RTCPeerConnection(config);
+  const { after } = systemClock;
+
+  function openRoom(entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
+    const publisher = new Publisher({
+      makePeer,
+      after,
+      offer: (sdp, sources) => connection.request({ type: "publish_offer", sdp, sources }, "resume"),
+    });
+    const subscriber = new Subscriber({
+      makePeer,
+      after,
+      answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
+      restart: () => void connection.request({ type: "restart_subscribe" }, "resume"),
+      tracks: (received) => {
+        session.received.value = received;
+      },
+    });
+    let connection!: Connection;
+    const session = new RoomSession(
+      {
+        connect: (events) => {
+          connection = new Connection(
+            {
+              clock: systemClock,
+              openSocket: openWebSocket,
+              join: () => api.join(entry.id),
+              random: Math.random,
+              newId,
+            },
+            events,
+          );
+          return connection;
+        },
+        publisher,
+        subscriber,
+        local,
+        newId,
+      },
+      wanted,
+    );
+    if (query.has("debug")) exposeForDebugging(publisher, subscriber);
+    return session;
+  }
+
+  const app = new App({
+    api,
+    clock: systemClock,
+    random: Math.random,
+    local,
+    openRoom,
+    watchLevel,
+    forgetToken: () => history.replaceState(null, "", location.pathname + location.search),
+    vanish: () => {
+      document.title = "New page";
+      root.replaceChildren();
+      localStorage.clear();
+      sessionStorage.clear();
+      location.replace(GOODBYE);
+    },
+  });
+  addEventListener("online", () => app.nudge());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") app.nudge();
+  });
+  document.documentElement.lang = words.language;
+  render(<Root app={app} local={local} sound={sound} words={words} />, root);
+  void app.begin(location.hash.length > 1 ? location.hash.slice(1) : null);
+}
+
+const root = document.getElementById("app");
+if (root && location.pathname !== GOODBYE) start(root);

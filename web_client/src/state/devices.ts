@@ -1,0 +1,41 @@
+/** My own microphone and camera. Their state is mine: no frame ever turns one on. */
+export interface MyDevices {
+  readonly microphone: boolean;
+  readonly camera: boolean;
+  /** How often I know my microphone to have been closed by a mentor. */
+  readonly closings: number;
+  /** Closed by a mentor: a tap explains instead of opening. */
+  readonly closed: boolean;
+}
+
+/** What the room says about my microphone. */
+export interface Word {
+  readonly closed: boolean;
+  readonly held: boolean;
+  readonly closings: number;
+}
+
+export function chosen(microphone: boolean, camera: boolean): MyDevices {
+  return { microphone, camera, closings: 0, closed: false };
+}
+
+/** A closing, also one that was missed and is over, turns the microphone off; only a tap turns it on. */
+export function heard(mine: MyDevices, word: Word): MyDevices {
+  const closed = word.closed || word.held;
+  const missed = word.closings > mine.closings;
+  return {
+    ...mine,
+    microphone: mine.microphone && !closed && !missed,
+    closings: Math.max(mine.closings, word.closings),
+    closed,
+  };
+}
+
+/** I tapped the microphone. While it is closed, nothing changes. */
+export function tapMicrophone(mine: MyDevices): MyDevices {
+  return mine.closed ? mine : { ...mine, microphone: !mine.microphone };
+}
+
+export function tapCamera(mine: MyDevices): MyDevices {
+  return { ...mine, camera: !mine.camera };
+}

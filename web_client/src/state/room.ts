@@ -1,0 +1,94 @@
+import type { ChatView, ParticipantView, RoomFrame, SessionView, Snapshot } from "../protocol/generated";
+
+/** The room as this viewer may see it: a snapshot, completed by the frames after it. */
+export interface RoomState {
+  readonly session: SessionView;
+  readonly you: string;
+  /** In order of first arrival; tiles keep this order. */
+  readonly participants: readonly ParticipantView[];
+  readonly chat: readonly ChatView[];
+  readonly speakers: readonly string[];
+  /** People whose microphone stays shut until its closing could be saved. */
+  readonly held: readonly string[];
+}
+
+export function fromSnapshot(snapshot: Snapshot): RoomState {
+  return {
+    session: snapshot.session,
+    you: snapshot.you,
+    participants: snapshot.participants,
+    chat: snapshot.chat,
+    speakers: [],
+    held: [],
+  };
+}
+
+export function reduce(state: RoomState, frame: RoomFrame): RoomState {
+  switch (frame.type) {
+    case "participant_joined":
+      return { ...state, participants: put(state.participants, frame.participant) };
+    case "participant_left":
+      return {
+        ...state,
+        participants: state.participants.filter((person) => person.id !== frame.participant_id),
+        speakers: without(state.speakers, frame.participant_id),
+        held: without(state.held, frame.participant_id),
+      };
+    case "chat_posted":
+    case "chat_hidden":
+    case "chat_shown":
+      return { ...state, chat: put(state.chat, frame.message) };
+    case "microphone_closed": {
+      const { participant_id: id, closings } = frame;
+      return changed(state, id, (person) => ({
+        ...person,
+        microphone: false,
+        microphone_closed: true,
+        ...(closings === undefined ? {} : { closings }),
+      }));
+    }
+    case "microphone_allowed":
+      return changed(state, frame.participant_id, (person) => ({ ...person, microphone_closed: false }));
+    case "session_ended":
+      return { ...state, session: { ...state.session, status: "ended" }, speakers: [] };
+    case "devices_changed": {
+      const { participant_id: id, microphone, camera } = frame;
+      const next = changed(state, id, (person) => ({ ...person, microphone, camera }));
+      return microphone ? next : { ...next, speakers: without(next.speakers, id) };
+    }
+    case "presence_changed":
+      return changed(state, frame.participant_id, (person) => ({ ...person, connected: frame.connected }));
+    case "microphone_held": {
+      const held = without(state.held, frame.participant_id);
+      return { ...state, held: frame.held ? [...held, frame.participant_id] : held };
+    }
+    case "speakers_changed":
+      return { ...state, speakers: frame.participant_ids };
+    default:
+      return unknown(state, frame);
+  }
+}
+
+export function person(state: RoomState, id: string): ParticipantView | undefined {
+  return state.participants.find((one) => one.id === id);
+}
+
+/** A newer server may send what this page does not know; the switch above is complete at compile time. */
+function unknown(state: RoomState, _frame: never): RoomState {
+  return state;
+}
+
+function changed(state: RoomState, id: string, change: (person: ParticipantView) => ParticipantView): RoomState {
+  return { ...state, participants: state.participants.map((one) => (one.id === id ? change(one) : one)) };
+}
+
+/** Replaces in place, so that nothing jumps; what is new goes last. */
+function put<T extends { id: string }>(list: readonly T[], item: T): readonly T[] {
+  return list.some((one) => one.id === item.id)
+    ? list.map((one) => (one.id === item.id ? item : one))
+    : [...list, item];
+}
+
+function without(ids: readonly string[], id: string): readonly string[] {
+  return ids.includes(id) ? ids.filter((one) => one !== id) : ids;
+}

@@ -1,0 +1,136 @@
+import { useEffect, useRef } from "preact/hooks";
+import { MAX_TEXT, type ChatView } from "../protocol/generated";
+import type { PendingChat } from "../session";
+import { timeOfDay, type Words } from "../words";
+import { Icon } from "./icon";
+
+export interface ChatProps {
+  words: Words;
+  you: string;
+  messages: readonly ChatView[];
+  pending: readonly PendingChat[];
+  draft: string;
+  /** A mentor can hide and show messages. */
+  mentor: boolean;
+  /** On a phone the chat takes the place of the tiles and can be closed. */
+  closable: boolean;
+  onDraft: (draft: string) => void;
+  onSend: (text: string) => void;
+  onRetry: (id: string) => void;
+  onHide: (id: string) => void;
+  onShow: (id: string) => void;
+  onClose: () => void;
+}
+
+export function Chat(props: ChatProps) {
+  const { words, messages, pending, draft } = props;
+  const list = useRef<HTMLOListElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    // The newest message stays in view, unless the person reads further up.
+    if (list.current && atEnd.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [messages, pending]);
+  const send = (event: Event) => {
+    event.preventDefault();
+    const text = draft.trim();
+    if (!text) {
+      field.current?.focus();
+      return;
+    }
+    atEnd.current = true;
+    props.onSend(text);
+    props.onDraft("");
+  };
+  return (
+    <section class="panel chat" aria-label={words.chat}>
+      <div class="head">
+        <h2>{words.chat}</h2>
+        {props.closable && (
+          <button class="btn sq plain" type="button" aria-label={words.closeChat} onClick={props.onClose}>
+            <Icon name="cross" />
+          </button>
+        )}
+      </div>
+      <ol
+        class="talk"
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a list that scrolls must be reachable by key
+        tabIndex={0}
+        aria-label={words.messages}
+        ref={list}
+        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+          atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
+        }}
+      >
+        {messages.length + pending.length === 0 && <li class="quiet">{words.emptyChat}</li>}
+        {messages.map((message) => (
+          <Message key={message.id} {...props} message={message} />
+        ))}
+        {pending.map((message) => (
+          <li key={message.id} class="waiting">
+            <p class="by">
+              <b>{words.you}</b>
+              {message.failed === null && <span class="quiet">{words.sending}</span>}
+            </p>
+            <p>{message.text}</p>
+            {message.failed !== null && (
+              <p class="row s wrap failed">
+                <span>
+                  {words.notSent} {words.error(message.failed)}
+                </span>
+                <button class="btn" type="button" onClick={() => props.onRetry(message.id)}>
+                  {words.tryAgain}
+                </button>
+              </p>
+            )}
+          </li>
+        ))}
+      </ol>
+      <form onSubmit={send}>
+        <label class="vh" for="chat-field">
+          {words.writeToGroup}
+        </label>
+        <input
+          class="input"
+          id="chat-field"
+          ref={field}
+          placeholder={words.writeToGroup}
+          autocomplete="off"
+          maxLength={MAX_TEXT}
+          enterkeyhint="send"
+          value={draft}
+          onInput={(event) => props.onDraft(event.currentTarget.value)}
+        />
+        <button class="btn soft" type="submit">
+          {words.send}
+        </button>
+      </form>
+    </section>
+  );
+}
+
+function Message({ words, you, mentor, message, onHide, onShow }: ChatProps & { message: ChatView }) {
+  const mine = message.author_id === you;
+  const textId = `message-${message.id}`;
+  return (
+    <li class={message.hidden ? "hidden-message" : undefined}>
+      <div class="by">
+        <b>{mine ? words.you : message.author_name}</b>
+        <span class="quiet num">{timeOfDay(words, message.at_ms)}</span>
+        {mentor && (
+          <button
+            class="btn plain snug"
+            type="button"
+            aria-label={message.hidden ? words.showMessage : words.hideMessage}
+            aria-describedby={textId}
+            onClick={() => (message.hidden ? onShow(message.id) : onHide(message.id))}
+          >
+            {message.hidden ? words.show : words.hide}
+          </button>
+        )}
+      </div>
+      <p id={textId}>{message.hidden && !message.text ? <span class="quiet">{words.messageHidden}</span> : message.text}</p>
+      {message.hidden && mentor && <p class="quiet">{words.hiddenFromGroup}</p>}
+    </li>
+  );
+}

@@ -1,0 +1,160 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { Words } from "../words";
+import { Icon } from "./icon";
+
+/** The top line: where I am on the left, Quick exit always last at the right. */
+export function Top({
+  words,
+  title,
+  subtitle,
+  children,
+  onQuickExit,
+}: {
+  words: Words;
+  title: string | null;
+  subtitle?: string;
+  children?: ComponentChildren;
+  onQuickExit: () => void;
+}) {
+  return (
+    <>
+      <a class="skip" href="#main">
+        {words.skip}
+      </a>
+      <header class="top">
+        <div class="where">
+          {title === null ? (
+            <p class="name brand">
+              <Icon name="mark" />
+              {words.product}
+            </p>
+          ) : (
+            <h1>{title}</h1>
+          )}
+          {subtitle && <p class="quiet">{subtitle}</p>}
+        </div>
+        {children}
+        <button class="btn exit" type="button" onClick={onQuickExit}>
+          <Icon name="exit" small />
+          {words.quickExit}
+        </button>
+      </header>
+    </>
+  );
+}
+
+/** A dialog over the page; whoever shows it makes the rest inert, except the top line. */
+export function Sheet({
+  title,
+  closeLabel,
+  onClose,
+  children,
+}: {
+  title: string;
+  closeLabel: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}) {
+  const sheet = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    sheet.current?.querySelector<HTMLElement>("h2")?.focus();
+    return () => {
+      // Focus returns once the page behind is no longer inert.
+      setTimeout(() => before instanceof HTMLElement && before.isConnected && before.focus());
+    };
+  }, []);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape") onClose();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [onClose]);
+  return (
+    <>
+      <div class="scrim" aria-hidden="true" onClick={onClose} />
+      <div class="sheet stack" role="dialog" aria-labelledby="sheet-title" ref={sheet}>
+        <div class="head">
+          <h2 id="sheet-title" tabIndex={-1}>
+            {title}
+          </h2>
+          <button class="btn sq plain" type="button" aria-label={closeLabel} onClick={onClose}>
+            <Icon name="cross" />
+          </button>
+        </div>
+        {children}
+      </div>
+    </>
+  );
+}
+
+/** Crisis help: plain numbers, one tap from every screen, without any network. */
+export function HelpSheet({ words, onClose }: { words: Words; onClose: () => void }) {
+  return (
+    <Sheet title={words.helpTitle} closeLabel={words.closeHelp} onClose={onClose}>
+      <div class="ways">
+        <a class="way" href="tel:988">
+          <Icon name="phone" />
+          <span>
+            <strong>{words.call988}</strong>
+            <span class="quiet">{words.call988More}</span>
+          </span>
+        </a>
+        <a class="way" href="sms:988">
+          <Icon name="chat" />
+          <span>
+            <strong>{words.text988}</strong>
+            <span class="quiet">{words.call988More}</span>
+          </span>
+        </a>
+        <a class="way call" href="tel:911">
+          <Icon name="alert" />
+          <span>
+            <strong>{words.call911}</strong>
+            <span class="quiet">{words.call911More}</span>
+          </span>
+        </a>
+      </div>
+      <p class="note">
+        <Icon name="lock" />
+        <span>{words.helpPrivate}</span>
+      </p>
+    </Sheet>
+  );
+}
+
+/** The bottom bar of pages outside a room. */
+export function PageBar({
+  words,
+  inert,
+  onHelp,
+  onLeave,
+}: {
+  words: Words;
+  inert: boolean;
+  onHelp: () => void;
+  onLeave?: (() => void) | undefined;
+}) {
+  return (
+    <footer class="bar page-bar" inert={inert}>
+      <ul aria-label={words.controls}>
+        <li>
+          <button class="key" type="button" aria-haspopup="dialog" onClick={onHelp}>
+            <Icon name="help" />
+            {words.help}
+          </button>
+        </li>
+        {onLeave && (
+          <li>
+            <button class="key" type="button" onClick={onLeave}>
+              <Icon name="leave" />
+              {words.leave}
+            </button>
+          </li>
+        )}
+      </ul>
+    </footer>
+  );
+}

@@ -1,0 +1,41 @@
+import type { Announcement } from "../state/announce";
+import { en, type Words } from "./en";
+import { es } from "./es";
+
+export type { Words } from "./en";
+
+export const catalogs: readonly Words[] = [en, es];
+
+/** The catalog for the first of the person's languages that we have; English otherwise. */
+export function wordsFor(languages: readonly string[]): Words {
+  for (const language of languages) {
+    const found = catalogs.find((words) => words.language === language.toLowerCase().split("-")[0]);
+    if (found) return found;
+  }
+  return en;
+}
+
+/** Puts what the live region says into words. */
+export function say(words: Words, announcement: Announcement): string {
+  switch (announcement.key) {
+    case "sayMessage":
+      return words.sayMessage(announcement.name, announcement.text);
+    case "sayJoined":
+    case "sayLeft":
+    case "sayAway":
+    case "sayHere":
+      return words[announcement.key](announcement.name);
+    default:
+      return words[announcement.key];
+  }
+}
+
+/** "6:02", without the "PM" that a chat does not need. */
+export function timeOfDay(words: Words, atMs: number): string {
+  const parts = new Intl.DateTimeFormat(words.language, { hour: "numeric", minute: "2-digit" }).formatToParts(atMs);
+  return parts
+    .filter((part) => part.type !== "dayPeriod")
+    .map((part) => part.value)
+    .join("")
+    .trim();
+}

@@ -1,0 +1,46 @@
+import { expect, test, vi } from "vitest";
+import { ApiError, makeApi } from "../../src/connection/api";
+
+function answering(status: number, body?: unknown) {
+  return vi.fn<typeof fetch>(async () => new Response(body === undefined ? null : JSON.stringify(body), { status }));
+}
+
+test("signing in sends the token in the body, never in the address", async () => {
+  const send = answering(200, { name: "Ellie" });
+  await expect(makeApi(send).signIn("secret-token")).resolves.toEqual({ name: "Ellie" });
+  const [url, init] = send.mock.calls[0] ?? [];
+  expect(url).toBe("/api/v1/sign-in");
+  expect(init?.body).toBe('{"token":"secret-token"}');
+  expect(init?.credentials).toBe("same-origin");
+});
+
+test("joining posts JSON to the session", async () => {
+  const send = answering(200, { ws_url: "/ws", token: "t", ice_servers: [], expires_at: "2026" });
+  await expect(makeApi(send).join("a/b")).resolves.toMatchObject({ token: "t" });
+  const [url, init] = send.mock.calls[0] ?? [];
+  expect(url).toBe("/api/v1/sessions/a%2Fb/join");
+  expect(init?.headers).toEqual({ "Content-Type": "application/json" });
+});
+
+test("an error answer carries its stable code", async () => {
+  const send = answering(410, { error: { code: "session_ended", message: "" } });
+  await expect(makeApi(send).join("s")).rejects.toEqual(new ApiError("session_ended"));
+});
+
+test("401 without a readable body still means signed out", async () => {
+  await expect(makeApi(answering(401)).me()).rejects.toMatchObject({ code: "signed_out" });
+});
+
+test("a server that cannot be reached has no code, so that it is tried again", async () => {
+  const send = vi.fn<typeof fetch>(async () => {
+    throw new TypeError("fetch failed");
+  });
+  await expect(makeApi(send).me()).rejects.toMatchObject({ code: null });
+  await expect(makeApi(answering(502, "<html>")).me()).rejects.toMatchObject({ code: null });
+});
+
+test("signing out outlives the page", async () => {
+  const send = answering(204);
+  await makeApi(send).signOut();
+  expect(send.mock.calls[0]?.[1]?.keepalive).toBe(true);
+});

@@ -1,0 +1,356 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { ApiError } from "../../src/connection/api";
+import { Connection } from "../../src/connection/connection";
+import { socketUrl } from "../../src/connection/socket";
+import { FakeServer, settle, Told } from "../fakes";
+
+let server: FakeServer;
+let told: Told;
+let connection: Connection;
+
+beforeEach(async () => {
+  server = new FakeServer();
+  told = new Told();
+  connection = server.connect(told);
+  connection.start();
+  await settle();
+});
+
+async function steady(): Promise<void> {
+  server.welcome();
+  await server.clock.advance(6_000);
+}
+
+describe("joining", () => {
+  test("the token from HTTP travels in the first frame", () => {
+    server.welcome();
+    expect(server.socket.sent[0]).toEqual({ type: "join", token: "join-token-1" });
+    expect(told.last).toEqual({ name: "live" });
+    expect(told.welcomes).toBe(1);
+  });
+
+  test("401 stops with words to open the link again, and nothing is tried any more", async () => {
+    const other = new FakeServer();
+    const toldOther = new Told();
+    other.joinFails = new ApiError("signed_out");
+    other.connect(toldOther).start();
+    await other.clock.advance(60_000);
+    expect(toldOther.last).toEqual({ name: "stopped", code: "signed_out" });
+    expect(other.joins).toBe(1);
+  });
+
+  test("a server that cannot be reached is tried again by itself", async () => {
+    const other = new Told();
+    server.joinFails = new ApiError(null);
+    server.connect(other).start();
+    await server.clock.advance(3_000);
+    expect(other.last?.name).toBe("connecting");
+    server.joinFails = null;
+    await server.clock.advance(1_000);
+    server.welcome();
+    expect(other.last).toEqual({ name: "live" });
+  });
+
+  test("a socket that says nothing for ten seconds is given up", async () => {
+    server.socket.open();
+    await server.clock.advance(10_000);
+    await server.clock.advance(1_000);
+    expect(server.joins).toBe(2);
+    expect(server.sockets[0]?.closedByClient).not.toBeNull();
+  });
+
+  test("a server that takes a person in and throws them out again is not hammered", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      server.welcome();
+      server.socket.drop(4505);
+      await server.clock.advance(0);
+    }
+    expect(server.joins).toBe(1);
+  });
+});
+
+describe("a lost socket", () => {
+  beforeEach(steady);
+
+  test("resumes at once after the last frame received, and the room stays", async () => {
+    server.socket.say({ type: "participant_left", participant_id: "x", reason: "left" }, 1);
+    server.socket.drop();
+    await server.clock.advance(0);
+    expect(told.last).toEqual({ name: "reconnecting" });
+    server.resumed();
+    expect(server.socket.sent[0]).toEqual({ type: "resume", resume_token: "resume-1", seq: 1 });
+    expect(told.last).toEqual({ name: "live" });
+    expect([told.welcomes, told.resumes, server.joins]).toEqual([1, 1, 1]);
+  });
+
+  test("the next loss uses the next resume token", async () => {
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.resumed("resume-2");
+    await server.clock.advance(6_000);
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.socket.open();
+    expect(server.socket.sent[0]).toMatchObject({ resume_token: "resume-2" });
+  });
+
+  test("a resume that is refused becomes a join", async () => {
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.socket.open();
+    server.socket.say({ type: "goodbye", code: "token_invalid", message: "", then: "rejoin" });
+    server.socket.drop(4411);
+    await server.clock.advance(1_000);
+    expect(server.joins).toBe(2);
+    server.welcome();
+    expect(server.socket.sent[0]?.type).toBe("join");
+    expect(told.last).toEqual({ name: "live" });
+  });
+
+  test("after three resumes without an answer the way over HTTP says what is wrong", async () => {
+    server.socket.drop();
+    for (let tries = 0; tries < 3; tries += 1) {
+      await server.clock.advance(1_000);
+      server.socket.drop();
+    }
+    server.joinFails = new ApiError("signed_out");
+    await server.clock.advance(1_000);
+    expect(told.last).toEqual({ name: "stopped", code: "signed_out" });
+  });
+
+  test("while the server is down tries go on, and nobody has to touch anything", async () => {
+    server.socket.drop();
+    server.joinFails = new ApiError(null);
+    for (let second = 0; second < 120; second += 1) {
+      await server.clock.advance(1_000);
+      if (server.socket.closedByClient === null && server.sockets.length < 5) server.socket.drop();
+    }
+    expect(told.last).toEqual({ name: "reconnecting" });
+    server.joinFails = null;
+    await server.clock.advance(7_000);
+    server.welcome();
+    expect(told.last).toEqual({ name: "live" });
+  });
+
+  test("the network's return is used at once", async () => {
+    server.socket.drop();
+    server.joinFails = new ApiError(null);
+    for (let second = 0; second < 60; second += 1) {
+      await server.clock.advance(1_000);
+      if (server.sockets.length < 5 && server.socket.closedByClient === null) server.socket.drop();
+    }
+    server.joinFails = null;
+    const before = server.joins;
+    connection.nudge();
+    await settle();
+    expect(server.joins).toBe(before + 1);
+  });
+});
+
+describe("how the server says goodbye", () => {
+  beforeEach(steady);
+
+  test("replaced by another screen: stay away", async () => {
+    server.socket.say({ type: "goodbye", code: "replaced", message: "", then: "stop" });
+    server.socket.drop(4407);
+    await server.clock.advance(60_000);
+    expect(told.last).toEqual({ name: "stopped", code: "replaced" });
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("using this screen instead joins anew", async () => {
+    server.socket.drop(4407);
+    connection.start();
+    await settle();
+    server.welcome();
+    expect(server.joins).toBe(2);
+    expect(told.last).toEqual({ name: "live" });
+  });
+
+  test("a close code alone says what to do", async () => {
+    server.socket.drop(4506);
+    await server.clock.advance(0);
+    expect(server.joins).toBe(2);
+  });
+
+  test("what the last frame says counts more than the close code", async () => {
+    server.socket.say({ type: "goodbye", code: "draining", message: "", then: "resume" });
+    server.socket.drop(4506);
+    await server.clock.advance(0);
+    server.socket.open();
+    expect(server.socket.sent[0]?.type).toBe("resume");
+  });
+});
+
+describe("sequence", () => {
+  beforeEach(steady);
+
+  test("frames arrive in order, ephemeral ones between", () => {
+    server.socket.say({ type: "session_ended" }, 1);
+    server.socket.say({ type: "speakers_changed", participant_ids: [] });
+    expect(told.frames.map((frame) => frame.type)).toEqual(["session_ended", "speakers_changed"]);
+  });
+
+  test("a gap asks for a fresh snapshot", async () => {
+    server.socket.say({ type: "session_ended" }, 2);
+    expect(told.frames).toEqual([]);
+    await server.clock.advance(0);
+    expect(server.joins).toBe(2);
+  });
+
+  test("a frame that was seen before is not applied twice", () => {
+    server.socket.say({ type: "session_ended" }, 1);
+    server.socket.say({ type: "session_ended" }, 1);
+    expect(told.frames).toHaveLength(1);
+  });
+
+  test("counting begins anew with a fresh snapshot", async () => {
+    server.socket.say({ type: "session_ended" }, 1);
+    server.socket.drop(4412);
+    await server.clock.advance(0);
+    server.welcome();
+    server.socket.say({ type: "session_ended" }, 1);
+    expect(told.frames).toHaveLength(2);
+  });
+
+  test("bytes that cannot be read ask for a fresh snapshot", async () => {
+    server.socket.sayBytes(new Uint8Array([0xc1]));
+    await server.clock.advance(0);
+    expect(server.joins).toBe(2);
+  });
+
+  test("a late frame of a lost socket is ignored", async () => {
+    const old = server.socket;
+    old.drop();
+    await server.clock.advance(0);
+    server.resumed();
+    old.say({ type: "session_ended" }, 1);
+    expect(told.frames).toEqual([]);
+  });
+});
+
+describe("requests", () => {
+  beforeEach(steady);
+
+  test("are answered by their id", async () => {
+    const outcome = connection.request({ type: "hide_chat", message_id: "m" }, "always");
+    const id = server.socket.ofType("hide_chat")[0]?.id ?? "";
+    server.socket.say({ type: "rejected", id, code: "not_allowed", message: "" });
+    await expect(outcome).resolves.toMatchObject({ code: "not_allowed" });
+  });
+
+  test("without an answer are sent again under the same id after a resume", async () => {
+    const outcome = connection.request({ type: "post_chat", message_id: "m", text: "hello" }, "always");
+    const [first] = server.socket.ofType("post_chat");
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.resumed();
+    expect(server.socket.ofType("post_chat")).toEqual([first]);
+    server.socket.say({ type: "ack", id: first?.id ?? "" });
+    await expect(outcome).resolves.toMatchObject({ type: "ack" });
+  });
+
+  test("without an answer are sent again under the same id after a join, in order, once", async () => {
+    void connection.request({ type: "post_chat", message_id: "m1", text: "one" }, "always");
+    void connection.request({ type: "post_chat", message_id: "m2", text: "two" }, "always");
+    const first = server.socket.ofType("post_chat");
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome();
+    expect(server.socket.ofType("post_chat")).toEqual(first);
+  });
+
+  test("that were answered are never sent again", async () => {
+    void connection.request({ type: "post_chat", message_id: "m", text: "hello" }, "always");
+    server.socket.say({ type: "ack", id: server.socket.ofType("post_chat")[0]?.id ?? "" });
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome();
+    expect(server.socket.ofType("post_chat")).toEqual([]);
+  });
+
+  test("made while the connection is away wait for its return", async () => {
+    server.socket.drop();
+    void connection.request({ type: "post_chat", message_id: "m", text: "hello" }, "always");
+    await server.clock.advance(0);
+    server.resumed();
+    expect(server.socket.ofType("post_chat")).toHaveLength(1);
+  });
+
+  test("about an old media connection do not survive a fresh join", async () => {
+    const outcome = connection.request({ type: "publish_offer", sdp: "v=0", sources: {} }, "resume");
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome();
+    await expect(outcome).resolves.toEqual({ type: "dropped" });
+    expect(server.socket.ofType("publish_offer")).toEqual([]);
+  });
+
+  test("for a device state are replaced, not repeated", async () => {
+    const outcome = connection.request({ type: "set_devices", microphone: true, camera: true }, "never");
+    server.socket.drop();
+    await expect(outcome).resolves.toEqual({ type: "dropped" });
+  });
+});
+
+describe("pings", () => {
+  beforeEach(async () => {
+    server.welcome();
+    await settle();
+  });
+
+  test("are sent as often as the server asks", async () => {
+    await server.clock.advance(10_000);
+    expect(server.socket.ofType("ping")).toHaveLength(1);
+  });
+
+  test("two without an answer mean that the connection is dead", async () => {
+    await server.clock.advance(29_000);
+    expect(told.last).toEqual({ name: "live" });
+    await server.clock.advance(1_001);
+    expect(server.sockets).toHaveLength(2);
+    expect(told.last).toEqual({ name: "reconnecting" });
+  });
+
+  test("any frame shows that the connection lives", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      await server.clock.advance(10_000);
+      server.socket.say({ type: "speakers_changed", participant_ids: [] });
+    }
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("a page that wakes up finds out within seconds", async () => {
+    connection.nudge();
+    await server.clock.advance(5_000);
+    expect(server.sockets).toHaveLength(2);
+  });
+});
+
+describe("leaving", () => {
+  test("says so, closes, and stays away", async () => {
+    await steady();
+    connection.leave();
+    expect(server.socket.ofType("leave")).toHaveLength(1);
+    expect(server.socket.closedByClient).toBe(1000);
+    server.socket.drop(1000);
+    await server.clock.advance(60_000);
+    expect(told.last).toEqual({ name: "stopped", code: "left" });
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("works while the connection is away", async () => {
+    await steady();
+    server.socket.drop();
+    connection.leave();
+    await server.clock.advance(60_000);
+    expect(server.sockets).toHaveLength(1);
+    expect(told.last).toEqual({ name: "stopped", code: "left" });
+  });
+});
+
+test("the socket's address may be a path or whole", () => {
+  expect(socketUrl("/ws", "https://h.example/join?debug")).toBe("wss://h.example/ws");
+  expect(socketUrl("http://127.0.0.1:8081/ws", "http://127.0.0.1:8080/")).toBe("ws://127.0.0.1:8081/ws");
+  expect(socketUrl("wss://h.example/ws", "https://h.example/")).toBe("wss://h.example/ws");
+});

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { chosen, heard, tapCamera, tapMicrophone, type MyDevices, type Word } from "../../src/state/devices";
+
+const on = chosen(true, true);
+const quiet: Word = { closed: false, held: false, closings: 0 };
+
+test("a closing turns my microphone off", () => {
+  const mine = heard(on, { ...quiet, closed: true, closings: 1 });
+  expect(mine).toMatchObject({ microphone: false, camera: true, closed: true, closings: 1 });
+});
+
+test("a tap on a closed microphone changes nothing", () => {
+  const mine = heard(on, { ...quiet, closed: true, closings: 1 });
+  expect(tapMicrophone(mine)).toBe(mine);
+});
+
+test("allowed again, the microphone stays off until I tap", () => {
+  const closed = heard(on, { ...quiet, closed: true, closings: 1 });
+  const allowed = heard(closed, { ...quiet, closings: 1 });
+  expect(allowed).toMatchObject({ microphone: false, closed: false });
+  expect(tapMicrophone(allowed).microphone).toBe(true);
+});
+
+test("a closing that I missed and that is over turns my microphone off, too", () => {
+  expect(heard(on, { ...quiet, closings: 1 }).microphone).toBe(false);
+});
+
+test("a closing that I know of does not turn it off again", () => {
+  expect(heard({ ...on, closings: 1 }, { ...quiet, closings: 1 }).microphone).toBe(true);
+});
+
+test("held counts as closed", () => {
+  const mine = heard(on, { ...quiet, held: true });
+  expect(mine).toMatchObject({ microphone: false, closed: true });
+  expect(heard(mine, quiet)).toMatchObject({ microphone: false, closed: false });
+});
+
+test("nothing that is heard ever opens the microphone or the camera", () => {
+  for (const microphone of [true, false])
+    for (const camera of [true, false])
+      for (const closed of [true, false])
+        for (const held of [true, false])
+          for (const known of [0, 1, 2])
+            for (const closings of [0, 1, 2]) {
+              const before: MyDevices = { microphone, camera, closings: known, closed: false };
+              const mine = heard(before, { closed, held, closings });
+              expect(mine.microphone && !before.microphone).toBe(false);
+              expect(mine.camera).toBe(before.camera);
+              expect(mine.closings).toBe(Math.max(known, closings));
+            }
+});
+
+test("the camera is mine alone", () => {
+  expect(tapCamera({ ...on, closed: true }).camera).toBe(false);
+});

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import type { ChatView, RoomFrame } from "../../src/protocol/generated";
+import { fromSnapshot, person, reduce, type RoomState } from "../../src/state/room";
+import { unreadAfter } from "../../src/state/unread";
+import { snapshotOf } from "../fakes";
+
+const start = fromSnapshot(snapshotOf());
+const after = (...frames: RoomFrame[]): RoomState => frames.reduce(reduce, start);
+const message = (id: string, change: Partial<ChatView> = {}): ChatView => ({
+  id,
+  author_id: "dana",
+  author_name: "Dana",
+  text: "hello",
+  at_ms: 1,
+  ...change,
+});
+
+describe("people", () => {
+  test("who comes goes last", () => {
+    const state = after({ type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant" } });
+    expect(state.participants.map((one) => one.id)).toEqual(["dana", "ellie", "joy"]);
+  });
+
+  test("who comes again keeps their place", () => {
+    const state = after({ type: "participant_joined", participant: { id: "dana", name: "Dana", role: "mentor" } });
+    expect(state.participants.map((one) => one.id)).toEqual(["dana", "ellie"]);
+    expect(person(state, "dana")?.camera).toBeUndefined();
+  });
+
+  test("who leaves is gone, also from the speakers and from those held", () => {
+    const state = after(
+      { type: "speakers_changed", participant_ids: ["dana", "ellie"] },
+      { type: "microphone_held", participant_id: "dana", held: true },
+      { type: "participant_left", participant_id: "dana", reason: "left" },
+    );
+    expect(state.participants.map((one) => one.id)).toEqual(["ellie"]);
+    expect(state.speakers).toEqual(["ellie"]);
+    expect(state.held).toEqual([]);
+  });
+
+  test("a lost connection is shown and the place is kept", () => {
+    const lost = after({ type: "presence_changed", participant_id: "dana", connected: false });
+    expect(person(lost, "dana")?.connected).toBe(false);
+    expect(person(reduce(lost, { type: "presence_changed", participant_id: "dana", connected: true }), "dana")?.connected).toBe(true);
+  });
+});
+
+describe("microphones", () => {
+  test("devices change, and who is muted is no speaker", () => {
+    const state = after(
+      { type: "speakers_changed", participant_ids: ["dana"] },
+      { type: "devices_changed", participant_id: "dana", microphone: false, camera: false },
+    );
+    expect(person(state, "dana")).toMatchObject({ microphone: false, camera: false });
+    expect(state.speakers).toEqual([]);
+  });
+
+  test("a closing is counted for the person themselves", () => {
+    const state = after({ type: "microphone_closed", participant_id: "ellie", closings: 3 });
+    expect(person(state, "ellie")).toMatchObject({ microphone: false, microphone_closed: true, closings: 3 });
+  });
+
+  test("a mentor sees a closing without its count", () => {
+    const state = after({ type: "microphone_closed", participant_id: "ellie" });
+    expect(person(state, "ellie")).not.toHaveProperty("closings");
+  });
+
+  test("allowing does not open", () => {
+    const state = after(
+      { type: "microphone_closed", participant_id: "ellie", closings: 1 },
+      { type: "microphone_allowed", participant_id: "ellie" },
+    );
+    expect(person(state, "ellie")).toMatchObject({ microphone: false, microphone_closed: false, closings: 1 });
+  });
+
+  test("a held microphone is remembered until it is not", () => {
+    const held = after({ type: "microphone_held", participant_id: "ellie", held: true });
+    expect(held.held).toEqual(["ellie"]);
+    expect(reduce(held, { type: "microphone_held", participant_id: "ellie", held: false }).held).toEqual([]);
+  });
+});
+
+describe("chat", () => {
+  test("messages stand in the room's one order", () => {
+    const state = after({ type: "chat_posted", message: message("a") }, { type: "chat_posted", message: message("b") });
+    expect(state.chat.map((one) => one.id)).toEqual(["a", "b"]);
+  });
+
+  test("a hidden message loses its text and keeps its place; shown again it has it back", () => {
+    const hidden = after(
+      { type: "chat_posted", message: message("a") },
+      { type: "chat_posted", message: message("b") },
+      { type: "chat_hidden", message: message("a", { text: "", hidden: true }) },
+    );
+    expect(hidden.chat[0]).toMatchObject({ id: "a", text: "", hidden: true });
+    const shown = reduce(hidden, { type: "chat_shown", message: message("a") });
+    expect(shown.chat[0]).toEqual(message("a"));
+  });
+
+  test("unread counts what others wrote after the last one read", () => {
+    const chat = [message("a"), message("b", { author_id: "ellie" }), message("c"), message("d", { hidden: true })];
+    expect(unreadAfter(chat, "a", "ellie")).toBe(1);
+    expect(unreadAfter(chat, null, "ellie")).toBe(2);
+    expect(unreadAfter(chat, "c", "ellie")).toBe(0);
+    expect(unreadAfter(chat, "unknown", "ellie")).toBe(0);
+  });
+});
+
+test("the end of a session is the room's last state", () => {
+  const state = after({ type: "speakers_changed", participant_ids: ["dana"] }, { type: "session_ended" });
+  expect(state.session.status).toBe("ended");
+  expect(state.speakers).toEqual([]);
+});
+
+test("a frame of a newer server changes nothing", () => {
+  expect(reduce(start, { type: "something_new" } as unknown as RoomFrame)).toBe(start);
+});
+
+test("a frame never changes the state before it", () => {
+  const frozen = Object.freeze({ ...start, participants: Object.freeze([...start.participants]) });
+  reduce(frozen, { type: "microphone_closed", participant_id: "ellie", closings: 1 });
+  expect(frozen.participants).toEqual(start.participants);
+});

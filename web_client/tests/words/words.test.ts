@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { ERRORS, type ErrorCode } from "../../src/protocol/generated";
+import { catalogs, timeOfDay, wordsFor } from "../../src/words";
+import { en } from "../../src/words/en";
+import { es } from "../../src/words/es";
+
+/** Every leaf as path → text; functions are called with their arguments' places. */
+function leaves(value: unknown, path = ""): Map<string, string> {
+  if (typeof value === "string") return new Map([[path, value]]);
+  if (typeof value === "function") return new Map(path === ".error" ? [] : [[path, String(value("Ana", "hola"))]]);
+  return new Map(Object.entries(value as object).flatMap(([key, inner]) => [...leaves(inner, `${path}.${key}`)]));
+}
+
+test("all catalogs have the same keys, down to each step", () => {
+  for (const catalog of catalogs) expect([...leaves(catalog).keys()]).toEqual([...leaves(en).keys()]);
+});
+
+test("nothing is left empty, and no sentence shouts", () => {
+  for (const catalog of catalogs)
+    for (const [key, text] of leaves(catalog)) {
+      expect(text.trim(), key).not.toBe("");
+      expect(text, key).not.toContain("!");
+    }
+});
+
+test("each error code has words in each language", () => {
+  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+    expect(en.error(code)).toBe(ERRORS[code].text);
+    expect(es.error(code)).not.toBe("");
+  }
+});
+
+test("the person's first language that we have is chosen", () => {
+  expect(wordsFor(["fr-FR", "es-MX", "en-US"])).toBe(es);
+  expect(wordsFor(["fr"])).toBe(en);
+  expect(wordsFor([])).toBe(en);
+});
+
+test("accessible names that people's tools rely on stay as they are", () => {
+  expect([
+    en.join,
+    en.leave,
+    en.mute,
+    en.unmute,
+    en.cameraTurnOff,
+    en.cameraTurnOn,
+    en.chat,
+    en.send,
+    en.help,
+    en.quickExit,
+    en.endSession,
+    en.participants,
+    en.closeMicrophoneOf("Ana"),
+    en.allowMicrophoneOf("Ana"),
+    en.hideMessage,
+    en.joinAgain,
+  ]).toEqual([
+    "Join",
+    "Leave",
+    "Mute microphone",
+    "Unmute microphone",
+    "Turn camera off",
+    "Turn camera on",
+    "Chat",
+    "Send",
+    "Help",
+    "Quick exit",
+    "End session",
+    "Participants",
+    "Close microphone of Ana",
+    "Allow microphone of Ana",
+    "Hide message",
+    "Join again",
+  ]);
+});
+
+test("a chat's time of day is short", () => {
+  expect(timeOfDay(en, new Date(2026, 10, 24, 18, 2).getTime())).toBe("6:02");
+  expect(timeOfDay(es, new Date(2026, 10, 24, 18, 2).getTime())).toBe("18:02");
+});
