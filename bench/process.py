@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import socket
 import sys
 from dataclasses import dataclass
@@ -35,15 +37,20 @@ class Ports:
 
 
 def free_ports() -> Ports:
-    """Asks the kernel for three."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as http,
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as metrics,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media,
-    ):
-        for each in (http, metrics, media):
-            each.bind(("127.0.0.1", 0))
-        return Ports(http.getsockname()[1], metrics.getsockname()[1], media.getsockname()[1])
+    """Three ports, below the range that outgoing connections of other programs are given at any moment."""
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 200):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            contextlib.suppress(OSError),
+        ):
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == 3:
+            return Ports(*found)
+    raise ServerFailed("There are no free ports.")
 
 
 class ServerProcess:
