@@ -63,6 +63,7 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/basedpyright
+	$(BIN)/basedpyright --project pyrightconfig.tests.json
 
 contracts: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-logo --no-cache

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from media.connection import Connection
 from media.dtls import Certificate, Fingerprint
 from media.engine.interface import (
-    Drop,
     DtlsIn,
     IngressSpec,
     Kind,
@@ -24,46 +23,12 @@ from media.engine.interface import (
 )
 from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publish_offer, write_publish_answer
 from media.speakers import Speakers
+from media.stats import MediaStats, media_stats
 from media.subscription import Subscription
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import Source, SubscribeOffer
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStats:
-    """Present sizes, and counters since the start. Flat, and without ids, for the metrics page."""
-
-    rooms: int
-    peers: int
-    published: int
-    transports: int
-    handshakes_ok: int
-    handshakes_failed: int
-    offers: int
-    datagrams_in: int
-    datagrams_out: int
-    packets_in: int
-    packets_forwarded: int
-    packets_resent: int
-    nacks_in: int
-    nacks_out: int
-    plis_in: int
-    plis_out: int
-    feedback_out: int
-    dropped_malformed: int
-    dropped_unknown_address: int
-    dropped_unauthenticated: int
-    dropped_dtls_overflow: int
-    dropped_no_keys: int
-    dropped_srtp_failed: int
-    dropped_unbound: int
-    dropped_duplicate: int
-    dropped_padding: int
-    dropped_gate_closed: int
-    dropped_too_long: int
-    dropped_send_blocked: int
 
 
 @dataclass(slots=True)
@@ -292,7 +257,7 @@ class MediaPlane:
 
     # ── gates ─────────────────────────────────────────────────────────────────────────────────
 
-    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:  # noqa: A002
+    def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         """Opens or closes a source for everyone. Idempotent.
 
         Gates belong to the room and are remembered until it is closed: for a source that is not published
@@ -401,15 +366,12 @@ class MediaPlane:
     def stats(self) -> MediaStats:
         """Counters for the metrics page."""
         peers = [peer for room in self._rooms.values() for peer in room.peers.values()]
-        counters = asdict(self._engine.stats())
-        dropped: dict[Drop, int] = counters.pop("dropped")
-        return MediaStats(
+        return media_stats(
+            self._engine.stats(),
             rooms=len(self._rooms),
             peers=len(peers),
             published=sum(len(peer.publication.mids) for peer in peers if peer.publication is not None),
             handshakes_ok=self._handshakes_ok,
             handshakes_failed=self._handshakes_failed,
             offers=self._offers,
-            **counters,
-            **{f"dropped_{why}": count for why, count in dropped.items()},
         )

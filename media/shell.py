@@ -39,13 +39,14 @@ _BUFFER: Final = 4 << 20
 _DATAGRAM: Final = 2_048
 _ANCILLARY: Final = 128
 _BATCH: Final = 64
+_MAX_WAIT_S: Final = 1.0
 _TIMESPEC: Final = struct.Struct("@qq")
 
 
 class UdpEngine:
     """`PacketEngine` in Python: one socket for everyone. Answers leave from the address that a datagram came to."""
 
-    def __init__(self, bind: str = "0.0.0.0", port: int = 0, advertise: Sequence[str] = ("auto",)) -> None:  # noqa: S104
+    def __init__(self, bind: str = "0.0.0.0", port: int = 0, advertise: Sequence[str] = ("auto",)) -> None:
         """`port` 0 takes any free one.
 
         `advertise` lists the addresses that clients are told; "auto" stands for every usable one of this
@@ -109,7 +110,9 @@ class UdpEngine:
             for level, kind, value in ancillary:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                     seconds, nanoseconds = _TIMESPEC.unpack_from(value)
-                    arrival = min(now, seconds + nanoseconds * 1e-9 + to_monotonic)
+                    stamp = seconds + nanoseconds * 1e-9 + to_monotonic
+                    # Unless the clock was set meanwhile, and the stamp is of another time.
+                    arrival = stamp if now - _MAX_WAIT_S < stamp < now else now
                 else:
                     local = value
             self._core.receive(data, _path(address[0], address[1], local), now, arrival)

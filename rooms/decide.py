@@ -53,6 +53,7 @@ from rooms.events import (
     SessionClosed,
     SessionOpened,
 )
+from rooms.evolve import evolve
 from rooms.state import ChatMessage, Participant, RoomState
 
 
@@ -118,27 +119,46 @@ def next_deadline(state: RoomState) -> Millis | None:
 
 
 def aftermath(state: RoomState, lost: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Ephemeral events that keep shut what `shut_at_once` had shut when it could not be stored.
+    """Ephemeral events that keep what must outlive a failure to store: all that `shut_at_once` had shut, and who is
+    connected.
 
     Args:
         state: the room without the lost events.
-        lost: durable events that took effect on the media plane and were not stored.
+        lost: what was decided and did not come to pass, in order: durable events that were not stored, and whatever
+            waited behind them.
     """
-    events: dict[Event, None] = {}
+    kept: list[Event] = []
     for event in lost:
-        match event:
-            case MicrophoneShut(participant_id=who):
-                # Absent people, too: they may have come back in what was lost, and will come again.
-                person = state.people.get(who)
-                if person is not None and not person.microphone_closed:
-                    events[MicrophoneHoldSet(who, held=True)] = None
-            case ParticipantDeparted(participant_id=who):
-                person = state.here(who)
-                if person is not None and (person.microphone or person.camera):
-                    events[DevicesSet(who, microphone=False, camera=False)] = None
-            case _:
-                pass
-    return tuple(events)
+        for again in _outlives(state, event):
+            state = evolve(state, again)
+            kept.append(again)
+    return tuple(kept)
+
+
+def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
+    match event:
+        case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
+            # Absent people, too: they may have come back in what was lost, and will come again.
+            person = state.people.get(who)
+            return () if person is None or person.microphone_closed else (MicrophoneHoldSet(who, held=True),)
+        case ParticipantDeparted(participant_id=who) | ParticipantEntered(participant_id=who):
+            return _turned_off(state.here(who), microphone=True, camera=True)
+        case DevicesSet(participant_id=who):
+            return _turned_off(state.here(who), microphone=not event.microphone, camera=not event.camera)
+        case ConnectionLost(participant_id=who):
+            person = state.here(who)
+            return (event,) if person is not None and person.connected else ()
+        case ConnectionRestored(participant_id=who):
+            person = state.here(who)
+            return (event,) if person is not None and not person.connected else ()
+        case _:
+            return ()
+
+
+def _turned_off(person: Participant | None, *, microphone: bool, camera: bool) -> tuple[Event, ...]:
+    if person is None or not ((microphone and person.microphone) or (camera and person.camera)):
+        return ()
+    return (DevicesSet(person.id, person.microphone and not microphone, person.camera and not camera),)
 
 
 def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:

@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 from websockets.asyncio.server import ServerConnection
 
-from media.engine.shell import UdpEngine
 from media.plane import MediaPlane
-from protocol.codec import Wire
+from media.shell import UdpEngine
+from protocol.codec import MAX_CLIENT_FRAME, Wire
 from protocol.ids import ParticipantId, SessionId
 from protocol.messages import Source, SubscribeOffer
 from server.auth import Auth
@@ -22,6 +22,7 @@ from server.front import Front
 from server.hall import Hall
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import FailureLimit
+from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
@@ -90,6 +91,7 @@ class Node:
             OSError: an address cannot be listened on.
         """
         config = self.config
+        log_loop_exceptions(asyncio.get_running_loop())
         await migrate(config.storage.url)
         await self._log.start()
         self._engine = UdpEngine(config.media.bind, config.media.port, config.media.advertise)
@@ -124,11 +126,15 @@ class Node:
         )
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
         self.metrics.collect_from("hall", lambda: {"participants": float(self._hall.participants())})
-        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url())))
+        sockets = WebSockets(
+            self._serve_socket, WsOptions(origins=allowed_origins(config.base_url()), max_size=MAX_CLIENT_FRAME + 1_024)
+        )
         self._runner = make_runner(make_http(self._http_deps(sockets)))
         await self._runner.setup()
-        assert self._runner.server is not None
-        self._front = Front(self._runner.server, sockets)
+        http = self._runner.server
+        if http is None:
+            raise RuntimeError("a runner that was set up has a server")
+        self._front = Front(http, sockets)
         self._metrics_listener = MetricsListener(self.metrics)
         await self._metrics_listener.start(config.server.metrics_host, config.server.metrics_port)
         self.port = await self._front.start(config.server.host, config.server.port)
@@ -163,6 +169,7 @@ class Node:
             client_dir=Path(self.config.server.client_dir),
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
+            signed_out=self._endpoint.signed_out,
             sockets=sockets,
         )
 

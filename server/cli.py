@@ -110,7 +110,8 @@ def _settings(path: Path | None) -> Config:
 
 
 async def _serve(settings: Config, *, demo: bool) -> None:
-    from server.app import Node  # noqa: PLC0415 -- imports the media plane: slow, and of no use to the other commands
+    # Only here: it brings in the media plane, which is slow to import and of no use to the other commands.
+    from server.app import Node
 
     node = Node(settings)
     stopping = asyncio.Event()
@@ -129,7 +130,7 @@ async def _serve(settings: Config, *, demo: bool) -> None:
 
 async def _bot(url: str, publish: str, seconds: float) -> BotReport:
     # Only here: it brings in the codecs of PyAV, which the server never needs.
-    from server.bot import run_bot  # noqa: PLC0415
+    from server.bot import run_bot
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -166,3 +167,7 @@ def _show(made: Links) -> None:
         console.print(f"  participant {number}  {url}")
     console.print(f"  mentor         {made.mentor}")
     console.print(f"  therapist      {made.therapist}\n")
+
+
+if __name__ == "__main__":
+    main()

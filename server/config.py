@@ -67,7 +67,6 @@ class RoomsConfig(Section, frozen=True):
 
 class SignalingConfig(Section, frozen=True):
     ping_every_s: Seconds = 5.0
-    max_frame_bytes: Count = 65_536
     frames_per_s: Seconds = 30.0
     frames_burst: Count = 60
     max_outbox_bytes: Count = 1_048_576

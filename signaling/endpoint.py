@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from moderation.permissions import Action, Relation, permitted
 from protocol.codec import Wire, decode_client, request_id_of
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, meaning
-from protocol.ids import ParticipantId, RequestId, SessionId
+from protocol.ids import IdentityId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
     Ack,
     AllowMicrophone,
@@ -24,6 +24,7 @@ from protocol.messages import (
     HideChat,
     Join,
     Leave,
+    LeaveReason,
     Ping,
     PostChat,
     PublishAnswer,
@@ -40,7 +41,7 @@ from protocol.messages import (
     Welcome,
     tag_of,
 )
-from rooms.commands import Enter, LoseConnection, Requested, RestoreConnection, RoomRequest
+from rooms.commands import Depart, Enter, LoseConnection, Requested, RestoreConnection, RoomRequest
 from rooms.decide import Decision, Rejection
 from rooms.view import Viewer
 from signaling.outbox import Prepared
@@ -158,7 +159,7 @@ class Endpoint:
         decision = await room.submit(Enter(who, admission.identity_id, admission.name, admission.role))
         if isinstance(decision, Rejection):
             raise Refused(decision.code, decision.detail)
-        session = Session(room, Viewer(who, admission.role), self._new_token, self._over)
+        session = Session(room, admission.identity_id, Viewer(who, admission.role), self._new_token, self._over)
         key = (room.session_id, who)
         older = self._by_person.get(key)
         if older is not None:
@@ -269,6 +270,12 @@ class Endpoint:
             raise Refused(ErrorCode.NOT_ALLOWED)
 
     # ── from the rest of the server ──────────────────────────────────────────────────────────
+
+    def signed_out(self, identity: IdentityId) -> None:
+        """A person signed out: they leave every room, on whatever page they are in it."""
+        for session in tuple(self._by_person.values()):
+            if session.identity == identity:
+                session.room.submit(Depart(session.viewer.participant_id, LeaveReason.LEFT))
 
     def offer(self, room: SessionId, participant: ParticipantId, offer: SubscribeOffer) -> None:
         """Passes on a subscribe offer of the media plane."""

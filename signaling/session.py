@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from protocol.errors import ErrorCode, meaning
-from protocol.ids import RequestId
+from protocol.ids import IdentityId, RequestId
 from protocol.messages import (
     Ack,
     DevicesChanged,
@@ -47,10 +47,16 @@ class Session:
     """Owns a participant's outbox history and resume token; implements `signaling.ports.Listener`."""
 
     def __init__(
-        self, room: Room, viewer: Viewer, new_token: Callable[[], str], on_over: Callable[[Session], None]
+        self,
+        room: Room,
+        identity: IdentityId,
+        viewer: Viewer,
+        new_token: Callable[[], str],
+        on_over: Callable[[Session], None],
     ) -> None:
         """`new_token` makes unguessable resume tokens; `on_over` hears when the session is over for good."""
         self.room = room
+        self.identity = identity
         self._viewer = viewer
         self._new_token = new_token
         self._on_over = on_over

@@ -79,6 +79,7 @@ class Layer:
     """One RTP source of a track."""
 
     __slots__ = (
+        "_asked_at",
         "_bad",
         "_base",
         "_expected_before",
@@ -126,6 +127,7 @@ class Layer:
         self._history: list[MediaPacket | None] = [None] * HISTORY if self._video else []
         self._missing: dict[int, tuple[float, int]] = {}
         self._key_retry = _KEY_RETRY_S
+        self._asked_at = -NEVER
         self._base = 0
         self._bad = -1
         self._transit: float | None = None
@@ -270,10 +272,11 @@ class Layer:
         """Asks for a key frame, as soon as asking helps, until one arrives."""
         if self.key_request_at == NEVER and self._video and self.track.open:
             self._key_retry = _KEY_RETRY_S
-            self.key_request_at = max(now, self.key_at + KEY_HOLD_OFF_S)
+            self.key_request_at = max(now, self.key_at + KEY_HOLD_OFF_S, self._asked_at + _KEY_RETRY_S)
 
     def key_asked(self, now: float) -> None:
         """The publisher was asked just now; ask again later."""
+        self._asked_at = now
         self.key_request_at = now + self._key_retry if now - self.last_at < IDLE_S else NEVER
         self._key_retry = min(_KEY_RETRY_MAX_S, 2 * self._key_retry)
 

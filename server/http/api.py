@@ -136,9 +136,10 @@ async def sign_out(request: web.Request) -> web.Response:
         person = await deps.auth.who(secret)
     except HoldspaceError:
         person = None
+    await deps.auth.sign_out(secret)
     if person is not None:
         deps.join_tokens.revoke(person.id)
-    await deps.auth.sign_out(secret)
+        deps.signed_out(person.id)
     answer = web.Response(status=204)
     answer.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
     return answer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from media import sdp
+from media.sdp import Direction
+from media.sdp import parse as parse_sdp
 
 CHROMIUM_OFFER = "\r\n".join(
     [
@@ -104,9 +105,9 @@ CHROMIUM_ANSWER = "\r\n".join(
 def answer_to(offer: str, fingerprint: str = ":".join(["CD"] * 32)) -> str:
     """What a browser would answer to a subscribe offer of ours."""
     lines = ["v=0", "o=- 77 2 IN IP4 127.0.0.1", "s=-", "t=0 0"]
-    for section in sdp.parse(offer).sections:
+    for section in parse_sdp(offer).sections:
         lines += [f"m={section.kind} 9 {section.protocol} {' '.join(section.formats)}", f"a=mid:{section.mid}"]
-        lines += ["a=recvonly" if section.direction is sdp.Direction.SENDONLY else "a=inactive"]
+        lines += ["a=recvonly" if section.direction is Direction.SENDONLY else "a=inactive"]
         lines += ["a=ice-ufrag:5cKU", "a=ice-pwd:0yhM1Sd6iCCkXGzbgZcbVfDz", "a=setup:active", "a=rtcp-mux"]
         lines += [f"a=fingerprint:sha-256 {fingerprint}"]
     return "\r\n".join(lines) + "\r\n"

@@ -48,6 +48,11 @@ async def test_two_pages_see_and_hear_each_other_and_a_closed_microphone_is_not_
             cleo = await join(browser, site, "room", "cleo", "&listen")
             seen = await until(cleo, lambda seen: len(seen["tracks"]) == 4 and flows(seen))
             assert seen["errors"] == []
+
+            site.plane.resubscribe("room", "cleo")
+            seen = await until(cleo, lambda seen: seen["offers"] == 2 and flows(seen))
+            assert seen["errors"] == []
+
             await ann.context.close()
             await until(ben, lambda seen: seen["tracks"] == [])
             await until(cleo, lambda seen: {track["participant_id"] for track in seen["tracks"]} == {"ben"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
-from media import dtls
 from media.dtls import Certificate, DtlsEndpoint, Fingerprint
 from media.engine.interface import SrtpKeys, SrtpProfile
 from media.engine.srtp import LibSrtp
@@ -41,7 +41,7 @@ class Handshake:
     def __init__(self, lose: Callable[[int], bool] = lambda number: False) -> None:
         self.wire = ClientWire()
         certificate = RTCCertificate.generateCertificate()
-        self.client = RTCDtlsTransport(self.wire, [certificate])
+        self.client = RTCDtlsTransport(cast("Any", self.wire), [certificate])
         self.client._set_role("client")
         fingerprint = certificate.getFingerprints()[0]
         self.fingerprint = Fingerprint(fingerprint.algorithm, fingerprint.value)
@@ -78,6 +78,7 @@ async def test_both_ends_agree_on_aes_128_gcm_and_on_the_keys() -> None:
     packet = b"\x80\x60\x00\x01" + bytes(8) + b"hello"
     assert LibSrtp(keys).unprotect(handshake.client._tx_srtp.protect(packet)) == packet
     sealed = LibSrtp(keys).protect(packet)
+    assert sealed is not None
     assert handshake.client._rx_srtp.unprotect(sealed) == packet
     assert not handshake.closed.done()
     await handshake.finish()
@@ -95,7 +96,7 @@ async def test_a_hello_that_comes_before_the_fingerprint_is_kept() -> None:
 
 
 async def test_a_lost_flight_is_sent_again_soon_and_verbatim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dtls, "_RESEND_FIRST_S", 0.005)
+    monkeypatch.setattr("media.dtls._RESEND_FIRST_S", 0.005)
     handshake = Handshake(lose=lambda number: number in (1, 2))
     handshake.endpoint.start(handshake.fingerprint)
     await asyncio.wait_for(handshake.connect(), 0.9)  # OpenSSL alone would take a second
@@ -114,7 +115,7 @@ async def test_a_certificate_with_another_fingerprint_gets_no_keys() -> None:
 
 
 async def test_a_handshake_that_goes_nowhere_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dtls, "HANDSHAKE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("media.dtls.HANDSHAKE_TIMEOUT_S", 0.01)
     handshake = Handshake()
     handshake.endpoint.start(handshake.fingerprint)
     assert await handshake.closed is False

@@ -48,7 +48,7 @@ async def test_one_client_sees_and_hears_another() -> None:
     sender.addTransceiver(Picture(), "sendonly")
     await sender.setLocalDescription(await sender.createOffer())
     sources = {
-        transceiver.mid: Source.MICROPHONE if transceiver.kind == "audio" else Source.CAMERA
+        str(transceiver.mid): Source.MICROPHONE if transceiver.kind == "audio" else Source.CAMERA
         for transceiver in sender.getTransceivers()
     }
     answer = plane.publish("room", "ann", sender.localDescription.sdp, sources)

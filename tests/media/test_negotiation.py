@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from media import sdp
 from media.dtls import Fingerprint
 from media.engine.interface import Candidate, ExtensionIds, Kind
 from media.negotiation import (
@@ -16,6 +15,7 @@ from media.negotiation import (
     write_subscribe_offer,
 )
 from media.sdp import Direction
+from media.sdp import parse as parse_sdp
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import MAX_SDP, Source
 from tests.media.offers import CHROMIUM_ANSWER, CHROMIUM_OFFER, DATA_CHANNEL
@@ -43,7 +43,7 @@ def test_opus_and_vp8_with_rtx_are_taken() -> None:
 def test_the_answer_receives_what_was_taken_and_rejects_the_rest() -> None:
     text = CHROMIUM_OFFER.replace("BUNDLE 0 1", "BUNDLE 0 1 2") + DATA_CHANNEL
     answer = write_publish_answer(read_publish_offer(text, SOURCES), LOCAL, 1)
-    description = sdp.parse(answer)
+    description = parse_sdp(answer)
     audio, video, data = description.sections
     assert description.bundle == ("0", "1")
     assert [audio.direction, video.direction] == [Direction.RECVONLY, Direction.RECVONLY]
@@ -68,7 +68,7 @@ def test_a_section_that_sends_nothing_is_answered_inactive() -> None:
     text = CHROMIUM_OFFER.replace("a=sendonly\r\na=msid:- 1b2c", "a=inactive\r\na=msid:- 1b2c")
     offer = read_publish_offer(text, SOURCES)
     assert [track.sending for track in offer.tracks] == [True, False]
-    assert sdp.parse(write_publish_answer(offer, LOCAL, 1)).sections[1].direction is Direction.INACTIVE
+    assert parse_sdp(write_publish_answer(offer, LOCAL, 1)).sections[1].direction is Direction.INACTIVE
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def slots(count: int) -> list[OfferedSlot]:
 
 def test_an_offer_has_one_section_a_slot() -> None:
     idle = OfferedSlot("v1", Kind.VIDEO, False, 5, 6, "seat1")
-    description = sdp.parse(write_subscribe_offer([*slots(1), idle], LOCAL, 3))
+    description = parse_sdp(write_subscribe_offer([*slots(1), idle], LOCAL, 3))
     audio, video, off = description.sections
     assert description.bundle == ("a0", "v0", "v1")
     assert [s.direction for s in (audio, video, off)] == [Direction.SENDONLY, Direction.SENDONLY, Direction.INACTIVE]

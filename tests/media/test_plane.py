@@ -173,6 +173,20 @@ async def test_offers_wait_for_the_answer_and_then_catch_up_in_one(stage: Stage)
     assert [offer.fresh for who, offer in stage.offers if who == "cleo"] == [True, False, False]
 
 
+async def test_an_open_slot_is_shut_when_it_passes_to_another_person(stage: Stage) -> None:
+    await stage.join("ann", "ben", "cleo")
+    for who in ("ann", "ben"):
+        stage.gate(who, Source.MICROPHONE, True)
+    await stage.publish("ann")
+    await stage.agree("cleo")
+    assert stage.heard("cleo", "ann") == {"0"}
+    stage.plane.remove_peer(ROOM, "ann")
+    await stage.publish("ben")
+    assert stage.heard("cleo", "ben") == set()
+    await stage.agree("cleo")
+    assert stage.heard("cleo", "ben") == {"0"}
+
+
 async def test_a_slot_that_passed_to_another_person_stays_shut_until_the_client_knows(stage: Stage) -> None:
     await stage.join("ann", "ben", "cleo")
     for who in ("ann", "ben"):

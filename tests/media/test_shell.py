@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
 
-from media.engine import stun
-from media.engine.interface import DtlsIn, Event, Selected
+from media.engine.interface import Drop, DtlsIn, Event, Selected
+from media.engine.stun import BINDING_REQUEST, BINDING_SUCCESS, USERNAME
+from media.engine.stun import build as build_stun
+from media.engine.stun import parse as parse_stun
 from media.shell import UdpEngine
 
 
 @contextmanager
-def client(target: tuple[str, int]) -> Iterator[socket.socket]:
+def client(target: tuple[str, int]) -> Generator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.setblocking(False)
         opened.connect(target)
@@ -24,7 +26,7 @@ def client(target: tuple[str, int]) -> Iterator[socket.socket]:
 
 
 def check(ufrag: str, pwd: str) -> bytes:
-    return stun.build(stun.BINDING_REQUEST, bytes(12), [(stun.USERNAME, f"{ufrag}:x".encode())], pwd.encode())
+    return build_stun(BINDING_REQUEST, bytes(12), [(USERNAME, f"{ufrag}:x".encode())], pwd.encode())
 
 
 async def test_the_shell_answers_checks_hands_dtls_up_and_sends_it_down() -> None:
@@ -43,9 +45,9 @@ async def test_the_shell_answers_checks_hands_dtls_up_and_sends_it_down() -> Non
     transport = engine.add_transport("abcdef", "a-password-that-is-long")
     with client((candidate.host, candidate.port)) as opened:
         opened.send(check("abcdef", "a-password-that-is-long"))
-        answer = stun.parse(await loop.sock_recv(opened, 2_048))
+        answer = parse_stun(await loop.sock_recv(opened, 2_048))
         assert answer is not None
-        assert answer.kind == stun.BINDING_SUCCESS
+        assert answer.kind == BINDING_SUCCESS
         opened.send(b"\x16hello")
         while DtlsIn(transport, b"\x16hello") not in events:
             woken.clear()
@@ -65,7 +67,7 @@ async def test_an_answer_leaves_from_the_address_that_was_asked() -> None:
     for host in ("127.0.0.1", "127.0.0.2"):  # a connected socket takes datagrams of that one address only
         with client((host, port)) as opened:
             opened.send(check("abcdef", "a-password-that-is-long"))
-            assert stun.parse(await asyncio.wait_for(loop.sock_recv(opened, 2_048), 5)) is not None
+            assert parse_stun(await asyncio.wait_for(loop.sock_recv(opened, 2_048), 5)) is not None
     engine.close()
 
 
@@ -105,5 +107,5 @@ async def test_what_cannot_be_sent_is_counted() -> None:
         opened.send(check("abcdef", "a-password-that-is-long"))
         await asyncio.get_running_loop().sock_recv(opened, 2_048)
         engine.send_dtls(transport, bytes(70_000))
-    assert engine.stats().dropped["send_blocked"] == 1
+    assert engine.stats().dropped[Drop.SEND_BLOCKED] == 1
     engine.close()

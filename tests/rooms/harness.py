@@ -7,6 +7,7 @@ evolve, tell each viewer, set the gates to what the new state lets through. Stor
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -115,18 +116,32 @@ class RoomHarness:
         assert isinstance(decision, Accepted)
         for event in decision.events:
             self.gates -= shut_at_once(event)
-        lost = tuple(event for event in decision.events if is_durable(event)) if self.storage_down else ()
-        if lost:
-            for event in aftermath(self.state, lost):
-                assert not is_durable(event)
-                self.happen(event)
-        else:
-            for event in decision.events:
-                self.happen(event)
-        self.gates = open_gates(self.state)
-        if lost:
+        if self.storage_down and any(is_durable(event) for event in decision.events):
+            self.lose_events(decision.events)
             raise Refusal(ErrorCode.NOT_SAVED, "")
+        for event in decision.events:
+            self.happen(event)
+        self.gates = open_gates(self.state)
         return decision.events
+
+    def do_and_lose(self, commands: Iterable[Command]) -> tuple[Event, ...]:
+        """Commands are decided one upon the other, and then the first cannot be stored; all that they decided."""
+        pending = self.state
+        lost: list[Event] = []
+        for command in commands:
+            decision = decide(pending, command, self.now_ms)
+            if isinstance(decision, Accepted):
+                pending = evolve_all(pending, decision.events)
+                lost.extend(decision.events)
+        self.lose_events(tuple(lost))
+        return tuple(lost)
+
+    def lose_events(self, lost: tuple[Event, ...]) -> None:
+        """What was decided does not come to pass; what must outlive that does."""
+        for event in aftermath(self.state, lost):
+            assert not is_durable(event)
+            self.happen(event)
+        self.gates = open_gates(self.state)
 
     def happen(self, event: Event) -> None:
         """An event takes effect and every attached client hears of it."""

@@ -8,7 +8,8 @@ import pytest
 
 from protocol.errors import ErrorCode
 from protocol.ids import MessageId, ParticipantId, RequestId
-from protocol.messages import LeaveReason, Role, SetDevices, Source
+from protocol.messages import LeaveReason, PostChat, Role, SetDevices, Source
+from rooms.commands import Requested
 from rooms.decide import aftermath
 from rooms.events import (
     ChatWritten,
@@ -343,6 +344,42 @@ def test_what_is_lost_with_nothing_to_keep_shut_has_no_aftermath(room: RoomHarne
     )
 
     assert aftermath(room.state, lost) == ()
+
+
+def test_turning_off_is_kept_although_what_it_waited_behind_was_not_saved(
+    room: RoomHarness, ana: Seat, ben: Seat
+) -> None:
+    """Else a microphone that its person muted would be forwarded again, because of someone else's chat message."""
+    room.devices("ana", microphone=True, camera=True)
+    unsaved = Requested(BEN, PostChat(ID, MessageId("m1"), "Hello"))
+    room.do_and_lose([unsaved, Requested(ANA, SetDevices(ID, microphone=False, camera=True))])
+    assert room.gates == {ANA_CAMERA}
+
+    room.do_and_lose([unsaved, Requested(ANA, SetDevices(ID, microphone=False, camera=False))])
+    assert room.gates == set()
+    assert (ben.person("ana")["microphone"], ben.person("ana")["camera"]) == (False, False)
+
+
+def test_turning_on_is_not_kept_when_what_it_waited_behind_was_not_saved(
+    room: RoomHarness, ana: Seat, ben: Seat
+) -> None:
+    unsaved = Requested(BEN, PostChat(ID, MessageId("m1"), "Hello"))
+    room.do_and_lose([unsaved, Requested(ANA, SetDevices(ID, microphone=True, camera=True))])
+
+    assert room.gates == set()
+    assert ben.person("ana")["microphone"] is False
+
+
+def test_another_page_that_could_not_be_let_in_leaves_microphone_and_camera_off(
+    room: RoomHarness, ana: Seat, ben: Seat
+) -> None:
+    room.devices("ana", microphone=True, camera=True)
+    room.storage_down = True
+    with pytest.raises(Refusal):
+        room.enter("ana", name="Anita")
+
+    assert room.gates == set()
+    assert ben.person("ana")["microphone"] is False
 
 
 def test_several_lost_closings_of_one_microphone_hold_it_once(room: RoomHarness, mia: Seat) -> None:

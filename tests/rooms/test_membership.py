@@ -19,7 +19,16 @@ from protocol.messages import (
     SetDevices,
     ShowChat,
 )
-from rooms.commands import ROOM_REQUESTS, Depart, Enter, LoseConnection, OpenSession, RestoreConnection, RoomRequest
+from rooms.commands import (
+    ROOM_REQUESTS,
+    Depart,
+    Enter,
+    LoseConnection,
+    OpenSession,
+    Requested,
+    RestoreConnection,
+    RoomRequest,
+)
 from rooms.decide import Rejection, decide
 from rooms.state import EMPTY
 from rooms.view import Viewer, snapshot
@@ -203,6 +212,31 @@ def test_losing_the_connection_again_does_not_prolong_the_wait(room: RoomHarness
 
 def test_a_connection_of_someone_absent_is_not_waited_for(room: RoomHarness) -> None:
     assert room.do(LoseConnection(ParticipantId("stranger"), GRACE_MS)) == ()
+    assert room.deadline_ms is None
+
+
+def test_a_lost_connection_counts_although_what_it_waited_behind_was_not_saved(
+    room: RoomHarness, ana: Seat, ben: Seat
+) -> None:
+    """Else the person would be here for ever, or be taken out while connected."""
+    unsaved = Requested(ParticipantId("ben"), PostChat(ID, MessageId("m1"), "Hello"))
+    room.do_and_lose([unsaved, LoseConnection(ParticipantId("ana"), GRACE_MS)])
+    assert ben.person("ana")["connected"] is False
+    assert room.deadline_ms == room.now_ms + GRACE_MS
+
+    room.do_and_lose([unsaved, RestoreConnection(ParticipantId("ana"))])
+    assert ben.person("ana")["connected"] is True
+    assert room.deadline_ms is None
+
+
+def test_a_connection_is_no_ones_when_the_entry_before_it_was_not_saved(room: RoomHarness, ana: Seat) -> None:
+    enter = Enter(ParticipantId("ben"), IdentityId("i"), "Ben", Role.PARTICIPANT)
+    lost = room.do_and_lose(
+        [enter, LoseConnection(ParticipantId("ben"), GRACE_MS), RestoreConnection(ParticipantId("ben"))]
+    )
+
+    assert len(lost) == 3
+    assert room.roster() == ["ana"]
     assert room.deadline_ms is None
 
 

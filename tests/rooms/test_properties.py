@@ -38,7 +38,7 @@ from rooms.commands import (
     RoomRequest,
 )
 from rooms.decide import Accepted, Rejection, decide, next_deadline
-from rooms.events import DurableEvent, SessionClosed, is_durable
+from rooms.events import ConnectionLost, ConnectionRestored, DurableEvent, SessionClosed, is_durable
 from rooms.evolve import evolve, evolve_all
 from rooms.gates import open_gates, shut_at_once
 from rooms.state import EMPTY, RoomState
@@ -123,6 +123,22 @@ class Room(RuleBasedStateMachine):
     @rule(who=ANYONE, message=ANYTHING)
     def ask_anything(self, who: ParticipantId, message: RoomRequest) -> None:
         self.ask(who, message)
+
+    @rule(commands=st.lists(st.one_of(SERVERS_WORD, st.builds(Requested, ANYONE, ANYTHING)), min_size=2, max_size=6))
+    def lose_what_was_decided(self, commands: list[Command]) -> None:
+        before = self.room.state
+        lost = self.room.do_and_lose(commands)
+        after = self.room.state
+        assert open_gates(after) <= open_gates(before)
+        for event in lost:
+            assert not shut_at_once(event) & self.room.gates, "what was shut at once is open again"
+        connected = {
+            event.participant_id: isinstance(event, ConnectionRestored)
+            for event in lost
+            if isinstance(event, ConnectionLost | ConnectionRestored)
+        }
+        for person in after.present():
+            assert person.connected is connected.get(person.id, before.people[person.id].connected)
 
     # What chance alone would rarely hit: people who may, asking for what is there.
 

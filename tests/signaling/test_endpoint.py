@@ -9,7 +9,7 @@ import pytest
 
 from protocol.codec import Wire
 from protocol.errors import ErrorCode, Next, meaning
-from protocol.ids import MessageId, ParticipantId, RequestId
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import (
     Ack,
     ChatPosted,
@@ -192,6 +192,16 @@ async def test_leaving_is_acknowledged_and_ends_the_session(stage: Stage) -> Non
     assert isinstance(back.last, Goodbye)
     again = await stage.join("Ellie")
     assert you(again) == you(ellie), "the same person keeps the place"
+
+
+async def test_who_signs_out_leaves_every_room_at_once(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    stage.endpoint.signed_out(IdentityId("id-Ellie"))
+    await stage.settle()
+    assert isinstance(ellie.last, Goodbye)
+    assert ellie.last.code is ErrorCode.LEFT
+    assert marcus.got(ParticipantLeft)[0].participant_id == you(ellie)
+    assert marcus.closed_with is None
 
 
 async def test_the_mentor_ends_the_session_for_everyone(stage: Stage) -> None:

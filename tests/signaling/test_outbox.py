@@ -45,7 +45,7 @@ def test_past_its_bounds_an_outbox_takes_nothing_more_and_says_so() -> None:
 def test_history_gives_all_after_a_seq_or_nothing() -> None:
     history = History()
     for n in range(HISTORY + 10):
-        history.add(Prepared(Ack(RequestId(f"r{n}"))))
+        history.add(Prepared(devices(f"p{n}", on=True)))
     newest = history.seq
     assert history.after(newest) == ()
     assert history.after(newest + 1) is None

@@ -21,14 +21,14 @@ const nothing = () => {};
 const title = "Tuesday evening group";
 
 const everyone: ParticipantView[] = [
-  { id: "dana", name: "Dana", role: "mentor", microphone: true, camera: true },
-  { id: "marcus", name: "Marcus", role: "participant", microphone: true, camera: true },
-  { id: "priya", name: "Priya", role: "participant", camera: true },
-  { id: "joy", name: "Joy", role: "participant", microphone: true, camera: true, connected: false },
-  { id: "tomas", name: "Tomás", role: "participant", microphone: true },
-  { id: "samir", name: "Samir", role: "participant", camera: true },
-  { id: "wren", name: "Wren", role: "participant" },
-  { id: "ellie", name: "Ellie", role: "participant", microphone: true, camera: true },
+  { id: "dana", name: "Dana", role: "mentor", place: 0, microphone: true, camera: true },
+  { id: "marcus", name: "Marcus", role: "participant", place: 1, microphone: true, camera: true },
+  { id: "priya", name: "Priya", role: "participant", place: 2, camera: true },
+  { id: "joy", name: "Joy", role: "participant", place: 3, microphone: true, camera: true, connected: false },
+  { id: "tomas", name: "Tomás", role: "participant", place: 4, microphone: true },
+  { id: "samir", name: "Samir", role: "participant", place: 5, camera: true },
+  { id: "wren", name: "Wren", role: "participant", place: 6 },
+  { id: "ellie", name: "Ellie", role: "participant", place: 7, microphone: true, camera: true },
 ];
 
 const at = (minute: number) => new Date(2026, 10, 24, 18, minute).getTime();
@@ -47,7 +47,6 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     participants: people,
     chat,
     speakers: ["marcus"],
-    held: [],
     ...change,
   };
 }

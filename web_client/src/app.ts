@@ -139,11 +139,14 @@ export class App {
   /** Never asks, never waits: the screen is empty before the network is. */
   quickExit(): void {
     const stage = this.stage.value;
-    if (stage.name === "room") stage.session.dispose();
-    this.#deps.local.closeAll();
-    // The page is gone before an answer could be shown; the request itself outlives it.
-    void this.#deps.api.signOut().catch(() => undefined);
-    this.#deps.vanish();
+    try {
+      // The page is gone before an answer could be shown; the request itself outlives it.
+      void this.#deps.api.signOut().catch(() => undefined);
+      if (stage.name === "room") stage.session.dispose();
+      this.#deps.local.closeAll();
+    } finally {
+      this.#deps.vanish();
+    }
   }
 
   nudge(): void {

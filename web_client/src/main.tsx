@@ -90,9 +90,10 @@ function start(root: HTMLElement): void {
     vanish: () => {
       document.title = "New page";
       root.replaceChildren();
+      // First, for a browser that refuses storage must not keep anyone here.
+      location.replace(GOODBYE);
       localStorage.clear();
       sessionStorage.clear();
-      location.replace(GOODBYE);
     },
   });
   addEventListener("online", () => app.nudge());

@@ -83,7 +83,7 @@ export class RoomSession {
       }),
       effect(() => {
         void sending.value;
-        this.#tellDevices(false);
+        this.#tellDevices();
       }),
     ];
   }
@@ -167,6 +167,7 @@ export class RoomSession {
   #phaseIs(phase: Phase): void {
     const before = this.phase.value.name;
     this.phase.value = phase;
+    if (phase.name !== "live") this.#told = "";
     if (phase.name === "reconnecting" && before === "live") this.announcement.value = { key: "sayReconnecting" };
     if (phase.name === "live" && before === "reconnecting") this.announcement.value = { key: "sayBack" };
   }
@@ -203,13 +204,11 @@ export class RoomSession {
     if (!me) return;
     this.mine.value = heard(this.mine.value, {
       closed: me.microphone_closed ?? false,
-      held: room.held.includes(me.id),
       closings: me.closings ?? 0,
     });
   }
 
-  #tellDevices(again = true): void {
-    if (again) this.#told = "";
+  #tellDevices(): void {
     if (this.#connection.phase.name !== "live") return;
     const { local } = this.#deps;
     const { microphone, camera, closings } = this.mine.peek();

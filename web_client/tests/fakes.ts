@@ -80,8 +80,8 @@ export function snapshotOf(change: Partial<Snapshot> = {}): Snapshot {
     session: { id: "s", title: "Tuesday evening group", status: "live" },
     you: "ellie",
     participants: [
-      { id: "dana", name: "Dana", role: "mentor", microphone: true, camera: true },
-      { id: "ellie", name: "Ellie", role: "participant" },
+      { id: "dana", name: "Dana", role: "mentor", place: 0, microphone: true, camera: true },
+      { id: "ellie", name: "Ellie", role: "participant", place: 7 },
     ],
     chat: [],
     ...change,

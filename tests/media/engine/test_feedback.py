@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.engine.rtp import unwrap
@@ -77,6 +77,7 @@ def test_feedback_comes_every_fiftieth_of_a_second_while_packets_come_and_not_ot
     assert len(publisher.feedback(205, 15)) <= told + 1
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.integers(-20, 400)), min_size=1, max_size=120),
     st.integers(0, 0xFFFF),
@@ -109,6 +110,7 @@ def test_memory_stays_flat_under_wild_sequence_numbers() -> None:
     assert len(packet) < 4_000
 
 
+@settings(deadline=None)
 @given(st.integers(0, 0xFFFF), st.integers(0, 1 << 40))
 def test_unwrapping_finds_the_nearest_number(value: int, near: int) -> None:
     number = unwrap(value, near)

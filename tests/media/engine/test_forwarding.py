@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from media.engine import rtp, vp8
-from media.engine.interface import LayerDown, LayerUp, Level, Levels, Silent
+from media.engine.interface import Drop, LayerDown, LayerUp, Level, Levels, Silent
+from media.engine.rtp import build as build_rtp
+from media.engine.vp8 import parse_head
 from tests.media.engine.world import (
     AUDIO,
     VIDEO,
@@ -39,7 +40,7 @@ def test_video_begins_with_a_key_frame() -> None:
     publisher.frame(key=True, parts=3)
     publisher.frame()
     assert len(subscriber.video) == 4
-    head = vp8.parse_head(subscriber.video[0].payload)
+    head = parse_head(subscriber.video[0].payload)
     assert head is not None
     assert head.key_frame
 
@@ -219,10 +220,10 @@ def test_a_publisher_that_restarts_with_another_ssrc_is_followed() -> None:
 def test_packets_are_bound_by_payload_type_when_they_carry_no_mid() -> None:
     world = World()
     publisher, subscriber = pair(world)
-    publisher.send(rtp.build(111, False, 1, 1, publisher.audio_ssrc, b"", b"opus"))
-    publisher.send(rtp.build(120, False, 1, 1, 77, b"", b"what"))
+    publisher.send(build_rtp(111, False, 1, 1, publisher.audio_ssrc, b"", b"opus"))
+    publisher.send(build_rtp(120, False, 1, 1, 77, b"", b"what"))
     assert len(subscriber.audio) == 1
-    assert world.core.stats().dropped["unbound"] == 1
+    assert world.core.stats().dropped[Drop.UNBOUND] == 1
 
 
 def test_a_silent_transport_is_reported_again_and_again() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from media.engine.interface import Kind
+from media.engine.interface import Drop, Kind
 from tests.media.engine.world import (
     AUDIO,
     VIDEO,
@@ -23,7 +23,7 @@ def test_a_new_track_is_closed_until_it_is_opened() -> None:
     subscriber.watch(publisher)
     publisher.run(1.0, key_first=True)
     assert subscriber.media == []
-    assert world.core.stats().dropped["gate_closed"] == publisher.audio_sent + publisher.video_sent
+    assert world.core.stats().dropped[Drop.GATE_CLOSED] == publisher.audio_sent + publisher.video_sent
     assert world.core.stats().packets_forwarded == 0
 
 
@@ -98,6 +98,20 @@ def test_video_does_not_resume_before_a_key_frame() -> None:
     assert len(subscriber.video) == seen
     publisher.frame(key=True)
     assert len(subscriber.video) == seen + 1
+
+
+def test_a_newcomer_gets_no_picture_from_before_the_closing() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    publisher.open(VIDEO, False)
+    publisher.open(VIDEO)
+    newcomer = Subscriber(world, 6_100, 9_100)
+    newcomer.connect()
+    newcomer.watch(publisher)
+    assert newcomer.video == []
+    publisher.frame(key=True)
+    assert len(newcomer.video) == 1
 
 
 def test_opening_and_closing_twice_is_as_once() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media.engine import stun
 from media.engine.interface import DtlsIn, Selected
+from media.engine.stun import (
+    BINDING_ERROR,
+    BINDING_REQUEST,
+    BINDING_SUCCESS,
+    ERROR_CODE,
+    ICE_CONTROLLED,
+    USERNAME,
+    XOR_MAPPED_ADDRESS,
+)
+from media.engine.stun import build as build_stun
 from media.engine.transport import MAX_DTLS_WAITING, MAX_PATHS, Path
 from tests.media.engine.world import Client, Publisher, World, pair
 
@@ -23,9 +32,9 @@ def test_a_check_is_answered_to_the_address_it_came_from() -> None:
     client = Client(world, 5_000)
     client.check()
     (answer,) = client.stun
-    assert answer.kind == stun.BINDING_SUCCESS
+    assert answer.kind == BINDING_SUCCESS
     assert answer.authentic(client.pwd.encode())
-    mapped = answer.attributes[stun.XOR_MAPPED_ADDRESS]
+    mapped = answer.attributes[XOR_MAPPED_ADDRESS]
     assert mapped[2:4] == (5_000 ^ 0x2112).to_bytes(2, "big")
     assert bytes(a ^ b for a, b in zip(mapped[4:], b"\x21\x12\xa4\x42", strict=True)) == bytes((198, 51, 100, 7))
     assert world.events() == [Selected(client.handle)]
@@ -35,8 +44,8 @@ def test_forged_checks_are_dropped_without_an_answer() -> None:
     world = World()
     client = Client(world, 5_000)
     for name, key in ((client.ufrag, b"wrong"), ("unknown", client.pwd.encode())):
-        attributes = [(stun.USERNAME, f"{name}:x".encode())]
-        world.deliver(stun.build(stun.BINDING_REQUEST, bytes(12), attributes, key), STRANGER)
+        attributes = [(USERNAME, f"{name}:x".encode())]
+        world.deliver(build_stun(BINDING_REQUEST, bytes(12), attributes, key), STRANGER)
     assert world.sent == 0
     assert dropped(world) == {"unauthenticated": 2}
     assert world.events() == []
@@ -132,11 +141,11 @@ def test_an_address_taken_over_by_a_new_connection_belongs_to_it() -> None:
 def test_a_client_that_thinks_it_is_controlled_is_told_of_the_conflict() -> None:
     world = World()
     client = Client(world, 5_000)
-    attributes = [(stun.USERNAME, f"{client.ufrag}:x".encode()), (stun.ICE_CONTROLLED, bytes(8))]
-    client.send(stun.build(stun.BINDING_REQUEST, bytes(12), attributes, client.pwd.encode()))
+    attributes = [(USERNAME, f"{client.ufrag}:x".encode()), (ICE_CONTROLLED, bytes(8))]
+    client.send(build_stun(BINDING_REQUEST, bytes(12), attributes, client.pwd.encode()))
     (answer,) = client.stun
-    assert answer.kind == stun.BINDING_ERROR
-    assert answer.attributes[stun.ERROR_CODE][2:4] == bytes((4, 87))
+    assert answer.kind == BINDING_ERROR
+    assert answer.attributes[ERROR_CODE][2:4] == bytes((4, 87))
     assert world.events() == []
 
 
@@ -148,7 +157,7 @@ def test_media_before_the_keys_is_counted_and_dropped() -> None:
     assert dropped(world) == {"no_keys": 1}
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(max_size=120), max_size=20), st.randoms(use_true_random=False))
 def test_no_datagram_raises(junk: list[bytes], rng: object) -> None:
     world = World()
@@ -165,7 +174,7 @@ def test_no_datagram_raises(junk: list[bytes], rng: object) -> None:
     assert subscriber.audio != []
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_mutated_packets_do_not_raise_either(data: st.DataObject) -> None:
     world = World()

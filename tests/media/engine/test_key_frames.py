@@ -59,6 +59,18 @@ def test_a_crowd_of_requests_is_one_request() -> None:
     assert len(publisher.plis) == asked + 1
 
 
+def test_requests_to_a_publisher_that_pauses_are_throttled_too() -> None:
+    world = World()
+    publisher, subscriber = waiting(world)
+    subscriber.watch(publisher)
+    world.advance(10.0)
+    asked = len(publisher.plis)
+    for _ in range(1_000):
+        subscriber.pli()
+        world.advance(0.001)
+    assert len(publisher.plis) - asked <= 4
+
+
 def test_a_request_soon_after_a_key_frame_waits() -> None:
     world = World()
     publisher, subscriber = pair(world)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from itertools import pairwise
 
-from media.engine import rtp
+from media.engine.interface import Drop
+from media.engine.rtp import parse as parse_rtp
 from tests.media.engine.world import Subscriber, World, assert_pictures_follow, pair
 
 
@@ -16,7 +17,7 @@ def test_what_a_publisher_lost_is_asked_for_and_passed_on() -> None:
     packets = publisher.frame(parts=4, lose=(1, 2))
     assert publisher.nacks == []  # it may only be late
     world.advance(0.02)
-    lost = [rtp.parse(packets[1]), rtp.parse(packets[2])]
+    lost = [parse_rtp(packets[1]), parse_rtp(packets[2])]
     assert publisher.nacks == [packet.sequence for packet in lost if packet is not None]
     for packet in packets[1:3]:
         publisher.again(packet)
@@ -60,7 +61,7 @@ def test_a_probe_that_repeats_what_we_have_is_dropped() -> None:
     for packet in packets:
         publisher.again(packet)
     assert len(subscriber.video) == 3
-    assert world.core.stats().dropped["duplicate"] == 3
+    assert world.core.stats().dropped[Drop.DUPLICATE] == 3
 
 
 def test_a_key_frame_whose_beginning_was_lost_starts_a_slot_once_it_is_recovered() -> None:

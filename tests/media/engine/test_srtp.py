@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from media.engine import rtp
 from media.engine.interface import SrtpKeys, SrtpProfile
+from media.engine.rtp import build as build_rtp
 from media.engine.srtp import MAX_PLAIN, LibSrtp
 
 LENGTHS = {
@@ -20,7 +20,7 @@ def test_the_other_end_reads_what_one_end_protects(profile: SrtpProfile) -> None
     one, two = bytes(range(LENGTHS[profile])), bytes(range(100, 100 + LENGTHS[profile]))
     here = LibSrtp(SrtpKeys(profile, receive=one, send=two))
     there = LibSrtp(SrtpKeys(profile, receive=two, send=one))
-    plain = rtp.build(96, True, 1, 2, 3, b"", bytes(MAX_PLAIN - 12))
+    plain = build_rtp(96, True, 1, 2, 3, b"", bytes(MAX_PLAIN - 12))
     sealed = here.protect(plain)
     assert sealed is not None
     assert sealed != plain

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from media.engine import rtp, stun, vp8
 from media.engine.core import EngineCore
 from media.engine.interface import (
     EgressSpec,
@@ -19,7 +18,14 @@ from media.engine.interface import (
     SrtpKeys,
     SrtpProfile,
 )
+from media.engine.rtp import RtpPacket, extension_block
+from media.engine.rtp import build as build_rtp
+from media.engine.rtp import parse as parse_rtp
+from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, USERNAME, StunMessage
+from media.engine.stun import build as build_stun
+from media.engine.stun import parse as parse_stun
 from media.engine.transport import Path
+from media.engine.vp8 import parse_head
 
 KEYS = SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, b"", b"")
 IDS = ExtensionIds(mid=1, audio_level=2, transport_cc=3)
@@ -83,7 +89,7 @@ class Seen:
     """A packet as a client got it."""
 
     at: float
-    packet: rtp.RtpPacket
+    packet: RtpPacket
     raw: bytes
 
 
@@ -97,14 +103,14 @@ class Client:
         self.handle = world.core.add_transport(self.ufrag, self.pwd, world.now)
         self.media: list[Seen] = []
         self.control: list[tuple[float, bytes]] = []
-        self.stun: list[stun.StunMessage] = []
+        self.stun: list[StunMessage] = []
         self.dtls: list[bytes] = []
         world.clients[self.path] = self
 
     def check(self, path: Path | None = None, *, nominate: bool = True) -> None:
-        attributes = [(stun.USERNAME, f"{self.ufrag}:them".encode()), (stun.ICE_CONTROLLING, bytes(8))]
-        attributes += [(stun.USE_CANDIDATE, b"")] if nominate else []
-        data = stun.build(stun.BINDING_REQUEST, bytes(range(12)), attributes, self.pwd.encode())
+        attributes = [(USERNAME, f"{self.ufrag}:them".encode()), (ICE_CONTROLLING, bytes(8))]
+        attributes += [(USE_CANDIDATE, b"")] if nominate else []
+        data = build_stun(BINDING_REQUEST, bytes(range(12)), attributes, self.pwd.encode())
         self.world.deliver(data, path or self.path)
 
     def connect(self) -> None:
@@ -120,7 +126,7 @@ class Client:
 
     def take(self, data: bytes) -> None:
         if data[0] < 4:
-            message = stun.parse(data)
+            message = parse_stun(data)
             assert message is not None
             self.stun.append(message)
         elif data[0] < 64:
@@ -128,11 +134,11 @@ class Client:
         elif 192 <= data[1] <= 223:
             self.control.append((self.world.now, data))
         else:
-            packet = rtp.parse(data)
+            packet = parse_rtp(data)
             assert packet is not None
             self.media.append(Seen(self.world.now, packet, data))
 
-    def of(self, ssrc: int) -> list[rtp.RtpPacket]:
+    def of(self, ssrc: int) -> list[RtpPacket]:
         return [seen.packet for seen in self.media if seen.packet.ssrc == ssrc]
 
     def feedback(self, kind: int, form: int) -> list[bytes]:
@@ -181,13 +187,13 @@ class Publisher(Client):
         elements = [(IDS.mid, mid.encode()), (IDS.transport_cc, struct.pack("!H", self.counter))]
         if level is not None:
             elements.append((IDS.audio_level, bytes((level,))))
-        return rtp.extension_block(elements)
+        return extension_block(elements)
 
     def audio(self, *, lose: bool = False, level: int = 30) -> None:
         self.audio_seq = self.audio_seq + 1 & 0xFFFF
         self.audio_time = self.audio_time + 960 & 0xFFFFFFFF
         self.audio_sent += 1
-        packet = rtp.build(
+        packet = build_rtp(
             OPUS, False, self.audio_seq, self.audio_time, self.audio_ssrc, self.extensions(AUDIO, level), b"opus" * 20
         )
         if not lose:
@@ -213,19 +219,19 @@ class Publisher(Client):
         self.video_seq = self.video_seq + 1 & 0xFFFF
         self.video_sent += 1
         extensions = self.extensions(VIDEO)
-        return rtp.build(VP8, marker, self.video_seq, self.video_time, self.video_ssrc, extensions, payload)
+        return build_rtp(VP8, marker, self.video_seq, self.video_time, self.video_ssrc, extensions, payload)
 
     def padding(self) -> None:
         self.send(self.video_packet(b"", False))
 
     def again(self, packet: bytes) -> None:
         """Sends a packet once more over RTX (RFC 4588)."""
-        parsed = rtp.parse(packet)
+        parsed = parse_rtp(packet)
         assert parsed is not None
         self.rtx_seq = self.rtx_seq + 1 & 0xFFFF
         payload = struct.pack("!H", parsed.sequence) + parsed.payload
         self.send(
-            rtp.build(
+            build_rtp(
                 RTX,
                 parsed.marker,
                 self.rtx_seq,
@@ -283,11 +289,11 @@ class Subscriber(Client):
         self.send(struct.pack("!BBHII", 0x81, 206, 2, 77, self.video_ssrc))
 
     @property
-    def audio(self) -> list[rtp.RtpPacket]:
+    def audio(self) -> list[RtpPacket]:
         return self.of(self.audio_ssrc)
 
     @property
-    def video(self) -> list[rtp.RtpPacket]:
+    def video(self) -> list[RtpPacket]:
         return self.of(self.video_ssrc)
 
 
@@ -301,16 +307,16 @@ def pair(world: World) -> tuple[Publisher, Subscriber]:
     return publisher, subscriber
 
 
-def assert_seamless(packets: list[rtp.RtpPacket]) -> None:
+def assert_seamless(packets: list[RtpPacket]) -> None:
     """Sequence numbers without gap or repetition, timestamps that never go back."""
     for before, after in pairwise(packets):
         assert after.sequence == before.sequence + 1 & 0xFFFF
         assert (after.timestamp - before.timestamp & 0xFFFFFFFF) < 0x80000000
 
 
-def assert_pictures_follow(packets: list[rtp.RtpPacket]) -> None:
+def assert_pictures_follow(packets: list[RtpPacket]) -> None:
     """Picture ids that go up by one a picture, across sources too."""
-    heads = [vp8.parse_head(packet.payload) for packet in packets if packet.payload and packet.payload[0] & 0x10]
+    heads = [parse_head(packet.payload) for packet in packets if packet.payload and packet.payload[0] & 0x10]
     ids = [head.picture_id for head in heads if head is not None]
     assert len(ids) == len(heads)
     assert all(after == before + 1 & 0x7FFF for before, after in pairwise(ids))

@@ -119,5 +119,5 @@ def _inside(running: Running) -> float:
 
 async def _until_inside(running: Running, count: int) -> None:
     async with asyncio.timeout(10):
-        while _inside(running) != count:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # nobody tells when someone came in
+        while _inside(running) != count:
+            await asyncio.sleep(0.01)  # nobody tells when someone came in; a busy loop would starve the database thread

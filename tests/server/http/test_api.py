@@ -135,6 +135,7 @@ async def test_signing_out_ends_the_session_and_its_join_tokens(there: Site) -> 
     async with there.client.post(f"{there.url}/api/v1/sign-out", headers=JSON) as answer:
         assert answer.status == 204
     assert len(there.tokens) == 0
+    assert there.signed_out == [ELLIE]
     assert list(there.client.cookie_jar) == []
     assert await code(there, "GET", "/api/v1/me", cookies={"holdspace": cookie}) == (401, "signed_out")
     async with there.client.post(f"{there.url}/api/v1/sign-out", headers=JSON) as answer:

@@ -12,6 +12,8 @@ export interface SubscribeDeps {
 }
 
 const RETRY_MS = 1_000;
+/** Long enough for every screen to keep the old connection's last picture. */
+const RETIRE_MS = 2_000;
 
 /** Sound and picture of the others, by participant id. */
 export type Received = ReadonlyMap<string, Partial<Record<Source, MediaStreamTrack>>>;
@@ -47,11 +49,8 @@ export class Subscriber {
   }
 
   offered(offer: SubscribeOffer): void {
-    this.#queue = this.#queue.then(async () => {
-      const peer = this.#peerFor(offer);
-      if (!peer) return;
-      await this.#take(peer, offer).catch(() => this.#failed(peer));
-    });
+    const take = () => this.#take(offer);
+    this.#queue = this.#queue.then(take, take);
   }
 
   /** A server that kept our session may wait for an answer that was lost with the socket. */
@@ -70,7 +69,9 @@ export class Subscriber {
   /** The connection that this offer is for; null when a newer offer has been taken already. */
   #peerFor(offer: SubscribeOffer): RTCPeerConnection | null {
     if (this.#peer && !offer.fresh && !this.#outdated) return offer.version > this.#version ? this.#peer : null;
-    this.close();
+    const old = this.#peer;
+    if (old) this.#deps.after(RETIRE_MS, () => old.close());
+    this.#cancelRetry();
     this.#outdated = false;
     const peer = this.#deps.makePeer(this.#config);
     this.#peer = peer;
@@ -80,9 +81,17 @@ export class Subscriber {
     return peer;
   }
 
-  async #take(peer: RTCPeerConnection, offer: SubscribeOffer): Promise<void> {
-    await peer.setRemoteDescription({ type: "offer", sdp: offer.sdp });
-    await peer.setLocalDescription();
+  async #take(offer: SubscribeOffer): Promise<void> {
+    const peer = this.#peerFor(offer);
+    if (!peer) return;
+    try {
+      await peer.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+      await peer.setLocalDescription();
+    } catch {
+      // Whatever the browser did not like about it, a new connection begins without it.
+      this.#failed(peer);
+      return;
+    }
     if (peer !== this.#peer || !peer.localDescription) return;
     this.#version = offer.version;
     this.#tracks = offer.tracks;

@@ -11,7 +11,6 @@ export interface MyDevices {
 /** What the room says about my microphone. */
 export interface Word {
   readonly closed: boolean;
-  readonly held: boolean;
   readonly closings: number;
 }
 
@@ -21,13 +20,13 @@ export function chosen(microphone: boolean, camera: boolean): MyDevices {
 
 /** A closing, also one that was missed and is over, turns the microphone off; only a tap turns it on. */
 export function heard(mine: MyDevices, word: Word): MyDevices {
-  const closed = word.closed || word.held;
   const missed = word.closings > mine.closings;
   return {
     ...mine,
-    microphone: mine.microphone && !closed && !missed,
-    closings: Math.max(mine.closings, word.closings),
-    closed,
+    microphone: mine.microphone && !word.closed && !missed,
+    // The room's own count, also where it is lower: a closing that was never saved is forgotten in a restart.
+    closings: word.closings,
+    closed: word.closed,
   };
 }
 

@@ -4,12 +4,10 @@ import type { ChatView, ParticipantView, RoomFrame, SessionView, Snapshot } from
 export interface RoomState {
   readonly session: SessionView;
   readonly you: string;
-  /** In order of first arrival; tiles keep this order. */
+  /** By place, which is the order of first arrival: who comes back finds the old place. */
   readonly participants: readonly ParticipantView[];
   readonly chat: readonly ChatView[];
   readonly speakers: readonly string[];
-  /** People whose microphone stays shut until its closing could be saved. */
-  readonly held: readonly string[];
 }
 
 export function fromSnapshot(snapshot: Snapshot): RoomState {
@@ -19,49 +17,40 @@ export function fromSnapshot(snapshot: Snapshot): RoomState {
     participants: snapshot.participants,
     chat: snapshot.chat,
     speakers: [],
-    held: [],
   };
 }
 
 export function reduce(state: RoomState, frame: RoomFrame): RoomState {
   switch (frame.type) {
     case "participant_joined":
-      return { ...state, participants: put(state.participants, frame.participant) };
+      return { ...state, participants: seated(state.participants, frame.participant) };
     case "participant_left":
       return {
         ...state,
-        participants: state.participants.filter((person) => person.id !== frame.participant_id),
+        participants: state.participants.filter((one) => one.id !== frame.participant_id),
         speakers: without(state.speakers, frame.participant_id),
-        held: without(state.held, frame.participant_id),
       };
     case "chat_posted":
     case "chat_hidden":
     case "chat_shown":
       return { ...state, chat: put(state.chat, frame.message) };
-    case "microphone_closed": {
-      const { participant_id: id, closings } = frame;
-      return changed(state, id, (person) => ({
-        ...person,
-        microphone: false,
-        microphone_closed: true,
-        ...(closings === undefined ? {} : { closings }),
-      }));
-    }
+    case "microphone_closed":
+      return changed(state, frame.participant_id, (one) => closed(one, frame.closings));
     case "microphone_allowed":
-      return changed(state, frame.participant_id, (person) => ({ ...person, microphone_closed: false }));
+      return changed(state, frame.participant_id, (one) => ({ ...one, microphone_closed: false }));
     case "session_ended":
-      return { ...state, session: { ...state.session, status: "ended" }, speakers: [] };
+      return { ...state, session: { ...state.session, status: "ended" }, participants: [], speakers: [] };
     case "devices_changed": {
       const { participant_id: id, microphone, camera } = frame;
-      const next = changed(state, id, (person) => ({ ...person, microphone, camera }));
+      const next = changed(state, id, (one) => ({ ...one, microphone, camera }));
       return microphone ? next : { ...next, speakers: without(next.speakers, id) };
     }
     case "presence_changed":
-      return changed(state, frame.participant_id, (person) => ({ ...person, connected: frame.connected }));
-    case "microphone_held": {
-      const held = without(state.held, frame.participant_id);
-      return { ...state, held: frame.held ? [...held, frame.participant_id] : held };
-    }
+      return changed(state, frame.participant_id, (one) => ({ ...one, connected: frame.connected }));
+    case "microphone_held":
+      return changed(state, frame.participant_id, (one) =>
+        frame.held ? closed(one, frame.closings) : { ...one, microphone_closed: false },
+      );
     case "speakers_changed":
       return { ...state, speakers: frame.participant_ids };
     default:
@@ -78,8 +67,18 @@ function unknown(state: RoomState, _frame: never): RoomState {
   return state;
 }
 
-function changed(state: RoomState, id: string, change: (person: ParticipantView) => ParticipantView): RoomState {
+function changed(state: RoomState, id: string, change: (one: ParticipantView) => ParticipantView): RoomState {
   return { ...state, participants: state.participants.map((one) => (one.id === id ? change(one) : one)) };
+}
+
+function closed(one: ParticipantView, closings: number | undefined): ParticipantView {
+  return { ...one, microphone: false, microphone_closed: true, ...(closings === undefined ? {} : { closings }) };
+}
+
+function seated(people: readonly ParticipantView[], one: ParticipantView): readonly ParticipantView[] {
+  const others = people.filter((other) => other.id !== one.id);
+  const before = others.filter((other) => other.place < one.place);
+  return [...before, one, ...others.slice(before.length)];
 }
 
 /** Replaces in place, so that nothing jumps; what is new goes last. */

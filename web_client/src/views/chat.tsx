@@ -54,7 +54,6 @@ export function Chat(props: ChatProps) {
       </div>
       <ol
         class="talk"
-        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a list that scrolls must be reachable by key
         tabIndex={0}
         aria-label={words.messages}
         ref={list}

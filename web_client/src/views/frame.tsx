@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Words } from "../words";
 import { Icon } from "./icon";
 
@@ -57,7 +57,8 @@ export function Sheet({
   children: ComponentChildren;
 }) {
   const sheet = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the next frame: a page that became inert then loses its focus by itself.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     sheet.current?.querySelector<HTMLElement>("h2")?.focus();
     return () => {
@@ -65,7 +66,7 @@ export function Sheet({
       setTimeout(() => before instanceof HTMLElement && before.isConnected && before.focus());
     };
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === "Escape") onClose();
     };

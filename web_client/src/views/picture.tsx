@@ -7,24 +7,37 @@ import { useEffect, useRef } from "preact/hooks";
 export function Picture({ track, mirrored = false }: { track: MediaStreamTrack | undefined; mirrored?: boolean }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (!box.current || !track) return;
-    const before = [...box.current.children];
+    if (!box.current) return;
+    // A browser turns a video black once its track ends; a still picture of it stays.
+    for (const video of box.current.querySelectorAll("video")) freeze(video);
+    if (!track) return;
+    const stills = [...box.current.children];
     const video = document.createElement("video");
     video.autoplay = true;
     video.muted = true;
     video.playsInline = true;
     video.srcObject = new MediaStream([track]);
-    video.addEventListener("loadeddata", () => before.forEach(discard), { once: true });
+    video.addEventListener("loadeddata", () => stills.forEach((still) => still.remove()), { once: true });
     box.current.append(video);
   }, [track]);
   useEffect(() => {
     const element = box.current;
-    return () => [...(element?.children ?? [])].forEach(discard);
+    return () => {
+      for (const video of element?.querySelectorAll("video") ?? []) video.srcObject = null;
+    };
   }, []);
   return <div class={mirrored ? "picture mirrored" : "picture"} aria-hidden="true" ref={box} />;
 }
 
-function discard(element: Element): void {
-  if (element instanceof HTMLVideoElement) element.srcObject = null;
-  element.remove();
+function freeze(video: HTMLVideoElement): void {
+  const { videoWidth: width, videoHeight: height } = video;
+  if (width > 0) {
+    const still = document.createElement("canvas");
+    still.width = width;
+    still.height = height;
+    still.getContext("2d")?.drawImage(video, 0, 0);
+    video.before(still);
+  }
+  video.srcObject = null;
+  video.remove();
 }

@@ -32,6 +32,12 @@ export function Root({ app, local, sound, words }: RootProps) {
   useEffect(() => {
     document.title = place === null ? words.product : `${place} – ${words.product}`;
   }, [place, words]);
+  const arrived = useRef(stage.name);
+  useEffect(() => {
+    // The button that led here is gone; keyboard and screen reader go on at the new page's start.
+    if (arrived.current !== stage.name) document.getElementById("main")?.focus();
+    arrived.current = stage.name;
+  }, [stage.name]);
   const page = { words, help, acts };
   switch (stage.name) {
     case "loading":

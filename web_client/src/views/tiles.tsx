@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ParticipantView, Role } from "../protocol/generated";
 import type { Words } from "../words";
 import { Icon } from "./icon";
@@ -81,13 +81,10 @@ function label(words: Words, face: Face): string {
 function Inside({ words, face }: { words: Words; face: Face }) {
   return (
     <>
-      {face.camera ? (
-        <Picture track={face.track} mirrored={face.self} />
-      ) : (
-        <span class="blank" aria-hidden="true">
-          <i>{[...face.name][0]?.toUpperCase()}</i>
-        </span>
-      )}
+      <span class="blank" aria-hidden="true">
+        <i>{[...face.name][0]?.toUpperCase()}</i>
+      </span>
+      {face.camera && <Picture track={face.track} mirrored={face.self} />}
       {!face.connected && (
         <span class="tag care re">
           <Icon name="again" />
@@ -152,7 +149,7 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
   const opener = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
   const { onMenu } = mentor;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return undefined;
     menu.current?.querySelector("button")?.focus();
     const onKey = (event: KeyboardEvent) => {
@@ -192,25 +189,17 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
         <div class="menu" ref={menu}>
           {face.closed ? (
             <>
-              <button
-                type="button"
-                aria-label={words.allowMicrophoneOf(face.name)}
-                onClick={() => choose(mentor.onAllowMicrophone)}
-              >
+              <button type="button" onClick={() => choose(mentor.onAllowMicrophone)}>
                 <Icon name="mic" small />
-                {words.allowMicrophone}
+                {words.allowMicrophoneOf(face.name)}
               </button>
               <p class="quiet">{words.allowHint(face.name)}</p>
             </>
           ) : (
             <>
-              <button
-                type="button"
-                aria-label={words.closeMicrophoneOf(face.name)}
-                onClick={() => choose(mentor.onCloseMicrophone)}
-              >
+              <button type="button" onClick={() => choose(mentor.onCloseMicrophone)}>
                 <Icon name="micOff" small />
-                {words.closeMicrophone}
+                {words.closeMicrophoneOf(face.name)}
               </button>
               <p class="quiet">{words.closeHint}</p>
             </>

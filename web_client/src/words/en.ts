@@ -137,9 +137,7 @@ export const en = {
 
   // Mentor
   menuFor: (name: string) => `Menu for ${name}`,
-  closeMicrophone: "Close microphone",
   closeMicrophoneOf: (name: string) => `Close microphone of ${name}`,
-  allowMicrophone: "Allow microphone",
   allowMicrophoneOf: (name: string) => `Allow microphone of ${name}`,
   allowHint: (name: string) => `Lets ${name} use it again. It stays off until ${name} taps it.`,
   closeHint: "Nobody hears it until you allow it again.",

@@ -20,6 +20,7 @@ const errors: Record<ErrorCode, string> = {
   not_open: "Esta sesión todavía no está abierta.",
   sdp_rejected: "No se pudo preparar el sonido ni el video.",
   not_saved: "No se pudo guardar. Inténtelo otra vez.",
+  too_slow: "Su conexión va lenta. Poniéndose al día.",
   overloaded: "El servidor está ocupado. Inténtelo en un momento.",
   rate_limited: "Fue mucho de una vez. Espere un momento.",
   resync: "Poniéndose al día con la sala.",
@@ -160,9 +161,7 @@ export const es: Words = {
   messageHidden: "Este mensaje se ocultó.",
 
   menuFor: (name) => `Menú de ${name}`,
-  closeMicrophone: "Cerrar micrófono",
   closeMicrophoneOf: (name) => `Cerrar micrófono de ${name}`,
-  allowMicrophone: "Permitir micrófono",
   allowMicrophoneOf: (name) => `Permitir micrófono de ${name}`,
   allowHint: (name) => `${name} lo puede usar otra vez. Sigue apagado hasta que lo toque.`,
   closeHint: "Nadie lo oye hasta que usted lo permita otra vez.",

@@ -13,8 +13,8 @@ function said(frame: RoomFrame): string | null {
 }
 
 test.each<[RoomFrame, string | null]>([
-  [{ type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant" } }, "Joy is here."],
-  [{ type: "participant_joined", participant: { id: "dana", name: "Dana", role: "mentor" } }, null],
+  [{ type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant", place: 3 } }, "Joy is here."],
+  [{ type: "participant_joined", participant: { id: "dana", name: "Dana", role: "mentor", place: 0 } }, null],
   [{ type: "participant_left", participant_id: "dana", reason: "left" }, "Dana has left."],
   [{ type: "presence_changed", participant_id: "dana", connected: false }, "Dana is reconnecting."],
   [{ type: "presence_changed", participant_id: "dana", connected: true }, null],

@@ -16,26 +16,24 @@ const message = (id: string, change: Partial<ChatView> = {}): ChatView => ({
 });
 
 describe("people", () => {
-  test("who comes goes last", () => {
-    const state = after({ type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant" } });
-    expect(state.participants.map((one) => one.id)).toEqual(["dana", "ellie", "joy"]);
+  test("who comes sits by their place", () => {
+    const state = after({ type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant", place: 3 } });
+    expect(state.participants.map((one) => one.id)).toEqual(["dana", "joy", "ellie"]);
   });
 
   test("who comes again keeps their place", () => {
-    const state = after({ type: "participant_joined", participant: { id: "dana", name: "Dana", role: "mentor" } });
+    const state = after({ type: "participant_joined", participant: { id: "dana", name: "Dana", role: "mentor", place: 0 } });
     expect(state.participants.map((one) => one.id)).toEqual(["dana", "ellie"]);
     expect(person(state, "dana")?.camera).toBeUndefined();
   });
 
-  test("who leaves is gone, also from the speakers and from those held", () => {
+  test("who leaves is gone, also from the speakers", () => {
     const state = after(
       { type: "speakers_changed", participant_ids: ["dana", "ellie"] },
-      { type: "microphone_held", participant_id: "dana", held: true },
       { type: "participant_left", participant_id: "dana", reason: "left" },
     );
     expect(state.participants.map((one) => one.id)).toEqual(["ellie"]);
     expect(state.speakers).toEqual(["ellie"]);
-    expect(state.held).toEqual([]);
   });
 
   test("a lost connection is shown and the place is kept", () => {
@@ -73,10 +71,11 @@ describe("microphones", () => {
     expect(person(state, "ellie")).toMatchObject({ microphone: false, microphone_closed: false, closings: 1 });
   });
 
-  test("a held microphone is remembered until it is not", () => {
-    const held = after({ type: "microphone_held", participant_id: "ellie", held: true });
-    expect(held.held).toEqual(["ellie"]);
-    expect(reduce(held, { type: "microphone_held", participant_id: "ellie", held: false }).held).toEqual([]);
+  test("a held microphone is closed until it is not", () => {
+    const held = after({ type: "microphone_held", participant_id: "ellie", held: true, closings: 1 });
+    expect(person(held, "ellie")).toMatchObject({ microphone: false, microphone_closed: true, closings: 1 });
+    const free = reduce(held, { type: "microphone_held", participant_id: "ellie", held: false, closings: 1 });
+    expect(person(free, "ellie")).toMatchObject({ microphone: false, microphone_closed: false, closings: 1 });
   });
 });
 

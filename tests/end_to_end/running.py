@@ -1,0 +1,231 @@
+"""A real server process on a real database file, and real Chromium pages, as people use them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+import aiohttp
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+ROOT: Final = Path(__file__).parents[2]
+CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CAPTURE: Final = "320x180@10"
+WITHIN_S: Final = 30.0
+"""For anything that a test waits for: generous, since it only bounds a failure."""
+
+_ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+_STATS: Final = """async () => {
+  const { publish, subscribe } = holdspaceDebug;
+  const tracks = new Map(Object.entries(holdspaceDebug.tracks()));
+  const seen = { inbound: [], audioSent: 0 };
+  for (const connection of [publish, subscribe]) {
+    if (!connection) continue;
+    for (const stat of (await connection.getStats()).values()) {
+      if (stat.type === "inbound-rtp" && tracks.has(stat.mid)) {
+        const { participant_id, source } = tracks.get(stat.mid);
+        seen.inbound.push({
+          who: participant_id, source, packets: stat.packetsReceived, frames: stat.framesDecoded ?? 0,
+          energy: stat.totalAudioEnergy ?? 0,
+        });
+      }
+      if (stat.type === "outbound-rtp" && stat.kind === "audio") seen.audioSent += stat.packetsSent;
+    }
+  }
+  return seen;
+}"""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on right now."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+async def until(what: str, holds: Callable[[], Awaitable[bool]], within_s: float = WITHIN_S) -> None:
+    """Looks again and again until it holds; fails by name when it does not in time."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not await holds():
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s:g} s: {what}") from None
+
+
+@dataclass
+class Server:
+    """`holdspace serve` in a process of its own; can be killed and started again on the same data and ports."""
+
+    folder: Path
+    port: int = 0
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    process: asyncio.subprocess.Process | None = None
+
+    def __post_init__(self) -> None:
+        self.port, metrics, media = free_ports(3)
+        self.environment = {
+            **os.environ,
+            "HOLDSPACE__SERVER__PORT": str(self.port),
+            "HOLDSPACE__SERVER__METRICS_PORT": str(metrics),
+            "HOLDSPACE__MEDIA__PORT": str(media),
+            "HOLDSPACE__STORAGE__URL": f"sqlite+aiosqlite:///{self.folder / 'holdspace.db'}",
+        }
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "server.cli", "serve", cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        async with aiohttp.ClientSession() as http:
+
+            async def ready() -> bool:
+                try:
+                    async with http.get(f"{self.base_url}/readyz") as answer:
+                        return answer.status == 200
+                except aiohttp.ClientConnectionError:
+                    return False
+
+            await until("the server is ready", ready)
+
+    async def kill(self) -> None:
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> int:
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        return await process.wait()
+
+    async def links(self) -> dict[str, Any]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "server.cli",
+            "links",
+            "--json",
+            cwd=ROOT,
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return cast("dict[str, Any]", json.loads(out))
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()
+
+
+class Person:
+    """A page, used as a person uses it: by accessible names."""
+
+    def __init__(self, name: str, page: Page) -> None:
+        self.name = name
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._listen)
+
+    def _listen(self, message: Any) -> None:
+        # The network's own errors are told in the page while the server is away; what a script says is not.
+        if message.type == "error" and "net::ERR" not in message.text and "WebSocket" not in message.text:
+            self.complaints.append(message.text)
+
+    async def open(self, link: str) -> None:
+        await self.page.goto(link.replace("/join#", f"/join?debug&capture={CAPTURE}#"))
+
+    async def join(self, link: str) -> None:
+        await self.open(link)
+        await self.button("Join").click()
+        await self.page.get_by_role("region", name="Participants").wait_for()
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def tile(self, name: str) -> Any:
+        return self.page.get_by_role("region", name="Participants").get_by_role("group", name=name, exact=True)
+
+    async def stats(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", await self.page.evaluate(_STATS))
+
+    async def inbound(self, who: str, source: str, value: str) -> float:
+        """A counter of what arrives of one person."""
+        rows = [row for row in (await self.stats())["inbound"] if row["who"] == who and row["source"] == source]
+        return float(rows[0][value]) if rows else 0.0
+
+    async def id_of(self, name: str) -> str:
+        return str(await self.tile(name).get_attribute("data-participant-id"))
+
+    async def show_chat(self, shown: bool = True) -> None:
+        """Opens or closes the chat where it takes the place of the tiles (on a phone)."""
+        if await self.page.get_by_role("region", name="Chat").is_visible() != shown and self.on_phone:
+            await self.page.get_by_role("button", name="Chat").first.click()
+
+    @property
+    def on_phone(self) -> bool:
+        return (self.page.viewport_size or {"width": 0})["width"] < 1024
+
+    async def say(self, text: str) -> None:
+        await self.show_chat()
+        chat = self.page.get_by_role("region", name="Chat")
+        await chat.get_by_role("textbox").fill(text)
+        await chat.get_by_role("button", name="Send", exact=True).click()
+
+    async def messages(self, text: str) -> int:
+        """How often a text stands in the chat."""
+        await self.show_chat()
+        return int(await self.page.get_by_role("region", name="Chat").get_by_text(text, exact=True).count())
+
+
+@asynccontextmanager
+async def chromium() -> AsyncGenerator[Browser]:
+    """One browser; each person gets a context of their own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def person(
+    browser: Browser, name: str, width: int = 1280, height: int = 800, theme: Literal["light", "dark"] = "light"
+) -> Person:
+    """Someone with a browser of their own: own cookies, own storage."""
+    context: BrowserContext = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme, locale="en-US"
+    )
+    return Person(name, await context.new_page())

@@ -1,0 +1,179 @@
+import { signal } from "@preact/signals";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { App } from "../src/app";
+import { ApiError, type Api, type Me, type SessionEntry } from "../src/connection/api";
+import type { Device, LocalMedia } from "../src/media/devices";
+import type { ErrorCode } from "../src/protocol/generated";
+import type { RoomSession } from "../src/session";
+import { FakeClock, settle } from "./fakes";
+
+const entry: SessionEntry = { id: "s", title: "Tuesday evening group", status: "live", role: "participant" };
+const me: Me = { name: "Ellie", sessions: [entry] };
+const off: Device = { track: null, problem: null, asking: false };
+
+let clock: FakeClock;
+let api: { [K in keyof Api]: ReturnType<typeof vi.fn<Api[K]>> };
+let over: ReturnType<typeof signal<ErrorCode | null>>;
+let session: Record<"start" | "leave" | "dispose", ReturnType<typeof vi.fn>>;
+let opened: { microphone: boolean; camera: boolean }[];
+let events: string[];
+let app: App;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  events = [];
+  opened = [];
+  over = signal<ErrorCode | null>(null);
+  api = {
+    signIn: vi.fn(async () => ({ name: "Ellie" })),
+    me: vi.fn(async () => me),
+    join: vi.fn(),
+    signOut: vi.fn(async () => void events.push("sign out")),
+  };
+  session = { start: vi.fn(), leave: vi.fn(), dispose: vi.fn(() => events.push("dispose")) };
+  const local = {
+    microphone: signal(off),
+    camera: signal(off),
+    openBoth: vi.fn(async () => {}),
+    open: vi.fn(async () => true),
+    close: vi.fn(),
+    closeAll: vi.fn(() => events.push("devices off")),
+  };
+  app = new App({
+    api,
+    clock,
+    random: () => 0.5,
+    local: local as unknown as LocalMedia,
+    openRoom: (_entry, wanted) => {
+      opened.push(wanted);
+      return { ...session, over, mine: signal({ microphone: true, camera: false }) } as unknown as RoomSession;
+    },
+    watchLevel: () => () => {},
+    forgetToken: () => events.push("forget token"),
+    vanish: () => events.push("vanish"),
+  });
+});
+
+describe("the link", () => {
+  test("signs in, forgets the token and shows the device check", async () => {
+    await app.begin("token");
+    expect(api.signIn).toHaveBeenCalledWith("token");
+    expect(events).toEqual(["forget token"]);
+    expect(app.stage.value).toEqual({ name: "arrive", me, entry });
+  });
+
+  test("without a token the sign-in from before is used", async () => {
+    await app.begin(null);
+    expect(api.signIn).not.toHaveBeenCalled();
+    expect(app.stage.value.name).toBe("arrive");
+  });
+
+  test("that has ended never falls back to somebody else's sign-in", async () => {
+    api.signIn.mockRejectedValue(new ApiError("link_invalid"));
+    await app.begin("token");
+    expect(api.me).not.toHaveBeenCalled();
+    expect(app.stage.value).toEqual({ name: "link", code: "link_invalid" });
+    expect(events).toEqual(["forget token"]);
+  });
+
+  test("signed out means opening the link again", async () => {
+    api.me.mockRejectedValue(new ApiError("signed_out"));
+    await app.begin(null);
+    expect(app.stage.value).toEqual({ name: "link", code: "signed_out" });
+  });
+
+  test("while the server is away it is tried again by itself", async () => {
+    api.me.mockRejectedValueOnce(new ApiError(null)).mockRejectedValueOnce(new ApiError("overloaded"));
+    void app.begin(null);
+    await settle();
+    expect(app.stage.value).toEqual({ name: "loading", unreachable: true });
+    await clock.advance(2_000);
+    expect(app.stage.value.name).toBe("arrive");
+  });
+
+  test.each<[Partial<SessionEntry>[], string]>([
+    [[], "nothing"],
+    [[{ status: "ended" }], "ended"],
+    [[{ status: "ended" }, { id: "b" }], "arrive"],
+    [[{ id: "a" }, { id: "b" }], "choose"],
+  ])("with sessions %o leads to %s", async (sessions, stage) => {
+    api.me.mockResolvedValue({ name: "Ellie", sessions: sessions.map((change) => ({ ...entry, ...change })) });
+    await app.begin(null);
+    expect(app.stage.value.name).toBe(stage);
+  });
+});
+
+describe("a stay", () => {
+  beforeEach(async () => {
+    await app.begin(null);
+  });
+
+  test("begins with what was chosen on arrival", () => {
+    app.toggle("camera");
+    app.join();
+    expect(opened).toEqual([{ microphone: true, camera: false }]);
+    expect(session.start).toHaveBeenCalled();
+    expect(app.stage.value.name).toBe("room");
+  });
+
+  test.each<[ErrorCode, string]>([
+    ["left", "left"],
+    ["replaced", "replaced"],
+    ["session_ended", "ended"],
+    ["signed_out", "link"],
+    ["not_open", "stopped"],
+  ])("that is over with %s leads to the page %s and lets go of everything", async (code, stage) => {
+    app.join();
+    over.value = code;
+    await settle();
+    expect(app.stage.value.name).toBe(stage);
+    expect(session.dispose).toHaveBeenCalledTimes(1);
+  });
+
+  test("can begin again after leaving, through the device check and as it was", async () => {
+    app.join();
+    app.leave();
+    expect(session.leave).toHaveBeenCalled();
+    over.value = "left";
+    await settle();
+    app.joinAgain();
+    expect(app.stage.value.name).toBe("arrive");
+    expect(app.wanted.value).toEqual({ microphone: true, camera: false });
+  });
+
+  test("taken over from another screen begins with microphone and camera off", async () => {
+    app.join();
+    over.value = "replaced";
+    await settle();
+    over = signal<ErrorCode | null>(null);
+    app.useThisScreen();
+    expect(opened.at(-1)).toEqual({ microphone: false, camera: false });
+    expect(app.stage.value.name).toBe("room");
+  });
+
+  test("quick exit leaves, signs out and vanishes without waiting", () => {
+    api.signOut.mockImplementation(() => {
+      events.push("sign out");
+      return new Promise(() => {});
+    });
+    app.join();
+    app.quickExit();
+    expect(events).toEqual(["sign out", "dispose", "devices off", "vanish"]);
+  });
+
+  test("quick exit vanishes whatever else goes wrong", () => {
+    session.dispose.mockImplementation(() => {
+      throw new Error("a bug");
+    });
+    app.join();
+    expect(() => app.quickExit()).toThrow("a bug");
+    expect(events.at(-1)).toBe("vanish");
+  });
+
+  test("quick exit vanishes also when the server is away", async () => {
+    api.signOut.mockRejectedValue(new ApiError(null));
+    app.quickExit();
+    await settle();
+    expect(events.at(-1)).toBe("vanish");
+  });
+});

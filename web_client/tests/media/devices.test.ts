@@ -1,0 +1,107 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { captureFrom } from "../../src/media/capture";
+import { LocalMedia } from "../../src/media/devices";
+
+const usual = captureFrom(new URLSearchParams());
+
+function trackOf(kind: string) {
+  const track = new EventTarget() as EventTarget & { kind: string; stop: () => void; stopped: boolean };
+  track.kind = kind;
+  track.stopped = false;
+  track.stop = () => {
+    track.stopped = true;
+  };
+  return track;
+}
+
+/** `refuse` says with which error a request is answered, if any. */
+function devices(refuse: (constraints: MediaStreamConstraints) => string | null = () => null) {
+  const getUserMedia = vi.fn(async (constraints: MediaStreamConstraints) => {
+    const error = refuse(constraints);
+    if (error) throw new DOMException("", error);
+    return {
+      getAudioTracks: () => (constraints.audio ? [trackOf("audio")] : []),
+      getVideoTracks: () => (constraints.video ? [trackOf("video")] : []),
+    };
+  });
+  return { getUserMedia, asMedia: { getUserMedia } as unknown as MediaDevices };
+}
+
+function browserSays(states: Record<string, PermissionState>): void {
+  vi.spyOn(navigator.permissions, "query").mockImplementation(
+    async ({ name }) => ({ state: states[name] ?? "prompt" }) as PermissionStatus,
+  );
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+test("both are asked for in one question", async () => {
+  const { getUserMedia, asMedia } = devices();
+  const local = new LocalMedia(usual, asMedia);
+  await local.openBoth();
+  expect(getUserMedia).toHaveBeenCalledTimes(1);
+  expect(local.microphone.value.track).not.toBeNull();
+  expect(local.camera.value.track).not.toBeNull();
+});
+
+test("a missing camera does not take the microphone along", async () => {
+  const { asMedia } = devices(({ video }) => (video ? "NotFoundError" : null));
+  const local = new LocalMedia(usual, asMedia);
+  await local.openBoth();
+  expect(local.microphone.value.track).not.toBeNull();
+  expect(local.camera.value).toMatchObject({ track: null, problem: "missing" });
+});
+
+test("a no to the camera does not take the microphone along", async () => {
+  browserSays({ microphone: "granted", camera: "denied" });
+  const { asMedia } = devices(({ video }) => (video ? "NotAllowedError" : null));
+  const local = new LocalMedia(usual, asMedia);
+  await local.openBoth();
+  expect(local.microphone.value.track).not.toBeNull();
+  expect(local.camera.value.problem).toBe("denied");
+});
+
+test("a no is taken as a no: nobody is asked twice", async () => {
+  browserSays({});
+  const { getUserMedia, asMedia } = devices(() => "NotAllowedError");
+  const local = new LocalMedia(usual, asMedia);
+  await local.openBoth();
+  expect(getUserMedia).toHaveBeenCalledTimes(1);
+  expect([local.microphone.value.problem, local.camera.value.problem]).toEqual(["denied", "denied"]);
+});
+
+test("a device in use elsewhere is said to be busy", async () => {
+  const local = new LocalMedia(usual, devices(() => "NotReadableError").asMedia);
+  await expect(local.open("camera")).resolves.toBe(false);
+  expect(local.camera.value.problem).toBe("busy");
+});
+
+test("a browser without media devices is no dead end", async () => {
+  const local = new LocalMedia(usual, undefined);
+  await local.openBoth();
+  expect(local.microphone.value.problem).toBe("unsupported");
+});
+
+test("closing stops the device, also when it opens only afterwards", async () => {
+  const local = new LocalMedia(usual, devices().asMedia);
+  await local.open("camera");
+  const track = local.camera.value.track as unknown as { stopped: boolean };
+  local.close("camera");
+  expect(track.stopped).toBe(true);
+  const opening = local.open("camera");
+  local.close("camera");
+  await opening;
+  expect(local.camera.value.track).toBeNull();
+});
+
+test("a device that goes away is noticed", async () => {
+  const local = new LocalMedia(usual, devices().asMedia);
+  await local.open("microphone");
+  local.microphone.value.track?.dispatchEvent(new Event("ended"));
+  expect(local.microphone.value).toMatchObject({ track: null, problem: "missing" });
+});
+
+test("the size of the picture can be asked for in the address", () => {
+  expect(captureFrom(new URLSearchParams("capture=320x180@10"))).toEqual({ width: 320, height: 180, frameRate: 10 });
+  expect(captureFrom(new URLSearchParams("capture=huge"))).toEqual(usual);
+});

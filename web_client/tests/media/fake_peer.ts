@@ -1,0 +1,65 @@
+/** As much of an RTCPeerConnection as publishing and subscribing use. */
+export class FakePeer extends EventTarget {
+  static all: FakePeer[] = [];
+  connectionState: RTCPeerConnectionState = "new";
+  localDescription: { sdp: string } | null = null;
+  remote: RTCSessionDescriptionInit[] = [];
+  closed = false;
+  failNext = false;
+  readonly config: RTCConfiguration;
+  readonly transceivers: {
+    mid: string | null;
+    kind: string;
+    init: RTCRtpTransceiverInit | undefined;
+    sender: { track: MediaStreamTrack | null; replaceTrack: (track: MediaStreamTrack | null) => Promise<void> };
+    receiver: { track: MediaStreamTrack };
+  }[] = [];
+
+  constructor(config: RTCConfiguration) {
+    super();
+    this.config = config;
+    FakePeer.all.push(this);
+  }
+
+  addTransceiver(kind: string, init?: RTCRtpTransceiverInit) {
+    const sender = {
+      track: null as MediaStreamTrack | null,
+      replaceTrack: async (track: MediaStreamTrack | null) => {
+        sender.track = track;
+      },
+    };
+    const receiver = { track: { kind, id: `${FakePeer.all.length}-${this.transceivers.length}` } as MediaStreamTrack };
+    const transceiver = { mid: null as string | null, kind, init, sender, receiver };
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+
+  getTransceivers() {
+    return this.transceivers;
+  }
+
+  async setLocalDescription(): Promise<void> {
+    this.transceivers.forEach((transceiver, index) => {
+      transceiver.mid = String(index);
+    });
+    this.localDescription = { sdp: `sdp of peer ${FakePeer.all.indexOf(this)}` };
+  }
+
+  async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    if (this.failNext) throw new Error("bad description");
+    this.remote.push(description);
+    const slots = Number(/slots=(\d+)/.exec(description.sdp ?? "")?.[1] ?? 0);
+    while (this.transceivers.length < slots) this.addTransceiver(this.transceivers.length % 2 ? "video" : "audio");
+  }
+
+  become(state: RTCPeerConnectionState): void {
+    this.connectionState = state;
+    this.dispatchEvent(new Event("connectionstatechange"));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+export const makePeer = (config: RTCConfiguration) => new FakePeer(config) as unknown as RTCPeerConnection;

@@ -1,0 +1,115 @@
+import { beforeEach, expect, test } from "vitest";
+import { Subscriber, type Received } from "../../src/media/subscribe";
+import type { SubscribeOffer } from "../../src/protocol/generated";
+import { FakeClock, settle } from "../fakes";
+import { FakePeer, makePeer } from "./fake_peer";
+
+let clock: FakeClock;
+let answers: [version: number, sdp: string][];
+let restarts: number;
+let received: Received[];
+let subscriber: Subscriber;
+
+beforeEach(() => {
+  FakePeer.all = [];
+  clock = new FakeClock();
+  answers = [];
+  restarts = 0;
+  received = [];
+  subscriber = new Subscriber({
+    makePeer,
+    after: clock.after,
+    answer: (version, sdp) => void answers.push([version, sdp]),
+    restart: () => void (restarts += 1),
+    tracks: (now) => void received.push(now),
+  });
+  subscriber.configure([]);
+});
+
+const offer = (version: number, change: Partial<SubscribeOffer> = {}): SubscribeOffer => ({
+  type: "subscribe_offer",
+  version,
+  sdp: "slots=2",
+  tracks: [
+    { mid: "0", participant_id: "dana", source: "microphone" },
+    { mid: "1", participant_id: "dana", source: "camera" },
+  ],
+  ...change,
+});
+
+test("an offer is answered, and its tracks are known by person", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  expect(answers).toEqual([[1, "sdp of peer 0"]]);
+  const dana = received[0]?.get("dana");
+  expect([dana?.microphone?.kind, dana?.camera?.kind]).toEqual(["audio", "video"]);
+});
+
+test("a slot changes hands without a new connection", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  subscriber.offered(offer(2, { tracks: [{ mid: "1", participant_id: "joy", source: "camera" }] }));
+  await settle();
+  expect(FakePeer.all).toHaveLength(1);
+  expect(answers.map(([version]) => version)).toEqual([1, 2]);
+  expect([...(received[1]?.keys() ?? [])]).toEqual(["joy"]);
+  expect(subscriber.tracks).toEqual([{ mid: "1", participant_id: "joy", source: "camera" }]);
+});
+
+test("an older offer is not answered again", async () => {
+  subscriber.offered(offer(2, { fresh: true }));
+  subscriber.offered(offer(1));
+  await settle();
+  expect(answers).toHaveLength(1);
+});
+
+test("a fresh offer makes a new connection, and the old one stays until its last picture is kept", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  expect(answers).toHaveLength(2);
+  expect(FakePeer.all.map((peer) => peer.closed)).toEqual([false, false]);
+  await clock.advance(2_000);
+  expect(FakePeer.all.map((peer) => peer.closed)).toEqual([true, false]);
+});
+
+test("after a new join the old connection stays until the first offer, then goes", async () => {
+  subscriber.offered(offer(5, { fresh: true }));
+  await settle();
+  subscriber.configure([]);
+  expect(FakePeer.all[0]?.closed).toBe(false);
+  subscriber.offered(offer(1));
+  await clock.advance(2_000);
+  expect(FakePeer.all.map((peer) => peer.closed)).toEqual([true, false]);
+  expect(answers.map(([version]) => version)).toEqual([5, 1]);
+});
+
+test("a failed connection asks the server for a new one", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  FakePeer.all[0]?.become("failed");
+  await clock.advance(1_000);
+  expect(restarts).toBe(1);
+});
+
+test("an offer that cannot be applied asks for a new one, slowly", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  (FakePeer.all[0] as FakePeer).failNext = true;
+  subscriber.offered(offer(2));
+  await settle();
+  expect(restarts).toBe(0);
+  await clock.advance(1_000);
+  expect(restarts).toBe(1);
+});
+
+test("a resume asks for a new connection only where the old one does not stand", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  FakePeer.all[0]?.become("connected");
+  subscriber.resumed();
+  expect(restarts).toBe(0);
+  FakePeer.all[0]?.become("disconnected");
+  subscriber.resumed();
+  expect(restarts).toBe(1);
+});

@@ -1,0 +1,339 @@
+import { signal } from "@preact/signals";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Device, LocalMedia } from "../src/media/devices";
+import type { IceServer, Source, SubscribeOffer } from "../src/protocol/generated";
+import { RoomSession } from "../src/session";
+import { FakeServer, settle, snapshotOf } from "./fakes";
+
+function fakeTrack(): MediaStreamTrack {
+  return { enabled: true, stop() {} } as unknown as MediaStreamTrack;
+}
+
+/** The devices of a person who says yes, unless told otherwise. */
+class FakeLocal {
+  readonly microphone = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
+  readonly camera = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
+  answer: "yes" | "denied" = "yes";
+  asked: Source[] = [];
+  beforeAnswer: () => void = () => {};
+
+  async open(source: Source): Promise<boolean> {
+    if (this[source].value.track) return true;
+    this.asked.push(source);
+    await Promise.resolve();
+    this.beforeAnswer();
+    const yes = this.answer === "yes";
+    this[source].value = { track: yes ? fakeTrack() : null, problem: yes ? null : "denied", asking: false };
+    return yes;
+  }
+
+  close(source: Source): void {
+    this[source].value = { ...this[source].value, track: null };
+  }
+
+  closeAll(): void {
+    this.close("microphone");
+    this.close("camera");
+  }
+}
+
+class FakePublisher {
+  readonly sending: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null };
+  /** Every track that ever went out through the microphone's sender. */
+  readonly microphones: (MediaStreamTrack | null)[] = [];
+  starts = 0;
+  closed = false;
+
+  use(source: Source, track: MediaStreamTrack | null): void {
+    this.sending[source] = track;
+    if (source === "microphone") this.microphones.push(track);
+  }
+
+  start(_iceServers: readonly IceServer[]): void {
+    this.starts += 1;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+class FakeSubscriber {
+  readonly offers: SubscribeOffer[] = [];
+  configured = 0;
+  resumes = 0;
+  configure = () => void (this.configured += 1);
+  offered = (offer: SubscribeOffer) => void this.offers.push(offer);
+  resumed = () => void (this.resumes += 1);
+  close = () => {};
+}
+
+let server: FakeServer;
+let local: FakeLocal;
+let publisher: FakePublisher;
+let subscriber: FakeSubscriber;
+let session: RoomSession;
+
+async function enter(wanted = { microphone: true, camera: true }): Promise<void> {
+  server = new FakeServer();
+  local = new FakeLocal();
+  publisher = new FakePublisher();
+  subscriber = new FakeSubscriber();
+  session = new RoomSession(
+    {
+      connect: server.connect,
+      publisher,
+      subscriber,
+      local: local as unknown as LocalMedia,
+      newId: server.newId,
+    },
+    wanted,
+  );
+  session.start();
+  await settle();
+  server.welcome();
+  await server.clock.advance(6_000);
+}
+
+const microphonesTold = () => server.socket.ofType("set_devices").map((message) => message.microphone);
+const closed = (closings: number) =>
+  snapshotOf({
+    participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7, microphone_closed: true, closings }],
+  });
+
+describe("entering", () => {
+  beforeEach(() => enter());
+
+  test("offers media and says what is on", () => {
+    expect(publisher.starts).toBe(1);
+    expect(publisher.sending.microphone).toBe(local.microphone.value.track);
+    expect(server.socket.ofType("set_devices")).toEqual([
+      expect.objectContaining({ microphone: true, camera: true, closings: 0 }),
+    ]);
+  });
+
+  test("with the microphone off sends no sound", async () => {
+    await enter({ microphone: false, camera: true });
+    expect(publisher.microphones.every((track) => track === null)).toBe(true);
+    expect(local.microphone.value.track?.enabled).toBe(false);
+    expect(microphonesTold()).toEqual([false]);
+  });
+});
+
+describe("my microphone", () => {
+  beforeEach(() => enter());
+
+  test("goes silent at once when I mute it", async () => {
+    await session.tapMicrophone();
+    expect(publisher.sending.microphone).toBeNull();
+    expect(local.microphone.value.track?.enabled).toBe(false);
+    expect(microphonesTold()).toEqual([true, false]);
+  });
+
+  test("goes silent at once when a mentor closes it, and the server hears that I know", () => {
+    server.socket.say({ type: "microphone_closed", participant_id: "ellie", closings: 1 }, 1);
+    expect(publisher.sending.microphone).toBeNull();
+    expect(server.socket.ofType("set_devices").at(-1)).toMatchObject({ microphone: false, closings: 1 });
+  });
+
+  test("explains itself while closed and stays silent", async () => {
+    server.socket.say({ type: "microphone_closed", participant_id: "ellie", closings: 1 }, 1);
+    await session.tapMicrophone();
+    expect(publisher.sending.microphone).toBeNull();
+    expect(session.notice.value).toEqual({ about: "microphone_closed" });
+    expect(session.announcement.value).toEqual({ key: "sayMicrophoneClosed" });
+  });
+
+  test("allowed again, opens only by my tap", async () => {
+    server.socket.say({ type: "microphone_closed", participant_id: "ellie", closings: 1 }, 1);
+    server.socket.say({ type: "microphone_allowed", participant_id: "ellie" }, 2);
+    expect(publisher.sending.microphone).toBeNull();
+    await session.tapMicrophone();
+    expect(publisher.sending.microphone).toBe(local.microphone.value.track);
+    expect(server.socket.ofType("set_devices").at(-1)).toMatchObject({ microphone: true, closings: 1 });
+  });
+
+  test("closed while the connection was away is off after the return", async () => {
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome(closed(1));
+    expect(publisher.sending.microphone).toBeNull();
+    expect(microphonesTold()).toEqual([false]);
+  });
+
+  test("closed and allowed while the connection was away is off after the return, too", async () => {
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome(
+      snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7, closings: 1 }] }),
+    );
+    expect(publisher.sending.microphone).toBeNull();
+    expect(session.mine.value).toMatchObject({ microphone: false, closed: false, closings: 1 });
+  });
+
+  test("held is silent, and stays silent when no longer held", () => {
+    server.socket.say({ type: "microphone_held", participant_id: "ellie", held: true, closings: 1 });
+    expect(publisher.sending.microphone).toBeNull();
+    server.socket.say({ type: "microphone_held", participant_id: "ellie", held: false, closings: 1 });
+    expect(publisher.sending.microphone).toBeNull();
+  });
+
+  test("a closing that comes while the browser asks for permission stands", async () => {
+    await enter({ microphone: false, camera: false });
+    local.close("microphone");
+    local.beforeAnswer = () => {
+      server.socket.say({ type: "microphone_closed", participant_id: "ellie", closings: 1 }, 1);
+      server.socket.say({ type: "microphone_allowed", participant_id: "ellie" }, 2);
+    };
+    await session.tapMicrophone();
+    expect(local.asked).toEqual(["microphone"]);
+    expect(publisher.sending.microphone).toBeNull();
+  });
+
+  test("that the server refuses goes off here as well", async () => {
+    const [told] = server.socket.ofType("set_devices");
+    server.socket.say({ type: "rejected", id: told?.id ?? "", code: "microphone_closed", message: "" });
+    await settle();
+    expect(publisher.sending.microphone).toBeNull();
+  });
+
+  test("no frame about others or about me ever opens it", async () => {
+    await session.tapMicrophone();
+    publisher.microphones.length = 0;
+    server.socket.say({ type: "devices_changed", participant_id: "ellie", microphone: true, camera: true });
+    server.socket.say({ type: "microphone_allowed", participant_id: "ellie" }, 1);
+    server.socket.say({ type: "participant_joined", participant: { id: "ellie", name: "Ellie", role: "participant", place: 7, microphone: true } }, 2);
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.resumed();
+    server.socket.drop(4505);
+    await server.clock.advance(1_000);
+    server.welcome(snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7, microphone: true }] }));
+    expect(publisher.microphones.every((track) => track === null)).toBe(true);
+  });
+
+  test("denied by the browser says why and stays off", async () => {
+    await enter({ microphone: false, camera: false });
+    local.close("microphone");
+    local.answer = "denied";
+    await session.tapMicrophone();
+    expect(session.mine.value.microphone).toBe(false);
+    expect(session.notice.value).toEqual({ about: "device", source: "microphone", problem: "denied" });
+  });
+
+  test("unplugged goes off and says so", () => {
+    local.microphone.value = { track: null, problem: "missing", asking: false };
+    expect(session.mine.value.microphone).toBe(false);
+    expect(microphonesTold().at(-1)).toBe(false);
+    expect(session.notice.value).toMatchObject({ source: "microphone", problem: "missing" });
+  });
+});
+
+describe("my camera", () => {
+  beforeEach(() => enter());
+
+  test("turned off lets go of the device, so that its light goes out", async () => {
+    await session.tapCamera();
+    expect(local.camera.value.track).toBeNull();
+    expect(publisher.sending.camera).toBeNull();
+    await session.tapCamera();
+    expect(publisher.sending.camera).toBe(local.camera.value.track);
+  });
+});
+
+describe("coming back", () => {
+  beforeEach(() => enter());
+
+  test("a resume keeps media and says again what is on", async () => {
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.resumed();
+    expect(publisher.starts).toBe(1);
+    expect(subscriber.resumes).toBe(1);
+    expect(microphonesTold()).toEqual([true]);
+    expect(session.announcement.value).toEqual({ key: "sayBack" });
+  });
+
+  test("a fresh join builds media anew and replaces the room", async () => {
+    server.socket.drop(4505);
+    expect(session.announcement.value).toEqual({ key: "sayReconnecting" });
+    await server.clock.advance(0);
+    server.welcome(snapshotOf({ participants: [{ id: "ellie", name: "Ellie", role: "participant", place: 7 }] }));
+    expect([publisher.starts, subscriber.configured]).toEqual([2, 2]);
+    expect(session.room.value?.participants).toHaveLength(1);
+  });
+});
+
+describe("chat", () => {
+  beforeEach(() => enter());
+
+  const posted = (id: string, text = "hello") =>
+    ({ type: "chat_posted", message: { id, author_id: "ellie", author_name: "Ellie", text, at_ms: 1 } }) as const;
+
+  test("a message waits until the room shows it", () => {
+    session.postChat("hello");
+    const [sent] = server.socket.ofType("post_chat");
+    expect(session.pending.value).toEqual([{ id: sent?.message_id, text: "hello", failed: null }]);
+    server.socket.say(posted(sent?.message_id ?? ""), 1);
+    expect(session.pending.value).toEqual([]);
+    expect(session.room.value?.chat).toHaveLength(1);
+  });
+
+  test("a message that was stored just before a crash shows once", async () => {
+    session.postChat("hello");
+    const [sent] = server.socket.ofType("post_chat");
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.socket.drop(4411);
+    await server.clock.advance(1_000);
+    server.welcome(snapshotOf({ chat: [posted(sent?.message_id ?? "").message] }));
+    expect(server.socket.ofType("post_chat")).toEqual([sent]);
+    server.socket.say({ type: "ack", id: sent?.id ?? "" });
+    expect(session.pending.value).toEqual([]);
+    expect(session.room.value?.chat).toHaveLength(1);
+  });
+
+  test("a refused message is kept and goes out again under its own id", async () => {
+    session.postChat("hello");
+    const [sent] = server.socket.ofType("post_chat");
+    server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
+    await settle();
+    expect(session.pending.value[0]?.failed).toBe("not_saved");
+    void session.retryChat(sent?.message_id ?? "");
+    expect(server.socket.ofType("post_chat").map((message) => message.message_id)).toEqual([
+      sent?.message_id,
+      sent?.message_id,
+    ]);
+  });
+});
+
+describe("a mentor's act", () => {
+  beforeEach(() => enter());
+
+  test("that was not saved is said", async () => {
+    void session.closeMicrophone("ellie");
+    const [sent] = server.socket.ofType("close_microphone");
+    server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
+    await settle();
+    expect(session.notice.value).toEqual({ about: "request", code: "not_saved" });
+  });
+});
+
+describe("the end", () => {
+  beforeEach(() => enter());
+
+  test("of the session is the end of the stay", () => {
+    expect(session.over.value).toBeNull();
+    server.socket.say({ type: "session_ended" }, 1);
+    expect(session.over.value).toBe("session_ended");
+  });
+
+  test("lets go of microphone, camera and connections", () => {
+    session.dispose();
+    expect(local.microphone.value.track).toBeNull();
+    expect(local.camera.value.track).toBeNull();
+    expect(publisher.closed).toBe(true);
+    expect(server.socket.ofType("leave")).toHaveLength(1);
+    expect(session.over.value).toBe("left");
+  });
+});

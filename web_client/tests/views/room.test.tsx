@@ -1,0 +1,285 @@
+import axe from "axe-core";
+import { render } from "preact";
+import { act } from "preact/test-utils";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { chosen } from "../../src/state/devices";
+import { fromSnapshot } from "../../src/state/room";
+import { Room, type RoomActs, type RoomModel } from "../../src/views/room";
+import { catalogs } from "../../src/words";
+import { en } from "../../src/words/en";
+import { snapshotOf } from "../fakes";
+
+let box: HTMLElement;
+let acts: { [K in keyof RoomActs]: ReturnType<typeof vi.fn<RoomActs[K]>> };
+
+beforeEach(() => {
+  document.documentElement.lang = "en";
+  document.title = "Tuesday evening group – Holdspace";
+  box = document.createElement("div");
+  document.body.replaceChildren(box);
+  acts = {
+    onMicrophone: vi.fn(),
+    onCamera: vi.fn(),
+    onChat: vi.fn(),
+    onSheet: vi.fn(),
+    onLeave: vi.fn(),
+    onQuickExit: vi.fn(),
+    onEnd: vi.fn(),
+    onHear: vi.fn(),
+    onNoticeRead: vi.fn(),
+    onDraft: vi.fn(),
+    onSend: vi.fn(),
+    onRetry: vi.fn(),
+    onHide: vi.fn(),
+    onShow: vi.fn(),
+    onMenu: vi.fn(),
+    onCloseMicrophone: vi.fn(),
+    onAllowMicrophone: vi.fn(),
+  };
+});
+
+afterEach(() => render(null, box));
+
+const room = fromSnapshot(
+  snapshotOf({
+    participants: [
+      { id: "dana", name: "Dana", role: "mentor", place: 0, microphone: true },
+      { id: "ellie", name: "Ellie", role: "participant", place: 7 },
+      { id: "joy", name: "Joy", role: "participant", place: 3, connected: false, microphone_closed: true },
+    ],
+    chat: [
+      { id: "a", author_id: "dana", author_name: "Dana", text: "Welcome", at_ms: 0 },
+      { id: "b", author_id: "joy", author_name: "Joy", text: "", at_ms: 1, hidden: true },
+    ],
+  }),
+);
+
+function show(change: Partial<RoomModel> = {}): void {
+  const model: RoomModel = {
+    words: en,
+    room,
+    reconnecting: false,
+    mine: chosen(true, false),
+    myPicture: undefined,
+    received: new Map(),
+    pending: [],
+    notice: null,
+    announcement: null,
+    soundBlocked: false,
+    wide: true,
+    chatOpen: false,
+    unread: 0,
+    draft: "",
+    sheet: null,
+    menuFor: null,
+    ...change,
+  };
+  act(() => render(<Room model={model} acts={acts} />, box));
+}
+
+function byName(selector: string, name: string): HTMLElement {
+  const found = [...box.querySelectorAll<HTMLElement>(selector)].find(
+    (element) => (element.getAttribute("aria-label") ?? element.textContent?.trim()) === name,
+  );
+  if (!found) throw new Error(`no ${selector} named ${name}`);
+  return found;
+}
+
+const asMentor = { room: { ...room, you: "dana" } };
+
+async function expectNoViolations(): Promise<void> {
+  // Colors need a real browser; they are checked there.
+  const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+}
+
+describe("axe finds nothing", () => {
+  test.each<[string, Partial<RoomModel>]>([
+    ["as a participant", {}],
+    ["on a phone", { wide: false, unread: 2 }],
+    ["with chat on a phone", { wide: false, chatOpen: true, pending: [{ id: "p", text: "x", failed: "not_saved" }] }],
+    ["with help", { sheet: "help" }],
+    ["while reconnecting", { reconnecting: true, announcement: { key: "sayReconnecting" } }],
+    ["with a closed microphone", { mine: { ...chosen(false, false), closed: true } }],
+    ["with blocked sound", { soundBlocked: true }],
+    ["with a denied microphone", { notice: { about: "device", source: "microphone", problem: "denied" } }],
+    ["as a mentor", asMentor],
+    ["as a mentor with a menu", { ...asMentor, menuFor: "joy" }],
+    ["as a mentor who ends", { ...asMentor, sheet: "end" }],
+  ])("%s", async (_name, change) => {
+    for (const words of catalogs) {
+      show({ ...change, words });
+      await expectNoViolations();
+    }
+  });
+});
+
+describe("people", () => {
+  test("each tile is a group named after its person; mine says You", () => {
+    show();
+    const tiles = [...byName("section", "Participants").querySelectorAll("[role=group]")];
+    expect(tiles.map((tile) => tile.getAttribute("aria-label"))).toEqual(["Dana", "Ellie", "Joy"]);
+    expect(tiles.map((tile) => tile.getAttribute("data-participant-id"))).toEqual(["dana", "ellie", "joy"]);
+    expect(tiles[1]?.textContent).toContain("You");
+  });
+
+  test("who lost the connection is shown as reconnecting", () => {
+    show();
+    expect(byName("[role=group]", "Joy").textContent).toContain("Reconnecting");
+  });
+
+  test("who speaks is framed and said in words, but not while I am away myself", () => {
+    const speaking = { ...room, speakers: ["dana"] };
+    show({ room: speaking });
+    expect(byName("[role=group]", "Dana").className).toContain("speaking");
+    expect(byName("[role=group]", "Dana").textContent).toContain("speaking");
+    show({ room: speaking, reconnecting: true });
+    expect(byName("[role=group]", "Dana").className).not.toContain("speaking");
+  });
+
+  test("a peer does not learn that a mentor closed a microphone", () => {
+    show();
+    expect(box.textContent).not.toContain(en.closedByMentor);
+  });
+});
+
+describe("the bar", () => {
+  test("keeps its order, Help second to last", () => {
+    show({ wide: false });
+    const names = [...box.querySelectorAll(".bar button")].map((key) => key.textContent);
+    expect(names).toEqual(["Microphone", "Camera", "Chat", "Help", "Leave"]);
+  });
+
+  test("says what a press will do", () => {
+    show({ mine: chosen(true, true) });
+    byName("button", "Mute microphone").click();
+    byName("button", "Turn camera off").click();
+    expect([acts.onMicrophone.mock.calls.length, acts.onCamera.mock.calls.length]).toEqual([1, 1]);
+    show({ mine: chosen(false, false) });
+    expect(byName("button", "Unmute microphone")).toBeTruthy();
+    expect(byName("button", "Turn camera on")).toBeTruthy();
+  });
+
+  test("a closed microphone can still be pressed, and answers why", () => {
+    show({ mine: { ...chosen(false, true), closed: true } });
+    const key = byName("button", en.unmuteClosed) as HTMLButtonElement;
+    expect([key.disabled, key.getAttribute("aria-disabled")]).toEqual([false, "true"]);
+    key.click();
+    expect(acts.onMicrophone).toHaveBeenCalled();
+    expect(box.textContent).toContain("Your mentor closed your microphone for now.");
+  });
+
+  test("leaving never asks first", () => {
+    show(asMentor);
+    byName("button", "Leave").click();
+    expect(acts.onLeave).toHaveBeenCalled();
+  });
+
+  test("only who leads can end the session", () => {
+    show();
+    expect(() => byName("button", "End session")).toThrow();
+    show(asMentor);
+    byName("button", "End session").click();
+    expect(acts.onSheet).toHaveBeenCalledWith("end");
+    expect(acts.onEnd).not.toHaveBeenCalled();
+  });
+});
+
+describe("a mentor", () => {
+  test("closes and allows a participant's microphone by name, nobody else's", () => {
+    show(asMentor);
+    expect(() => byName("button", "Menu for Dana")).toThrow();
+    show({ ...asMentor, menuFor: "ellie" });
+    byName("button", "Close microphone of Ellie").click();
+    expect(acts.onCloseMicrophone).toHaveBeenCalledWith("ellie");
+    expect(acts.onMenu).toHaveBeenCalledWith(null);
+    show({ ...asMentor, menuFor: "joy" });
+    byName("button", "Allow microphone of Joy").click();
+    expect(acts.onAllowMicrophone).toHaveBeenCalledWith("joy");
+  });
+
+  test("hides and shows messages; others cannot", () => {
+    show(asMentor);
+    byName("button", "Hide message").click();
+    expect(acts.onHide).toHaveBeenCalledWith("a");
+    byName("button", "Show message").click();
+    expect(acts.onShow).toHaveBeenCalledWith("b");
+    show();
+    expect(() => byName("button", "Hide message")).toThrow();
+    expect(byName("section", "Chat").textContent).toContain(en.messageHidden);
+  });
+});
+
+describe("chat", () => {
+  test("takes the place of the tiles on a phone, and stands beside them on a desktop", () => {
+    show({ wide: false, chatOpen: true });
+    expect(() => byName("section", "Participants")).toThrow();
+    show({ wide: true });
+    expect(byName("section", "Participants")).toBeTruthy();
+    expect(byName("section", "Chat")).toBeTruthy();
+  });
+
+  test("sends what is written, and nothing when nothing is", () => {
+    show({ draft: "  hello " });
+    box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    expect(acts.onSend).toHaveBeenCalledWith("hello");
+    expect(acts.onDraft).toHaveBeenCalledWith("");
+    show({ draft: "   " });
+    box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    expect(acts.onSend).toHaveBeenCalledTimes(1);
+  });
+
+  test("the draft stays while the connection is away", () => {
+    show({ draft: "half a thought", reconnecting: true });
+    expect(box.querySelector("input")?.value).toBe("half a thought");
+  });
+
+  test("new messages are counted in words, too", () => {
+    show({ wide: false, unread: 2 });
+    expect(byName("button", "Chat").getAttribute("aria-describedby")).toBe("unread");
+    expect(box.querySelector("#unread")?.textContent).toBe("2 new messages");
+  });
+
+  test("text of people is never markup", () => {
+    const text = "<img src=x onerror=alert(1)>";
+    show({ room: { ...room, chat: [{ id: "x", author_id: "dana", author_name: "<b>D</b>", text, at_ms: 0 }] } });
+    expect(box.querySelector("img")).toBeNull();
+    expect(byName("section", "Chat").textContent).toContain(text);
+  });
+});
+
+describe("a sheet", () => {
+  test("makes the rest inert, except the top line with Quick exit", () => {
+    show({ sheet: "help" });
+    expect(box.querySelector("main")?.hasAttribute("inert")).toBe(true);
+    expect(box.querySelector("footer")?.hasAttribute("inert")).toBe(true);
+    byName("button", "Quick exit").click();
+    expect(acts.onQuickExit).toHaveBeenCalled();
+  });
+
+  test("offers 988 and 911 without asking anything", () => {
+    show({ sheet: "help" });
+    const links = [...box.querySelectorAll<HTMLAnchorElement>("[role=dialog] a")].map((link) => link.getAttribute("href"));
+    expect(links).toEqual(["tel:988", "sms:988", "tel:911"]);
+  });
+
+  test("closes by Escape", () => {
+    show({ sheet: "help" });
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+    expect(acts.onSheet).toHaveBeenCalledWith(null);
+  });
+});
+
+test("the same words are said again when they are news again", () => {
+  show({ announcement: { key: "sayMicrophoneClosed" } });
+  const first = box.querySelector("[role=status] span");
+  show({ announcement: { key: "sayMicrophoneClosed" } });
+  const second = box.querySelector("[role=status] span");
+  expect(second).not.toBe(first);
+  expect(second?.textContent).toBe("Your mentor closed your microphone for now.");
+});
+
+test("no element carries a style of its own, so that the content security policy can forbid it", () => {
+  show({ ...asMentor, menuFor: "joy", sheet: "help", soundBlocked: true });
+  expect(box.querySelector("[style]")).toBeNull();
+});
