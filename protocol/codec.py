@@ -21,7 +21,16 @@ import msgspec
 
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.ids import CLIENT_ID_PATTERN, RequestId
-from protocol.messages import CLIENT_MESSAGES, MAX_SDP, SERVER_MESSAGES, ClientMessage, Frame, ServerMessage
+from protocol.messages import (
+    CLIENT_MESSAGES,
+    MAX_SDP,
+    MAX_TEXT_BYTES,
+    SERVER_MESSAGES,
+    ClientMessage,
+    Frame,
+    PostChat,
+    ServerMessage,
+)
 
 MAX_CLIENT_FRAME: Final = 65_536
 """Longest frame a client may send, in bytes."""
@@ -73,7 +82,10 @@ def decode_client(data: bytes | str, wire: Wire) -> ClientMessage:
     """
     plain = _plain(data, wire, limit=MAX_CLIENT_FRAME, items=MAX_ITEMS)
     _walk(plain, _CHARACTERS)
-    return cast("ClientMessage", _typed(plain, _CLIENT_TYPES))
+    message = cast("ClientMessage", _typed(plain, _CLIENT_TYPES))
+    if isinstance(message, PostChat) and len(message.text.encode()) > MAX_TEXT_BYTES:
+        raise ProtocolError(ErrorCode.INVALID_FIELD, "$.text")
+    return message
 
 
 def decode_server(data: bytes | str, wire: Wire) -> tuple[int | None, ServerMessage]:
@@ -100,20 +112,14 @@ def encode_client(message: ClientMessage, wire: Wire) -> bytes:
 
 def encode_body(message: Frame, wire: Wire) -> bytes:
     """A message alone; the server encodes it once for all viewers who get the same."""
-    match wire:
-        case Wire.MSGPACK:
-            return msgspec.msgpack.encode(message)
-        case Wire.JSON:
-            return msgspec.json.encode(message)
+    return msgspec.json.encode(message) if wire is Wire.JSON else msgspec.msgpack.encode(message)
 
 
 def envelope(seq: int | None, body: bytes, wire: Wire) -> bytes:
     """A server's frame `[seq, body]` around an encoded body, by splicing bytes."""
-    match wire:
-        case Wire.MSGPACK:
-            return b"\x92" + msgspec.msgpack.encode(seq) + body
-        case Wire.JSON:
-            return b"[" + msgspec.json.encode(seq) + b"," + body + b"]"
+    if wire is Wire.JSON:
+        return b"[" + msgspec.json.encode(seq) + b"," + body + b"]"
+    return b"\x92" + msgspec.msgpack.encode(seq) + body
 
 
 def request_id_of(data: bytes | str, wire: Wire) -> RequestId:
@@ -135,11 +141,7 @@ def _plain(data: bytes | str, wire: Wire, *, limit: int, items: int) -> object:
     if len(data) > limit:
         raise ProtocolError(ErrorCode.TOO_LARGE)
     try:
-        match wire:
-            case Wire.MSGPACK:
-                return _from_msgpack(data, items)
-            case Wire.JSON:
-                return _from_json(data, limit)
+        return _from_json(data, limit) if wire is Wire.JSON else _from_msgpack(data, items)
     except ProtocolError:
         raise
     except (msgpack.exceptions.StackError, RecursionError):

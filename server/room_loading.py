@@ -12,7 +12,8 @@ import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from rooms import events, evolve, state
+from rooms import chat, events, evolve, state
+from rooms.chat import Chat, ChatMessage
 from rooms.state import EMPTY, RoomState
 from rooms.upcasting import UnknownEvent
 from server.keeper import replay
@@ -22,7 +23,7 @@ from server.storage.log import EventLog, StoredSnapshot, Unreadable
 SNAPSHOT_EVERY: Final = 200
 """Events after which a room's snapshot is replaced."""
 
-_MAKES_STATES: Final = (events, state, evolve)
+_MAKES_STATES: Final = (chat, events, state, evolve)
 
 
 def _fingerprint() -> int:
@@ -37,14 +38,26 @@ SNAPSHOT_VERSION: Final = _fingerprint()
 
 
 def _plain(value: object) -> object:
-    """msgspec writes dictionaries, and not the read-only views that states begin with."""
+    """What msgspec cannot write by itself, as what it can."""
+    if isinstance(value, Chat):
+        return tuple(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     raise NotImplementedError(type(value).__name__)
 
 
+def _full(wanted: type, plain: object) -> object:
+    """The other way round."""
+    if wanted is not Chat:
+        raise NotImplementedError(wanted.__name__)
+    messages = Chat()
+    for message in msgspec.convert(plain, list[ChatMessage]):
+        messages = messages.posted(message)
+    return messages
+
+
 _encode = msgspec.msgpack.Encoder(enc_hook=_plain).encode
-_decode = msgspec.msgpack.Decoder(RoomState).decode
+_decode = msgspec.msgpack.Decoder(RoomState, dec_hook=_full).decode
 _log = structlog.get_logger("rooms")
 
 

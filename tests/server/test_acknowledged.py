@@ -173,7 +173,7 @@ async def test_no_acknowledgement_precedes_its_sync_and_every_truncation_keeps_w
     for length, state in enumerate(states):
         for at, request in acknowledged:
             if at <= length and request[0] in "em":
-                assert state.message(MessageId(request)) is not None
+                assert state.chat.get(MessageId(request)) is not None
 
 
 def assert_took_effect(request: str, state: Any) -> None:
@@ -181,9 +181,9 @@ def assert_took_effect(request: str, state: Any) -> None:
     number = int(request[1:])
     match request[0]:
         case "e" | "m":
-            assert state.message(MessageId(request)) is not None
+            assert state.chat.get(MessageId(request)) is not None
         case "h":
-            assert state.message(MessageId(f"e{number - 1}")).hidden_by is not None
+            assert state.chat.get(MessageId(f"e{number - 1}")).hidden_by is not None
         case _:
             closings = sum(1 for n in range(number + 1) if n % 7 == 3)
             assert any(person.closings >= closings for person in state.people.values())

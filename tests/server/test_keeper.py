@@ -112,7 +112,7 @@ async def test_nothing_is_shown_or_acknowledged_before_it_is_stored(stage: Stage
     await settle()
     assert not reply.done()
     assert stage.listeners[DANA].frames == []
-    assert stage.keeper.state.chat == ()
+    assert len(stage.keeper.state.chat) == 0
     stage.log.sync()
     await settle()
     assert isinstance(reply.result(), Accepted)

@@ -3,6 +3,9 @@
 /** Longest chat message, in characters. */
 export const MAX_TEXT = 2000;
 
+/** The same in bytes of UTF-8: 2,000 emoji weigh four times as much as 2,000 letters. */
+export const MAX_TEXT_BYTES = 4000;
+
 /** Longest session description, in characters. */
 export const MAX_SDP = 48000;
 
@@ -142,7 +145,10 @@ export interface Snapshot {
   you: string;
   /** Those present, sorted by place. */
   participants: ParticipantView[];
+  /** The newest messages, oldest first. */
   chat: ChatView[];
+  /** There are older messages than those in `chat`. Left out when false. */
+  earlier?: boolean;
 }
 
 /** Whose track an m-section of the subscribe connection carries now. */
