@@ -25,6 +25,9 @@ from signaling.ports import Admission
 
 ROOM_STREAM = "room"
 
+UNLOAD_AFTER_S = 60.0
+"""An empty room stays in memory for so long, for those who come back."""
+
 _log = structlog.get_logger("hall")
 
 
@@ -64,7 +67,7 @@ class Hall:
             person = await find_person(connection, grant.person_id)
         if person is None:
             raise Refused(ErrorCode.TOKEN_INVALID)
-        return Admission(grant.session_id, grant.person_id, person.display_name, grant.role)
+        return Admission(grant.session_id, grant.person_id, person.display_name, grant.role, grant.sign_in)
 
     async def room(self, session_id: SessionId) -> Keeper:
         """The session's room, loaded from its log when needed.
@@ -115,6 +118,7 @@ class Hall:
             self._timers,
             on_ended=self._ended,
             on_failed=self._room_failed,
+            on_empty=self._emptied,
         )
         if session.status is SessionStatus.LIVE:
             opened = await keeper.submit(OpenSession(session_id, session.title))
@@ -129,6 +133,19 @@ class Hall:
         if done.cancelled() or done.exception() is not None:
             self._keepers.pop(session_id, None)
         self._on_rooms(len(self._keepers))
+
+    def _emptied(self, session_id: SessionId) -> None:
+        self._timers.call_later(UNLOAD_AFTER_S, lambda: self._unload(session_id))
+
+    def _unload(self, session_id: SessionId) -> None:
+        task = self._keepers.get(session_id)
+        if task is None or not task.done() or task.exception() is not None:
+            return
+        keeper = task.result()
+        if keeper.idle:
+            keeper.retire()
+            self._media.close_room(session_id)
+            self._drop(session_id)
 
     def _room_failed(self, session_id: SessionId) -> None:
         self._on_failed()

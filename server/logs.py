@@ -91,7 +91,8 @@ def _exceptions_without_words(
     if isinstance(found, BaseException):
         event.update(where_it_failed(found))
     elif isinstance(found, tuple):
-        event.update(where_it_failed(cast("tuple[type, BaseException, object]", found)[1]))
+        error = cast("tuple[object, BaseException | None, object]", found)[1]
+        event.update({} if error is None else where_it_failed(error))
     return event
 
 
