@@ -104,8 +104,7 @@ async def test_what_nobody_caught_is_logged_without_its_words(stream: io.StringI
     assert not any(name in stream.getvalue() for name in ("Ellie", "Marcus", "Priya"))
 
 
-def test_an_exception_without_its_words_does_not_break_the_log() -> None:
-    stream = io.StringIO()
+def test_an_exception_without_its_words_does_not_break_the_log(stream: io.StringIO) -> None:
     configure_logging("info", "json", stream)
     structlog.get_logger("t").error("failed", exc_info=(ValueError, None, None))
     structlog.get_logger("t").error("failed", exc_info=ValueError("what Ellie wrote"))
