@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
-from protocol.codec import MAX_CLIENT_FRAME, Wire
+from protocol.codec import Wire
 from protocol.ids import ParticipantId, SessionId
 from protocol.messages import Source, SubscribeOffer
 from server.auth import Auth
@@ -135,9 +135,7 @@ class Node:
         )
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
         self.metrics.count_participants(self._hall.participants)
-        sockets = WebSockets(
-            self._serve_socket, WsOptions(origins=allowed_origins(config.base_url()), max_size=MAX_CLIENT_FRAME + 1_024)
-        )
+        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url())))
         self._runner = make_runner(make_http(self._http_deps(sockets)))
         await self._runner.setup()
         http = self._runner.server

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from program.people import find_person
@@ -18,6 +19,7 @@ from rooms.commands import OpenSession
 from rooms.decide import Rejection
 from server.clock import Clock
 from server.keeper import Keeper, MediaPlane, Timers, replay
+from server.logs import where_it_failed
 from server.storage.engine import reading, writing
 from server.storage.log import EventLog
 from server.tokens import JoinTokens
@@ -163,5 +165,9 @@ class Hall:
         errand.add_done_callback(self._errands.discard)
 
     async def _mark_ended(self, session_id: SessionId) -> None:
-        async with writing(self._engine) as connection:
-            await end_session(connection, session_id, self._clock.now_ms())
+        try:
+            async with writing(self._engine) as connection:
+                await end_session(connection, session_id, self._clock.now_ms())
+        except DBAPIError as error:
+            # The log knows; the row follows when somebody next asks for the room.
+            _log.warning("end_not_marked", session=session_id, **where_it_failed(error))

@@ -75,8 +75,10 @@ class Conversation:
         while True:
             async with asyncio.timeout(silent_s):
                 data = await self._ws.recv()
-            if not self._session.holds(self._socket):
+            if not self._session.holds(self._socket) or self._socket.closing:
                 return
+            # A backlog is read without ever waiting: others want their turn, too.
+            await asyncio.sleep(0)
             if not self._allowance.arrived(len(data)):
                 raise Unavailable(ErrorCode.RATE_LIMITED)
             try:

@@ -84,6 +84,20 @@ class Endpoint:
         self._telemetry.socket_opened()
         self._sockets.add(socket)
         sender = asyncio.create_task(socket.send_until_closed())
+        reader = asyncio.create_task(self._serve(ws, socket))
+        # Whatever ends one ends the other; a code that was given before stays.
+        reader.add_done_callback(lambda _: socket.finish(ErrorCode.INTERNAL))
+        sender.add_done_callback(lambda _: reader.cancel())
+        try:
+            await asyncio.wait({reader, sender})
+        finally:
+            sender.cancel()
+            self._sockets.discard(socket)
+            if not self._sockets:
+                self._empty.set()
+            self._telemetry.socket_closed()
+
+    async def _serve(self, ws: WebSocket, socket: Socket) -> None:
         session: Session | None = None
         try:
             session = await self._begin(ws, socket)
@@ -101,13 +115,6 @@ class Endpoint:
         finally:
             if session is not None and session.unbind(socket):
                 self._sessions.tell(session.room, session.viewer.participant_id)
-            # Whatever ended the reading ends the sending; a code that was given before stays.
-            socket.finish(ErrorCode.INTERNAL)
-            await sender
-            self._sockets.discard(socket)
-            if not self._sockets:
-                self._empty.set()
-            self._telemetry.socket_closed()
 
     async def _begin(self, ws: WebSocket, socket: Socket) -> Session:
         if self._draining:

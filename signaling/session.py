@@ -180,7 +180,7 @@ class Session:
 
     def answered(self, version: int) -> None:
         """The offer of that version was answered."""
-        if self._offer is not None and self._offer.version <= version:
+        if self._offer is not None and self._offer.version == version:
             self._offer = None
 
     def speakers(self, frame: SpeakersChanged) -> None:

@@ -306,7 +306,7 @@ async def test_a_flood_of_bad_frames_ends_its_own_connection(stage: Stage, data:
     ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
     for _ in range(100):
         ellie.to_server.put_nowait(data)
-    await stage.settle()
+        await stage.settle()
     assert isinstance(ellie.last, Goodbye)
     assert ellie.last.code is ErrorCode.RATE_LIMITED
     assert len(ellie.got(Rejected)) < 60
@@ -488,3 +488,16 @@ async def test_resume_after_the_place_was_given_up_is_a_resync(stage: Stage) -> 
 
 def present(state: RoomState) -> set[ParticipantId]:
     return {person.id for person in state.present()}
+
+
+async def test_a_peer_that_does_not_read_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.socket.CLOSE_WITHIN_S", 0.01)
+    stage = Stage()
+    await stage.open()
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    marcus.writable.clear()
+    ellie.say(chat("hello"))
+    await stage.settle()
+    await asyncio.wait_for(stage.endpoint.drain(), 2)
+    assert isinstance(ellie.last, Goodbye)
+    await stage.close()
