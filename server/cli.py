@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
 
 from server import cli_audit
 from server.auth import Auth
@@ -37,8 +39,14 @@ def main() -> None:
     try:
         app(sys.argv[1:])
     except (ConfigError, DemoRefused, StorageError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold]holdspace:[/bold] {error}", highlight=False)
-        sys.exit(2)
+        _give_up(str(error))
+    except DBAPIError as error:
+        _give_up(f"the database cannot be used: {error.orig}")
+
+
+def _give_up(why: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[bold]holdspace:[/bold] {escape(why)}", highlight=False)
+    sys.exit(2)
 
 
 @app.command
