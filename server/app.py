@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -61,8 +62,18 @@ class Calls:
 class Node:
     """One server process."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        also_at: tuple[str, ...] = (),
+    ) -> None:
+        """`tls`: the one port speaks TLS by itself. `also_at`: addresses of it besides `config.base_url()`."""
         self.config = config
+        self._tls = tls
+        self._also_at = also_at
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.readiness = Readiness.STARTING
@@ -127,7 +138,8 @@ class Node:
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
         self.metrics.collect_from("hall", lambda: {"participants": float(self._hall.participants())})
         sockets = WebSockets(
-            self._serve_socket, WsOptions(origins=allowed_origins(config.base_url()), max_size=MAX_CLIENT_FRAME + 1_024)
+            self._serve_socket,
+            WsOptions(origins=allowed_origins(config.base_url(), *self._also_at), max_size=MAX_CLIENT_FRAME + 1_024),
         )
         self._runner = make_runner(make_http(self._http_deps(sockets)))
         await self._runner.setup()
@@ -137,7 +149,7 @@ class Node:
         self._front = Front(http, sockets)
         self._metrics_listener = MetricsListener(self.metrics)
         await self._metrics_listener.start(config.server.metrics_host, config.server.metrics_port)
-        self.port = await self._front.start(config.server.host, config.server.port)
+        self.port = await self._front.start(config.server.host, config.server.port, self._tls)
         self.readiness = Readiness.READY
         _log.info("ready", port=self.port)
 
@@ -166,6 +178,7 @@ class Node:
             join_tokens=self._tokens,
             clock=self.clock,
             base_url=self.config.base_url(),
+            also_at=self._also_at,
             client_dir=Path(self.config.server.client_dir),
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),

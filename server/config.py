@@ -127,11 +127,15 @@ def is_loopback(base_url: str) -> bool:
         return False
 
 
-def allowed_origins(base_url: str) -> frozenset[str]:
+def allowed_origins(*base_urls: str) -> frozenset[str]:
     """Values of the Origin header (RFC 6454 section 6.2) that may change something here.
 
     On loopback the three spellings of this machine are one place; browsers take them for three.
     """
+    return frozenset[str]().union(*map(_origins, base_urls))
+
+
+def _origins(base_url: str) -> frozenset[str]:
     parts = urlsplit(base_url)
     hosts = {parts.hostname or ""}
     if is_loopback(base_url):

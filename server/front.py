@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -16,6 +17,7 @@ from aiohttp import web
 from server.sockets import WebSockets
 
 FIRST_LINE_TIMEOUT_S: Final = 10.0
+TLS_HANDSHAKE_TIMEOUT_S: Final = 10.0
 MAX_FIRST_LINE: Final = 8_192
 """Longest request line, in bytes."""
 
@@ -40,14 +42,21 @@ class Front:
         self._waiting: set[FirstLine] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listens; returns the port (of interest when 0 was asked for).
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listens; returns the port (of interest when 0 was asked for). With `tls`, for TLS and nothing else.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port, backlog=1_024)
+        self._server = await loop.create_server(
+            self._accept,
+            host,
+            port,
+            backlog=1_024,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else TLS_HANDSHAKE_TIMEOUT_S,
+        )
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace_s: float) -> None:

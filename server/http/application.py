@@ -21,7 +21,7 @@ IDLE_S = 30.0
 
 def make_http(deps: HttpDeps) -> web.Application:
     """The application; `make_runner` gives what the front hands connections to."""
-    app = web.Application(middlewares=[make_middleware(deps.base_url)], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[make_middleware(deps.origins)], client_max_size=MAX_BODY)
     app[DEPS] = deps
     app.on_response_prepare.append(set_headers)
     app.router.add_get("/healthz", healthz)

@@ -14,6 +14,7 @@ from protocol.ids import IdentityId
 from protocol.messages import IceServer
 from server.auth import Auth
 from server.clock import Clock
+from server.config import allowed_origins
 from server.http.limits import FailureLimit
 from server.sockets import WebSockets
 from server.tokens import JoinTokens
@@ -38,6 +39,7 @@ class HttpDeps:
 
     Attributes:
         base_url: the address people type; cookie, links and the Origin check follow it.
+        also_at: further addresses that pages of this server may be opened at.
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
@@ -56,6 +58,12 @@ class HttpDeps:
     signed_out: Callable[[IdentityId], None]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
+    also_at: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Values of the Origin header that are pages of ours."""
+        return allowed_origins(self.base_url, *self.also_at)
 
 
 DEPS: web.AppKey[HttpDeps] = web.AppKey("deps", HttpDeps)
