@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from server.front import Front
 from server.hall import Hall
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import FailureLimit
+from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.sockets import WebSockets, WsOptions
@@ -67,13 +67,12 @@ class Node:
         config: Config,
         clock: Clock | None = None,
         *,
-        tls: ssl.SSLContext | None = None,
-        also_at: tuple[str, ...] = (),
+        lan: Lan | None = None,
     ) -> None:
-        """`tls`: the one port speaks TLS by itself. `also_at`: addresses of it besides `config.base_url()`."""
+        """`lan`: the one port speaks TLS by itself, for others in this network; else a proxy does that."""
         self.config = config
-        self._tls = tls
-        self._also_at = also_at
+        self._lan = lan
+        self._also_at = () if lan is None else lan.also_at
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.readiness = Readiness.STARTING
@@ -149,7 +148,7 @@ class Node:
         self._front = Front(http, sockets)
         self._metrics_listener = MetricsListener(self.metrics)
         await self._metrics_listener.start(config.server.metrics_host, config.server.metrics_port)
-        self.port = await self._front.start(config.server.host, config.server.port, self._tls)
+        self.port = await self._front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
         self.readiness = Readiness.READY
         _log.info("ready", port=self.port)
 
@@ -179,6 +178,7 @@ class Node:
             clock=self.clock,
             base_url=self.config.base_url(),
             also_at=self._also_at,
+            authority=self._lan and self._lan.authority,
             client_dir=Path(self.config.server.client_dir),
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),

@@ -19,7 +19,7 @@ from server.cli_ops import ConfigPath, doctor, settings_file, show_lan
 from server.clock import SystemClock
 from server.config import Config, ConfigError, load_config
 from server.demo import DemoRefused, Links, check_demo, demo_links, seed
-from server.lan import LanError, also_at, lan_folder, lan_settings, own_certificate
+from server.lan import LanError, lan_access, lan_folder, lan_settings, own_certificate
 from server.lan import lan_address as find_lan_address
 from server.logs import configure_logging
 from server.storage.engine import StorageError, open_engine
@@ -139,8 +139,7 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
     if demo:
         check_demo(settings.base_url(), lan=lan)
     certificate = own_certificate(lan_folder(settings), settings.media.advertise[0], SystemClock()) if lan else None
-    tls = None if certificate is None else certificate.server_context()
-    node = Node(settings, tls=tls, also_at=also_at(settings) if lan else ())
+    node = Node(settings, lan=certificate and lan_access(settings, certificate))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -153,7 +152,12 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
             made = await demo_links(node.auth, people, settings.base_url(), lan=lan)
             _show(made)
         if certificate is not None:
-            show_lan(made.participants[0] if made else settings.base_url(), certificate.fingerprint, demo=demo)
+            show_lan(
+                made.participants[0] if made else settings.base_url(),
+                certificate.fingerprint,
+                ports=(node.port, settings.media.port),
+                demo=demo,
+            )
         await stopping.wait()
     finally:
         await node.stop()

@@ -48,9 +48,10 @@ def doctor(*, config: ConfigPath = None, as_json: Annotated[bool, Parameter(name
     sys.exit(0 if is_sound(findings) else 1)
 
 
-def show_lan(url: str, fingerprint: str, *, demo: bool, console: Console | None = None) -> None:
-    """What to do with the phone: the link as a QR code, and what its browser will say."""
+def show_lan(url: str, fingerprint: str, *, ports: tuple[int, int], demo: bool, console: Console | None = None) -> None:
+    """What to do with the phone: the link as a QR code, and what its browser will say. `ports`: TCP, then UDP."""
     console = console or Console(soft_wrap=True, highlight=False)
+    base_url = url.partition("/join#")[0]
     whose = "the first participant's link" if demo else "the address"
     console.print(f"[bold]On a phone in the same network[/bold], point the camera at {whose}:\n")
     # Dark on light however the terminal is coloured: not every camera reads it the other way round.
@@ -60,8 +61,16 @@ def show_lan(url: str, fingerprint: str, *, demo: bool, console: Console | None 
         "trying it at home, and nobody vouches for it. Nothing that is private belongs here. To go on:\n\n"
         "  Chrome, Edge   Advanced, then Proceed to …\n"
         "  Safari         Show Details, then visit this website, twice\n"
-        "  Firefox        Advanced, then Accept the Risk and Continue\n"
+        "  Firefox        Advanced, then Accept the Risk and Continue\n\n"
+        "On iPhone and iPad (every browser), and in Safari on a Mac, going on opens the page but not the room.\n"
+        f"There, open {base_url}/lan.crt and install what it offers. On iPhone and iPad: Settings, Profile\n"
+        "Downloaded; then Settings, General, About, Certificate Trust Settings. Its authority has signed this one\n"
+        "certificate and can sign no other; it ends after 30 days. Take it away when you have tried.\n"
     )
     console.print("Its certificate details must show this SHA-256 fingerprint:")
     # As Text: pairs of letters between colons are names of emoji to rich.
     console.print(Text(f"  {fingerprint[:47]}\n  {fingerprint[48:]}\n"))
+    console.print(
+        f"Should nothing open: let TCP port {ports[0]} and UDP port {ports[1]} through this machine's firewall; "
+        "networks for\nguests often keep devices apart; and --lan-address names another address of this machine.\n"
+    )

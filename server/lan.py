@@ -21,6 +21,7 @@ import ifaddr
 import msgspec
 import segno
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -48,10 +49,18 @@ class LanError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate of our own and its key, in files; `fingerprint` is its SHA-256 as browsers show it."""
+    """A certificate of our own, in files, and the authority that signed it and nothing else.
+
+    Attributes:
+        certificate: the server's certificate, with the authority's behind it.
+        key: the server's private key.
+        authority: what a device is told to trust, where going on past the warning is not enough.
+        fingerprint: SHA-256 of the server's certificate as browsers show it.
+    """
 
     certificate: Path
     key: Path
+    authority: Path
     fingerprint: str
 
     def server_context(self) -> ssl.SSLContext:
@@ -62,6 +71,21 @@ class Certificate:
         # HTTP/2 is not spoken here.
         context.set_alpn_protocols(["http/1.1"])
         return context
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """What a node needs for `serve --lan`.
+
+    Attributes:
+        tls: the one port speaks TLS by itself.
+        also_at: addresses of the same pages besides base_url.
+        authority: the authority's certificate (PEM), for devices to fetch.
+    """
+
+    tls: ssl.SSLContext
+    also_at: tuple[str, ...]
+    authority: bytes
 
 
 def lan_address(wanted: str | None = None) -> str:
@@ -117,6 +141,11 @@ def lan_settings(config: Config, address: str) -> Config:
     return msgspec.structs.replace(config, server=server, media=media)
 
 
+def lan_access(config: Config, certificate: Certificate) -> Lan:
+    """For a node with these settings."""
+    return Lan(certificate.server_context(), also_at(config), certificate.authority.read_bytes())
+
+
 def also_at(config: Config, hostname: str | None = None) -> tuple[str, ...]:
     """Further addresses that the certificate is good for: this machine's own, and its name."""
     return tuple(f"https://{host}:{config.server.port}" for host in _hosts(hostname or socket.gethostname()))
@@ -140,18 +169,19 @@ def own_certificate(folder: Path, address: str, clock: Clock, hostname: str | No
     """
     names = _names(address, hostname or socket.gethostname())
     now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    kept = _kept(certificate, key, names, now)
-    if kept is None:
+    certificate, key, authority = folder / "certificate.pem", folder / "key.pem", folder / "authority.pem"
+    served = _kept(certificate, key, authority, names, now)
+    if served is None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private = ec.generate_private_key(ec.SECP256R1())
-        kept = _made(private, names, now)
+        root, served = _made(private, names, now)
         pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         _write_secret(key, pem)
-        certificate.write_bytes(kept.public_bytes(serialization.Encoding.PEM))
-    return Certificate(certificate, key, kept.fingerprint(hashes.SHA256()).hex(":").upper())
+        authority.write_bytes(_pem(root))
+        certificate.write_bytes(_pem(served) + _pem(root))
+    return Certificate(certificate, key, authority, served.fingerprint(hashes.SHA256()).hex(":").upper())
 
 
 def qr_code(url: str) -> str:
@@ -194,51 +224,88 @@ def _is_dns_name(hostname: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", hostname) is not None and len(hostname) < 254
 
 
-def _kept(certificate: Path, key: Path, names: Sequence[x509.GeneralName], now: datetime) -> x509.Certificate | None:
+def _kept(
+    certificate: Path, key: Path, authority: Path, names: Sequence[x509.GeneralName], now: datetime
+) -> x509.Certificate | None:
     """What an earlier start made, if it is whole, is for these names, and lasts long enough."""
     try:
-        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        served, root = x509.load_pem_x509_certificates(certificate.read_bytes())
         private = serialization.load_pem_private_key(key.read_bytes(), None)
-        its_names = list(found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except (FileNotFoundError, ValueError, x509.ExtensionNotFound):
+        its_names = list(served.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        served.verify_directly_issued_by(root)
+        fits = (
+            served.public_key() == private.public_key()
+            and authority.read_bytes() == _pem(root)
+            and its_names == list(names)
+            and served.not_valid_before_utc <= now < served.not_valid_after_utc - RENEWED_BEFORE
+        )
+    except (FileNotFoundError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return None
-    fits = (
-        found.public_key() == private.public_key()
-        and its_names == list(names)
-        and found.not_valid_before_utc <= now < found.not_valid_after_utc - RENEWED_BEFORE
-    )
     if not fits:
         return None
     key.chmod(0o600)
-    return found
+    return served
 
 
-def _made(private: ec.EllipticCurvePrivateKey, names: Sequence[x509.GeneralName], now: datetime) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Holdspace in this network")])
-    public = private.public_key()
-    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
-    usage = x509.KeyUsage(
-        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
-        key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+def _made(
+    private: ec.EllipticCurvePrivateKey, names: Sequence[x509.GeneralName], now: datetime
+) -> tuple[x509.Certificate, x509.Certificate]:
+    """An authority, and the certificate it signs. The authority's key is forgotten: it will never sign another.
+
+    So a device that is told to trust the authority trusts this server, and nothing that anyone could make later.
+    """
+    signing = ec.generate_private_key(ec.SECP256R1())
+    root_name, name = _named("Holdspace in this network, for trying it"), _named("Holdspace in this network")
+    root_id = x509.SubjectKeyIdentifier.from_public_key(signing.public_key())
+    root = (
+        _begun(root_name, root_name, signing.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(root_id, critical=False)
+        .sign(signing, hashes.SHA256())
+    )
+    served = (
+        _begun(name, root_name, private.public_key(), now)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(root_id), critical=False)
+        .sign(signing, hashes.SHA256())
+    )
+    return root, served
+
+
+def _begun(
+    name: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
         # Phones whose clock is a little slow.
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + LASTS)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        # No authority: whoever tells a device to trust it trusts this server, and no other that it might sign for.
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(identifier, critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(private, hashes.SHA256())
     )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates, key_cert_sign=signs_certificates, crl_sign=False,
+        content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _write_secret(path: Path, content: bytes) -> None:

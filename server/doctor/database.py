@@ -74,7 +74,7 @@ def opens(file: Path) -> Finding:
         try:
             connection.execute("BEGIN IMMEDIATE")
             # Made and unmade in one transaction: a lock alone does not tell whether the file may be written.
-            connection.execute("CREATE TABLE holdspace_doctor (nothing INTEGER)")
+            connection.execute("CREATE TABLE holdspace_doctor (number INTEGER)")
             connection.execute("ROLLBACK")
         finally:
             connection.close()

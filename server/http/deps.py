@@ -40,6 +40,7 @@ class HttpDeps:
     Attributes:
         base_url: the address people type; cookie, links and the Origin check follow it.
         also_at: further addresses that pages of this server may be opened at.
+        authority: a certificate (PEM) for devices to trust, when the server made its own (`serve --lan`).
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
@@ -59,6 +60,7 @@ class HttpDeps:
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
     also_at: tuple[str, ...] = ()
+    authority: bytes | None = None
 
     @property
     def origins(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ import pytest
 import segno
 from aiohttp import ClientConnectorCertificateError, ClientSession
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from rich.console import Console
 from websockets.asyncio.client import connect
@@ -42,8 +43,10 @@ DAY_S = 24 * 60 * 60
 
 
 def trusting(certificate: Certificate) -> ssl.SSLContext:
-    """A client that trusts this certificate and no other."""
-    return ssl.create_default_context(cafile=str(certificate.certificate))
+    """A client that trusts this certificate's authority and no other, and is strict (RFC 5280)."""
+    context = ssl.create_default_context(cafile=str(certificate.authority))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
 
 
 def test_the_home_network_is_preferred_to_containers_tunnels_and_loopback() -> None:
@@ -137,7 +140,7 @@ def test_certificate_is_kept_while_it_fits_so_that_a_phone_need_not_be_told_agai
     assert own_certificate(tmp_path, "192.0.2.8", clock, "pc").fingerprint != renewed.fingerprint
 
 
-@pytest.mark.parametrize("damaged", ["certificate.pem", "key.pem"])
+@pytest.mark.parametrize("damaged", ["certificate.pem", "key.pem", "authority.pem"])
 def test_files_that_do_not_belong_together_are_made_again(tmp_path: Path, damaged: str) -> None:
     clock = FakeClock()
     first = own_certificate(tmp_path / "one", ADDRESS, clock)
@@ -198,6 +201,31 @@ async def test_cookie_is_secure_and_the_socket_is_on_the_address_that_the_page_c
             assert answer.status == 403
 
 
+async def test_authority_is_there_to_fetch_and_holds_no_key(tmp_path: Path) -> None:
+    made = own_certificate(tmp_path / "lan", ADDRESS, SystemClock())
+    authority = made.authority.read_bytes()
+    async with (
+        site(tmp_path / "with", authority=authority) as there,
+        there.client.get(f"{there.url}/lan.crt") as answer,
+    ):
+        assert answer.content_type == "application/x-x509-ca-cert"
+        fetched = await answer.read()
+    root = x509.load_pem_x509_certificate(fetched)
+    assert root.extensions.get_extension_for_class(x509.BasicConstraints).value == x509.BasicConstraints(True, 0)
+    assert b"PRIVATE" not in fetched
+    async with site(tmp_path / "without") as there, there.client.get(f"{there.url}/lan.crt") as answer:
+        assert answer.status == 404
+
+
+def test_authoritys_key_is_nowhere_so_that_it_never_signs_another(tmp_path: Path) -> None:
+    made = own_certificate(tmp_path, ADDRESS, FakeClock())
+    root = x509.load_pem_x509_certificate(made.authority.read_bytes())
+    keys = [path for path in tmp_path.iterdir() if b"PRIVATE" in path.read_bytes()]
+    assert keys == [made.key]
+    served = serialization.load_pem_private_key(made.key.read_bytes(), None)
+    assert served.public_key() != root.public_key()
+
+
 async def test_who_does_not_trust_the_certificate_or_speaks_no_tls_gets_nothing(tmp_path: Path) -> None:
     certificate = own_certificate(tmp_path / "lan", ADDRESS, SystemClock())
     async with site(tmp_path, tls=certificate.server_context()) as there:
@@ -226,8 +254,8 @@ def test_words_for_the_phone_name_the_link_the_warning_and_the_whole_fingerprint
     out = StringIO()
     fingerprint = ":".join(["AB"] * 16 + ["CD"] * 16)
     url = f"https://{ADDRESS}:8080/join#token"
-    show_lan(url, fingerprint, demo=True, console=Console(file=out, width=100))
+    show_lan(url, fingerprint, ports=(8080, 8081), demo=True, console=Console(file=out, width=100))
     said = out.getvalue()
     assert [line.rstrip() for line in qr_code(url).splitlines()][4] in said
-    assert all(words in said for words in ("Safari", "Chrome", "Proceed", "warn", "first participant"))
+    assert all(words in said for words in ("Safari", "Chrome", "Proceed", "warn", "first participant", "UDP port 8081"))
     assert all(half in said for half in (fingerprint[:47], fingerprint[48:]))

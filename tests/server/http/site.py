@@ -68,6 +68,7 @@ async def site(
     busy_timeout_ms: int = 5_000,
     tls: ssl.SSLContext | None = None,
     also_at: tuple[str, ...] = (),
+    authority: bytes | None = None,
 ) -> AsyncGenerator[Site]:
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
@@ -89,6 +90,7 @@ async def site(
                 signed_out=signed_out.append,
                 sockets=sockets,
                 also_at=also_at,
+                authority=authority,
             )
         )
         if add is not None:
