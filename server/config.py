@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 ENVIRONMENT_PREFIX = "HOLDSPACE__"
 
@@ -125,6 +127,18 @@ def is_loopback(base_url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def database_file(url: str) -> Path | None:
+    """The file of an SQLite database by its storage.url; None when the database is elsewhere, or the URL is none."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    name = parsed.database or ":memory:"
+    if parsed.get_backend_name() != "sqlite" or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name)
 
 
 def allowed_origins(*base_urls: str) -> frozenset[str]:

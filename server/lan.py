@@ -25,11 +25,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from server.clock import Clock
-from server.config import Config
+from server.config import Config, database_file
 
 LASTS: Final = timedelta(days=30)
 RENEWED_BEFORE: Final = timedelta(days=1)
@@ -153,12 +151,8 @@ def also_at(config: Config, hostname: str | None = None) -> tuple[str, ...]:
 
 def lan_folder(config: Config) -> Path:
     """Where certificate and key are kept: beside the database, when that is a file."""
-    try:
-        url = make_url(config.storage.url)
-    except ArgumentError:
-        return Path("var/lan")  # whoever opens the database says what is wrong with it
-    is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:")
-    return (Path(url.database).parent if is_file and url.database else Path("var")) / "lan"
+    file = database_file(config.storage.url)
+    return (Path("var") if file is None else file.parent) / "lan"
 
 
 def own_certificate(folder: Path, address: str, clock: Clock, hostname: str | None = None) -> Certificate:

@@ -10,28 +10,16 @@ from typing import Final
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import server.storage
-from server.config import Config
+from server.config import Config, database_file
 from server.doctor.finding import Finding, State, broken, look, ok
 from server.storage.engine import StorageError, open_engine, open_thread_engine, reading
 from server.storage.schema import events, streams
 
 NAME: Final = "database"
-
-
-def database_file(url: str) -> Path | None:
-    """The file of an SQLite database; None when the database is elsewhere, or the URL none."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database.startswith("file:"):
-        return None
-    return Path(parsed.database)
 
 
 async def database(config: Config) -> tuple[Finding, ...]:

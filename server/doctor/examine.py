@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from server.clock import Clock, SystemClock
-from server.config import Config, ConfigError, load_config
+from server.config import Config, ConfigError, database_file, load_config
 from server.doctor import addresses, disk, files, machine
-from server.doctor.database import database, database_file, newest_event_ms
+from server.doctor.database import database, newest_event_ms
 from server.doctor.finding import Finding, broken, ok
 from server.lan import lan_folder
 
