@@ -114,7 +114,6 @@ async def schema(engine: AsyncEngine) -> Finding:
 
 def durable(engine: AsyncEngine) -> Finding:
     """Whether the connections that store events sync each commit to the disk."""
-    name = "database's promise"
     thread_engine = open_thread_engine(engine)
     try:
         with thread_engine.connect() as connection:
@@ -122,6 +121,12 @@ def durable(engine: AsyncEngine) -> Finding:
             synchronous = int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     finally:
         thread_engine.dispose()
+    return promise(mode, synchronous)
+
+
+def promise(mode: str, synchronous: int) -> Finding:
+    """The verdict on what SQLite answers to `PRAGMA journal_mode` and `PRAGMA synchronous` (2 is FULL, 3 EXTRA)."""
+    name = "database's promise"
     if mode == "wal" and synchronous >= 2:
         return ok(name, "each commit is synced to the disk (WAL, synchronous=FULL)")
     return broken(

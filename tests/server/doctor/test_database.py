@@ -4,14 +4,15 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert
 
 import server.storage
 from server.config import Config, StorageConfig, database_file
-from server.doctor.database import database, newest_event_ms
+from server.doctor.database import database, durable, newest_event_ms, promise
 from server.doctor.finding import Finding, State
-from server.storage.engine import writing
+from server.storage.engine import open_engine, writing
 from server.storage.schema import events, streams
 from tests.server.doctor.conditions import not_to_be_written, open_to_all
 from tests.server.storage.databases import database as new_database
@@ -120,6 +121,28 @@ async def test_older_tables_are_to_be_looked_at_and_newer_ones_are_broken(tmp_pa
     for state, found in told.values():
         assert state is State.LOOK
         assert known[0] in found
+
+
+@pytest.mark.parametrize(
+    ("mode", "synchronous", "state"),
+    [
+        ("wal", 2, State.OK),
+        ("wal", 3, State.OK),
+        ("wal", 1, State.BROKEN),
+        ("wal", 0, State.BROKEN),
+        ("delete", 2, State.BROKEN),
+    ],
+)
+def test_commit_that_is_not_synced_is_broken(mode: str, synchronous: int, state: State) -> None:
+    assert promise(mode, synchronous).state is state
+
+
+async def test_disk_that_cannot_hold_a_write_ahead_log_is_broken(tmp_path: Path) -> None:
+    # This locking of SQLite's knows no shared memory, as a network folder's.
+    engine = open_engine(f"sqlite+aiosqlite:///file:{tmp_path / 'h.db'}?vfs=unix-dotfile&uri=true")
+    found = durable(engine)
+    await engine.dispose()
+    assert (found.state, "journal_mode=delete" in found.found) == (State.BROKEN, True)
 
 
 async def test_url_that_cannot_be_used_is_broken() -> None:
