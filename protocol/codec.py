@@ -100,20 +100,14 @@ def encode_client(message: ClientMessage, wire: Wire) -> bytes:
 
 def encode_body(message: Frame, wire: Wire) -> bytes:
     """A message alone; the server encodes it once for all viewers who get the same."""
-    match wire:
-        case Wire.MSGPACK:
-            return msgspec.msgpack.encode(message)
-        case Wire.JSON:
-            return msgspec.json.encode(message)
+    return msgspec.json.encode(message) if wire is Wire.JSON else msgspec.msgpack.encode(message)
 
 
 def envelope(seq: int | None, body: bytes, wire: Wire) -> bytes:
     """A server's frame `[seq, body]` around an encoded body, by splicing bytes."""
-    match wire:
-        case Wire.MSGPACK:
-            return b"\x92" + msgspec.msgpack.encode(seq) + body
-        case Wire.JSON:
-            return b"[" + msgspec.json.encode(seq) + b"," + body + b"]"
+    if wire is Wire.JSON:
+        return b"[" + msgspec.json.encode(seq) + b"," + body + b"]"
+    return b"\x92" + msgspec.msgpack.encode(seq) + body
 
 
 def request_id_of(data: bytes | str, wire: Wire) -> RequestId:
@@ -135,11 +129,7 @@ def _plain(data: bytes | str, wire: Wire, *, limit: int, items: int) -> object:
     if len(data) > limit:
         raise ProtocolError(ErrorCode.TOO_LARGE)
     try:
-        match wire:
-            case Wire.MSGPACK:
-                return _from_msgpack(data, items)
-            case Wire.JSON:
-                return _from_json(data, limit)
+        return _from_json(data, limit) if wire is Wire.JSON else _from_msgpack(data, items)
     except ProtocolError:
         raise
     except (msgpack.exceptions.StackError, RecursionError):

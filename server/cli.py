@@ -9,7 +9,7 @@ import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -24,6 +24,9 @@ from server.lan import lan_address as find_lan_address
 from server.logs import configure_logging
 from server.storage.engine import StorageError, open_engine
 from server.storage.migrate import migrate
+
+if TYPE_CHECKING:
+    from server.bot import BotReport
 
 app = App(name="holdspace", help="Video and group-chat sessions for virtual mental-health programs.")
 app.command(doctor)
@@ -99,7 +102,7 @@ def bot(
     seconds: float = 10.0,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """Join as a headless participant, to smoke-test a deployment.
+    """Join as a headless participant, to smoke-test a deployment. Exit code 1: it did not work, and why.
 
     Parameters
     ----------
@@ -108,19 +111,20 @@ def bot(
     publish
         `synthetic` (a tone and a moving picture), `none`, or a media file.
     seconds
-        How long to stay after joining.
+        How long to stay after joining; Ctrl+C leaves sooner.
     as_json
         Print one JSON line of what was received.
     """
-    # Only here: it brings in the codecs of PyAV, which the server never needs.
-    from server.bot import run_bot
-
-    report = asyncio.run(run_bot(url, publish=publish, seconds=seconds))
+    report = asyncio.run(_bot(url, publish, seconds))
     if as_json:
         print(json.dumps(report.as_dict()))
     else:
         Console().print(report.as_dict())
-    sys.exit(0 if report.ok else 1)
+    if not report.ok:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold]holdspace bot:[/bold] {report.words} ({report.error})", highlight=False
+        )
+        sys.exit(1)
 
 
 def _settings(path: Path | None, *, lan: bool = False, lan_address: str | None = None) -> Config:
@@ -161,6 +165,17 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
         await stopping.wait()
     finally:
         await node.stop()
+
+
+async def _bot(url: str, publish: str, seconds: float) -> BotReport:
+    # Only here: it brings in the codecs of PyAV, which the server never needs.
+    from server.bot import run_bot
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return await run_bot(url, publish=publish, seconds=seconds, stop=stop)
 
 
 async def _seed(settings: Config) -> None:

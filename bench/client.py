@@ -1,0 +1,287 @@
+"""A light participant: real sign-in and signaling, light connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from bench.connection import Identity, LightConnection
+from bench.descriptions import AUDIO_MID, OPUS, VIDEO_MID, VP8, publish_offer, read_remote, subscribe_answer
+from bench.packets import Feed, OpusStream, Vp8Stream
+from media.engine import rtcp
+from protocol.codec import MAX_SERVER_FRAME, Wire, decode_server, encode_client
+from protocol.ids import MessageId, RequestId
+from protocol.messages import (
+    Ack,
+    ClientMessage,
+    Goodbye,
+    Join,
+    Leave,
+    Ping,
+    PostChat,
+    PublishAnswer,
+    PublishOffer,
+    Rejected,
+    ServerMessage,
+    SetDevices,
+    Source,
+    SubscribeAnswer,
+    SubscribeOffer,
+    Welcome,
+)
+from server.bot.way_in import Link, Visitor
+
+REPLY_S: Final = 10.0
+
+
+class ClientFailed(Exception):
+    """A light client was turned away or left waiting; the run is void."""
+
+
+class LightClient:
+    """One person, signed in; may join again and again.
+
+    Attributes:
+        opened_at, welcomed_at: monotonic times of the present visit.
+        first_media_at: first RTP packet of someone else; None before.
+        all_media_at: first packet of the last of the expected tracks; None before.
+    """
+
+    def __init__(self, identity: Identity, base_url: str, token: str) -> None:
+        self._identity = identity
+        self._visitor = Visitor(Link(base_url, token))
+        self._ws: ClientConnection | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._replies: dict[str, asyncio.Future[ServerMessage]] = {}
+        self._chores: list[asyncio.Task[None]] = []
+        self.opened_at = self.welcomed_at = 0.0
+        self.first_media_at: float | None = None
+        self.all_media_at: float | None = None
+        self.all_came = asyncio.Event()
+        self._expected = 0
+        self._heard: set[int] = set()
+        self.subscription: LightConnection | None = None
+        self.publication: LightConnection | None = None
+        self.audio: OpusStream | None = None
+        self.video: Vp8Stream | None = None
+
+    async def sign_in(self) -> None:
+        """Uses the sign-in link."""
+        await self._visitor.sign_in()
+
+    async def join(self, *, tracks: int) -> None:
+        """Opens a WebSocket and joins; answers subscribe offers if it is to receive any `tracks`."""
+        self._expected = tracks
+        self._heard.clear()
+        self.first_media_at = self.all_media_at = None
+        self.all_came.clear()
+        joining = await self._visitor.join(await self._visitor.live_session())
+        self._ws = await connect(
+            joining.ws_url,
+            subprotocols=[Subprotocol(Wire.MSGPACK.value)],
+            compression=None,
+            max_size=MAX_SERVER_FRAME,
+            proxy=None,
+        )
+        self.opened_at = monotonic()
+        welcome = self._expect("welcome")
+        self._reading = asyncio.create_task(self._read(self._ws))
+        await self._send(Join(joining.token))
+        message = await self._await(welcome)
+        assert isinstance(message, Welcome)
+        self.welcomed_at = monotonic()
+        self._chores.append(asyncio.create_task(self._stay_alive(message.ping_every_s)))
+
+    async def publish(self) -> None:
+        """Sets up the publish connection; nothing is sent yet."""
+        feed = Feed()
+        self.audio = OpusStream(secrets.randbits(31) + 1, OPUS, AUDIO_MID, feed)
+        self.video = Vp8Stream(secrets.randbits(31) + 1, VP8, VIDEO_MID, feed)
+        connection = self.publication = LightConnection(self._identity, on_rtcp=self._hear_wishes)
+        await self._request(SetDevices(RequestId("devices"), microphone=True, camera=True))
+        offer = publish_offer(connection.local, self.audio.ssrc, self.video.ssrc)
+        sources = {AUDIO_MID: Source.MICROPHONE, VIDEO_MID: Source.CAMERA}
+        answer = await self._request(PublishOffer(RequestId("publish"), offer, sources))
+        assert isinstance(answer, PublishAnswer)
+        connection.begin(read_remote(answer.sdp))
+        await self.ready(connection)
+
+    async def ready(self, connection: LightConnection) -> None:
+        """Waits until packets can flow."""
+        try:
+            async with asyncio.timeout(REPLY_S):
+                await connection.ready.wait()
+        except TimeoutError:
+            raise ClientFailed("ICE or DTLS did not complete") from None
+
+    async def post_chat(self, number: int) -> float:
+        """Posts a message; seconds until it was acknowledged, that is: stored."""
+        began = monotonic()
+        name = f"m{number}"
+        await self._request(PostChat(RequestId(name), MessageId(secrets.token_hex(8)), f"message {number}"))
+        return monotonic() - began
+
+    async def leave(self) -> None:
+        """Leaves the room and closes everything of this visit."""
+        ws, reading = self._ws, self._reading
+        for chore in self._chores:
+            chore.cancel()
+        for connection in (self.subscription, self.publication):
+            if connection is not None:
+                connection.close()
+        self.subscription = self.publication = None
+        if ws is not None and reading is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._send(Leave(RequestId("leave")))
+            await asyncio.wait((reading,), timeout=REPLY_S)
+            await ws.close()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        self._chores.clear()
+        self._ws = self._reading = None
+
+    async def close(self) -> None:
+        """Leaves, and forgets the sign-in."""
+        await self.leave()
+        await self._visitor.__aexit__()
+
+    # ── signaling ─────────────────────────────────────────────────────────────────────────────
+
+    async def _request(self, message: SetDevices | PublishOffer | PostChat) -> ServerMessage:
+        reply = self._expect(message.id)
+        await self._send(message)
+        return await self._await(reply)
+
+    def _expect(self, name: str) -> asyncio.Future[ServerMessage]:
+        reply: asyncio.Future[ServerMessage] = asyncio.get_running_loop().create_future()
+        self._replies[name] = reply
+        return reply
+
+    async def _await(self, reply: asyncio.Future[ServerMessage]) -> ServerMessage:
+        try:
+            async with asyncio.timeout(REPLY_S):
+                message = await reply
+        except TimeoutError:
+            raise ClientFailed("the server did not reply") from None
+        if isinstance(message, Rejected | Goodbye):
+            raise ClientFailed(f"the server refused: {message.code}")
+        return message
+
+    async def _send(self, message: ClientMessage) -> None:
+        assert self._ws is not None
+        await self._ws.send(encode_client(message, Wire.MSGPACK))
+
+    async def _stay_alive(self, every_s: float) -> None:
+        for number in range(10_000):
+            await asyncio.sleep(every_s)
+            await self._send(Ping(RequestId(f"ping{number}")))
+            if self.subscription is not None:
+                self.subscription.report()
+
+    async def _read(self, ws: ClientConnection) -> None:
+        try:
+            async for data in ws:
+                _, message = decode_server(data, Wire.MSGPACK)
+                match message:
+                    case Ack(id=name) | Rejected(id=name) | PublishAnswer(id=name):
+                        self._reply(name, message)
+                    case Welcome():
+                        self._reply("welcome", message)
+                    case Goodbye():
+                        for name in tuple(self._replies):
+                            self._reply(name, message)
+                    case SubscribeOffer() if self._expected:
+                        await self._answer(message)
+                    case _:
+                        pass
+        except ConnectionClosed:
+            return
+
+    def _reply(self, name: str, message: ServerMessage) -> None:
+        waiting = self._replies.pop(name, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
+
+    async def _answer(self, offer: SubscribeOffer) -> None:
+        connection = self.subscription
+        if offer.fresh or connection is None:
+            if connection is not None:
+                connection.close()
+            connection = self.subscription = LightConnection(self._identity, on_media=self._media)
+            connection.begin(read_remote(offer.sdp))
+        await self._send(SubscribeAnswer(offer.version, subscribe_answer(connection.local, offer.sdp)))
+
+    # ── media ─────────────────────────────────────────────────────────────────────────────────
+
+    def _media(self, ssrc: int) -> None:
+        if ssrc in self._heard:
+            return
+        self._heard.add(ssrc)
+        if self.first_media_at is None:
+            self.first_media_at = monotonic()
+        if len(self._heard) == self._expected:
+            self.all_media_at = monotonic()
+            self.all_came.set()
+
+    def _hear_wishes(self, plain: bytes) -> None:
+        video = self.video
+        for item in rtcp.parse(plain) or ():
+            if isinstance(item, rtcp.KeyFrameRequest) and video is not None and item.ssrc == video.ssrc:
+                video.key_wanted = True
+
+
+class Pacer:
+    """Sends for all publishers: sound every 20 ms, a frame 15 times a second, a sender report every second."""
+
+    def __init__(self, publishers: list[LightClient], wall: Callable[[], float]) -> None:
+        self._publishers = publishers
+        self._wall = wall
+        self.sent = 0
+        self.refused = 0
+        """By the kernel: the sender's own socket was full."""
+        self.late = 0
+        """Ticks that came more than 20 ms late: the load generator could not keep up."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        tick = 0
+        while True:
+            due = began + tick * 0.02
+            wait = due - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            else:
+                self.late += wait < -0.02
+                await asyncio.sleep(0)
+            for place, client in enumerate(self._publishers):
+                self._send(client, tick, place)
+            tick += 1
+
+    def _send(self, client: LightClient, tick: int, place: int) -> None:
+        connection, audio, video = client.publication, client.audio, client.video
+        if connection is None or audio is None or video is None:
+            return
+        self._put(connection, audio.following())
+        # Frames of different publishers do not fall on the same moment.
+        if (tick * 3 + place) % 10 < 3:
+            for packet in video.following():
+                self._put(connection, packet)
+        if (tick + place * 7) % 50 == 0:
+            now = self._wall()
+            connection.send(audio.sender_report(now), control=True)
+            connection.send(video.sender_report(now), control=True)
+
+    def _put(self, connection: LightConnection, packet: bytes) -> None:
+        if connection.send(packet):
+            self.sent += 1
+        else:
+            self.refused += 1

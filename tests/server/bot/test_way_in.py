@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from server.bot.report import BotFault
+from server.bot.way_in import Link, Visitor, parse_link
+
+
+def test_a_link_is_taken_apart_into_address_and_secret() -> None:
+    assert parse_link("https://groups.example.org/join#abc-DEF") == Link("https://groups.example.org", "abc-DEF")
+    assert parse_link("http://[::1]:8080/under/join#x") == Link("http://[::1]:8080/under", "x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "nonsense", "ftp://a/join#x", "https:///join#x", "https://a/join", "https://a/#x", "http://[bad/join#x"],
+)
+def test_what_is_no_link_is_refused_in_plain_words(url: str) -> None:
+    with pytest.raises(BotFault) as caught:
+        parse_link(url)
+    assert caught.value.code == "bad_link"
+    assert "sign-in link" in caught.value.words
+
+
+async def test_a_server_that_is_away_is_named_and_no_traceback_follows() -> None:
+    async with Visitor(Link("http://127.0.0.1:1", "token")) as visitor:
+        with pytest.raises(BotFault) as caught:
+            await visitor.sign_in()
+    assert caught.value.code == "unreachable"
+    assert "http://127.0.0.1:1 does not answer" in caught.value.words
+
+
+async def test_something_else_that_answers_there_is_not_taken_for_holdspace() -> None:
+    async def hello(_: web.Request) -> web.Response:
+        return web.Response(text="<h1>Welcome to nginx!</h1>")
+
+    with pytest.raises(BotFault) as caught:
+        await _visit(hello)
+    assert caught.value.code == "unreachable"
+    assert "not Holdspace" in caught.value.words
+
+
+async def test_the_servers_own_code_and_words_reach_the_person() -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response({"error": {"code": "link_invalid", "message": "This link has ended."}}, status=401)
+
+    with pytest.raises(BotFault) as caught:
+        await _visit(refuse)
+    assert caught.value.code == "link_invalid"
+    assert "This link has ended." in caught.value.words
+
+
+async def test_a_person_without_a_live_session_is_told_so() -> None:
+    async def me(_: web.Request) -> web.Response:
+        ended = {"id": "s1", "title": "Tuesday", "status": "ended", "role": "participant"}
+        return web.json_response({"name": "Ellie", "sessions": [ended]})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/me", me)
+    async with TestServer(app) as server, Visitor(Link(str(server.make_url("")).rstrip("/"), "token")) as visitor:
+        with pytest.raises(BotFault) as caught:
+            await visitor.live_session()
+    assert caught.value.code == "no_live_session"
+
+
+async def _visit(handler: object) -> None:
+    app = web.Application()
+    app.router.add_post("/api/v1/sign-in", handler)  # type: ignore[arg-type]
+    async with TestServer(app) as server, Visitor(Link(str(server.make_url("")).rstrip("/"), "token")) as visitor:
+        await visitor.sign_in()
