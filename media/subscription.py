@@ -73,6 +73,7 @@ class Subscription:
         self.version = version
         self._fresh = True
         self._outstanding = False
+        self._offered = 0
         self._dirty = True
         self._seats: list[_Seat] = []
         engine.set_ext_ids(connection.transport, EGRESS_EXTENSIONS)
@@ -119,6 +120,7 @@ class Subscription:
                 offered.append(OfferedSlot(slot.mid, slot.kind, active, slot.ssrc, slot.rtx_ssrc, seat.stream))
                 if slot.source is not None:
                     tracks.append(TrackInfo(slot.mid, ParticipantId(seat.participant), slot.source))
+        self._offered = len(offered)
         text = write_subscribe_offer(offered, self.connection.local, self.version)
         fresh, self._fresh = self._fresh, False
         return SubscribeOffer(self.version, text, tuple(tracks), fresh)
@@ -127,7 +129,7 @@ class Subscription:
         """Takes the answer to the outstanding offer; an answer to another is ignored. Raises Refused(SDP_REJECTED)."""
         if not self._outstanding or version != self.version:
             return
-        fingerprint, receiving = read_subscribe_answer(text)
+        fingerprint, receiving = read_subscribe_answer(text, self._offered)
         if self.connection.fingerprint is None:
             self.connection.begin(fingerprint)
         elif self.connection.fingerprint != fingerprint:
