@@ -164,8 +164,10 @@ class Drop(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN_ADDRESS = "unknown_address"
     UNAUTHENTICATED = "unauthenticated"
+    ADDRESS_IN_USE = "address_in_use"
     DTLS_OVERFLOW = "dtls_overflow"
     NO_KEYS = "no_keys"
+    TOO_MANY_SOURCES = "too_many_sources"
     SRTP_FAILED = "srtp_failed"
     UNBOUND = "unbound"
     DUPLICATE = "duplicate"
@@ -173,6 +175,7 @@ class Drop(StrEnum):
     GATE_CLOSED = "gate_closed"
     TOO_LONG = "too_long"
     SEND_BLOCKED = "send_blocked"
+    FAULT = "fault"
 
 
 @dataclass(slots=True)
