@@ -73,7 +73,6 @@ class Subscription:
         self.version = version
         self._fresh = True
         self._outstanding = False
-        self._offered = 0
         self._dirty = True
         self._seats: list[_Seat] = []
         engine.set_ext_ids(connection.transport, EGRESS_EXTENSIONS)
@@ -120,16 +119,19 @@ class Subscription:
                 offered.append(OfferedSlot(slot.mid, slot.kind, active, slot.ssrc, slot.rtx_ssrc, seat.stream))
                 if slot.source is not None:
                     tracks.append(TrackInfo(slot.mid, ParticipantId(seat.participant), slot.source))
-        self._offered = len(offered)
         text = write_subscribe_offer(offered, self.connection.local, self.version)
         fresh, self._fresh = self._fresh, False
         return SubscribeOffer(self.version, text, tuple(tracks), fresh)
 
+    def awaits(self, version: int) -> bool:
+        """Whether the offer of that version is outstanding."""
+        return self._outstanding and version == self.version
+
     def answer(self, version: int, text: str) -> None:
         """Takes the answer to the outstanding offer; an answer to another is ignored. Raises Refused(SDP_REJECTED)."""
-        if not self._outstanding or version != self.version:
+        if not self.awaits(version):
             return
-        fingerprint, receiving = read_subscribe_answer(text, self._offered)
+        fingerprint, receiving = read_subscribe_answer(text)
         if self.connection.fingerprint is None:
             self.connection.begin(fingerprint)
         elif self.connection.fingerprint != fingerprint:

@@ -123,16 +123,16 @@ def test_the_offer_to_a_full_room_is_small_enough_to_be_sent() -> None:
 
 
 def test_an_answer_of_chromium_is_read() -> None:
-    fingerprint, receiving = read_subscribe_answer(CHROMIUM_ANSWER, 2)
+    fingerprint, receiving = read_subscribe_answer(CHROMIUM_ANSWER)
     assert fingerprint.value == ":".join(["CD"] * 32)
     assert receiving == {"a0", "v0"}
 
 
 def test_what_the_answer_rejects_or_leaves_idle_is_not_received() -> None:
     text = CHROMIUM_ANSWER.replace("m=video 9", "m=video 0")
-    assert read_subscribe_answer(text, 2)[1] == {"a0"}
+    assert read_subscribe_answer(text)[1] == {"a0"}
     text = CHROMIUM_ANSWER.replace("a=mid:v0\r\na=recvonly", "a=mid:v0\r\na=inactive")
-    assert read_subscribe_answer(text, 2)[1] == {"a0"}
+    assert read_subscribe_answer(text)[1] == {"a0"}
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,9 @@ def test_what_the_answer_rejects_or_leaves_idle_is_not_received() -> None:
     [
         "v=0\r\n",
         CHROMIUM_ANSWER.replace("setup:active", "setup:passive"),
-        CHROMIUM_ANSWER.partition("m=video")[0],
-        CHROMIUM_ANSWER + DATA_CHANNEL,
         CHROMIUM_ANSWER.replace("m=video 9", "m=video 0").replace("m=audio 9", "m=audio 0"),
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused(text: str) -> None:
     with pytest.raises(Refused):
-        read_subscribe_answer(text, 2)
+        read_subscribe_answer(text)
