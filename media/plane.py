@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 from media.connection import Connection
@@ -22,8 +23,8 @@ from media.engine.interface import (
     Silent,
     TransportId,
 )
+from media.listening import Listening
 from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publish_offer, write_publish_answer
-from media.speakers import Speakers
 from media.stats import MediaStats, media_stats
 from media.subscription import Subscription
 from protocol.errors import ErrorCode, Refused
@@ -63,10 +64,9 @@ class _Peer:
 
 @dataclass(slots=True)
 class _Room:
+    listening: Listening
     peers: dict[str, _Peer] = field(default_factory=dict[str, "_Peer"])
     open: set[tuple[str, Source]] = field(default_factory=set[tuple[str, Source]])
-    speakers: Speakers = field(default_factory=Speakers)
-    timer: asyncio.Handle | None = None
 
 
 class MediaPlane:
@@ -116,7 +116,7 @@ class MediaPlane:
 
     def add_peer(self, room: str, participant: str) -> None:
         """Lets a participant in; the first subscribe offer follows soon. Idempotent."""
-        peers = self._rooms.setdefault(room, _Room()).peers
+        peers = self._room(room).peers
         if participant in peers:
             return
         peer = peers[participant] = _Peer(room, participant)
@@ -144,8 +144,14 @@ class MediaPlane:
 
     def _forget_room(self, room: str) -> None:
         known = self._rooms.pop(room, None)
-        if known is not None and known.timer is not None:
-            known.timer.cancel()
+        if known is not None:
+            known.listening.close()
+
+    def _room(self, room: str) -> _Room:
+        known = self._rooms.get(room)
+        if known is None:
+            known = self._rooms[room] = _Room(Listening(partial(self._on_speakers, room)))
+        return known
 
     def _peer(self, room: str, participant: str) -> tuple[_Room, _Peer]:
         known = self._rooms.get(room)
@@ -217,7 +223,7 @@ class MediaPlane:
             for other in self._others(known, peer):
                 other.hide(peer.participant, source)
         self._end(publication.connection)
-        self._hush(peer.room, known, peer.participant)
+        known.listening.hush(peer.participant)
 
     @staticmethod
     def _others(known: _Room, peer: _Peer) -> list[Subscription]:
@@ -303,7 +309,7 @@ class MediaPlane:
         yet, and for a participant who goes and comes back.
         Once a closing returns, not one more packet of the source leaves, retransmissions included.
         """
-        known = self._rooms.setdefault(room, _Room())
+        known = self._room(room)
         if open:
             known.open.add((participant, source))
         else:
@@ -313,7 +319,7 @@ class MediaPlane:
             publication = peer.publication
             self._engine.set_ingress_gate(publication.connection.transport, publication.mids[source], open)
         if not open and source is Source.MICROPHONE:
-            self._hush(room, known, participant)
+            known.listening.hush(participant)
         if not known.peers and not known.open:
             self._forget_room(room)
 
@@ -386,32 +392,10 @@ class MediaPlane:
             _, peer = self._connections.get(level.transport, (None, None))
             if peer is not None:
                 heard.setdefault(peer.room, []).append((peer.participant, level.below_full_scale))
-        now = asyncio.get_running_loop().time()
         for room, levels in heard.items():
             known = self._rooms.get(room)
             if known is not None:
-                known.speakers.hear(levels, now)
-                self._tell_speakers(room, known)
-
-    def _hush(self, room: str, known: _Room, participant: str) -> None:
-        known.speakers.forget(participant)
-        if known.timer is not None:
-            known.timer.cancel()
-        known.timer = asyncio.get_running_loop().call_soon(self._tell_speakers, room, known)
-
-    def _tell_speakers(self, room: str, known: _Room) -> None:
-        if known.timer is not None:
-            known.timer.cancel()
-            known.timer = None
-        if self._rooms.get(room) is not known:
-            return
-        loop = asyncio.get_running_loop()
-        news = known.speakers.news(loop.time())
-        if news is not None:
-            self._on_speakers(room, news)
-        due = known.speakers.next_due(loop.time())
-        if due is not None:
-            known.timer = loop.call_at(due, self._tell_speakers, room, known)
+                known.listening.hear(levels)
 
     def stats(self) -> MediaStats:
         """Counters for the metrics page."""

@@ -460,7 +460,7 @@ async def test_speakers_are_named_by_participant_and_gone_when_their_microphone_
         stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "0", 20),)))
     assert stage.speakers == [("ann",)]
     stage.gate("ann", Source.MICROPHONE, False)
-    assert stage.plane._rooms[ROOM].speakers._speaking == []
+    assert stage.plane._rooms[ROOM].listening.speakers._speaking == []
 
 
 async def test_stats_are_flat_numbers(stage: Stage) -> None:
