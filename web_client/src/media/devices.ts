@@ -58,7 +58,7 @@ export class LocalMedia {
   async #ensure(sources: readonly Source[]): Promise<void> {
     const missing = sources.filter((source) => !this[source].value.track && !this.#questions[source]);
     if (missing.length > 0) {
-      const question = Promise.resolve().then(() => this.#ask(missing, question));
+      const question: Promise<void> = Promise.resolve().then(() => this.#ask(missing, question));
       for (const source of missing) {
         this.#questions[source] = question;
         this[source].value = { track: null, problem: null, asking: true };

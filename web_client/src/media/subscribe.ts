@@ -112,6 +112,8 @@ export class Subscriber {
     this.#tracks = offer.tracks;
     this.#deps.answer(offer.version, peer.localDescription.sdp);
     this.#deps.tracks(receivedOf(peer, offer.tracks));
+    // Where there is nobody to receive, nothing will connect either.
+    if (offer.tracks.length === 0) this.#deps.trouble(null);
   }
 
   #failed(peer: RTCPeerConnection): void {

@@ -7,15 +7,18 @@ export interface RoomState {
   /** By place, which is the order of first arrival: who comes back finds the old place. */
   readonly participants: readonly ParticipantView[];
   readonly chat: readonly ChatView[];
+  /** Older messages were left out. */
+  readonly earlier: boolean;
   readonly speakers: readonly string[];
 }
 
-export function fromSnapshot(snapshot: Snapshot): RoomState {
+export function fromSnapshot(snapshot: Snapshot & { earlier?: boolean }): RoomState {
   return {
     session: snapshot.session,
     you: snapshot.you,
     participants: snapshot.participants,
     chat: snapshot.chat,
+    earlier: snapshot.earlier ?? false,
     speakers: [],
   };
 }
