@@ -88,10 +88,13 @@ export class RoomSession {
       microphone: this.mine.value.microphone && deps.local.microphone.value.track !== null,
       camera: this.mine.value.camera && deps.local.camera.value.track !== null,
     }));
-    this.actual = computed(() => ({
-      microphone: sending.value.microphone && !telling.doubt.value.microphone,
-      camera: sending.value.camera && !telling.doubt.value.camera,
-    }));
+    this.actual = computed(() => {
+      const way = this.troubles.value.publish === null;
+      return {
+        microphone: way && sending.value.microphone && !telling.doubt.value.microphone,
+        camera: way && sending.value.camera && !telling.doubt.value.camera,
+      };
+    });
     let doubted = false;
     this.#stopEffects = [
       effect(() => {

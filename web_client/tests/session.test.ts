@@ -421,6 +421,14 @@ describe("sound and video", () => {
     expect(subscriber.refusals).toBe(1);
   });
 
+  test("my microphone and camera are not shown as on while there is no way for them", () => {
+    expect(session.actual.value).toEqual({ microphone: true, camera: true });
+    session.mediaTrouble("publish", "trying");
+    expect(session.actual.value).toEqual({ microphone: false, camera: false });
+    session.mediaTrouble("publish", null);
+    expect(session.actual.value).toEqual({ microphone: true, camera: true });
+  });
+
   test("what does not work is said, and only that is tried once more at a press", () => {
     session.mediaTrouble("subscribe", "trying");
     expect(session.announcement.value).toEqual({ key: "sayMediaTrying" });

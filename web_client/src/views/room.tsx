@@ -173,7 +173,7 @@ function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           )}
         </Panel>
       )}
-      {(doubt.microphone || doubt.camera) && !model.reconnecting && (
+      {(doubt.microphone || doubt.camera) && !trouble && !model.reconnecting && (
         <Panel
           care
           label={words.connection}
