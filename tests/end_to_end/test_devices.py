@@ -10,7 +10,11 @@ from tests.end_to_end.running import Person, Server, person, until
 
 _WATCHED: Final = """(() => {
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  const watched = { tracks: [], refuseCamera: null, live: () => watched.tracks.filter((each) => each.readyState === "live").length };
+  const watched = {
+    tracks: [],
+    refuseCamera: null,
+    live: () => watched.tracks.filter((each) => each.readyState === "live").length,
+  };
   navigator.mediaDevices.getUserMedia = async (wanted) => {
     if (wanted.video && watched.refuseCamera) throw new DOMException("", watched.refuseCamera);
     const stream = await real(wanted);

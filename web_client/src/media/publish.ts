@@ -35,7 +35,9 @@ export class Publisher {
   /** What is sent from now on; null sends nothing. */
   use(source: Source, track: MediaStreamTrack | null): void {
     this.#tracks[source] = track;
-    void this.#senders[source]?.replaceTrack(track);
+    const peer = this.#peer;
+    // A connection that the browser ended without a word is found out here, and replaced with the same tracks.
+    this.#senders[source]?.replaceTrack(track).catch(() => peer && this.#failed(peer));
   }
 
   start(iceServers: readonly IceServer[]): void {
@@ -49,10 +51,10 @@ export class Publisher {
     this.#begin();
   }
 
-  /** The server kept our session; a connection that ended meanwhile, as in a page that slept, is replaced. */
+  /** The server kept our session. What ended meanwhile, as in a page that slept, and what gave up, begins anew. */
   resumed(): void {
     const state = this.#peer?.connectionState;
-    if (state === "failed" || state === "closed") this.again();
+    if (this.#tries.stuck || state === "failed" || state === "closed") this.again();
   }
 
   close(): void {

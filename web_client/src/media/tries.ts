@@ -13,16 +13,23 @@ export interface TriesDeps {
 export class Tries {
   readonly #deps: TriesDeps;
   #count = 0;
+  #stuck = false;
   #cancel: () => void = () => {};
 
   constructor(deps: TriesDeps) {
     this.#deps = deps;
   }
 
+  /** The last try failed, and nothing goes on by itself. */
+  get stuck(): boolean {
+    return this.#stuck;
+  }
+
   /** Acts after a while; after the last try nothing happens until `reset`. */
   again(act: () => void): void {
     this.pause();
     const wait = WAITS_MS[this.#count];
+    this.#stuck = wait === undefined;
     this.#deps.trouble(wait === undefined ? "stuck" : "trying");
     if (wait === undefined) return;
     this.#count += 1;
@@ -39,6 +46,7 @@ export class Tries {
   reset(): void {
     this.pause();
     this.#count = 0;
+    this.#stuck = false;
     this.#deps.trouble(null);
   }
 }

@@ -144,6 +144,33 @@ test("a resume replaces a connection that ended while the page slept, and no oth
   expect(offers).toHaveLength(2);
 });
 
+test("a connection that the browser ended without a word is replaced when a track changes", async () => {
+  publisher.start([]);
+  await settle();
+  const sender = peer().transceivers[1]?.sender;
+  if (!sender) throw new Error("no camera sender");
+  sender.replaceTrack = async () => {
+    throw new DOMException("", "InvalidStateError");
+  };
+  publisher.use("camera", track);
+  await clock.advance(1_000);
+  expect(FakePeer.all).toHaveLength(2);
+  expect(peer().transceivers[1]?.sender.track).toBe(track);
+});
+
+test("what gave up begins anew with a resume", async () => {
+  publisher.start([]);
+  for (let round = 0; round < 6; round += 1) {
+    await settle();
+    await refuse();
+    await clock.advance(20_000);
+  }
+  expect(offers).toHaveLength(6);
+  publisher.resumed();
+  await settle();
+  expect(offers).toHaveLength(7);
+});
+
 test("closed stays closed", async () => {
   publisher.start([]);
   await settle();
