@@ -21,7 +21,16 @@ import msgspec
 
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.ids import CLIENT_ID_PATTERN, RequestId
-from protocol.messages import CLIENT_MESSAGES, MAX_SDP, SERVER_MESSAGES, ClientMessage, Frame, ServerMessage
+from protocol.messages import (
+    CLIENT_MESSAGES,
+    MAX_SDP,
+    MAX_TEXT_BYTES,
+    SERVER_MESSAGES,
+    ClientMessage,
+    Frame,
+    PostChat,
+    ServerMessage,
+)
 
 MAX_CLIENT_FRAME: Final = 65_536
 """Longest frame a client may send, in bytes."""
@@ -73,7 +82,10 @@ def decode_client(data: bytes | str, wire: Wire) -> ClientMessage:
     """
     plain = _plain(data, wire, limit=MAX_CLIENT_FRAME, items=MAX_ITEMS)
     _walk(plain, _CHARACTERS)
-    return cast("ClientMessage", _typed(plain, _CLIENT_TYPES))
+    message = cast("ClientMessage", _typed(plain, _CLIENT_TYPES))
+    if isinstance(message, PostChat) and len(message.text.encode()) > MAX_TEXT_BYTES:
+        raise ProtocolError(ErrorCode.INVALID_FIELD, "$.text")
+    return message
 
 
 def decode_server(data: bytes | str, wire: Wire) -> tuple[int | None, ServerMessage]:

@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     UNEXPECTED = "unexpected"
     # Who is asking.
     SIGNED_OUT = "signed_out"
+    OTHER_PERSON = "other_person"
     LINK_INVALID = "link_invalid"
     TOKEN_INVALID = "token_invalid"
     ORIGIN_REFUSED = "origin_refused"
@@ -82,6 +83,9 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.INVALID_FIELD: Meaning("Something in that was not right.", 422, 4422, Next.REJOIN),
     ErrorCode.UNEXPECTED: Meaning("That does not fit here right now.", 409, 4423, Next.REJOIN),
     ErrorCode.SIGNED_OUT: Meaning("Please open your link again to sign in.", 401, 4401, Next.STOP),
+    ErrorCode.OTHER_PERSON: Meaning(
+        "Someone else has signed in on this device. Please open your link again.", 409, 4405, Next.STOP
+    ),
     ErrorCode.LINK_INVALID: Meaning("This link has ended. Ask your program for a new one.", 401, 4402, Next.STOP),
     ErrorCode.TOKEN_INVALID: Meaning("That took a little too long. Trying again.", 401, 4411, Next.REJOIN),
     ErrorCode.ORIGIN_REFUSED: Meaning("This page may not talk to this server.", 403, 4406, Next.STOP),
@@ -161,6 +165,7 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             return Unavailable(code, detail)
         case (
             ErrorCode.SIGNED_OUT
+            | ErrorCode.OTHER_PERSON
             | ErrorCode.LINK_INVALID
             | ErrorCode.TOKEN_INVALID
             | ErrorCode.ORIGIN_REFUSED

@@ -20,6 +20,9 @@ from protocol.ids import CLIENT_ID_PATTERN, MessageId, ParticipantId, RequestId,
 MAX_TEXT = 2_000
 """Longest chat message, in characters."""
 
+MAX_TEXT_BYTES = 4_000
+"""The same in bytes of UTF-8: 2,000 emoji weigh four times as much as 2,000 letters."""
+
 MAX_SDP = 48_000
 """Longest session description, in characters."""
 
@@ -235,7 +238,7 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     status: SessionStatus
 
 
-class Snapshot(Struct, frozen=True, forbid_unknown_fields=True):
+class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All that a viewer may see of a room at one moment. Frames after it complete it."""
 
     session: SessionView
@@ -243,6 +246,9 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True):
     participants: tuple[ParticipantView, ...]
     """Those present, sorted by place."""
     chat: tuple[ChatView, ...]
+    """The newest messages, oldest first."""
+    earlier: bool = False
+    """There are older messages than those in `chat`."""
 
 
 class TrackInfo(Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,6 +27,7 @@ from protocol.messages import (
     SetDevices,
     ShowChat,
 )
+from rooms.chat import MAX_MESSAGES, ChatMessage
 from rooms.commands import (
     Command,
     Depart,
@@ -54,7 +55,7 @@ from rooms.events import (
     SessionOpened,
 )
 from rooms.evolve import evolve
-from rooms.state import ChatMessage, Participant, RoomState
+from rooms.state import Participant, RoomState
 
 
 class Accepted(Struct, frozen=True):
@@ -222,8 +223,10 @@ def _post_chat(state: RoomState, actor: Participant, message: PostChat, now_ms: 
         return NOT_ALLOWED
     if not message.text.strip():
         return Rejection(ErrorCode.INVALID_FIELD, "text")
-    known = state.message(message.message_id)
+    known = state.chat.get(message.message_id)
     if known is None:
+        if len(state.chat) >= MAX_MESSAGES:
+            return Rejection(ErrorCode.OVERLOADED, "chat")
         return Accepted((ChatWritten(now_ms, message.message_id, actor.id, message.text),))
     if known.author_id == actor.id and known.text == message.text:
         return NOTHING
@@ -250,7 +253,7 @@ def _moderated_message(
     # Who may do this to no message at all is refused alike, whether or not this one exists.
     if not permitted(actor.role, action, Relation.OWN):
         return NOT_ALLOWED
-    known = state.message(message_id)
+    known = state.chat.get(message_id)
     if known is None:
         return NOT_FOUND
     relation = _relation(actor, state.people[known.author_id])

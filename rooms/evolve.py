@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from protocol.ids import MessageId, ParticipantId
 from protocol.messages import Role, SessionStatus
+from rooms.chat import ChatMessage
 from rooms.events import (
     ChatConcealed,
     ChatRevealed,
@@ -25,7 +26,7 @@ from rooms.events import (
     SessionClosed,
     SessionOpened,
 )
-from rooms.state import ChatMessage, Participant, RoomState
+from rooms.state import Participant, RoomState
 
 
 def evolve(state: RoomState, event: Event) -> RoomState:
@@ -40,11 +41,11 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ChatWritten():
             author = state.people[event.author_id]
             message = ChatMessage(event.message_id, author.id, author.name, event.text, event.at_ms)
-            return replace(state, chat=(*state.chat, message), chat_at={**state.chat_at, message.id: len(state.chat)})
+            return replace(state, chat=state.chat.posted(message))
         case ChatConcealed(message_id=which, by=by):
-            return _chat(state, which, hidden_by=by)
+            return _hidden(state, which, by)
         case ChatRevealed(message_id=which):
-            return _chat(state, which, hidden_by=None)
+            return _hidden(state, which, None)
         case MicrophoneShut(participant_id=who):
             return _close(state, who, shut=True, held=False)
         case MicrophoneFreed(participant_id=who):
@@ -104,7 +105,5 @@ def _close(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:
     return _person(state, who, microphone=False, closings=state.people[who].closings + 1, **changes)
 
 
-def _chat(state: RoomState, which: MessageId, **changes: Any) -> RoomState:
-    at = state.chat_at[which]
-    changed = replace(state.chat[at], **changes)
-    return replace(state, chat=(*state.chat[:at], changed, *state.chat[at + 1 :]))
+def _hidden(state: RoomState, which: MessageId, by: ParticipantId | None) -> RoomState:
+    return replace(state, chat=state.chat.changed(replace(state.chat[which], hidden_by=by)))

@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import Millis, Role, SessionStatus
+from rooms.chat import Chat
 
 
 class Participant(Struct, frozen=True):
@@ -49,32 +50,19 @@ class Participant(Struct, frozen=True):
         return self.shut or self.held
 
 
-class ChatMessage(Struct, frozen=True):
-    """A message; `author_name` as of its posting, `hidden_by` set while a mentor hides it."""
-
-    id: MessageId
-    author_id: ParticipantId
-    author_name: str
-    text: str
-    at_ms: Millis
-    hidden_by: ParticipantId | None = None
-
-
 class RoomState(Struct, frozen=True):
     """All that the room stream knows.
 
     Attributes:
         people: everyone who was ever here, in order of first arrival.
         chat: messages in the room's one order.
-        chat_at: index of each message in `chat`.
     """
 
     session_id: SessionId = SessionId("")
     title: str = ""
     status: SessionStatus | None = None
     people: Mapping[ParticipantId, Participant] = MappingProxyType({})
-    chat: tuple[ChatMessage, ...] = ()
-    chat_at: Mapping[MessageId, int] = MappingProxyType({})
+    chat: Chat = Chat()
 
     def present(self) -> Iterator[Participant]:
         """Those who are here, by place."""
@@ -84,11 +72,6 @@ class RoomState(Struct, frozen=True):
         """That person, if present."""
         person = self.people.get(participant_id)
         return person if person is not None and person.present else None
-
-    def message(self, message_id: MessageId) -> ChatMessage | None:
-        """That chat message, if it was posted."""
-        at = self.chat_at.get(message_id)
-        return None if at is None else self.chat[at]
 
 
 EMPTY = RoomState()

@@ -34,6 +34,7 @@ from protocol.messages import (
     SessionView,
     Snapshot,
 )
+from rooms.chat import ChatMessage
 from rooms.events import (
     ChatConcealed,
     ChatRevealed,
@@ -50,7 +51,7 @@ from rooms.events import (
     SessionClosed,
     SessionOpened,
 )
-from rooms.state import ChatMessage, Participant, RoomState
+from rooms.state import Participant, RoomState
 
 _SEQUENCED = (
     ParticipantJoined,
@@ -74,11 +75,13 @@ class Viewer(Struct, frozen=True):
 def snapshot(state: RoomState, viewer: Viewer) -> Snapshot:
     """All that the viewer may see now. The room must have been opened."""
     status = state.status or SessionStatus.ENDED
+    newest = state.chat.newest()
     return Snapshot(
         session=SessionView(state.session_id, state.title, status),
         you=viewer.participant_id,
         participants=tuple(_person_view(person, viewer) for person in state.present()),
-        chat=tuple(_chat_view(message, state, viewer) for message in state.chat),
+        chat=tuple(_chat_view(message, state, viewer) for message in newest),
+        earlier=len(newest) < len(state.chat),
     )
 
 
@@ -99,11 +102,11 @@ def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -
         case ParticipantDeparted():
             return ParticipantLeft(event.participant_id, event.reason)
         case ChatWritten():
-            return ChatPosted(_chat_view(after.chat[-1], after, viewer))
+            return ChatPosted(_chat_view(after.chat.last, after, viewer))
         case ChatConcealed():
-            return ChatHidden(_chat_view(after.chat[after.chat_at[event.message_id]], after, viewer))
+            return ChatHidden(_chat_view(after.chat[event.message_id], after, viewer))
         case ChatRevealed():
-            return ChatShown(_chat_view(after.chat[after.chat_at[event.message_id]], after, viewer))
+            return ChatShown(_chat_view(after.chat[event.message_id], after, viewer))
         case MicrophoneShut():
             person = after.people[event.participant_id]
             if _sees_closed(person, viewer):
@@ -149,8 +152,7 @@ def replayed(frame: RoomFrame, state: RoomState, viewer: Viewer) -> RoomFrame:
     """
     match frame:
         case ChatPosted() | ChatHidden() | ChatShown():
-            message = state.chat[state.chat_at[frame.message.id]]
-            return replace(frame, message=_chat_view(message, state, viewer))
+            return replace(frame, message=_chat_view(state.chat[frame.message.id], state, viewer))
         case _:
             return frame
 

@@ -28,7 +28,7 @@ cat >&2 <<'MESSAGE'
 holdspace: the browser tests need Chromium, and none was found.
   Debian:        sudo apt-get install chromium
   elsewhere:     install Chromium or Chrome, then name it: make test CHROMIUM=/path/to/chrome
-  without it:    .venv/bin/python -m pytest --ignore=tests/browser
+  without it:    .venv/bin/python -m pytest --ignore=tests/end_to_end --ignore=tests/media/test_browser.py
 
 MESSAGE
 exit 1

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
-from protocol.codec import MAX_CLIENT_FRAME, Wire
+from protocol.codec import Wire
 from protocol.ids import ParticipantId, SessionId
 from protocol.messages import Source, SubscribeOffer
 from server.auth import Auth
@@ -30,6 +30,7 @@ from server.storage.log import EventLog
 from server.storage.migrate import migrate
 from server.tokens import JoinTokens, new_id, new_token
 from signaling.endpoint import Endpoint, Settings
+from signaling.rate import Rates
 
 _log = structlog.stdlib.get_logger("holdspace.node")
 
@@ -44,6 +45,10 @@ class Calls:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
         self._plane.add_peer(room, participant)
+
+    def end(self, room: str, participant: str) -> None:
+        """A person is gone."""
+        self._plane.remove_peer(room, participant)
 
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
         """Takes an offer, returns the answer."""
@@ -119,16 +124,18 @@ class Node:
             settings=Settings(
                 ping_every_s=config.signaling.ping_every_s,
                 away_grace_ms=round(config.rooms.away_grace_s * 1000),
-                frames_per_s=config.signaling.frames_per_s,
-                frames_burst=config.signaling.frames_burst,
                 max_outbox_bytes=config.signaling.max_outbox_bytes,
+                rates=Rates(
+                    frames_per_s=config.signaling.frames_per_s,
+                    frames_burst=config.signaling.frames_burst,
+                    chat_per_s=config.signaling.chat_per_s,
+                    chat_burst=config.signaling.chat_burst,
+                ),
             ),
         )
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
-        self.metrics.collect_from("hall", lambda: {"participants": float(self._hall.participants())})
-        sockets = WebSockets(
-            self._serve_socket, WsOptions(origins=allowed_origins(config.base_url()), max_size=MAX_CLIENT_FRAME + 1_024)
-        )
+        self.metrics.count_participants(self._hall.participants)
+        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url())))
         self._runner = make_runner(make_http(self._http_deps(sockets)))
         await self._runner.setup()
         http = self._runner.server
@@ -169,7 +176,7 @@ class Node:
             client_dir=Path(self.config.server.client_dir),
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
-            signed_out=self._endpoint.signed_out,
+            end_sign_in=self._endpoint.end_sign_in,
             sockets=sockets,
         )
 

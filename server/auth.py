@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from program.people import Person, find_person
 from protocol.errors import ErrorCode, raise_for
@@ -67,8 +67,11 @@ class Auth:
             )
         return token
 
-    async def sign_in(self, token: str) -> SignedIn:
+    async def sign_in(self, token: str, present: str | None = None) -> SignedIn:
         """Uses a link up (unless it is reusable) and opens a session.
+
+        `present` is the cookie that the browser has already. When it stands for the same person that session goes
+        on, with the pages that hang on it, and `secret` is the same.
 
         Raises:
             Refused: LINK_INVALID, the link was used, has ended or never was.
@@ -92,6 +95,8 @@ class Auth:
             person = await find_person(connection, IdentityId(person_id))
             if used.rowcount != 1 or person is None:
                 raise raise_for(ErrorCode.LINK_INVALID)
+            if present and await self._stands_for(connection, present, person.id, now):
+                return SignedIn(present, person)
             await connection.execute(
                 insert(auth_sessions).values(
                     token_hash=digest(secret),
@@ -117,12 +122,7 @@ class Auth:
             row = (
                 await connection.execute(select(auth_sessions).where(auth_sessions.c.token_hash == key))
             ).one_or_none()
-            if (
-                row is None
-                or row.revoked_ms is not None
-                or now >= row.expires_ms
-                or now - row.last_seen_ms >= self._idle_ms
-            ):
+            if row is None or not self._is_live(row, now):
                 raise raise_for(ErrorCode.SIGNED_OUT)
             person = await find_person(connection, IdentityId(row.person_id))
         if person is None:
@@ -134,20 +134,28 @@ class Auth:
                 )
         return person
 
+    def _is_live(self, row: Row[Any], now: int) -> bool:
+        return row.revoked_ms is None and now < row.expires_ms and now - row.last_seen_ms < self._idle_ms
+
+    async def _stands_for(self, connection: AsyncConnection, secret: str, person_id: IdentityId, now: int) -> bool:
+        if len(secret) > MAX_SECRET:
+            return False
+        key = auth_sessions.c.token_hash == digest(secret)
+        row = (await connection.execute(select(auth_sessions).where(key))).one_or_none()
+        return row is not None and row.person_id == person_id and self._is_live(row, now)
+
     async def sign_out(self, secret: str | None) -> None:
         """Ends the session behind the cookie; quietly does nothing when there is none."""
-        if secret and len(secret) <= MAX_SECRET:
-            await self._revoke(auth_sessions.c.token_hash == digest(secret))
-
-    async def revoke_person(self, person_id: IdentityId) -> int:
-        """Ends all sessions of a person; how many were open."""
-        return await self._revoke(auth_sessions.c.person_id == person_id)
-
-    async def _revoke(self, whose: ColumnElement[bool]) -> int:
+        if not secret or len(secret) > MAX_SECRET:
+            return
         async with writing(self._engine) as connection:
-            done = await connection.execute(
+            await connection.execute(
                 update(auth_sessions)
-                .where(whose, auth_sessions.c.revoked_ms.is_(None))
+                .where(auth_sessions.c.token_hash == digest(secret), auth_sessions.c.revoked_ms.is_(None))
                 .values(revoked_ms=self._clock.now_ms())
             )
-        return done.rowcount
+
+
+def sign_in_id(secret: str) -> str:
+    """Names a sign-in without giving it away: what rooms and join tokens hang on."""
+    return digest(secret)

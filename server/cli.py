@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from server.auth import Auth
 from server.clock import SystemClock
@@ -37,8 +38,14 @@ def main() -> None:
     try:
         app()
     except (ConfigError, DemoRefused, StorageError, OSError) as error:
-        Console(stderr=True).print(f"[bold]holdspace:[/bold] {error}", highlight=False)
-        sys.exit(2)
+        _give_up(str(error))
+    except DBAPIError as error:
+        _give_up(f"the database cannot be used: {error.orig}")
+
+
+def _give_up(why: str) -> None:
+    Console(stderr=True).print(f"[bold]holdspace:[/bold] {why}", highlight=False, markup=True)
+    sys.exit(2)
 
 
 @app.command

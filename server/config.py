@@ -69,7 +69,9 @@ class SignalingConfig(Section, frozen=True):
     ping_every_s: Seconds = 5.0
     frames_per_s: Seconds = 30.0
     frames_burst: Count = 60
-    max_outbox_bytes: Count = 1_048_576
+    max_outbox_bytes: Annotated[int, Meta(ge=524_288)] = 1_048_576
+    chat_per_s: Seconds = 2.0
+    chat_burst: Count = 30
 
 
 class LogConfig(Section, frozen=True):

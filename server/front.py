@@ -16,6 +16,10 @@ from aiohttp import web
 from server.sockets import WebSockets
 
 FIRST_LINE_TIMEOUT_S: Final = 10.0
+BACKLOG: Final = 128
+MAX_WAITING: Final = 4_096
+"""Connections that have not sent their first line yet; one more ends the one that waits longest."""
+
 MAX_FIRST_LINE: Final = 8_192
 """Longest request line, in bytes."""
 
@@ -37,7 +41,8 @@ class Front:
         self._http = http
         self._sockets = sockets
         self._timeout_s = first_line_timeout_s
-        self._waiting: set[FirstLine] = set()
+        # In order of arrival.
+        self._waiting: dict[FirstLine, None] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -47,7 +52,7 @@ class Front:
             OSError: the address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port, backlog=1_024)
+        self._server = await loop.create_server(self._accept, host, port, backlog=BACKLOG)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace_s: float) -> None:
@@ -75,7 +80,9 @@ class Front:
 class FirstLine(asyncio.Protocol):
     """Waits for the first line of one connection, for a limited time and to a limited length."""
 
-    def __init__(self, choose: Callable[[bytes], asyncio.Protocol], waiting: set[FirstLine], timeout_s: float) -> None:
+    def __init__(
+        self, choose: Callable[[bytes], asyncio.Protocol], waiting: dict[FirstLine, None], timeout_s: float
+    ) -> None:
         self._choose = choose
         self._waiting = waiting
         self._timeout_s = timeout_s
@@ -85,7 +92,9 @@ class FirstLine(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._waiting.add(self)
+        self._waiting[self] = None
+        if len(self._waiting) > MAX_WAITING:
+            next(iter(self._waiting)).abort()
         self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._refuse, b"408 Request Timeout")
 
     def data_received(self, data: bytes) -> None:
@@ -94,8 +103,8 @@ class FirstLine(asyncio.Protocol):
             return
         # RFC 9112 section 2.2: an empty line before the request line is ignored.
         self._received += data
-        while self._received.startswith((b"\r\n", b"\n")):
-            del self._received[: self._received.index(b"\n") + 1]
+        if self._received[:1] in (b"\r", b"\n"):
+            self._received = self._received.lstrip(b"\r\n")
         end = self._received.find(b"\n", 0, MAX_FIRST_LINE)
         if end >= 0:
             self._hand_over(transport, bytes(self._received[: end + 1]))
@@ -126,7 +135,7 @@ class FirstLine(asyncio.Protocol):
             self._transport.close()
 
     def _forget(self) -> None:
-        self._waiting.discard(self)
+        self._waiting.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

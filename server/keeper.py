@@ -22,8 +22,19 @@ import structlog
 
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import LeaveReason, RoomFrame, SessionStatus, Snapshot, Source
-from rooms.commands import Command, LoseConnection, PassTime
+from protocol.messages import (
+    AllowMicrophone,
+    HideChat,
+    LeaveReason,
+    PostChat,
+    RoomFrame,
+    SessionStatus,
+    SetDevices,
+    ShowChat,
+    Snapshot,
+    Source,
+)
+from rooms.commands import Command, LoseConnection, PassTime, Requested
 from rooms.decide import Accepted, Decision, Rejection, aftermath, decide, next_deadline
 from rooms.events import EVENT_VERSION, DurableEvent, Event, ParticipantDeparted, SessionClosed, is_durable
 from rooms.evolve import evolve, evolve_all
@@ -37,7 +48,9 @@ from signaling.outbox import Prepared
 from signaling.ports import Listener
 
 MAX_IN_FLIGHT = 1_000
-"""Decided and not yet stored commands of one room; one more is refused as OVERLOADED."""
+MAX_IN_FLIGHT_EACH = 50
+"""Decided and not yet stored commands of one room, and of one person in it. One more that adds or opens something is
+refused as OVERLOADED; what closes something, and what the server itself observes, is always taken."""
 
 RETRY_S = 1.0
 """After a deadline's event could not be stored."""
@@ -83,6 +96,7 @@ class Timers(Protocol):
 class _Flight:
     """A decided command on its way to the disk."""
 
+    command: Command
     decision: Accepted
     reply: asyncio.Future[Decision]
     stored: asyncio.Future[None] | None
@@ -103,8 +117,13 @@ class Keeper:
         *,
         on_ended: Callable[[SessionId], None],
         on_failed: Callable[[SessionId], None],
+        on_empty: Callable[[SessionId], None],
     ) -> None:
-        """`state` and `claim` are as read from the log; `on_ended` hears that the session's end was stored."""
+        """`state` and `claim` are as read from the log.
+
+        `on_ended` hears that the session's end was stored, `on_failed` that a bug ended this keeper, and `on_empty`
+        that nobody is present any more.
+        """
         self._session_id = session_id
         self._committed = state
         self._pending = state
@@ -116,6 +135,7 @@ class Keeper:
         self._timers = timers
         self._on_ended = on_ended
         self._on_failed = on_failed
+        self._on_empty = on_empty
         self._listeners: list[Listener] = []
         self._gates: set[Gate] = set()
         self._flights: deque[_Flight] = deque()
@@ -138,8 +158,17 @@ class Keeper:
 
     @property
     def failed(self) -> bool:
-        """Whether a bug ended this keeper; a new one must be loaded."""
+        """Whether this keeper is over, by a bug or because nobody needed it; a new one must be loaded."""
         return self._failed
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is present, nobody listens, and nothing is on its way."""
+        return not (self._flights or self._listeners or any(self._pending.present()))
+
+    def retire(self) -> None:
+        """Takes no more commands: the room will be loaded anew. Only when idle."""
+        self._failed = True
 
     def participant_of(self, identity: IdentityId) -> ParticipantId | None:
         """The participant id that this person has, or is about to have, in this room."""
@@ -154,7 +183,7 @@ class Keeper:
         if self._failed:
             reply.set_result(Rejection(ErrorCode.ROOM_FAILED))
             return reply
-        if len(self._flights) >= MAX_IN_FLIGHT:
+        if self._flights and self._must_wait(command):
             reply.set_result(Rejection(ErrorCode.OVERLOADED))
             return reply
         try:
@@ -214,13 +243,26 @@ class Keeper:
         for event in decision.events:
             self._shut(shut_at_once(event))
         durable = tuple(event for event in decision.events if is_durable(event))
-        flight = _Flight(decision, reply, self._append(durable) if durable else None)
+        flight = _Flight(command, decision, reply, self._append(durable) if durable else None)
         if flight.stored is None and not self._flights:
             self._land(flight)
             return
         self._flights.append(flight)
         if self._landing is None:
             self._landing = asyncio.create_task(self._land_all(), name="keeper")
+
+    def _must_wait(self, command: Command) -> bool:
+        match command:
+            case (
+                Requested(message=SetDevices(microphone=True) | SetDevices(camera=True))
+                | Requested(message=PostChat() | HideChat() | ShowChat() | AllowMicrophone())
+            ):
+                own = sum(
+                    1 for f in self._flights if isinstance(f.command, Requested) and f.command.actor == command.actor
+                )
+                return len(self._flights) >= MAX_IN_FLIGHT or own >= MAX_IN_FLIGHT_EACH
+            case _:
+                return False
 
     def _append(self, events: tuple[Event, ...]) -> asyncio.Future[None]:
         head, self._head = self._head, self._head + len(events)
@@ -284,6 +326,8 @@ class Keeper:
         if ended:
             self._media.close_room(self._session_id)
             self._on_ended(self._session_id)
+        elif self.idle:
+            self._on_empty(self._session_id)
 
     # ── when storing fails ───────────────────────────────────────────────────────────────────
 
@@ -308,7 +352,7 @@ class Keeper:
         self._head = self._landed
         kept_shut = aftermath(self._committed, tuple(event for flight in lost for event in flight.decision.events))
         self._pending = evolve_all(self._committed, kept_shut)
-        self._land(_Flight(Accepted(kept_shut), asyncio.get_running_loop().create_future(), None))
+        self._land(_Flight(PassTime(), Accepted(kept_shut), asyncio.get_running_loop().create_future(), None))
         self._set_alarm(at_least_s=RETRY_S)
 
     def _fail(self, bug: Exception, reply: asyncio.Future[Decision] | None = None) -> None:

@@ -71,12 +71,25 @@ def configure_logging(
     logging.getLogger("holdspace.aiohttp").setLevel(logging.CRITICAL)
 
 
+REPEAT_S = 10.0
+MAX_TOLD = 100
+
+
 def log_loop_exceptions(loop: asyncio.AbstractEventLoop) -> None:
     """What nobody caught in a task or callback: asyncio itself would log it with its arguments and messages."""
+
+    told: dict[str, float] = {}
 
     def log(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         fields = where_it_failed(error) if isinstance(error, BaseException) else {}
+        # Out of file descriptors, say, the same comes a thousand times a second: once in a while is enough.
+        what, now = f"{context.get('message')} {fields}", loop.time()
+        if now - told.get(what, -REPEAT_S) < REPEAT_S:
+            return
+        if len(told) > MAX_TOLD:
+            told.clear()
+        told[what] = now
         structlog.stdlib.get_logger("holdspace.loop").error("nobody caught this", **fields)
 
     loop.set_exception_handler(log)
@@ -91,7 +104,8 @@ def _exceptions_without_words(
     if isinstance(found, BaseException):
         event.update(where_it_failed(found))
     elif isinstance(found, tuple):
-        event.update(where_it_failed(cast("tuple[type, BaseException, object]", found)[1]))
+        error = cast("tuple[object, BaseException | None, object]", found)[1]
+        event.update({} if error is None else where_it_failed(error))
     return event
 
 

@@ -50,8 +50,9 @@ class Metrics:
     def set_rooms(self, count: int) -> None:
         self._rooms.set(count)
 
-    def set_participants(self, count: int) -> None:
-        self._participants.set(count)
+    def count_participants(self, count: Callable[[], int]) -> None:
+        """Asks `count` at each scrape."""
+        self._participants.set_function(lambda: float(count()))
 
     def socket_opened(self) -> None:
         self._sockets.inc()

@@ -27,6 +27,9 @@ WsHandler = Callable[[ServerConnection], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("holdspace.sockets")
 
+MAX_UNREAD = 2 * 1024 * 1024
+"""Bytes that a peer may leave unread in our buffers."""
+
 SUBPROTOCOLS = (Subprotocol("holdspace.msgpack"), Subprotocol("holdspace.json"))
 
 
@@ -40,11 +43,11 @@ class WsOptions:
     """
 
     origins: frozenset[str]
-    max_size: int = 65_536 + 1_024
+    max_size: int = 256 * 1024
     max_queue: int = 16
     write_limit: int = 65_536
     open_timeout_s: float = 10.0
-    close_timeout_s: float = 5.0
+    close_timeout_s: float = 2.0
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 20.0
     subprotocols: tuple[Subprotocol, ...] = field(default=SUBPROTOCOLS)
@@ -73,7 +76,7 @@ class WebSockets:
             max_size=options.max_size,
             logger=self._logger,
         )
-        return ServerConnection(
+        return _Connection(
             protocol,
             self._server,
             ping_interval=options.ping_interval_s,
@@ -155,6 +158,15 @@ class WebSockets:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.close_timeout_s):
                 await connection.wait_closed()
+
+
+class _Connection(ServerConnection):
+    """Ends a peer that makes us answer and does not read: the library buffers its pongs without limit."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > MAX_UNREAD:
+            self.transport.abort()
 
 
 class _Registry(Server):

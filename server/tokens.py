@@ -38,11 +38,12 @@ def digest(token: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class JoinGrant:
-    """Who may open one WebSocket into which room, and as what."""
+    """Who may open one WebSocket into which room, as what, and by which sign-in."""
 
     person_id: IdentityId
     session_id: SessionId
     role: Role
+    sign_in: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class JoinTokens:
             raise raise_for(ErrorCode.TOKEN_INVALID)
         return found
 
-    def revoke(self, person_id: IdentityId) -> None:
-        """Ends all tokens of a person, as when they sign out."""
-        for grant in [grant for grant in self._of_person if grant.person_id == person_id]:
+    def revoke(self, sign_in: str) -> None:
+        """Ends all tokens that hang on a sign-in, as when it ends."""
+        for grant in [grant for grant in self._of_person if grant.sign_in == sign_in]:
             for key in list(self._of_person[grant]):
                 self._forget(key)
 

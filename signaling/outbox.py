@@ -9,8 +9,9 @@ from typing import Any, Final, Generic, TypeVar
 from protocol.codec import Wire, encode_body, envelope
 from protocol.messages import Frame, RoomFrame
 
-HISTORY: Final = 512
-"""Sequenced frames kept for a resume."""
+HISTORY_FRAMES: Final = 512
+HISTORY_BYTES: Final = 256 * 1024
+"""Sequenced frames kept for a resume: so many, and so many bytes of them."""
 
 MAX_WAITING_FRAMES: Final = 1_024
 
@@ -36,16 +37,20 @@ class Prepared(Generic[_F_co]):
 
 
 class History:
-    """The sequenced frames of one session, numbered from 1, of which the last `HISTORY` are kept."""
+    """The sequenced frames of one session, numbered from 1, of which the newest are kept."""
 
     def __init__(self) -> None:
         self.seq = 0
-        self._kept: deque[Prepared[RoomFrame]] = deque(maxlen=HISTORY)
+        self._kept: deque[Prepared[RoomFrame]] = deque()
+        self._bytes = 0
 
     def add(self, frame: Prepared[RoomFrame]) -> int:
         """Numbers a frame and keeps it. Returns its seq."""
         self.seq += 1
         self._kept.append(frame)
+        self._bytes += len(frame.body(Wire.MSGPACK))
+        while len(self._kept) > HISTORY_FRAMES or self._bytes > HISTORY_BYTES:
+            self._bytes -= len(self._kept.popleft().body(Wire.MSGPACK))
         return self.seq
 
     def after(self, seq: int) -> tuple[tuple[int, Prepared[RoomFrame]], ...] | None:
@@ -75,6 +80,8 @@ class Outbox:
 
     def put(self, frame: Prepared[Any], seq: int | None = None, *, latest_of: object = None) -> None:
         """Queues a frame; `latest_of` is the key of an ephemeral value."""
+        if self.overfull:
+            return
         data = envelope(seq, frame.body(self.wire), self.wire)
         if latest_of is None:
             self._unique += 1
@@ -82,12 +89,11 @@ class Outbox:
         else:
             key = ("latest", latest_of)
         self._bytes -= len(self._waiting.pop(key, b""))
-        size = self._bytes + len(data)
-        if size > self._max_bytes or len(self._waiting) >= MAX_WAITING_FRAMES:
+        if self._bytes + len(data) > self._max_bytes or len(self._waiting) >= MAX_WAITING_FRAMES:
             self.overfull = True
             return
         self._waiting[key] = data
-        self._bytes = size
+        self._bytes += len(data)
 
     def drain(self) -> Iterator[bytes]:
         """Takes out the waiting frames, one by one, oldest first."""

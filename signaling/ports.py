@@ -24,6 +24,8 @@ class Admission(Struct, frozen=True):
     identity_id: IdentityId
     name: str
     role: Role
+    sign_in: str
+    """What this hangs on: when that sign-in ends, so does everything that it opened."""
 
 
 class Listener(Protocol):
@@ -96,6 +98,10 @@ class Calls(Protocol):
 
     def begin(self, room: str, participant: str) -> None:
         """Drops this participant's peer connections, if any, and begins to offer the others' tracks."""
+        ...
+
+    def end(self, room: str, participant: str) -> None:
+        """Drops this participant's peer connections. Idempotent."""
         ...
 
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from protocol.errors import ErrorCode, meaning
-from protocol.ids import IdentityId, RequestId
+from protocol.ids import RequestId
 from protocol.messages import (
     Ack,
     DevicesChanged,
@@ -23,6 +24,12 @@ from rooms.decide import Accepted, Decision
 from rooms.view import Viewer
 from signaling.outbox import History, Outbox, Prepared
 from signaling.ports import Room
+
+REMEMBERED: Final = 64
+"""Requests whose answer is kept for a repetition after a resume."""
+
+TRY_AGAIN: Final = (ErrorCode.NOT_SAVED, ErrorCode.OVERLOADED, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL)
+"""Refusals of the moment: asked again, the same request may well be carried out."""
 
 
 class Connection(Protocol):
@@ -49,14 +56,17 @@ class Session:
     def __init__(
         self,
         room: Room,
-        identity: IdentityId,
+        sign_in: str,
         viewer: Viewer,
         new_token: Callable[[], str],
         on_over: Callable[[Session], None],
     ) -> None:
-        """`new_token` makes unguessable resume tokens; `on_over` hears when the session is over for good."""
+        """`sign_in` is what the session hangs on: it ends with it.
+
+        `new_token` makes unguessable resume tokens; `on_over` hears when the session is over for good.
+        """
         self.room = room
-        self.identity = identity
+        self.sign_in = sign_in
         self._viewer = viewer
         self._new_token = new_token
         self._on_over = on_over
@@ -64,6 +74,7 @@ class Session:
         self._connection: Connection | None = None
         self._offer: SubscribeOffer | None = None
         self._speakers = SpeakersChanged(())
+        self._answers: OrderedDict[RequestId, Frame | None] = OrderedDict()
         self.over = False
         self.resume_token = new_token()
 
@@ -76,6 +87,10 @@ class Session:
     def connected(self) -> bool:
         """Whether a socket stands."""
         return self._connection is not None
+
+    def holds(self, connection: Connection) -> bool:
+        """Whether that socket still speaks for this session: what an older one says no longer counts."""
+        return not self.over and self._connection is connection
 
     # ── sockets come and go ──────────────────────────────────────────────────────────────────
 
@@ -131,12 +146,32 @@ class Session:
             self._connection.outbox.put(Prepared(message))
             self._flush()
 
+    def is_new(self, request_id: RequestId) -> bool:
+        """Whether a request is asked for the first time. A repeated one is answered as before, and not done again."""
+        if request_id not in self._answers:
+            self._answers[request_id] = None
+            if len(self._answers) > REMEMBERED:
+                self._answers.popitem(last=False)
+            return True
+        answer = self._answers[request_id]
+        if answer is not None:
+            self.send(answer)
+        return False
+
+    def answer(self, request_id: RequestId, answer: Frame) -> None:
+        """Answers a request, and its repetitions."""
+        if request_id in self._answers:
+            self._answers[request_id] = answer
+        self.send(answer)
+
     def reply(self, request_id: RequestId, decision: Decision) -> None:
         """Answers a request with the outcome of its command."""
         if isinstance(decision, Accepted):
-            self.send(Ack(request_id))
-        else:
-            self.send(Rejected(request_id, decision.code, meaning(decision.code).text))
+            self.answer(request_id, Ack(request_id))
+            return
+        if decision.code in TRY_AGAIN:
+            self._answers.pop(request_id, None)
+        self.answer(request_id, Rejected(request_id, decision.code, meaning(decision.code).text))
 
     def offer(self, offer: SubscribeOffer) -> None:
         """Sends a subscribe offer, and again after a resume until it is answered."""
@@ -145,7 +180,7 @@ class Session:
 
     def answered(self, version: int) -> None:
         """The offer of that version was answered."""
-        if self._offer is not None and self._offer.version <= version:
+        if self._offer is not None and self._offer.version == version:
             self._offer = None
 
     def speakers(self, frame: SpeakersChanged) -> None:

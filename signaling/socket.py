@@ -12,7 +12,7 @@ from protocol.errors import ErrorCode, meaning
 from signaling.outbox import Outbox
 from signaling.ports import Telemetry
 
-CLOSE_WITHIN_S = 5.0
+CLOSE_WITHIN_S = 2.0
 
 
 class WebSocket(Protocol):
@@ -41,6 +41,7 @@ class Socket:
         self._work = asyncio.Event()
         self._closing: ErrorCode | None = None
         self._aborted = False
+        self._patience: asyncio.Timeout | None = None
 
     @property
     def wire(self) -> Wire:
@@ -51,10 +52,20 @@ class Socket:
         """The outbox has something to send."""
         self._work.set()
 
+    @property
+    def closing(self) -> bool:
+        """Whether the end of this socket was decided: what it still says no longer counts."""
+        return self._closing is not None
+
     def finish(self, code: ErrorCode) -> None:
-        """Sends what waits, then closes with the code's close code. The first code stays."""
-        self._closing = self._closing or code
+        """Sends what waits, then closes with the code's close code, within `CLOSE_WITHIN_S`. The first code stays."""
+        if self._closing is not None:
+            return
+        self._closing = code
         self._work.set()
+        if self._patience is not None:
+            # A peer that does not read holds nobody up.
+            self._patience.reschedule(asyncio.get_running_loop().time() + CLOSE_WITHIN_S)
 
     def abort(self, code: ErrorCode) -> None:
         """Closes with the code's close code and drops what waits."""
@@ -64,14 +75,14 @@ class Socket:
     async def send_until_closed(self) -> None:
         """Empties the outbox whenever it is filled; returns when the socket is closed from either side."""
         try:
-            while True:
-                await self._work.wait()
-                self._work.clear()
-                await self._empty()
-                if self._closing is not None:
-                    async with asyncio.timeout(CLOSE_WITHIN_S):
+            async with asyncio.timeout(None if self._closing is None else CLOSE_WITHIN_S) as self._patience:
+                while True:
+                    await self._work.wait()
+                    self._work.clear()
+                    await self._empty()
+                    if self._closing is not None:
                         await self._ws.close(meaning(self._closing).close, self._closing.value)
-                    return
+                        return
         except (ConnectionClosed, TimeoutError):
             return
 

@@ -37,7 +37,7 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     messages.IceServer,
 )
 ROOM_FRAMES: Final[tuple[type[Frame], ...]] = get_args(RoomFrame)
-CONSTANTS: Final = ("MAX_TEXT", "MAX_SDP")
+CONSTANTS: Final = ("MAX_TEXT", "MAX_TEXT_BYTES", "MAX_SDP")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from typing import Final, TypeVar
 
@@ -13,8 +14,9 @@ from msgspec import Struct
 from program.people import Person
 from program.sessions import find_session, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
-from protocol.ids import CLIENT_ID_PATTERN, SessionId
+from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.messages import IceServer, Role, SessionStatus
+from server.auth import sign_in_id
 from server.config import allowed_origins
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.storage.engine import reading
@@ -50,10 +52,20 @@ class MySession(Struct, frozen=True):
 
 
 class Me(Struct, frozen=True):
-    """Answer of `GET /api/v1/me`: live sessions first, then the newest."""
+    """Answer of `GET /api/v1/me`: live sessions first, then the newest.
 
+    `you` stands for this person, and for nobody else; it is told to nobody else.
+    """
+
+    you: str
     name: str
     sessions: tuple[MySession, ...]
+
+
+class Join(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of a join. `you`, as `Me` said it: a page goes on only as the person that it began with."""
+
+    you: str = ""
 
 
 class Joining(Struct, frozen=True):
@@ -77,14 +89,16 @@ async def sign_in(request: web.Request) -> web.Response:
     """Uses the link's token up and sets the cookie."""
     deps = request.app[DEPS]
     body = await _read(request, SignIn)
+    present = request.cookies.get(COOKIE)
     try:
-        signed_in = await deps.auth.sign_in(body.token)
+        signed_in = await deps.auth.sign_in(body.token, present)
     except HoldspaceError as error:
         if error.code is ErrorCode.LINK_INVALID and not deps.sign_in_failures.failed(request.remote or ""):
             raise raise_for(ErrorCode.RATE_LIMITED) from None
         raise
-    # Whoever was signed in on this device before is not any more.
-    await deps.auth.sign_out(request.cookies.get(COOKIE))
+    if signed_in.secret != present:
+        # Whoever was signed in on this device before is not any more, on no page of it.
+        await _end_sign_in(deps, present)
     answer = _answer(Name(signed_in.person.display_name))
     # No Max-Age: on a shared device the sign-in ends with the browser.
     answer.set_cookie(COOKIE, signed_in.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
@@ -98,14 +112,21 @@ async def me(request: web.Request) -> web.Response:
     async with reading(deps.engine) as connection:
         mine = await sessions_of(connection, person.id)
     return _answer(
-        Me(person.display_name, tuple(MySession(i.session.id, i.session.title, i.session.status, i.role) for i in mine))
+        Me(
+            you(person.id),
+            person.display_name,
+            tuple(MySession(i.session.id, i.session.title, i.session.status, i.role) for i in mine),
+        )
     )
 
 
 async def join(request: web.Request) -> web.Response:
     """A single-use token for the WebSocket. A session of others answers like one that does not exist."""
     deps = request.app[DEPS]
+    body = await _read(request, Join) if request.can_read_body else Join()
     person = await _signed_in(request)
+    if body.you and body.you != you(person.id):
+        raise raise_for(ErrorCode.OTHER_PERSON)
     wanted = request.match_info["session_id"]
     if not _ID.match(wanted):
         raise raise_for(ErrorCode.NOT_FOUND)
@@ -124,25 +145,26 @@ async def join(request: web.Request) -> web.Response:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
-    issued = deps.join_tokens.issue(JoinGrant(person.id, session_id, role))
+    issued = deps.join_tokens.issue(JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE])))
     return _answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """Ends the session on the server and takes the cookie back. Works in any state."""
     deps = request.app[DEPS]
-    secret = request.cookies.get(COOKIE)
-    try:
-        person = await deps.auth.who(secret)
-    except HoldspaceError:
-        person = None
-    await deps.auth.sign_out(secret)
-    if person is not None:
-        deps.join_tokens.revoke(person.id)
-        deps.signed_out(person.id)
+    await _end_sign_in(deps, request.cookies.get(COOKIE))
     answer = web.Response(status=204)
     answer.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
     return answer
+
+
+async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
+    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms."""
+    if not secret:
+        return
+    await deps.auth.sign_out(secret)
+    deps.join_tokens.revoke(sign_in_id(secret))
+    deps.end_sign_in(sign_in_id(secret))
 
 
 async def _signed_in(request: web.Request) -> Person:
@@ -173,3 +195,8 @@ def _ws_url(request: web.Request, deps: HttpDeps) -> str:
     origin = request.headers.get("Origin", "")
     base = origin if origin in allowed_origins(deps.base_url) else deps.base_url
     return "ws" + base.removeprefix("http") + "/ws"
+
+
+def you(person_id: IdentityId) -> str:
+    """A name for a person that only they are told; it gives nothing away of the id."""
+    return hashlib.sha256(f"holdspace you {person_id}".encode()).hexdigest()[:32]

@@ -75,8 +75,12 @@ async def top_level(request: web.Request) -> web.StreamResponse:
 def _file(folder: Path, name: str, cache: str) -> web.StreamResponse:
     if "\0" in name:
         raise web.HTTPNotFound
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+    try:
+        path = (folder / name).resolve()
+        found = path.is_relative_to(folder.resolve()) and path.is_file()
+    except OSError:  # a name that no file can have
+        raise web.HTTPNotFound from None
+    if not found:
         raise web.HTTPNotFound
     kind = TYPES.get(path.suffix, "application/octet-stream")
     return web.FileResponse(path, headers={"Cache-Control": cache, "Content-Type": kind})

@@ -10,7 +10,6 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from protocol.ids import IdentityId
 from protocol.messages import IceServer
 from server.auth import Auth
 from server.clock import Clock
@@ -41,7 +40,7 @@ class HttpDeps:
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
-        signed_out: told of a person who signed out, whose rooms they leave, too.
+        end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
 
@@ -53,7 +52,7 @@ class HttpDeps:
     client_dir: Path
     readiness: Callable[[], Readiness]
     sign_in_failures: FailureLimit
-    signed_out: Callable[[IdentityId], None]
+    end_sign_in: Callable[[str], None]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
 

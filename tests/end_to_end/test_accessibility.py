@@ -27,9 +27,7 @@ async def audit(page: Page, screen: str) -> None:
         for theme in THEMES:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             found = cast("dict[str, Any]", await page.evaluate("axe.run(document, { resultTypes: ['violations'] })"))
-            told = [
-                f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]
-            ]
+            told = [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]
             assert told == [], f"{screen}, {width} px, {theme}"
             wide = await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
             assert wide, f"{screen}, {width} px: scrolls sideways"
@@ -74,9 +72,11 @@ async def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser)
 
     await dana.tile("Ellie").get_by_role("button").click()
     await audit(dana.page, "mentor-menu")
-    await dana.page.get_by_role("menuitem", name="Close microphone of Ellie").or_(
-        dana.button("Close microphone of Ellie")
-    ).click()
+    await (
+        dana.page.get_by_role("menuitem", name="Close microphone of Ellie")
+        .or_(dana.button("Close microphone of Ellie"))
+        .click()
+    )
     await ellie.page.get_by_role("button", name="Unmute microphone").wait_for()
     await audit(ellie.page, "microphone-closed")
 

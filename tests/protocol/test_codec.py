@@ -26,6 +26,7 @@ from protocol.ids import MessageId, RequestId
 from protocol.messages import (
     CLIENT_MESSAGES,
     MAX_TEXT,
+    MAX_TEXT_BYTES,
     SERVER_MESSAGES,
     Ack,
     ClientMessage,
@@ -120,9 +121,10 @@ def test_chat_may_have_lines_tabs_and_any_script(wire: Wire) -> None:
 
 @both_wires
 def test_the_longest_chat_message_fits_into_a_frame(wire: Wire) -> None:
-    message = decode_client(frame(CHAT | {"text": "🙂" * MAX_TEXT}, wire), wire)
-    assert isinstance(message, PostChat)
-    assert len(message.text) == MAX_TEXT
+    for longest in ("x" * MAX_TEXT, "ñ" * MAX_TEXT, "🙂" * (MAX_TEXT_BYTES // 4)):
+        message = decode_client(frame(CHAT | {"text": longest}, wire), wire)
+        assert isinstance(message, PostChat)
+        assert message.text == longest
 
 
 @both_wires
@@ -135,7 +137,10 @@ def test_a_session_description_keeps_its_line_ends(wire: Wire) -> None:
 
 
 @both_wires
-@pytest.mark.parametrize("text", ["", "x" * (MAX_TEXT + 1), "a\x00b", "a\rb", "\x1b[31m", "a\x7f", "a\x85b"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x" * (MAX_TEXT + 1), "🙂" * (MAX_TEXT_BYTES // 4 + 1), "a\x00b", "a\rb", "\x1b[31m", "a\x7f", "a\x85b"],
+)
 def test_chat_with_control_characters_or_of_wrong_length_is_an_invalid_field(wire: Wire, text: str) -> None:
     error = refusal(frame(CHAT | {"text": text}, wire), wire)
     assert (error.code, error.detail) == (ErrorCode.INVALID_FIELD, "$.text")

@@ -17,7 +17,7 @@ def room() -> Iterator[RoomHarness]:
     yield harness
     for seat in harness.seats:
         if seat.attached:
-            assert seat.client.shows() == harness.fresh(seat)
+            harness.assert_up_to_date(seat)
 
 
 @pytest.fixture

@@ -272,6 +272,13 @@ class RoomHarness:
 
     # ── questions ─────────────────────────────────────────────────────────────────────────────
 
+    def assert_up_to_date(self, seat: Seat) -> None:
+        """What the client shows is a fresh snapshot; of the chat it may have kept more than one carries."""
+        shown, fresh = seat.client.shows(), self.fresh(seat)
+        carried = len(fresh["chat"])
+        kept = shown["chat"][-carried:] if carried else shown["chat"]
+        assert {**shown, "chat": kept} == fresh
+
     @property
     def deadline_ms(self) -> Millis | None:
         """When time next matters."""

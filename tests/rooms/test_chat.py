@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from protocol.errors import ErrorCode
-from protocol.ids import MessageId, RequestId
+from protocol.ids import MessageId, ParticipantId, RequestId
 from protocol.messages import PostChat, Role
+from rooms.chat import Chat, ChatMessage
 from tests.rooms.harness import RoomHarness, Seat
 
 SECRET = "my phone number is 555-0123"
@@ -162,3 +163,47 @@ def test_whoever_resumes_between_two_hidings_never_receives_the_text(room: RoomH
     room.resume(ben)
 
     assert SECRET not in sent(ben)
+
+
+def test_a_snapshot_carries_the_newest_of_a_long_chat_and_says_that_there_is_more(
+    room: RoomHarness, ana: Seat, ben: Seat, mia: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.chat.NEWEST_MESSAGES", 3)
+    posted = [room.post("ana", "Words") for _ in range(5)]
+
+    late = room.enter("cleo", Role.PARTICIPANT)
+    assert list(late.client.chat) == posted[2:]
+    assert late.client.earlier
+
+    room.hide("mia", posted[0])
+    room.hide("mia", posted[4])
+    assert list(late.client.chat) == posted[2:], "what was not given is not shown, hidden or not"
+    assert late.client.chat[posted[4]]["hidden"]
+
+
+def test_a_snapshot_carries_no_more_than_its_bytes_but_always_the_last_message(
+    room: RoomHarness, ana: Seat, ben: Seat, mia: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.chat.NEWEST_BYTES", 10)
+    room.post("ana", "x" * 6)
+    last = room.post("ana", "x" * 100)
+    assert list(room.enter("cleo", Role.PARTICIPANT).client.chat) == [last]
+    two = [room.post("ana", "12345"), room.post("ana", "12345")]
+    assert list(room.enter("dora", Role.PARTICIPANT).client.chat) == two
+
+
+def test_a_chat_that_is_full_takes_no_more_and_says_so(
+    room: RoomHarness, ana: Seat, ben: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.decide.MAX_MESSAGES", 1)
+    message = room.post("ana", "Words")
+    assert room.request("ana", PostChat(RequestId("r-again"), MessageId(message), "Words")) == ()
+    assert room.refusal("ben", PostChat(RequestId("r-more"), MessageId("more"), "Words")) is ErrorCode.OVERLOADED
+
+
+def test_chats_compare_by_what_was_written() -> None:
+    message = ChatMessage(MessageId("m"), ParticipantId("p"), "Ana", "Hello", 1)
+    assert Chat().posted(message) == Chat().posted(message)
+    assert hash(Chat().posted(message)) == hash(Chat().posted(message))
+    assert Chat().posted(message) != Chat()
+    assert Chat() != 1

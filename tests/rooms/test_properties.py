@@ -146,10 +146,10 @@ class Room(RuleBasedStateMachine):
     def post(self, who: ParticipantId, which: MessageId, words: str) -> None:
         self.ask(who, PostChat(ID, which, f"<{which}{words}>"))
 
-    @precondition(lambda self: self.room.state.chat)
+    @precondition(lambda self: len(self.room.state.chat) > 0)
     @rule(who=STAFF, message=st.sampled_from([HideChat, ShowChat]), data=st.data())
     def moderate_chat(self, who: ParticipantId, message: type[HideChat | ShowChat], data: st.DataObject) -> None:
-        known = data.draw(st.sampled_from(self.room.state.chat))
+        known = data.draw(st.sampled_from(list(self.room.state.chat)))
         wanted = ShowChat if known.hidden_by is not None and message is HideChat else message
         self.ask(who, wanted(ID, known.id))
 
@@ -251,7 +251,7 @@ class Room(RuleBasedStateMachine):
     def every_viewer_shows_what_a_fresh_snapshot_would(self) -> None:
         for seat in self.room.seats:
             if seat.attached:
-                assert seat.client.shows() == self.room.fresh(seat)
+                self.room.assert_up_to_date(seat)
 
     @invariant()
     def nobody_receives_what_is_not_theirs_to_see(self) -> None:
@@ -326,7 +326,7 @@ class Room(RuleBasedStateMachine):
     def places_and_messages_are_in_order(self) -> None:
         state = self.room.state
         assert [person.place for person in state.people.values()] == list(range(len(state.people)))
-        assert {message.id: at for at, message in enumerate(state.chat)} == state.chat_at
+        assert [state.chat.get(message.id) for message in state.chat] == list(state.chat)
         assert state.status is not SessionStatus.ENDED or not list(state.present())
 
 

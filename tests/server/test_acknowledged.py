@@ -38,6 +38,7 @@ from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
 from signaling.endpoint import Endpoint, Settings
 from signaling.ports import Admission
+from signaling.rate import Rates
 from tests.fakes import counted
 from tests.room_fakes import FakeMedia
 from tests.signaling.stage import ROOM, FakeCalls, FakeHall, FakeTelemetry, FakeWebSocket
@@ -84,13 +85,15 @@ class Running:
             new_id=counted("person"),
             now_ms=SystemClock().now_ms,
             monotonic=SystemClock().monotonic,
-            settings=Settings(frames_per_s=10_000, frames_burst=10_000),
+            settings=Settings(rates=Rates(10_000, 10_000, 10_000, 10_000)),
         )
         self.tasks: list[asyncio.Task[None]] = []
 
     async def join(self, name: str, role: Role) -> RecordedSocket:
         ws = RecordedSocket(self.recorder)
-        self.hall.admissions[f"token-of-{name}-----"] = Admission(ROOM, IdentityId(name), name, role)
+        self.hall.admissions[f"token-of-{name}-----"] = Admission(
+            ROOM, IdentityId(name), name, role, f"sign-in-of-{name}"
+        )
         self.tasks.append(asyncio.create_task(self.endpoint.handle(ws, Wire.MSGPACK)))
         ws.say(Join(f"token-of-{name}-----"))
         await self.until(lambda: bool(ws.got(Welcome)))
@@ -121,6 +124,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         asyncio.get_running_loop(),
         on_ended=ignore.append,
         on_failed=ignore.append,
+        on_empty=ignore.append,
     )
     await keeper.submit(OpenSession(ROOM, "Tuesday"))
     running = Running(log, keeper, recorder)
@@ -138,7 +142,7 @@ async def test_no_acknowledgement_precedes_its_sync_and_every_truncation_keeps_w
     ellie, marcus = await running.join("Ellie", Role.PARTICIPANT), await running.join("Marcus", Role.PARTICIPANT)
     dana = await running.join("Dana", Role.MENTOR)
     you = {ws: ws.got(Welcome)[0].snapshot.you for ws in (ellie, marcus, dana)}
-    for n in range(60):
+    for n in range(40):
         for name, ws in (("e", ellie), ("m", marcus)):
             ws.say(PostChat(RequestId(f"{name}{n}"), MessageId(f"{name}{n}"), f"{name} says {n}"))
         if n % 7 == 3:
@@ -146,7 +150,7 @@ async def test_no_acknowledgement_precedes_its_sync_and_every_truncation_keeps_w
             dana.say(CloseMicrophone(RequestId(f"c{n}"), you[ellie]))
             dana.say(AllowMicrophone(RequestId(f"a{n}"), you[ellie]))
         await asyncio.sleep(0)
-    asked = 2 * 60 + 3 * 9
+    asked = 2 * 40 + 3 * 6
     await running.until(lambda: sum(len(ws.got(Ack)) for ws in (ellie, marcus, dana)) == asked)
 
     stored = await running.log.read(ROOM)
@@ -172,7 +176,7 @@ async def test_no_acknowledgement_precedes_its_sync_and_every_truncation_keeps_w
     for length, state in enumerate(states):
         for at, request in acknowledged:
             if at <= length and request[0] in "em":
-                assert state.message(MessageId(request)) is not None
+                assert state.chat.get(MessageId(request)) is not None
 
 
 def assert_took_effect(request: str, state: Any) -> None:
@@ -180,9 +184,9 @@ def assert_took_effect(request: str, state: Any) -> None:
     number = int(request[1:])
     match request[0]:
         case "e" | "m":
-            assert state.message(MessageId(request)) is not None
+            assert state.chat.get(MessageId(request)) is not None
         case "h":
-            assert state.message(MessageId(f"e{number - 1}")).hidden_by is not None
+            assert state.chat.get(MessageId(f"e{number - 1}")).hidden_by is not None
         case _:
             closings = sum(1 for n in range(number + 1) if n % 7 == 3)
             assert any(person.closings >= closings for person in state.people.values())

@@ -48,6 +48,7 @@ class Stage:
         self.log, self.media, self.timers, self.clock = FakeLog(), FakeMedia(), FakeTimers(), FakeClock()
         self.ended: list[SessionId] = []
         self.failed: list[SessionId] = []
+        self.emptied: list[SessionId] = []
         self.keeper = self.load()
         self.listeners: dict[ParticipantId, FakeListener] = {}
         self._requests = 0
@@ -64,6 +65,7 @@ class Stage:
             self.timers,
             on_ended=self.ended.append,
             on_failed=self.failed.append,
+            on_empty=self.emptied.append,
         )
 
     async def open(self) -> None:
@@ -112,7 +114,7 @@ async def test_nothing_is_shown_or_acknowledged_before_it_is_stored(stage: Stage
     await settle()
     assert not reply.done()
     assert stage.listeners[DANA].frames == []
-    assert stage.keeper.state.chat == ()
+    assert len(stage.keeper.state.chat) == 0
     stage.log.sync()
     await settle()
     assert isinstance(reply.result(), Accepted)
@@ -372,13 +374,37 @@ async def test_a_reloaded_room_knows_everyone_and_waits_for_them(stage: Stage) -
     assert reloaded.participant_of(IdentityId("id-ellie")) == ELLIE
 
 
-async def test_too_many_commands_in_flight_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "MAX_IN_FLIGHT", 2)
+async def test_too_much_in_flight_refuses_what_adds_or_opens_and_takes_what_closes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.devices(MARCUS, microphone=True)
+    monkeypatch.setattr(keeper_module, "MAX_IN_FLIGHT_EACH", 2)
+    monkeypatch.setattr(keeper_module, "MAX_IN_FLIGHT", 3)
     stage.log.hold = True
     replies = [stage.chat(ELLIE, "x", f"m{n}") for n in range(3)]
-    assert replies[2].result() == Rejection(ErrorCode.OVERLOADED)
+    assert replies[2].result() == Rejection(ErrorCode.OVERLOADED), "one person's flood is that person's"
+    replies.append(stage.chat(MARCUS, "y", "n1"))
+    assert stage.chat(DANA, "z", "n2").result() == Rejection(ErrorCode.OVERLOADED)
+    assert stage.devices(ELLIE, microphone=True).result() == Rejection(ErrorCode.OVERLOADED)
+
+    closing = [stage.close_mic(DANA, MARCUS), stage.devices(MARCUS, microphone=False)]
+    assert stage.media.open == set()
+    closing.append(stage.keeper.submit(Requested(ELLIE, Leave(stage.rid()))))
+    closing.append(stage.keeper.submit(LoseConnection(DANA, 1_000)))
     stage.log.sync()
-    await asyncio.gather(*replies)
+    assert {type(reply) for reply in await asyncio.gather(*closing)} == {Accepted}
+
+
+async def test_a_room_that_nobody_is_in_says_so_and_can_be_retired(stage: Stage) -> None:
+    for who in (ELLIE, MARCUS, DANA):
+        assert not stage.keeper.idle
+        await stage.keeper.submit(Requested(who, Leave(stage.rid())))
+        stage.keeper.detach(stage.listeners[who])
+    await settle()
+    assert stage.emptied == [ROOM]
+    assert stage.keeper.idle
+    stage.keeper.retire()
+    assert await stage.keeper.submit(OpenSession(ROOM, "Tuesday")) == Rejection(ErrorCode.ROOM_FAILED)
 
 
 async def test_who_is_not_present_cannot_attach(stage: Stage) -> None:

@@ -102,3 +102,13 @@ async def test_what_nobody_caught_is_logged_without_its_words(stream: io.StringI
     assert [line["event"] for line in lines(stream)] == ["nobody caught this"] * 2
     assert lines(stream)[1]["error"] == "ValueError from KeyError"
     assert not any(name in stream.getvalue() for name in ("Ellie", "Marcus", "Priya"))
+
+
+def test_an_exception_without_its_words_does_not_break_the_log(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+    structlog.get_logger("t").error("failed", exc_info=(ValueError, None, None))
+    structlog.get_logger("t").error("failed", exc_info=ValueError("what Ellie wrote"))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["failed", "failed"]
+    assert lines[1]["error"] == "ValueError"
+    assert "Ellie" not in stream.getvalue()

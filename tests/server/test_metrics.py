@@ -13,7 +13,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 def test_what_happens_is_counted() -> None:
     metrics = Metrics()
     metrics.set_rooms(2)
-    metrics.set_participants(9)
+    metrics.count_participants(lambda: 9)
     metrics.socket_opened()
     metrics.socket_opened()
     metrics.socket_closed()

@@ -12,7 +12,7 @@ from tests.fakes import FakeClock, counted
 
 
 def grant(person: str, session: str = "s-1", role: Role = Role.PARTICIPANT) -> JoinGrant:
-    return JoinGrant(IdentityId(person), SessionId(session), role)
+    return JoinGrant(IdentityId(person), SessionId(session), role, f"sign-in-of-{person}")
 
 
 def refusal(tokens: JoinTokens, token: str) -> ErrorCode:
@@ -76,7 +76,7 @@ def test_signing_out_ends_a_persons_tokens_and_nobody_elses() -> None:
     tokens = JoinTokens(FakeClock(), counted("token"))
     mine = [tokens.issue(grant("p", session)).token for session in ("s-1", "s-2")]
     other = tokens.issue(grant("q")).token
-    tokens.revoke(IdentityId("p"))
+    tokens.revoke("sign-in-of-p")
     assert [refusal(tokens, token) for token in mine] == [ErrorCode.TOKEN_INVALID] * 2
     assert tokens.redeem(other).person_id == "q"
 

@@ -33,6 +33,7 @@ class FakeWebSocket:
         self.frames: list[tuple[int | None, Frame]] = []
         self.closed_with: int | None = None
         self.closed = asyncio.Event()
+        self.deaf = False
         self.writable = asyncio.Event()
         self.writable.set()
 
@@ -49,6 +50,9 @@ class FakeWebSocket:
         return data
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
+        if self.deaf:
+            self.closed_with = code
+            return
         if self.closed_with is None:
             self.closed_with = code
             self.closed.set()
@@ -103,6 +107,9 @@ class FakeCalls:
 
     def begin(self, room: str, participant: str) -> None:
         self.asked.append(("begin", participant))
+
+    def end(self, room: str, participant: str) -> None:
+        self.asked.append(("end", participant))
 
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
         if sdp == "bad":
@@ -159,6 +166,7 @@ class Stage:
             self.timers,
             on_ended=lambda _: None,
             on_failed=lambda _: None,
+            on_empty=lambda _: None,
         )
         self.hall, self.calls, self.telemetry = FakeHall(self.keeper), FakeCalls(), FakeTelemetry()
         self.tokens = counted("token")
@@ -179,7 +187,7 @@ class Stage:
 
     def token(self, name: str, role: Role = Role.PARTICIPANT) -> str:
         token = self.tokens()
-        self.hall.admissions[token] = Admission(ROOM, IdentityId(f"id-{name}"), name, role)
+        self.hall.admissions[token] = Admission(ROOM, IdentityId(f"id-{name}"), name, role, f"sign-in-of-{name}")
         return token
 
     async def socket(self, first: ClientMessage | None = None, wire: Wire = Wire.MSGPACK) -> FakeWebSocket:
@@ -196,6 +204,9 @@ class Stage:
         ws = await self.socket(Join(self.token(name, role)), wire)
         assert isinstance(ws.frames[0][1], Welcome)
         return ws
+
+    async def join_without_waiting(self, name: str) -> FakeWebSocket:
+        return await self.socket(Join(self.token(name)))
 
     async def resume(self, resume_token: str, seq: int) -> FakeWebSocket:
         return await self.socket(Resume(resume_token, seq))

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from protocol.codec import Wire
-from protocol.errors import ErrorCode, Next, meaning
-from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
+from protocol.errors import ErrorCode, Next, Refused, meaning
+from protocol.ids import MessageId, ParticipantId, RequestId
 from protocol.messages import (
     Ack,
+    AllowMicrophone,
     ChatPosted,
+    CloseMicrophone,
     DevicesChanged,
     EndSession,
     Goodbye,
@@ -41,6 +43,7 @@ from protocol.messages import (
 )
 from rooms.state import RoomState
 from signaling.endpoint import Settings
+from signaling.rate import Rates
 from tests.signaling.stage import ROOM, FakeWebSocket, Stage
 
 
@@ -52,8 +55,8 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.close()
 
 
-def chat(text: str, message: str = "m1", request: str = "r1") -> PostChat:
-    return PostChat(RequestId(request), MessageId(message), text)
+def chat(text: str, message: str = "m1", request: str = "") -> PostChat:
+    return PostChat(RequestId(request or f"r-{message}"), MessageId(message), text)
 
 
 def you(ws: FakeWebSocket) -> ParticipantId:
@@ -196,10 +199,11 @@ async def test_leaving_is_acknowledged_and_ends_the_session(stage: Stage) -> Non
 
 async def test_who_signs_out_leaves_every_room_at_once(stage: Stage) -> None:
     ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
-    stage.endpoint.signed_out(IdentityId("id-Ellie"))
+    stage.endpoint.end_sign_in("sign-in-of-Ellie")
     await stage.settle()
     assert isinstance(ellie.last, Goodbye)
-    assert ellie.last.code is ErrorCode.LEFT
+    assert ellie.last.code is ErrorCode.SIGNED_OUT
+    assert ("end", you(ellie)) in stage.calls.asked
     assert marcus.got(ParticipantLeft)[0].participant_id == you(ellie)
     assert marcus.closed_with is None
 
@@ -277,24 +281,154 @@ async def test_media_set_up_passes_through(stage: Stage) -> None:
 
 
 async def test_who_sends_too_much_waits_but_may_always_mute_and_leave() -> None:
-    stage = Stage(Settings(frames_per_s=1, frames_burst=3))
+    stage = Stage(Settings(rates=Rates(frames_per_s=1, frames_burst=2, chat_per_s=1, chat_burst=2)))
     await stage.open()
     ellie = await stage.join("Ellie")
-    for n in range(5):
-        ellie.say(Ping(RequestId(f"p{n}")))
-    ellie.say(SetDevices(RequestId("on"), microphone=True, camera=False))
+    for n in range(4):
+        ellie.say(chat("hello", f"m{n}", f"c{n}"))
+        ellie.say(SetDevices(RequestId(f"on{n}"), microphone=True, camera=n % 2 == 0))
     ellie.say(SetDevices(RequestId("off"), microphone=False, camera=False))
     await stage.settle()
-    assert [r.id for r in ellie.got(Rejected)] == ["p3", "p4", "on"]
+    assert [r.id for r in ellie.got(Rejected)] == ["c2", "on2", "c3", "on3"]
     assert {r.code for r in ellie.got(Rejected)} == {ErrorCode.RATE_LIMITED}
     assert Ack(RequestId("off")) in ellie.got(Ack)
     stage.clock.advance(1)
-    ellie.say(Ping(RequestId("later")))
+    ellie.say(chat("hello", "m2", "c2"))
     ellie.say(Leave(RequestId("bye")))
     await stage.settle()
-    assert Ack(RequestId("later")) in ellie.got(Ack)
+    assert Ack(RequestId("c2")) in ellie.got(Ack), "asked again by the same id, and now carried out"
     assert Ack(RequestId("bye")) in ellie.got(Ack)
     await stage.close()
+
+
+@pytest.mark.parametrize("data", [b"\xc1", b"\xc1" * 60_000])
+async def test_a_flood_of_bad_frames_ends_its_own_connection(stage: Stage, data: bytes) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    for _ in range(100):
+        ellie.to_server.put_nowait(data)
+        await stage.settle()
+    assert isinstance(ellie.last, Goodbye)
+    assert ellie.last.code is ErrorCode.RATE_LIMITED
+    assert len(ellie.got(Rejected)) < 60
+    assert marcus.closed_with is None
+
+
+async def test_a_request_repeated_after_a_resume_is_answered_as_before_and_not_done_again(stage: Stage) -> None:
+    marcus = await stage.join("Marcus")
+    dana, ruth = await stage.join("Dana", Role.MENTOR), await stage.join("Ruth", Role.THERAPIST)
+    allow = AllowMicrophone(RequestId("allow"), you(marcus))
+    dana.say(CloseMicrophone(RequestId("close"), you(marcus)))
+    dana.say(allow)
+    await stage.settle()
+    ruth.say(CloseMicrophone(RequestId("close"), you(marcus)))
+    await stage.settle()
+    back = await stage.resume(dana.got(Welcome)[0].resume_token, dana.seq)
+    back.say(allow)
+    await stage.settle()
+    assert back.got(Ack) == [Ack(RequestId("allow"))]
+    assert stage.keeper.state.people[you(marcus)].shut, "what another mentor closed meanwhile stays closed"
+
+
+async def test_what_a_replaced_page_still_says_does_not_count(stage: Stage) -> None:
+    first = await stage.join("Ellie")
+    marcus = await stage.join("Marcus")
+    first.deaf = True
+    second = await stage.join("Ellie")
+    first.say(SetDevices(RequestId("r1"), microphone=True, camera=True))
+    first.say(chat("from the old page"))
+    await stage.settle()
+    assert stage.media.open == set()
+    assert marcus.got(ChatPosted) == []
+    assert second.closed_with is None
+
+
+async def test_a_slow_disk_does_not_leave_a_ghost_of_someone_who_gave_up(stage: Stage) -> None:
+    stage.log.hold = True
+    ellie = await stage.socket(Join(stage.token("Ellie")))
+    ellie.drop()
+    await stage.settle()
+    stage.log.hold = False
+    stage.log.sync()
+    await stage.settle()
+    assert [person.connected for person in stage.keeper.state.present()] == [False]
+    stage.clock.advance(61)
+    stage.timers.fire()
+    await stage.settle()
+    assert present(stage.keeper.state) == set()
+
+
+async def test_a_join_outlasts_a_disk_that_is_slower_than_the_first_frame_may_be() -> None:
+    stage = Stage(Settings(first_frame_s=0.01))
+    await stage.open()
+    stage.log.hold = True
+    ellie = await stage.socket(Join(stage.token("Ellie")))
+    await asyncio.sleep(0.05)
+    stage.log.sync()
+    await stage.settle()
+    assert len(ellie.got(Welcome)) == 1
+    await stage.close()
+
+
+async def test_who_came_back_while_the_disk_was_slow_is_connected(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    stage.log.hold = True
+    marcus = await stage.join_without_waiting("Marcus")
+    back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
+    ellie.drop()  # the old socket ends while the resume still waits behind Marcus
+    await stage.settle()
+    stage.log.sync()
+    await stage.settle()
+    assert isinstance(back.frames[0][1], Resumed)
+    assert {person.connected for person in stage.keeper.state.present()} == {True}
+    assert len(marcus.got(Welcome)) == 1
+
+
+async def test_a_sign_in_that_ends_while_its_join_is_on_the_way_lets_nobody_in(stage: Stage) -> None:
+    stage.log.hold = True
+    ellie = await stage.socket(Join(stage.token("Ellie")))
+    stage.endpoint.end_sign_in("sign-in-of-Ellie")
+    stage.log.hold = False
+    stage.log.sync()
+    await stage.settle()
+    assert isinstance(ellie.last, Goodbye)
+    assert ellie.last.code is ErrorCode.SIGNED_OUT
+    assert ellie.got(Welcome) == []
+    assert present(stage.keeper.state) == set()
+
+
+async def test_who_signs_out_is_out_at_once_even_when_that_cannot_be_stored(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    stage.log.hold = True
+    stage.endpoint.end_sign_in("sign-in-of-Ellie")
+    await stage.settle()
+    assert ellie.closed_with == meaning(ErrorCode.SIGNED_OUT).close
+    assert ("end", you(ellie)) in stage.calls.asked
+    stage.log.fail()
+    await stage.settle()
+    stage.log.hold = False
+    marcus.say(chat("Where is Ellie?"))
+    await stage.settle()
+    assert ellie.got(ChatPosted) == []
+    stage.clock.advance(61)
+    stage.timers.fire()
+    await stage.settle()
+    assert present(stage.keeper.state) == {you(marcus)}
+
+
+async def test_a_room_that_fails_while_someone_joins_keeps_nothing_of_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise Refused(ErrorCode.NOT_FOUND)
+
+    monkeypatch.setattr(stage.keeper, "attach", refuse)
+    ellie = await stage.socket(Join(stage.token("Ellie")))
+    assert isinstance(ellie.last, Goodbye)
+    assert ellie.last.code is ErrorCode.NOT_FOUND
+    assert [person.connected for person in stage.keeper.state.present()] == [False]
+    stage.endpoint.speakers(ROOM, ())
+    await stage.settle()
+    assert ellie.got(SpeakersChanged) == []
 
 
 async def test_a_slow_socket_is_closed_to_resume_and_loses_nothing() -> None:
@@ -354,3 +488,16 @@ async def test_resume_after_the_place_was_given_up_is_a_resync(stage: Stage) -> 
 
 def present(state: RoomState) -> set[ParticipantId]:
     return {person.id for person in state.present()}
+
+
+async def test_a_peer_that_does_not_read_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.socket.CLOSE_WITHIN_S", 0.01)
+    stage = Stage()
+    await stage.open()
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    marcus.writable.clear()
+    ellie.say(chat("hello"))
+    await stage.settle()
+    await asyncio.wait_for(stage.endpoint.drain(), 2)
+    assert isinstance(ellie.last, Goodbye)
+    await stage.close()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from protocol.codec import Wire, decode_server
 from protocol.ids import ParticipantId, RequestId
 from protocol.messages import Ack, DevicesChanged, Frame
-from signaling.outbox import HISTORY, History, Outbox, Prepared
+from signaling.outbox import HISTORY_FRAMES, History, Outbox, Prepared
 
 
 def devices(who: str, *, on: bool) -> DevicesChanged:
@@ -44,7 +44,7 @@ def test_past_its_bounds_an_outbox_takes_nothing_more_and_says_so() -> None:
 
 def test_history_gives_all_after_a_seq_or_nothing() -> None:
     history = History()
-    for n in range(HISTORY + 10):
+    for n in range(HISTORY_FRAMES + 10):
         history.add(Prepared(devices(f"p{n}", on=True)))
     newest = history.seq
     assert history.after(newest) == ()

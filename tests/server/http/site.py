@@ -47,7 +47,7 @@ class Site:
     front: Front
     client_dir: Path
     readiness: list[Readiness] = field(default_factory=lambda: [Readiness.READY])
-    signed_out: list[IdentityId] = field(default_factory=list[IdentityId])
+    ended: list[str] = field(default_factory=list[str])
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
@@ -72,7 +72,7 @@ async def site(
         auth, tokens = Auth(engine, clock), JoinTokens(clock)
         sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url})))
         readiness = [Readiness.READY]
-        signed_out: list[IdentityId] = []
+        ended: list[str] = []
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -83,7 +83,7 @@ async def site(
                 client_dir=tmp_path / "dist",
                 readiness=lambda: readiness[0],
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
-                signed_out=signed_out.append,
+                end_sign_in=ended.append,
                 sockets=sockets,
             )
         )
@@ -98,7 +98,7 @@ async def site(
         async with aiohttp.ClientSession(cookie_jar=jar) as client:
             yield Site(
                 f"http://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
-                tmp_path / "dist", readiness, signed_out,
+                tmp_path / "dist", readiness, ended,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()

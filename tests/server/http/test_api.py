@@ -11,7 +11,9 @@ from aiohttp import web
 
 from program.sessions import end_session
 from protocol.errors import ErrorCode, meaning
+from server.auth import sign_in_id
 from server.http import Readiness
+from server.http.api import you
 from server.storage.engine import writing
 from server.tokens import JoinGrant
 from tests.server.http.site import JSON, ORIGIN, Site, site
@@ -43,6 +45,7 @@ async def test_link_signs_in_and_the_cookie_tells_who_i_am(there: Site) -> None:
     assert {"HttpOnly", "Path=/", "SameSite=Lax"} == set(cookie.split("; ")[1:])
     async with there.client.get(f"{there.url}/api/v1/me") as answer:
         assert await answer.json() == {
+            "you": you(ELLIE),
             "name": "Ellie",
             "sessions": [{"id": SESSION, "title": "Tuesday evening", "status": "live", "role": "participant"}],
         }
@@ -73,8 +76,30 @@ async def test_joining_gives_a_token_for_this_person_session_and_role(there: Sit
     assert body["ice_servers"] == []
     assert body["expires_at"] == there.clock.now_ms() + 60_000
     grant = there.tokens.redeem(body["token"])
-    assert grant == JoinGrant(DANA, SESSION, grant.role)
+    [cookie] = [cookie.value for cookie in there.client.cookie_jar]
+    assert grant == JoinGrant(DANA, SESSION, grant.role, sign_in_id(cookie))
     assert grant.role == "mentor"
+
+
+async def test_a_page_goes_on_only_as_the_person_that_it_began_with(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    path = f"/api/v1/sessions/{SESSION}/join"
+    async with there.client.post(there.url + path, json={"you": you(ELLIE)}) as answer:
+        assert answer.status == 200
+    await there.sign_in(DANA)
+    assert await code(there, "POST", path, json={"you": you(ELLIE)}) == (409, "other_person")
+
+
+async def test_another_persons_link_on_a_device_ends_all_that_the_first_had_open_there(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    [before] = [cookie.value for cookie in there.client.cookie_jar]
+    async with there.client.post(f"{there.url}/api/v1/sessions/{SESSION}/join", headers=JSON) as answer:
+        assert answer.status == 200
+    await there.sign_in(ELLIE)
+    assert there.ended == [], "their own link again ends nothing"
+    await there.sign_in(DANA)
+    assert there.ended == [sign_in_id(before)]
+    assert len(there.tokens) == 0
 
 
 async def test_page_at_localhost_is_sent_to_a_socket_at_localhost(there: Site) -> None:
@@ -135,7 +160,7 @@ async def test_signing_out_ends_the_session_and_its_join_tokens(there: Site) -> 
     async with there.client.post(f"{there.url}/api/v1/sign-out", headers=JSON) as answer:
         assert answer.status == 204
     assert len(there.tokens) == 0
-    assert there.signed_out == [ELLIE]
+    assert there.ended == [sign_in_id(cookie)]
     assert list(there.client.cookie_jar) == []
     assert await code(there, "GET", "/api/v1/me", cookies={"holdspace": cookie}) == (401, "signed_out")
     async with there.client.post(f"{there.url}/api/v1/sign-out", headers=JSON) as answer:

@@ -3,6 +3,9 @@
 /** Longest chat message, in characters. */
 export const MAX_TEXT = 2000;
 
+/** The same in bytes of UTF-8: 2,000 emoji weigh four times as much as 2,000 letters. */
+export const MAX_TEXT_BYTES = 4000;
+
 /** Longest session description, in characters. */
 export const MAX_SDP = 48000;
 
@@ -15,6 +18,7 @@ export type ErrorCode =
   | "invalid_field"
   | "unexpected"
   | "signed_out"
+  | "other_person"
   | "link_invalid"
   | "token_invalid"
   | "origin_refused"
@@ -77,6 +81,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   invalid_field: { text: "Something in that was not right.", close: 4422, then: "rejoin" },
   unexpected: { text: "That does not fit here right now.", close: 4423, then: "rejoin" },
   signed_out: { text: "Please open your link again to sign in.", close: 4401, then: "stop" },
+  other_person: { text: "Someone else has signed in on this device. Please open your link again.", close: 4405, then: "stop" },
   link_invalid: { text: "This link has ended. Ask your program for a new one.", close: 4402, then: "stop" },
   token_invalid: { text: "That took a little too long. Trying again.", close: 4411, then: "rejoin" },
   origin_refused: { text: "This page may not talk to this server.", close: 4406, then: "stop" },
@@ -142,7 +147,10 @@ export interface Snapshot {
   you: string;
   /** Those present, sorted by place. */
   participants: ParticipantView[];
+  /** The newest messages, oldest first. */
   chat: ChatView[];
+  /** There are older messages than those in `chat`. Left out when false. */
+  earlier?: boolean;
 }
 
 /** Whose track an m-section of the subscribe connection carries now. */

@@ -1,0 +1,170 @@
+"""The frames of one socket, read one by one, each handed to its owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import assert_never
+
+import structlog
+
+from moderation.permissions import Action, Relation, permitted
+from protocol.codec import decode_client, request_id_of
+from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, Unavailable, meaning
+from protocol.ids import RequestId
+from protocol.messages import (
+    Ack,
+    AllowMicrophone,
+    ClientMessage,
+    CloseMicrophone,
+    EndSession,
+    HideChat,
+    Join,
+    Leave,
+    Ping,
+    PostChat,
+    PublishAnswer,
+    PublishOffer,
+    Rejected,
+    RestartSubscribe,
+    Resume,
+    SetDevices,
+    ShowChat,
+    SubscribeAnswer,
+    tag_of,
+)
+from rooms.commands import Requested, RoomRequest
+from rooms.decide import Decision, Rejection
+from signaling.ports import Calls, Telemetry
+from signaling.rate import Allowance
+from signaling.session import Session
+from signaling.socket import Socket, WebSocket
+
+_log = structlog.get_logger("signaling")
+
+
+class Conversation:
+    """One socket's part in a session, from the first frame after joining to the last."""
+
+    def __init__(
+        self,
+        session: Session,
+        ws: WebSocket,
+        socket: Socket,
+        allowance: Allowance,
+        calls: Calls,
+        telemetry: Telemetry,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._ws = ws
+        self._socket = socket
+        self._allowance = allowance
+        self._calls = calls
+        self._telemetry = telemetry
+        self._monotonic = monotonic
+
+    async def run(self, silent_s: float) -> None:
+        """Reads until the socket ends or no longer speaks for the session.
+
+        Raises:
+            ConnectionClosed: the socket ended.
+            TimeoutError: nothing came for `silent_s`.
+            Unavailable: RATE_LIMITED, the client floods.
+        """
+        while True:
+            async with asyncio.timeout(silent_s):
+                data = await self._ws.recv()
+            if not self._session.holds(self._socket) or self._socket.closing:
+                return
+            # A backlog is read without ever waiting: others want their turn, too.
+            await asyncio.sleep(0)
+            if not self._allowance.arrived(len(data)):
+                raise Unavailable(ErrorCode.RATE_LIMITED)
+            try:
+                self._take(decode_client(data, self._socket.wire))
+            except ProtocolError as error:
+                self._refuse(data, error.code)
+                if not self._allowance.malformed():
+                    raise Unavailable(ErrorCode.RATE_LIMITED) from None
+
+    def _refuse(self, data: str | bytes, code: ErrorCode) -> None:
+        self._telemetry.frame_refused(code)
+        self._session.send(_rejected(request_id_of(data, self._socket.wire), code))
+
+    def _take(self, message: ClientMessage) -> None:
+        match message:
+            case Ping():
+                self._session.send(Ack(message.id))
+            case Join() | Resume():
+                raise ProtocolError(ErrorCode.UNEXPECTED, "already joined")
+            case SubscribeAnswer():
+                self._carry_out(RequestId(""), message)
+            case _:
+                if self._session.is_new(message.id):
+                    self._carry_out(message.id, message)
+
+    def _carry_out(self, request_id: RequestId, message: ClientMessage) -> None:
+        """Does what is asked. A refusal, or a bug in the handling, is this frame's failure and nothing else's."""
+        try:
+            self._allowance.take(message)
+            self._dispatch(message)
+        except HoldspaceError as error:
+            self._telemetry.frame_refused(error.code)
+            self._session.reply(request_id, Rejection(error.code))
+        except Exception as bug:
+            _log.error("frame_failed", session=self._session.room.session_id, exc_info=bug)
+            self._telemetry.frame_refused(ErrorCode.INTERNAL)
+            self._session.reply(request_id, Rejection(ErrorCode.INTERNAL))
+
+    def _dispatch(self, message: ClientMessage) -> None:
+        room, who = self._session.room.session_id, self._session.viewer.participant_id
+        match message:
+            case PublishOffer():
+                self._authorize(Action.PUBLISH, Relation.OWN)
+                answer = self._calls.publish(room, who, message.sdp, message.sources)
+                self._session.answer(message.id, PublishAnswer(message.id, answer))
+            case SubscribeAnswer():
+                self._authorize(Action.SUBSCRIBE, Relation.ROOM)
+                self._calls.answer(room, who, message.version, message.sdp)
+                self._session.answered(message.version)
+            case RestartSubscribe():
+                self._authorize(Action.SUBSCRIBE, Relation.ROOM)
+                self._calls.resubscribe(room, who)
+                self._session.answer(message.id, Ack(message.id))
+            case (
+                PostChat()
+                | HideChat()
+                | ShowChat()
+                | SetDevices()
+                | CloseMicrophone()
+                | AllowMicrophone()
+                | EndSession()
+                | Leave()
+            ):
+                self._ask_room(message)
+            case Join() | Resume() | Ping():
+                raise ProtocolError(ErrorCode.UNEXPECTED)
+            case _:
+                assert_never(message)
+
+    def _ask_room(self, message: RoomRequest) -> None:
+        """Hands a request to the room, in order; the reply follows when its effect is stored."""
+        asked = self._monotonic()
+
+        def answer(done: asyncio.Future[Decision]) -> None:
+            decision = done.result()
+            outcome = decision.code.value if isinstance(decision, Rejection) else "ok"
+            self._telemetry.command(tag_of(message), outcome, self._monotonic() - asked)
+            self._session.reply(message.id, decision)
+
+        asked_of = Requested(self._session.viewer.participant_id, message)
+        self._session.room.submit(asked_of).add_done_callback(answer)
+
+    def _authorize(self, action: Action, relation: Relation) -> None:
+        if not permitted(self._session.viewer.role, action, relation):
+            raise Refused(ErrorCode.NOT_ALLOWED)
+
+
+def _rejected(request_id: RequestId, code: ErrorCode) -> Rejected:
+    return Rejected(request_id, code, meaning(code).text)
