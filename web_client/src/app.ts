@@ -222,6 +222,7 @@ export class App {
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "signed_out",
   "link_invalid",
+  "other_person",
   "token_invalid",
   "origin_refused",
   "not_allowed",
@@ -239,6 +240,7 @@ function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
       return { name: "ended" };
     case "signed_out":
     case "link_invalid":
+    case "other_person":
       return { name: "link", code };
     default:
       return { name: "stopped", code, me, entry };

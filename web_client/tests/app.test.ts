@@ -128,6 +128,7 @@ describe("a stay", () => {
     ["replaced", "replaced"],
     ["session_ended", "ended"],
     ["signed_out", "link"],
+    ["other_person", "link"],
     ["not_open", "stopped"],
   ])("that is over with %s leads to the page %s and lets go of everything", async (code, stage) => {
     app.join();

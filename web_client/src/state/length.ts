@@ -1,7 +1,4 @@
-import { MAX_TEXT } from "../protocol/generated";
-
-/** Longest chat message, in bytes of UTF-8. */
-const MAX_BYTES = 4_000;
+import { MAX_TEXT, MAX_TEXT_BYTES } from "../protocol/generated";
 
 const utf8 = new TextEncoder();
 
@@ -10,6 +7,6 @@ export function lettersLeft(text: string): number {
   // The server counts code points, as this does; an emoji is two of JavaScript's own units.
   const letters = [...text].length;
   const bytes = utf8.encode(text).length;
-  const byBytes = Math.floor(((MAX_BYTES - bytes) * letters) / Math.max(1, bytes));
+  const byBytes = Math.floor(((MAX_TEXT_BYTES - bytes) * letters) / Math.max(1, bytes));
   return letters === 0 ? MAX_TEXT : Math.min(MAX_TEXT - letters, byBytes);
 }

@@ -12,7 +12,7 @@ export interface RoomState {
   readonly speakers: readonly string[];
 }
 
-export function fromSnapshot(snapshot: Snapshot & { earlier?: boolean }): RoomState {
+export function fromSnapshot(snapshot: Snapshot): RoomState {
   return {
     session: snapshot.session,
     you: snapshot.you,

@@ -10,6 +10,7 @@ const errors: Record<ErrorCode, string> = {
   unexpected: "Eso no se puede hacer en este momento.",
   signed_out: "Abra su enlace otra vez para entrar.",
   link_invalid: "Este enlace ya no sirve. Pida uno nuevo a su programa.",
+  other_person: "Otra persona entró en este dispositivo. Abra su enlace otra vez.",
   token_invalid: "Tardó demasiado. Se intenta otra vez.",
   origin_refused: "Esta página no puede hablar con este servidor.",
   not_allowed: "Aquí no puede hacer eso.",
