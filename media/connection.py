@@ -25,6 +25,8 @@ class Connection:
         self._on_up = on_up
         self._certificate = certificate
         self._fingerprint: Fingerprint | None = None
+        self.up = False
+        """Whether the handshake is done."""
         ufrag, pwd = secrets.token_hex(6), secrets.token_hex(16)
         self.transport: TransportId = engine.add_transport(ufrag, pwd)
         self.endpoint = DtlsEndpoint(certificate, self._send, self._keys, on_ended)
@@ -49,5 +51,6 @@ class Connection:
         self._engine.send_dtls(self.transport, data)
 
     def _keys(self, keys: SrtpKeys) -> None:
+        self.up = True
         self._engine.set_keys(self.transport, keys)
         self._on_up()

@@ -150,11 +150,6 @@ class DtlsEndpoint:
         self._resend: asyncio.TimerHandle | None = None
         self._dtls.add_listener("statechange", self._state_changed)
 
-    @property
-    def started(self) -> bool:
-        """Whether the client's fingerprint is known."""
-        return self._task is not None
-
     def start(self, fingerprint: Fingerprint) -> None:
         """Begins the handshake; the client's certificate must have this fingerprint. Once only."""
         if self._task is None and not self._wire.closed:

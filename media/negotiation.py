@@ -9,12 +9,10 @@ from typing import Final
 from media import sdp
 from media.dtls import Fingerprint
 from media.engine.interface import Candidate, ExtensionIds, Kind
-from media.sdp import Description, Direction, Section, refuse
+from media.sdp import Direction, Section, refuse
 from protocol.messages import Source
 
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
-RID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
-REPAIRED_RID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 TRANSPORT_CC_URI: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
@@ -24,6 +22,8 @@ OPUS: Final = 111
 VP8: Final = 96
 VP8_RTX: Final = 97
 EGRESS_EXTENSIONS: Final = ExtensionIds(mid=1, audio_level=2)
+_MAX_PUBLISHED: Final = 16
+"""Sections of a publish offer, with those that we reject, as a data channel's."""
 _OPUS_FMTP: Final = "minptime=10;useinbandfec=1"
 _ALGORITHMS: Final = ("sha-256", "sha-384", "sha-512")
 _KIND_OF: Final = {Source.MICROPHONE: Kind.AUDIO, Source.CAMERA: Kind.VIDEO}
@@ -72,7 +72,7 @@ def kind_of(source: Source) -> Kind:
 
 def read_publish_offer(text: str, sources: Mapping[str, Source]) -> PublishOffer:
     """Reads a client's offer; `sources` says what each mid carries. Raises Refused(SDP_REJECTED)."""
-    description = sdp.parse(text)
+    description = sdp.parse(text, _MAX_PUBLISHED)
     if len(set(sources.values())) != len(sources):
         raise refuse("sources")
     sections: list[tuple[Section, PublishedTrack | None]] = []
@@ -106,7 +106,8 @@ def _published(section: Section, source: Source) -> PublishedTrack:
     if codec is None or codec.clock_rate != (AUDIO_CLOCK if kind is Kind.AUDIO else VIDEO_CLOCK):
         raise refuse("rtpmap")
     # With rids the answer takes no simulcast, so only the first encoding is sent (RFC 8853 section 5.3).
-    ssrcs = tuple(ssrc for ssrc in section.ssrcs if ssrc not in section.repairs.values())
+    repairing = set(section.repairs.values())
+    ssrcs = tuple(ssrc for ssrc in section.ssrcs if ssrc not in repairing)
     repairs = tuple(section.repairs[ssrc] for ssrc in ssrcs if ssrc in section.repairs)
     return PublishedTrack(
         mid=section.mid,
@@ -129,8 +130,6 @@ def _extensions(sections: list[Section]) -> ExtensionIds:
                 raise refuse("extmap")
     return ExtensionIds(
         mid=by_uri.get(MID_URI, 0),
-        rid=by_uri.get(RID_URI, 0),
-        repaired_rid=by_uri.get(REPAIRED_RID_URI, 0),
         transport_cc=by_uri.get(TRANSPORT_CC_URI, 0),
         audio_level=by_uri.get(AUDIO_LEVEL_URI, 0),
     )
@@ -212,7 +211,7 @@ def write_subscribe_offer(slots: Sequence[OfferedSlot], local: Local, version: i
 
 def read_subscribe_answer(text: str) -> tuple[Fingerprint, frozenset[str]]:
     """A client's answer: its fingerprint, and the mids that it receives. Raises Refused(SDP_REJECTED)."""
-    description: Description = sdp.parse(text)
+    description = sdp.parse(text)
     live = [section for section in description.sections if not section.rejected]
     if not live:
         raise refuse("m")

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Literal
 
 from media.connection import Connection
 from media.dtls import Certificate, Fingerprint
@@ -21,14 +23,20 @@ from media.engine.interface import (
     Silent,
     TransportId,
 )
+from media.listening import Listening
 from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publish_offer, write_publish_answer
-from media.speakers import Speakers
 from media.stats import MediaStats, media_stats
 from media.subscription import Subscription
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import Source, SubscribeOffer
 
 log = logging.getLogger(__name__)
+
+ANSWER_S: Final = 15.0
+_MAX_MISSED: Final = 3
+
+End = Literal["publish", "subscribe"]
+"""Which of a client's two connections."""
 
 
 @dataclass(slots=True)
@@ -48,14 +56,17 @@ class _Peer:
     version: int = 0
     publication: _Publication | None = None
     offering: bool = False
+    missed: int = 0
+    """Subscribe offers since the last good answer that got a bad one, or none in time."""
+    healed: bool = False
+    """Its subscribe connection failed and was offered afresh, and has not been up since."""
 
 
 @dataclass(slots=True)
 class _Room:
+    listening: Listening
     peers: dict[str, _Peer] = field(default_factory=dict[str, "_Peer"])
     open: set[tuple[str, Source]] = field(default_factory=set[tuple[str, Source]])
-    speakers: Speakers = field(default_factory=Speakers)
-    timer: asyncio.Handle | None = None
 
 
 class MediaPlane:
@@ -70,12 +81,14 @@ class MediaPlane:
         *,
         on_offer: Callable[[str, str, SubscribeOffer], None],
         on_speakers: Callable[[str, tuple[str, ...]], None],
-        on_failed: Callable[[str, str], None] | None = None,
+        on_failed: Callable[[str, str, End], None] | None = None,
     ) -> None:
         """Callbacks take room and participant first, and come from the loop, never from inside a call.
 
-        `on_failed`: a connection of that participant ended by itself (it failed, fell silent, or the client
-        closed it). Its tracks are gone; the client publishes or resubscribes anew when it wants to.
+        `on_failed`: a connection of that participant ended by itself (it failed, fell silent, was never
+        answered for, or the client closed it). The tracks of a publish connection are gone until the client
+        publishes anew. A subscribe connection that failed is offered afresh once, without being asked, and
+        then again when the client asks for it.
         """
         self._engine = engine
         self._on_offer = on_offer
@@ -103,7 +116,7 @@ class MediaPlane:
 
     def add_peer(self, room: str, participant: str) -> None:
         """Lets a participant in; the first subscribe offer follows soon. Idempotent."""
-        peers = self._rooms.setdefault(room, _Room()).peers
+        peers = self._room(room).peers
         if participant in peers:
             return
         peer = peers[participant] = _Peer(room, participant)
@@ -117,9 +130,7 @@ class MediaPlane:
         peer = known.peers.pop(participant, None)
         if peer is not None:
             self._unpublish(known, peer)
-            if peer.subscription is not None:
-                self._end(peer.subscription.connection)
-                peer.subscription = None
+            self._unsubscribe(peer)
         if not known.peers and not known.open:
             self._forget_room(room)
 
@@ -133,8 +144,14 @@ class MediaPlane:
 
     def _forget_room(self, room: str) -> None:
         known = self._rooms.pop(room, None)
-        if known is not None and known.timer is not None:
-            known.timer.cancel()
+        if known is not None:
+            known.listening.close()
+
+    def _room(self, room: str) -> _Room:
+        known = self._rooms.get(room)
+        if known is None:
+            known = self._rooms[room] = _Room(Listening(partial(self._on_speakers, room)))
+        return known
 
     def _peer(self, room: str, participant: str) -> tuple[_Room, _Peer]:
         known = self._rooms.get(room)
@@ -206,7 +223,7 @@ class MediaPlane:
             for other in self._others(known, peer):
                 other.hide(peer.participant, source)
         self._end(publication.connection)
-        self._hush(peer.room, known, peer.participant)
+        known.listening.hush(peer.participant)
 
     @staticmethod
     def _others(known: _Room, peer: _Peer) -> list[Subscription]:
@@ -217,19 +234,46 @@ class MediaPlane:
     # ── subscribe ─────────────────────────────────────────────────────────────────────────────
 
     def answer(self, room: str, participant: str, version: int, sdp: str) -> None:
-        """Takes the answer to a subscribe offer; a stale one is ignored. Raises Refused(SDP_REJECTED)."""
+        """Takes the answer to a subscribe offer; a stale one is ignored.
+
+        Raises Refused(SDP_REJECTED); a fresh offer follows, unless that went wrong a few times already.
+        """
         known = self._rooms.get(room)
         peer = known.peers.get(participant) if known is not None else None
-        if peer is not None and peer.subscription is not None:
+        if peer is None or peer.subscription is None or not peer.subscription.awaits(version):
+            return
+        try:
             peer.subscription.answer(version, sdp)
+        except Refused:
+            self._missed(peer)
+            raise
+        peer.missed = 0
 
     def resubscribe(self, room: str, participant: str) -> None:
         """Gives up the subscribe connection and offers a fresh one. Raises Refused(NOT_FOUND)."""
         _, peer = self._peer(room, participant)
-        if peer.subscription is not None:
-            peer.version = peer.subscription.version
-            self._end(peer.subscription.connection)
+        peer.missed, peer.healed = 0, False
+        self._unsubscribe(peer)
         self._subscribe(peer)
+
+    def _missed(self, peer: _Peer) -> bool:
+        """The outstanding offer came to nothing: offers a fresh connection. False once that is given up."""
+        peer.missed += 1
+        self._unsubscribe(peer)
+        if peer.missed > _MAX_MISSED:
+            return False
+        self._subscribe(peer)
+        return True
+
+    def _unanswered(self, peer: _Peer, version: int) -> None:
+        if peer.subscription is not None and peer.subscription.awaits(version) and not self._missed(peer):
+            self._tell_failed(peer, "subscribe")
+
+    def _unsubscribe(self, peer: _Peer) -> None:
+        subscription, peer.subscription = peer.subscription, None
+        if subscription is not None:
+            peer.version = subscription.version
+            self._end(subscription.connection)
 
     def _subscribe(self, peer: _Peer) -> None:
         connection = self._connect(peer)
@@ -253,6 +297,7 @@ class MediaPlane:
         if offer is not None:
             peer.version = offer.version
             self._offers += 1
+            asyncio.get_running_loop().call_later(ANSWER_S, self._unanswered, peer, offer.version)
             self._on_offer(peer.room, peer.participant, offer)
 
     # ── gates ─────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +309,7 @@ class MediaPlane:
         yet, and for a participant who goes and comes back.
         Once a closing returns, not one more packet of the source leaves, retransmissions included.
         """
-        known = self._rooms.setdefault(room, _Room())
+        known = self._room(room)
         if open:
             known.open.add((participant, source))
         else:
@@ -274,7 +319,7 @@ class MediaPlane:
             publication = peer.publication
             self._engine.set_ingress_gate(publication.connection.transport, publication.mids[source], open)
         if not open and source is Source.MICROPHONE:
-            self._hush(room, known, participant)
+            known.listening.hush(participant)
         if not known.peers and not known.open:
             self._forget_room(room)
 
@@ -283,11 +328,14 @@ class MediaPlane:
     def _connect(self, peer: _Peer) -> Connection:
         def up() -> None:
             self._handshakes_ok += 1
+            if peer.subscription is not None and peer.subscription.connection is connection:
+                peer.healed = False
 
         def ended(was_up: bool) -> None:
             if not was_up:
                 self._handshakes_failed += 1
-            self._ended(connection.transport)
+            # What was up and is closed now, the client has closed; the rest has failed.
+            self._ended(connection.transport, failed=not was_up)
 
         connection = Connection(self._engine, self._certificate, up, ended)
         self._connections[connection.transport] = (connection, peer)
@@ -301,7 +349,7 @@ class MediaPlane:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def _ended(self, transport: TransportId) -> None:
+    def _ended(self, transport: TransportId, *, failed: bool) -> None:
         """A connection ended by itself."""
         connection, peer = self._connections.get(transport, (None, None))
         if connection is None or peer is None:
@@ -310,11 +358,17 @@ class MediaPlane:
         if known is not None and peer.publication is not None and peer.publication.connection is connection:
             self._unpublish(known, peer)
         if peer.subscription is not None and peer.subscription.connection is connection:
-            peer.version = peer.subscription.version
-            peer.subscription = None
-        self._end(connection)
+            self._unsubscribe(peer)
+            if failed and not peer.healed:
+                peer.healed = True
+                self._subscribe(peer)
+            self._tell_failed(peer, "subscribe")
+        else:
+            self._tell_failed(peer, "publish")
+
+    def _tell_failed(self, peer: _Peer, end: End) -> None:
         if self._on_failed is not None:
-            self._on_failed(peer.room, peer.participant)
+            self._on_failed(peer.room, peer.participant, end)
 
     def _drain(self) -> None:
         while events := self._engine.drain():
@@ -326,7 +380,9 @@ class MediaPlane:
                     case Levels():
                         self._levels(event)
                     case Silent(transport, _):
-                        self._ended(transport)
+                        # Before it is up, the time for the answer and that for the handshake are what counts.
+                        if transport in self._connections and self._connections[transport][0].up:
+                            self._ended(transport, failed=True)
                     case Selected() | LayerUp() | LayerDown():
                         log.debug("engine: %s", event)
 
@@ -336,32 +392,10 @@ class MediaPlane:
             _, peer = self._connections.get(level.transport, (None, None))
             if peer is not None:
                 heard.setdefault(peer.room, []).append((peer.participant, level.below_full_scale))
-        now = asyncio.get_running_loop().time()
         for room, levels in heard.items():
             known = self._rooms.get(room)
             if known is not None:
-                known.speakers.hear(levels, now)
-                self._tell_speakers(room, known)
-
-    def _hush(self, room: str, known: _Room, participant: str) -> None:
-        known.speakers.forget(participant)
-        if known.timer is not None:
-            known.timer.cancel()
-        known.timer = asyncio.get_running_loop().call_soon(self._tell_speakers, room, known)
-
-    def _tell_speakers(self, room: str, known: _Room) -> None:
-        if known.timer is not None:
-            known.timer.cancel()
-            known.timer = None
-        if self._rooms.get(room) is not known:
-            return
-        loop = asyncio.get_running_loop()
-        news = known.speakers.news(loop.time())
-        if news is not None:
-            self._on_speakers(room, news)
-        due = known.speakers.next_due(loop.time())
-        if due is not None:
-            known.timer = loop.call_at(due, self._tell_speakers, room, known)
+                known.listening.hear(levels)
 
     def stats(self) -> MediaStats:
         """Counters for the metrics page."""

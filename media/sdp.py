@@ -6,6 +6,7 @@ Anything that cannot be read is `Refused(SDP_REJECTED)`, whose detail names the 
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -13,8 +14,16 @@ from typing import Final
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import MAX_SDP
 
-_MAX_LINES: Final = 4_000
-_MAX_SECTIONS: Final = 128
+MAX_SECTIONS: Final = 64
+"""Sound and picture of 32 people: more fit in no description of `MAX_SDP` characters."""
+
+# Several times what browsers write. What is read costs a little for each entry, and the engine keeps the SSRCs.
+_MAX_LINES: Final = 2_000
+_MAX_FORMATS: Final = 64
+_MAX_PARAMETERS: Final = 32
+_MAX_EXTENSIONS: Final = 32
+_MAX_FINGERPRINTS: Final = 8
+_MAX_SSRCS: Final = 8
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}\Z")
 _MID: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,16}\Z")
 _ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
@@ -67,8 +76,8 @@ class Section:
     bundle_only: bool = False
     codecs: dict[int, Codec] = field(default_factory=dict[int, Codec])
     extensions: dict[str, int] = field(default_factory=dict[str, int])
-    rids: list[str] = field(default_factory=list[str])
-    ssrcs: list[int] = field(default_factory=list[int])
+    ssrcs: dict[int, None] = field(default_factory=dict[int, None])
+    """In the order in which they are named."""
     repairs: dict[int, int] = field(default_factory=dict[int, int])
     """SSRC to the SSRC of its RTX (ssrc-group FID)."""
 
@@ -106,12 +115,14 @@ def refuse(detail: str) -> Refused:
     return Refused(ErrorCode.SDP_REJECTED, detail)
 
 
-def parse(text: str) -> Description:
-    """Reads a description. Raises Refused(SDP_REJECTED)."""
+def parse(text: str, max_sections: int = MAX_SECTIONS) -> Description:
+    """Reads a description. Raises Refused(SDP_REJECTED), also for more sections, or more of anything, than allowed."""
     if len(text) > MAX_SDP:
         raise refuse("too long")
     lines = text.replace("\r\n", "\n").split("\n")
-    if len(lines) > _MAX_LINES or lines[0] != "v=0":
+    if len(lines) > _MAX_LINES:
+        raise refuse("line limit")
+    if lines[0] != "v=0":
         raise refuse("v")
     description = Description()
     session = Section("session", 9, "", ())
@@ -122,15 +133,16 @@ def parse(text: str) -> Description:
         if len(line) < 2 or line[1] != "=" or not line.isprintable():
             raise refuse("line")
         if line[0] == "m":
+            if len(description.sections) >= max_sections:
+                raise refuse("m limit")
             section = _media(line[2:], session)
             description.sections.append(section)
-            if len(description.sections) > _MAX_SECTIONS:
-                raise refuse("m")
         elif line[0] == "a":
             name, _, value = line[2:].partition(":")
             if section is session and name == "group":
                 if value.startswith("BUNDLE"):
                     description.bundle = tuple(value.split()[1:])
+                    _bound(description.bundle, MAX_SECTIONS, name)
             else:
                 _attribute(section, session, name, value)
     mids = [section.mid for section in description.sections if section.mid]
@@ -146,7 +158,8 @@ def _media(value: str, session: Section) -> Section:
     kind, port, protocol, *formats = fields
     if not _TOKEN.match(kind) or not re.fullmatch(r"[A-Za-z0-9/]{1,32}", protocol):
         raise refuse("m")
-    if len(formats) > 128 or not all(_TOKEN.match(entry) for entry in formats):
+    _bound(formats, _MAX_FORMATS, "formats")
+    if not all(_TOKEN.match(entry) for entry in formats):
         raise refuse("m")
     section = Section(kind, _number(port, 65_535, "m"), protocol, tuple(formats))
     section.direction = session.direction
@@ -188,6 +201,7 @@ def _attribute(section: Section, session: Section, name: str, value: str) -> Non
             for parameter in rest.split(";"):
                 key, _, setting = parameter.strip().partition("=")
                 codec.parameters[key] = setting
+            _bound(codec.parameters, _MAX_PARAMETERS, name)
         case "extmap":
             number, _, rest = value.partition(" ")
             uri = rest.split(" ", 1)[0]
@@ -195,16 +209,15 @@ def _attribute(section: Section, session: Section, name: str, value: str) -> Non
             if not uri or found == 0:
                 raise refuse(name)
             section.extensions.setdefault(uri, found)
-        case "rid":
-            section.rids.append(_matching(_TOKEN, value.split(" ", 1)[0], name))
+            _bound(section.extensions, _MAX_EXTENSIONS, name)
         case "ssrc":
-            ssrc = _number(value.split(" ", 1)[0], 0xFFFFFFFF, name)
-            if ssrc not in section.ssrcs:
-                section.ssrcs.append(ssrc)
+            section.ssrcs[_number(value.split(" ", 1)[0], 0xFFFFFFFF, name)] = None
+            _bound(section.ssrcs, _MAX_SSRCS, name)
         case "ssrc-group":
             parts = value.split()
             if len(parts) == 3 and parts[0] == "FID":
                 section.repairs[_number(parts[1], 0xFFFFFFFF, name)] = _number(parts[2], 0xFFFFFFFF, name)
+                _bound(section.repairs, _MAX_SSRCS, name)
         case _:
             pass
 
@@ -214,7 +227,9 @@ def _codec(section: Section, value: str, name: str) -> tuple[Codec, str]:
     payload_type = _number(number, 127, name)
     if not rest:
         raise refuse(name)
-    return section.codecs.setdefault(payload_type, Codec(payload_type)), rest
+    codec = section.codecs.setdefault(payload_type, Codec(payload_type))
+    _bound(section.codecs, _MAX_FORMATS, name)
+    return codec, rest
 
 
 def _fingerprint(section: Section, session: Section, value: str) -> None:
@@ -225,6 +240,12 @@ def _fingerprint(section: Section, session: Section, value: str) -> None:
     if section is not session and section.fingerprints == session.fingerprints:
         section.fingerprints = []
     section.fingerprints.append(line)
+    _bound(section.fingerprints, _MAX_FINGERPRINTS, "fingerprint")
+
+
+def _bound(entries: Sized, most: int, name: str) -> None:
+    if len(entries) > most:
+        raise refuse(f"{name} limit")
 
 
 def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:

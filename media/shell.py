@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import PurePath
 from random import SystemRandom
 from typing import Final
 
@@ -29,6 +32,8 @@ from media.engine.interface import (
 )
 from media.engine.transport import Path
 
+log = logging.getLogger(__name__)
+
 _LINUX: Final = sys.platform == "linux"
 # Linux's numbers (asm-generic/socket.h, linux/in.h, linux/in6.h); Python does not name them all.
 _SO_TIMESTAMPNS: Final = 35
@@ -40,6 +45,8 @@ _DATAGRAM: Final = 2_048
 _ANCILLARY: Final = 128
 _BATCH: Final = 64
 _MAX_WAIT_S: Final = 1.0
+_AFTER_FAULT_S: Final = 0.05
+_FAULTS_APART_S: Final = 10.0
 _TIMESPEC: Final = struct.Struct("@qq")
 
 
@@ -63,6 +70,8 @@ class UdpEngine:
         self._timer_at = 0.0
         self._wake: Callable[[], None] | None = None
         self._waking = False
+        self._faults = 0
+        self._fault_told_at = -_FAULTS_APART_S
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────
 
@@ -103,7 +112,7 @@ class UdpEngine:
                 data, ancillary, _, address = opened.recvmsg(_DATAGRAM, _ANCILLARY)
             except (BlockingIOError, InterruptedError):
                 break
-            except ConnectionError:  # an ICMP error for something we sent
+            except OSError:  # an ICMP error for something we sent
                 continue
             arrival = now
             local = b""
@@ -115,11 +124,28 @@ class UdpEngine:
                     arrival = stamp if now - _MAX_WAIT_S < stamp < now else now
                 else:
                     local = value
-            self._core.receive(data, _path(address[0], address[1], local), now, arrival)
+            try:
+                self._core.receive(data, _path(address[0], address[1], local), now, arrival)
+            except Exception as error:  # noqa: BLE001 A bug that one datagram meets must not cost the others theirs.
+                self._faulted(error, now)
         self._flush(now)
 
+    def _faulted(self, error: Exception, now: float) -> None:
+        """Counts a bug, and says now and then of which type and where; never what was in the datagram."""
+        self._core.faulted()
+        self._faults += 1
+        if now - self._fault_told_at >= _FAULTS_APART_S:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{PurePath(place.filename).name}:{place.lineno}"
+            log.error("engine fault: %s at %s, %d since the last report", type(error).__name__, where, self._faults)
+            self._fault_told_at, self._faults = now, 0
+
     def _flush(self, now: float) -> None:
-        datagrams, due = self._core.poll(now)
+        try:
+            datagrams, due = self._core.poll(now)
+        except Exception as error:  # noqa: BLE001 The clock must go on for everyone else.
+            self._faulted(error, now)
+            datagrams, due = [], now + _AFTER_FAULT_S
         opened = self._socket
         if opened is None:
             return

@@ -31,8 +31,10 @@ class MediaStats:
     dropped_malformed: int
     dropped_unknown_address: int
     dropped_unauthenticated: int
+    dropped_address_in_use: int
     dropped_dtls_overflow: int
     dropped_no_keys: int
+    dropped_too_many_sources: int
     dropped_srtp_failed: int
     dropped_unbound: int
     dropped_duplicate: int
@@ -40,6 +42,7 @@ class MediaStats:
     dropped_gate_closed: int
     dropped_too_long: int
     dropped_send_blocked: int
+    dropped_fault: int
 
 
 def media_stats(

@@ -123,9 +123,13 @@ class Subscription:
         fresh, self._fresh = self._fresh, False
         return SubscribeOffer(self.version, text, tuple(tracks), fresh)
 
+    def awaits(self, version: int) -> bool:
+        """Whether the offer of that version is outstanding."""
+        return self._outstanding and version == self.version
+
     def answer(self, version: int, text: str) -> None:
         """Takes the answer to the outstanding offer; an answer to another is ignored. Raises Refused(SDP_REJECTED)."""
-        if not self._outstanding or version != self.version:
+        if not self.awaits(version):
             return
         fingerprint, receiving = read_subscribe_answer(text)
         if self.connection.fingerprint is None:

@@ -24,6 +24,7 @@ from server.hall import Hall
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import FailureLimit
 from server.keys import RootKey, checkpoint_file
+from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.sockets import WebSockets, WsOptions
@@ -70,8 +71,18 @@ class Calls:
 class Node:
     """One server process."""
 
-    def __init__(self, config: Config, root_key: RootKey, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        root_key: RootKey,
+        clock: Clock | None = None,
+        *,
+        lan: Lan | None = None,
+    ) -> None:
+        """`lan`: the one port speaks TLS by itself, for others in this network; else a proxy does that."""
         self.config = config
+        self._lan = lan
+        self._also_at = () if lan is None else lan.also_at
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.readiness = Readiness.STARTING
@@ -150,7 +161,8 @@ class Node:
         )
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
         self.metrics.count_participants(self._hall.participants)
-        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url())))
+        origins = allowed_origins(config.base_url(), *self._also_at)
+        sockets = WebSockets(self._serve_socket, WsOptions(origins=origins))
         self._runner = make_runner(make_http(self._http_deps(sockets)))
         await self._runner.setup()
         http = self._runner.server
@@ -159,7 +171,7 @@ class Node:
         self._front = Front(http, sockets)
         self._metrics_listener = MetricsListener(self.metrics)
         await self._metrics_listener.start(config.server.metrics_host, config.server.metrics_port)
-        self.port = await self._front.start(config.server.host, config.server.port)
+        self.port = await self._front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
         self.readiness = Readiness.READY
         _log.info("ready", port=self.port)
 
@@ -193,6 +205,8 @@ class Node:
             join_tokens=self._tokens,
             clock=self.clock,
             base_url=self.config.base_url(),
+            also_at=self._also_at,
+            authority=self._lan and self._lan.authority,
             client_dir=Path(self.config.server.client_dir),
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),

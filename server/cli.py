@@ -1,4 +1,4 @@
-"""`holdspace`: serve, seed, links, bot; audit, keys and replay are in `cli_audit`."""
+"""`holdspace`: serve, seed, links, bot, doctor; audit, keys and replay are in `cli_audit`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -17,11 +18,13 @@ from sqlalchemy.exc import DBAPIError
 
 from server import cli_audit
 from server.auth import Auth
-from server.cli_settings import ConfigPath, read_settings
+from server.cli_ops import ConfigPath, doctor, settings_file, show_lan
 from server.clock import SystemClock
-from server.config import Config, ConfigError
-from server.demo import DemoRefused, Links, demo_links, seed
+from server.config import Config, ConfigError, load_config
+from server.demo import DemoRefused, Links, check_demo, demo_links, seed
 from server.keys import ROOT_KEY_VARIABLE, RootKey, load_root_key, make_root_key, root_key_file
+from server.lan import LanError, lan_access, lan_folder, lan_settings, own_certificate
+from server.lan import lan_address as find_lan_address
 from server.logs import configure_logging
 from server.storage.engine import StorageError, open_engine
 from server.storage.migrate import migrate
@@ -30,15 +33,17 @@ if TYPE_CHECKING:
     from server.bot import BotReport
 
 app = App(name="holdspace", help="Video and group-chat sessions for virtual mental-health programs.")
-
+app.command(doctor)
 cli_audit.register(app)
+
+LanAddress = Annotated[str | None, Parameter(name="--lan-address")]
 
 
 def main() -> None:
     """Entry point of the console script. Exit code 2: settings, database or address cannot be used."""
     try:
         app(sys.argv[1:])
-    except (ConfigError, DemoRefused, StorageError, OSError) as error:
+    except (ConfigError, DemoRefused, LanError, StorageError, OSError) as error:
         _give_up(str(error))
     except DBAPIError as error:
         _give_up(f"the database cannot be used: {error.orig}")
@@ -50,29 +55,50 @@ def _give_up(why: str) -> None:
 
 
 @app.command
-def serve(*, config: ConfigPath = None, demo: bool = False) -> None:
+def serve(*, config: ConfigPath = None, demo: bool = False, lan: bool = False, lan_address: LanAddress = None) -> None:
     """Run the server until SIGTERM or Ctrl+C.
 
     Parameters
     ----------
     demo
         Make the demo group with a live session, and print sign-in links for its people.
+    lan
+        Let phones and computers in the same network in, to try it: HTTPS with a certificate of its own, on this
+        machine's address there; prints the link as a QR code.
+    lan_address
+        That address, when the one found by itself is not the right one.
     """
-    settings = read_settings(config)
+    settings = _settings(config, lan=lan, lan_address=lan_address)
     configure_logging(settings.log.level, settings.log.format)
-    asyncio.run(_serve(settings, demo=demo))
+    asyncio.run(_serve(settings, demo=demo, lan=lan))
 
 
 @app.command(name="seed")
 def seed_demo(*, config: ConfigPath = None) -> None:
     """Make the demo group, its people and a live session, as far as they are missing."""
-    asyncio.run(_seed(read_settings(config)))
+    asyncio.run(_seed(_settings(config)))
 
 
 @app.command
-def links(*, config: ConfigPath = None, as_json: Annotated[bool, Parameter(name="--json")] = False) -> None:
-    """Print fresh sign-in links for the demo's people (twelve hours, this machine only)."""
-    made = asyncio.run(_links(read_settings(config)))
+def links(
+    *,
+    config: ConfigPath = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    lan: bool = False,
+    lan_address: LanAddress = None,
+) -> None:
+    """Print fresh sign-in links for the demo's people (twelve hours, this machine only).
+
+    Parameters
+    ----------
+    as_json
+        Print one line of JSON.
+    lan
+        For a server that was started with --lan.
+    lan_address
+        As for serve.
+    """
+    made = asyncio.run(_links(_settings(config, lan=lan, lan_address=lan_address), lan=lan))
     if as_json:
         print(json.dumps(asdict(made)))
     else:
@@ -112,20 +138,41 @@ def bot(
         sys.exit(1)
 
 
-async def _serve(settings: Config, *, demo: bool) -> None:
+def _settings(path: Path | None, *, lan: bool = False, lan_address: str | None = None) -> Config:
+    settings = load_config(settings_file(path), os.environ)
+    if lan:
+        return lan_settings(settings, find_lan_address(lan_address))
+    if lan_address is not None:
+        raise LanError("--lan-address goes with --lan")
+    return settings
+
+
+async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
     # Only here: it brings in the media plane, which is slow to import and of no use to the other commands.
     from server.app import Node
 
-    node = Node(settings, _root_key(settings, demo=demo))
+    if demo:
+        check_demo(settings.base_url(), lan=lan)
+    certificate = own_certificate(lan_folder(settings), settings.media.advertise[0], SystemClock()) if lan else None
+    node = Node(settings, _root_key(settings, demo=demo), lan=certificate and lan_access(settings, certificate))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     await node.start()
     try:
+        made = None
         if demo:
             people = await seed(node.engine, node.clock)
-            _show(await demo_links(node.auth, people, settings.base_url()))
+            made = await demo_links(node.auth, people, settings.base_url(), lan=lan)
+            _show(made)
+        if certificate is not None:
+            show_lan(
+                made.participants[0] if made else settings.base_url(),
+                certificate.fingerprint,
+                ports=(node.port, settings.media.port),
+                demo=demo,
+            )
         await stopping.wait()
     finally:
         await node.stop()
@@ -163,13 +210,13 @@ async def _seed(settings: Config) -> None:
         await engine.dispose()
 
 
-async def _links(settings: Config) -> Links:
+async def _links(settings: Config, *, lan: bool) -> Links:
     await migrate(settings.storage.url)
     engine = open_engine(settings.storage.url, busy_timeout_ms=settings.storage.busy_timeout_ms)
     try:
         clock = SystemClock()
         people = await seed(engine, clock)
-        return await demo_links(Auth(engine, clock), people, settings.base_url())
+        return await demo_links(Auth(engine, clock), people, settings.base_url(), lan=lan)
     finally:
         await engine.dispose()
 

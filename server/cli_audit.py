@@ -21,8 +21,8 @@ from protocol.messages import Role
 from rooms.upcasting import UnknownEvent
 from server.audit import Report, verify
 from server.checkpoints import public_hex
-from server.cli_settings import ConfigPath, read_settings
-from server.config import Config
+from server.cli_ops import ConfigPath, settings_file
+from server.config import Config, load_config
 from server.keys import checkpoint_file, load_root_key, make_root_key, root_key_file
 from server.replaying import Question, ReplayRefused, seen
 from server.storage.engine import StorageError, open_existing
@@ -51,7 +51,7 @@ def verify_log(*, config: ConfigPath = None, as_json: Annotated[bool, Parameter(
     as_json
         Print one JSON object with all findings.
     """
-    settings = read_settings(config)
+    settings = _settings(config)
     root = load_root_key(settings, os.environ)
 
     async def check() -> Report:
@@ -69,7 +69,7 @@ def verify_log(*, config: ConfigPath = None, as_json: Annotated[bool, Parameter(
 @audit.command(name="key")
 def public_key(*, config: ConfigPath = None) -> None:
     """Print the public key (Ed25519, hexadecimal) that checkpoints are signed with."""
-    print(public_hex(load_root_key(read_settings(config), os.environ).signing_key().public_key()))
+    print(public_hex(load_root_key(_settings(config), os.environ).signing_key().public_key()))
 
 
 @keys.command(name="new")
@@ -81,7 +81,7 @@ def new_key(path: Path | None = None, /, *, config: ConfigPath = None) -> None:
     path
         The file; where the server looks for it unless given.
     """
-    file = path or root_key_file(read_settings(config))
+    file = path or root_key_file(_settings(config))
     root = make_root_key(file)
     print(f"made the root key {root.id} in {file}; keep a copy of it apart from the database")
 
@@ -103,7 +103,7 @@ def replay(
     participant
         Whose eyes, as the id in that room; needed when several people of that role were there.
     """
-    settings = read_settings(config)
+    settings = _settings(config)
     question = Question(SessionId(session), _moment(at), role, ParticipantId(participant) if participant else None)
     vault = Vault(load_root_key(settings, os.environ))
 
@@ -112,6 +112,10 @@ def replay(
             return msgspec.json.encode(await seen(engine, vault, question))
 
     print(msgspec.json.format(asyncio.run(look())).decode())
+
+
+def _settings(path: Path | None) -> Config:
+    return load_config(settings_file(path), os.environ)
 
 
 @asynccontextmanager

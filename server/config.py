@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 ENVIRONMENT_PREFIX = "HOLDSPACE__"
 
@@ -140,11 +142,27 @@ def is_loopback(base_url: str) -> bool:
         return False
 
 
-def allowed_origins(base_url: str) -> frozenset[str]:
+def database_file(url: str) -> Path | None:
+    """The file of an SQLite database by its storage.url; None when the database is elsewhere, or the URL is none."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    name = parsed.database or ":memory:"
+    if parsed.get_backend_name() != "sqlite" or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name)
+
+
+def allowed_origins(*base_urls: str) -> frozenset[str]:
     """Values of the Origin header (RFC 6454 section 6.2) that may change something here.
 
     On loopback the three spellings of this machine are one place; browsers take them for three.
     """
+    return frozenset[str]().union(*map(_origins, base_urls))
+
+
+def _origins(base_url: str) -> frozenset[str]:
     parts = urlsplit(base_url)
     hosts = {parts.hostname or ""}
     if is_loopback(base_url):

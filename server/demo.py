@@ -75,17 +75,26 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
     return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], GROUP_ID, session.id)
 
 
-async def demo_links(auth: Auth, demo: DemoPeople, base_url: str) -> Links:
-    """Fresh links for everyone of the demo.
+def check_demo(base_url: str, *, lan: bool) -> None:
+    """Whether there may be demo links for that address; `lan` says that others in the network are meant to come.
 
     Raises:
         DemoRefused: `base_url` is not this machine only.
     """
-    if not is_loopback(base_url):
+    if not lan and not is_loopback(base_url):
         raise DemoRefused(
             f"demo links sign in anyone who has them, and {base_url} can be reached by others; "
-            "they are made on a loopback address only (server.base_url, server.host)"
+            "they are made on a loopback address only (server.base_url, server.host), or with --lan"
         )
+
+
+async def demo_links(auth: Auth, demo: DemoPeople, base_url: str, *, lan: bool) -> Links:
+    """Fresh links for everyone of the demo.
+
+    Raises:
+        DemoRefused: `base_url` is not this machine only, and `lan` does not say that it may be.
+    """
+    check_demo(base_url, lan=lan)
 
     async def link(person_id: IdentityId) -> str:
         return f"{base_url}/join#{await auth.make_link(person_id, ttl_s=LINK_S, reusable=True)}"

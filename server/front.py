@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -20,6 +21,7 @@ BACKLOG: Final = 128
 MAX_WAITING: Final = 4_096
 """Connections that have not sent their first line yet; one more ends the one that waits longest."""
 
+TLS_HANDSHAKE_TIMEOUT_S: Final = 10.0
 MAX_FIRST_LINE: Final = 8_192
 """Longest request line, in bytes."""
 
@@ -45,14 +47,21 @@ class Front:
         self._waiting: dict[FirstLine, None] = {}
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listens; returns the port (of interest when 0 was asked for).
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listens; returns the port (of interest when 0 was asked for). With `tls`, for TLS and nothing else.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port, backlog=BACKLOG)
+        self._server = await loop.create_server(
+            self._accept,
+            host,
+            port,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else TLS_HANDSHAKE_TIMEOUT_S,
+        )
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, grace_s: float) -> None:
@@ -103,7 +112,7 @@ class FirstLine(asyncio.Protocol):
             return
         # RFC 9112 section 2.2: an empty line before the request line is ignored.
         self._received += data
-        if self._received[:1] in (b"\r", b"\n"):
+        if self._received.startswith((b"\r", b"\n")):
             self._received = self._received.lstrip(b"\r\n")
         end = self._received.find(b"\n", 0, MAX_FIRST_LINE)
         if end >= 0:

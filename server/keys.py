@@ -16,9 +16,8 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy.engine import make_url
 
-from server.config import Config, ConfigError
+from server.config import Config, ConfigError, database_file
 
 ROOT_KEY_VARIABLE: Final = "HOLDSPACE_ROOT_KEY"
 ROOT_KEY_BYTES: Final = 32
@@ -68,11 +67,8 @@ def checkpoint_file(config: Config) -> Path:
 
 def beside_database(config: Config, suffix: str) -> Path:
     """A file next to the SQLite database, or in var/ when the database is elsewhere."""
-    url = make_url(config.storage.url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return Path("var", f"holdspace{suffix}")
-    name = url.database.removeprefix("file:").partition("?")[0]
-    return Path(f"{name}{suffix}")
+    file = database_file(config.storage.url)
+    return Path("var", f"holdspace{suffix}") if file is None else file.with_name(f"{file.name}{suffix}")
 
 
 def load_root_key(config: Config, environ: Mapping[str, str]) -> RootKey:

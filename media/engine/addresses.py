@@ -5,9 +5,14 @@ Client candidates are never read: behind NAT and mDNS they are of no use to an I
 
 from __future__ import annotations
 
+from typing import Final
+
 from media.engine import stun
 from media.engine.interface import Drop
 from media.engine.transport import MAX_PATHS, Path, Transport
+
+LEFT_S: Final = 8.0
+"""A client shows itself at each of its addresses in use every 4 to 6 seconds (RFC 7675 section 5.1)."""
 
 
 class AddressBook:
@@ -34,10 +39,12 @@ class AddressBook:
         """The transport that proved to own this address."""
         return self._by_path.get(path)
 
-    def check(self, data: bytes, path: Path) -> tuple[Transport, bytes, bool] | Drop:
+    def check(self, data: bytes, path: Path, now: float) -> tuple[Transport, bytes, bool] | Drop:
         """Answers a binding check: the transport, the reply to send back, and whether its address moved.
 
         A check that does not authenticate gets no answer: an error response would only serve scanners.
+        Nor does one from an address where another transport is: who can forge a source address must not
+        take another's place.
         """
         request = stun.parse(data)
         if request is None:
@@ -47,17 +54,21 @@ class AddressBook:
             return Drop.UNAUTHENTICATED
         if stun.ICE_CONTROLLED in request.attributes:
             return transport, stun.role_conflict(request, transport.key), False
-        self._learn(transport, path)
+        if not self._learn(transport, path, now):
+            return Drop.ADDRESS_IN_USE
         moved = transport.path is None or (stun.USE_CANDIDATE in request.attributes and transport.path != path)
         if moved:
             transport.path = path
         return transport, stun.success(request, path.host, path.port, transport.key), moved
 
-    def _learn(self, transport: Transport, path: Path) -> None:
+    def _learn(self, transport: Transport, path: Path, now: float) -> bool:
         owner = self._by_path.get(path)
         if owner is transport:
-            return
-        if owner is not None:  # a new connection of the client reuses the port of an old one
+            transport.paths[path] = now
+            return True
+        if owner is not None:  # a new connection of the client, or another behind its NAT, got the port of an old one
+            if now - owner.paths[path] < LEFT_S:
+                return False
             del owner.paths[path]
             if owner.path == path:
                 owner.path = None
@@ -65,5 +76,6 @@ class AddressBook:
             oldest = next(known for known in transport.paths if known != transport.path)
             del transport.paths[oldest]
             del self._by_path[oldest]
-        transport.paths[path] = None
+        transport.paths[path] = now
         self._by_path[path] = transport
+        return True

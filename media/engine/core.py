@@ -11,6 +11,7 @@ from random import Random
 from media.engine.addresses import AddressBook
 from media.engine.egress import Slot
 from media.engine.forward import Forwarder
+from media.engine.inbound import InboundSources
 from media.engine.ingress import NEVER, Track
 from media.engine.interface import (
     Drop,
@@ -70,7 +71,7 @@ class EngineCore:
         if transport is None:
             self._drop(Drop.UNKNOWN_ADDRESS)
         elif 127 < first < 192:
-            self._media(transport, data, now if arrival is None else arrival, now)
+            self._media(transport, data, path, now if arrival is None else arrival, now)
         elif 19 < first < 64:
             self._dtls(transport, data)
         else:
@@ -111,7 +112,7 @@ class EngineCore:
         self._stats.dropped[why] += 1
 
     def _stun(self, data: bytes, path: Path, now: float) -> None:
-        answer = self._book.check(data, path)
+        answer = self._book.check(data, path, now)
         if isinstance(answer, Drop):
             self._drop(answer)
             return
@@ -128,32 +129,42 @@ class EngineCore:
         transport.dtls_waiting += 1
         self.events.append(DtlsIn(transport.id, data))
 
-    def _media(self, transport: Transport, data: bytes, arrival: float, now: float) -> None:
+    def _media(self, transport: Transport, data: bytes, path: Path, arrival: float, now: float) -> None:
         cipher = transport.cipher
         if cipher is None:
             self._drop(Drop.NO_KEYS)
             return
         control = len(data) > 1 and 192 <= data[1] <= 223  # RFC 5761 section 4
+        at = 4 if control else 8
+        ssrc = int.from_bytes(data[at : at + 4], "big")
+        if not transport.inbound.admits(ssrc, len(transport.slots), now):
+            self._drop(Drop.TOO_MANY_SOURCES)
+            return
         plain = cipher.unprotect_rtcp(data) if control else cipher.unprotect(data)
         if plain is None:
             self._drop(Drop.SRTP_FAILED)
             return
-        transport.heard_at = now
+        gone = transport.inbound.heard(ssrc, len(transport.slots), now)
+        if gone is not None:
+            cipher.forget(gone)
+        transport.heard_at = transport.paths[path] = now
         if control:
-            self._forward.rtcp(transport, plain, now)
-            for slot in transport.slots.values():
-                self._arm_source(slot)
+            for asked in self._forward.rtcp(transport, plain, now):
+                self._arm_publisher(asked)
         else:
             self._forward.rtp(transport, plain, arrival, now)
-            source = transport.sources.get(int.from_bytes(plain[8:12], "big"))
+            source = transport.sources.get(ssrc)
             due = transport.feedback_at if source is None else min(transport.feedback_at, source[0].next_due())
             self._arm(transport, due)
 
     def _arm_source(self, slot: Slot) -> None:
         if slot.track is not None:
-            publisher = self._transports.get(slot.track.spec.transport)
-            if publisher is not None:
-                self._arm(publisher, publisher.next_due())
+            self._arm_publisher(slot.track.spec.transport)
+
+    def _arm_publisher(self, handle: TransportId) -> None:
+        publisher = self._transports.get(handle)
+        if publisher is not None:
+            self._arm(publisher, publisher.next_due())
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +201,7 @@ class EngineCore:
         if keyed is None:
             return
         keyed.cipher = self._cipher(keys)
+        keyed.inbound = InboundSources()
         for slot in dict.fromkeys(keyed.slots.values()):
             self._forward.prime(slot, now)
             self._arm_source(slot)
@@ -317,6 +329,10 @@ class EngineCore:
     def blocked(self, count: int = 1) -> None:
         """The shell could not send `count` datagrams."""
         self._stats.dropped[Drop.SEND_BLOCKED] += count
+
+    def faulted(self) -> None:
+        """The shell met an error of ours while it handed a datagram or the time in."""
+        self._drop(Drop.FAULT)
 
     def stats(self) -> EngineStats:
         """See `PacketEngine.stats`."""

@@ -93,6 +93,11 @@ class Slot:
         """Sends nothing until the next start."""
         self.live = False
 
+    def reset(self) -> None:
+        """As `pause`; and what comes next has nothing to do with what came before."""
+        self.live = False
+        self._layer = None
+
     def start(self, layer: Layer, packet: MediaPacket, now: float) -> None:
         """Begins, or goes on, with this packet: a key frame's first for video."""
         clock = self.spec.clock_rate
@@ -178,14 +183,19 @@ class Slot:
             elements.append((ids.mid, self.spec.mid.encode("ascii")))
         return rtp.extension_block(elements)
 
-    def resend(self, sequence: int, now: float) -> bytes | None:
-        """A packet sent before, again (RFC 4588 when negotiated), or None when it is gone or asked too often."""
-        layer = self._layer
-        if layer is None or not self.live or self.spec.kind is not Kind.VIDEO:
-            return None
+    def may_resend(self, now: float) -> bool:
+        """Whether one more packet may be looked for; each time counts, found or not."""
         self._resend_left = min(_RESEND_PER_S, self._resend_left + (now - self._resend_at) * _RESEND_PER_S)
         self._resend_at = now
         if self._resend_left < 1:
+            return False
+        self._resend_left -= 1
+        return True
+
+    def resend(self, sequence: int) -> bytes | None:
+        """A packet sent before, again (RFC 4588 when negotiated), or None when it is gone."""
+        layer = self._layer
+        if layer is None or not self.live or self.spec.kind is not Kind.VIDEO:
             return None
         wanted = unwrap(sequence, self._next - 1)
         packet = None
@@ -195,7 +205,6 @@ class Slot:
                 break
         if packet is None or wanted >= self._next:
             return None
-        self._resend_left -= 1
         plain = self._build(packet, wanted, packet.timestamp + self._timestamp_shift & 0xFFFFFFFF)
         if self.spec.rtx_ssrc is None or self.spec.rtx_payload_type is None:
             return plain

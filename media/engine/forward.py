@@ -24,6 +24,9 @@ from media.engine.srtp import MAX_PLAIN
 from media.engine.transport import Path, Transport
 from media.engine.vp8 import Vp8Head, parse_head
 
+REPORTS_APART_S: Final = 0.5
+"""A publisher's sender reports go to every subscriber: more of them than this tell nobody anything new."""
+
 FEEDBACK_S: Final = 0.05
 LEVELS_S: Final = 0.1
 
@@ -53,7 +56,7 @@ class Forwarder:
             return
         if transport.ids.transport_cc:
             counter = packet.extensions.get(transport.ids.transport_cc)
-            if counter is not None and len(counter) >= 2:
+            if counter is not None and len(counter) == 2:
                 transport.arrivals.add(counter[0] << 8 | counter[1], arrival)
                 if transport.feedback_at == NEVER:
                     transport.feedback_at = now + FEEDBACK_S
@@ -144,7 +147,7 @@ class Forwarder:
 
     def _audio(self, transport: Transport, layer: Layer, packet: RtpPacket, number: int, now: float) -> None:
         level = packet.extensions.get(transport.ids.audio_level) if transport.ids.audio_level else None
-        if level is not None:
+        if level:  # two-byte headers (RFC 8285 section 4.3) can be empty
             loud = level[0] & 0x7F
             where = (transport.id, layer.track.spec.mid)
             self._levels[where] = min(loud, self._levels.get(where, 127))
@@ -249,12 +252,16 @@ class Forwarder:
 
     # ── RTCP in ───────────────────────────────────────────────────────────────────────────────
 
-    def rtcp(self, transport: Transport, plain: bytes, now: float) -> None:
-        """Takes a decrypted RTCP packet of a publisher or subscriber."""
+    def rtcp(self, transport: Transport, plain: bytes, now: float) -> set[TransportId]:
+        """Takes a decrypted RTCP packet of a publisher or subscriber.
+
+        Returns the publishers to whom there may be something to say now.
+        """
+        asked: set[TransportId] = set()
         items = rtcp.parse(plain)
         if items is None:
             self._stats.dropped[Drop.MALFORMED] += 1
-            return
+            return asked
         for item in items:
             match item:
                 case rtcp.SenderReport():
@@ -267,11 +274,13 @@ class Forwarder:
                     layer = slot.source() if slot is not None and slot.open else None
                     if layer is not None:
                         layer.want_key(now)
+                        asked.add(layer.track.spec.transport)
                 case rtcp.Goodbye():
                     for ssrc in item.ssrcs:
                         source = transport.sources.get(ssrc)
                         if source is not None and not source[1]:
                             self._down(transport, source[0])
+        return asked
 
     def _sender_report(self, transport: Transport, report: rtcp.SenderReport, now: float) -> None:
         source = transport.sources.get(report.ssrc)
@@ -279,7 +288,8 @@ class Forwarder:
             return
         layer = source[0]
         layer.report = (report, now)
-        if layer.track.open:
+        if layer.track.open and now - layer.report_passed_at >= REPORTS_APART_S:
+            layer.report_passed_at = now
             for slot in layer.track.slots:
                 if slot.open and slot.live and slot.layer is layer:
                     self._report(slot)
@@ -290,7 +300,9 @@ class Forwarder:
         if slot is None or not slot.open or slot.track is None or not slot.track.open:
             return
         for sequence in nack.lost:
-            plain = slot.resend(sequence, now)
+            if not slot.may_resend(now):
+                return
+            plain = slot.resend(sequence)
             if plain is not None and self._protect(transport, plain):
                 self._stats.packets_resent += 1
 

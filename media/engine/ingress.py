@@ -33,6 +33,8 @@ _NACK_AGAIN_S: Final = 0.050
 _NACK_TRIES: Final = 6
 _MAX_GAP: Final = 128
 _MAX_MISSING: Final = 256
+_MAX_DROPOUT: Final = 3_000
+_MAX_MISORDER: Final = HISTORY
 IDLE_S: Final = 2.0
 REPORT_S: Final = 1.0
 NEVER: Final = float("inf")
@@ -99,6 +101,7 @@ class Layer:
         "received",
         "report",
         "report_at",
+        "report_passed_at",
         "rid",
         "rtx_ssrc",
         "ssrc",
@@ -117,6 +120,7 @@ class Layer:
         self.last_at = -NEVER
         self.report: tuple[rtcp.SenderReport, float] | None = None
         """The publisher's last sender report, and when it came."""
+        self.report_passed_at = -NEVER
         self.report_at = NEVER
         self.key_number: int | None = None
         """First packet of the last key frame, while the history holds it."""
@@ -145,10 +149,11 @@ class Layer:
         else:
             number = unwrap(sequence, highest)
             ahead = number - highest
-            if ahead > 0:
-                if ahead > 3_000 and self._bad != sequence:  # RFC 3550 appendix A.1: believe a jump the second time
-                    self._bad = sequence + 1 & 0xFFFF
+            if ahead > _MAX_DROPOUT or ahead <= -_MAX_MISORDER:
+                if not self._restarts(sequence, now):
                     return None
+                number = self.highest
+            elif ahead > 0:
                 if ahead > 1 and self._video and self.track.open:
                     self._miss(highest + 1, number, now)
                 self.highest = number
@@ -169,6 +174,23 @@ class Layer:
                 self._jitter += (change - self._jitter) / 16
         self._transit = transit
         return number
+
+    def _restarts(self, sequence: int, now: float) -> bool:
+        """RFC 3550 appendix A.1: a jump, either way, is believed when a second packet follows the first."""
+        if self._bad != sequence:
+            self._bad = sequence + 1 & 0xFFFF
+            return False
+        self._bad = -1
+        # Numbers only ever rise, so nothing kept from before is taken for something after.
+        self._base = self.highest = self.highest + (sequence - self.highest & 0xFFFF)
+        self.received = self._expected_before = self._received_before = 0
+        self._missing.clear()
+        self._transit = self.report = None
+        for slot in self.track.slots:
+            if slot.layer is self:
+                slot.reset()
+        self.want_key(now)
+        return True
 
     def recover(self, sequence: int) -> int | None:
         """The extended number of a packet sent again over RTX, or None when it was not missing (a probe)."""

@@ -57,8 +57,6 @@ class ExtensionIds:
     """Ids of RTP header extensions (RFC 8285) on one transport; 0 is absent."""
 
     mid: int = 0
-    rid: int = 0
-    repaired_rid: int = 0
     transport_cc: int = 0
     audio_level: int = 0
 
@@ -67,8 +65,8 @@ class ExtensionIds:
 class IngressSpec:
     """One m-section of a publisher.
 
-    `rids` names its simulcast layers; empty is one layer without a rid. `ssrcs` and `rtx_ssrcs` are
-    those the SDP names, in step; packets of other SSRCs are bound by their mid (RFC 8843 section 9.2).
+    `ssrcs` and `rtx_ssrcs` are those the SDP names, in step; packets of other SSRCs are bound by their
+    mid (RFC 8843 section 9.2).
     """
 
     transport: TransportId
@@ -77,7 +75,6 @@ class IngressSpec:
     payload_type: int
     clock_rate: int
     rtx_payload_type: int | None = None
-    rids: tuple[str, ...] = ()
     ssrcs: tuple[int, ...] = ()
     rtx_ssrcs: tuple[int, ...] = ()
 
@@ -167,8 +164,10 @@ class Drop(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN_ADDRESS = "unknown_address"
     UNAUTHENTICATED = "unauthenticated"
+    ADDRESS_IN_USE = "address_in_use"
     DTLS_OVERFLOW = "dtls_overflow"
     NO_KEYS = "no_keys"
+    TOO_MANY_SOURCES = "too_many_sources"
     SRTP_FAILED = "srtp_failed"
     UNBOUND = "unbound"
     DUPLICATE = "duplicate"
@@ -176,6 +175,7 @@ class Drop(StrEnum):
     GATE_CLOSED = "gate_closed"
     TOO_LONG = "too_long"
     SEND_BLOCKED = "send_blocked"
+    FAULT = "fault"
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ BYE: Final = 203
 RTPFB: Final = 205
 PSFB: Final = 206
 _MAX_PACKETS: Final = 64
-_MAX_LOST: Final = 512
+_MAX_LOST: Final = 256
+"""Sequence numbers asked for in one datagram; what is beyond will be asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def parse(data: bytes) -> list[Item] | None:
     Packets of other types are skipped; receiver reports are, too, as nothing here needs them yet.
     """
     items: list[Item] = []
-    at = 0
+    at = lost = 0
     size = len(data)
     if size < 8:
         return None
@@ -86,7 +87,13 @@ def parse(data: bytes) -> list[Item] | None:
         end = at + 4 * words + 4
         if first & 0xC0 != 0x80 or end > size:
             return None
-        if not _read(items, first & 31, kind, data[at:end]):
+        if kind == RTPFB and first & 31 == 1:
+            asked = _nack(data[at:end], _MAX_LOST - lost)
+            if asked is None:
+                return None
+            lost += len(asked.lost)
+            items.append(asked)
+        elif not _read(items, first & 31, kind, data[at:end]):
             return None
         at = end
     return None
@@ -103,18 +110,6 @@ def _read(items: list[Item], form: int, kind: int, packet: bytes) -> bool:
         if size < 4 + 4 * form:
             return False
         items.append(Goodbye(struct.unpack_from(f"!{form}I", packet, 4)))
-    elif kind == RTPFB and form == 1:
-        if size < 12:
-            return False
-        (ssrc,) = struct.unpack_from("!I", packet, 8)
-        lost: list[int] = []
-        for at in range(12, size - 3, 4):
-            base, mask = struct.unpack_from("!HH", packet, at)
-            lost.append(base)
-            lost.extend(base + bit + 1 & 0xFFFF for bit in range(16) if mask >> bit & 1)
-            if len(lost) > _MAX_LOST:
-                break
-        items.append(Nack(ssrc, tuple(lost[:_MAX_LOST])))
     elif kind == PSFB and form == 1:
         if size < 12:
             return False
@@ -124,6 +119,21 @@ def _read(items: list[Item], form: int, kind: int, packet: bytes) -> bool:
             return False
         items.extend(KeyFrameRequest(struct.unpack_from("!I", packet, at)[0]) for at in range(12, size - 7, 8))
     return True
+
+
+def _nack(packet: bytes, most: int) -> Nack | None:
+    size = len(packet)
+    if size < 12:
+        return None
+    (ssrc,) = struct.unpack_from("!I", packet, 8)
+    lost: list[int] = []
+    for at in range(12, size - 3, 4):
+        if len(lost) >= most:
+            break
+        base, mask = struct.unpack_from("!HH", packet, at)
+        lost.append(base)
+        lost.extend(base + bit + 1 & 0xFFFF for bit in range(16) if mask >> bit & 1)
+    return Nack(ssrc, tuple(lost[:most]))
 
 
 def pli(sender: int, ssrc: int) -> bytes:

@@ -34,6 +34,10 @@ class Cipher(Protocol):
         """Authenticates and decrypts a received RTCP packet."""
         ...
 
+    def forget(self, ssrc: int) -> None:
+        """Gives up what is kept about a received SSRC, its replay window included."""
+        ...
+
 
 CipherFactory = Callable[[SrtpKeys], Cipher]
 
@@ -75,6 +79,12 @@ class LibSrtp:
             return self._receive.unprotect_rtcp(packet)
         except (pylibsrtp.Error, ValueError):
             return None
+
+    def forget(self, ssrc: int) -> None:
+        try:
+            self._receive.remove_stream(ssrc)
+        except pylibsrtp.Error:  # it keeps nothing about that one
+            return
 
 
 def _profile(profile: SrtpProfile) -> int:

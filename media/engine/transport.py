@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from media.engine.egress import Slot
+from media.engine.inbound import InboundSources
 from media.engine.ingress import NEVER, Layer, Track
 from media.engine.interface import ExtensionIds, TransportId
 from media.engine.srtp import Cipher
@@ -35,6 +36,7 @@ class Transport:
         "heard_at",
         "id",
         "ids",
+        "inbound",
         "key",
         "path",
         "paths",
@@ -51,15 +53,16 @@ class Transport:
         self.key = key
         self.path: Path | None = None
         """Where we send: the nominated address, or the first that passed a check."""
-        self.paths: dict[Path, None] = {}
-        """Every address that passed an authenticated check, oldest first."""
+        self.paths: dict[Path, float] = {}
+        """Every address that passed an authenticated check, oldest first, and when it was last heard from."""
         self.cipher: Cipher | None = None
+        self.inbound = InboundSources()
         self.ids = ExtensionIds()
         self.tracks: dict[str, Track] = {}
         self.sources: dict[int, tuple[Layer, bool]] = {}
         """SSRC to layer, and whether it is the layer's RTX."""
         self.slots: dict[int, Slot] = {}
-        """SSRC to slot, RTX SSRCs included."""
+        """By SSRC."""
         self.arrivals = ArrivalLog()
         self.feedback_at = NEVER
         self.heard_at = now

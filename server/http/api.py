@@ -17,7 +17,6 @@ from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.messages import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
-from server.config import allowed_origins
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.storage.engine import reading
 from server.tokens import JoinGrant
@@ -193,7 +192,7 @@ def _is_https(deps: HttpDeps) -> bool:
 def _ws_url(request: web.Request, deps: HttpDeps) -> str:
     """On the origin the page came from: a page at localhost may not connect to 127.0.0.1 under its CSP."""
     origin = request.headers.get("Origin", "")
-    base = origin if origin in allowed_origins(deps.base_url) else deps.base_url
+    base = origin if origin in deps.origins else deps.base_url
     return "ws" + base.removeprefix("http") + "/ws"
 
 

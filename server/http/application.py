@@ -21,12 +21,13 @@ IDLE_S = 30.0
 
 def make_http(deps: HttpDeps) -> web.Application:
     """The application; `make_runner` gives what the front hands connections to."""
-    app = web.Application(middlewares=[make_middleware(deps.base_url)], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[make_middleware(deps.origins)], client_max_size=MAX_BODY)
     app[DEPS] = deps
     app.on_response_prepare.append(set_headers)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/ws", upgrade, allow_head=False)
+    app.router.add_get("/lan.crt", authority)
     api.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)
@@ -53,6 +54,14 @@ async def readyz(request: web.Request) -> web.Response:
     """Whether new people may be sent here."""
     readiness = request.app[DEPS].readiness()
     return web.json_response({"status": readiness.value}, status=200 if readiness is Readiness.READY else 503)
+
+
+async def authority(request: web.Request) -> web.Response:
+    """For devices that open no WebSocket to a certificate which was only waved through: all browsers of iOS."""
+    found = request.app[DEPS].authority
+    if found is None:
+        raise web.HTTPNotFound
+    return web.Response(body=found, content_type="application/x-x509-ca-cert")
 
 
 async def upgrade(request: web.Request) -> web.StreamResponse:

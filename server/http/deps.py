@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from protocol.messages import IceServer
 from server.auth import Auth
 from server.clock import Clock
+from server.config import allowed_origins
 from server.http.limits import FailureLimit
 from server.sockets import WebSockets
 from server.tokens import JoinTokens
@@ -37,6 +38,8 @@ class HttpDeps:
 
     Attributes:
         base_url: the address people type; cookie, links and the Origin check follow it.
+        also_at: further addresses that pages of this server may be opened at.
+        authority: a certificate (PEM) for devices to trust, when the server made its own (`serve --lan`).
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
@@ -55,6 +58,13 @@ class HttpDeps:
     end_sign_in: Callable[[str], None]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
+    also_at: tuple[str, ...] = ()
+    authority: bytes | None = None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Values of the Origin header that are pages of ours."""
+        return allowed_origins(self.base_url, *self.also_at)
 
 
 DEPS: web.AppKey[HttpDeps] = web.AppKey("deps", HttpDeps)

@@ -11,7 +11,6 @@ from aiohttp.typedefs import Handler, Middleware
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
-from server.config import allowed_origins
 from server.logs import where_it_failed
 
 _log = structlog.stdlib.get_logger("holdspace.http")
@@ -54,9 +53,8 @@ def error_answer(code: ErrorCode, *, status: int | None = None) -> web.Response:
     return web.Response(status=status or what.http, text=body, content_type="application/json")
 
 
-def make_middleware(base_url: str) -> Middleware:
+def make_middleware(origins: frozenset[str]) -> Middleware:
     """Checks what comes in, and turns every exception into an answer."""
-    origins = allowed_origins(base_url)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

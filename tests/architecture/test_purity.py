@@ -43,7 +43,7 @@ ALLOWED_STDLIB = frozenset(
         "unicodedata",
     }
 )
-ALLOWED_THIRD_PARTY = frozenset({"msgpack", "msgspec"})
+ALLOWED_THIRD_PARTY = frozenset({"immutables", "msgpack", "msgspec"})
 BANNED_CALLS = frozenset({"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint"})
 
 

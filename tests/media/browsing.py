@@ -40,7 +40,7 @@ class Site:
     def __init__(self, advertise: tuple[str, ...] = ("auto",)) -> None:
         self.engine = UdpEngine(advertise=advertise)
         self.plane = MediaPlane(self.engine, on_offer=self._offer, on_speakers=self._speakers, on_failed=self._failed)
-        self.failed: list[str] = []
+        self.failed: list[tuple[str, str]] = []
         self.port = 0
         self._sockets: dict[tuple[str, str], web.WebSocketResponse] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,8 +80,8 @@ class Site:
             if each == room:
                 self._say(room, participant, {"type": "speakers", "who": who})
 
-    def _failed(self, room: str, who: str) -> None:
-        self.failed.append(who)
+    def _failed(self, room: str, who: str, end: str) -> None:
+        self.failed.append((who, end))
 
     async def _page(self, request: web.Request) -> web.Response:
         return web.Response(text=(Path(__file__).parent / "page.html").read_text(), content_type="text/html")

@@ -34,7 +34,7 @@ def test_opus_and_vp8_with_rtx_are_taken() -> None:
     offer = read_publish_offer(CHROMIUM_OFFER, SOURCES)
     assert offer.ufrag == "qJbS"
     assert offer.fingerprint == Fingerprint("sha-256", ":".join(["AB"] * 32))
-    assert offer.extensions == ExtensionIds(mid=4, rid=10, transport_cc=3, audio_level=1)
+    assert offer.extensions == ExtensionIds(mid=4, transport_cc=3, audio_level=1)
     audio, video = offer.tracks
     assert (audio.mid, audio.source, audio.kind, audio.payload_type) == ("0", Source.MICROPHONE, Kind.AUDIO, 111)
     assert (video.payload_type, video.rtx_payload_type, video.ssrcs, video.rtx_ssrcs) == (96, 97, (1_001,), (1_002,))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from media.engine.interface import Level, Levels, Silent, TransportId
+from media.engine.interface import Level, Levels, Silent, SrtpKeys, SrtpProfile, TransportId
 from media.plane import MediaPlane
 from media.sdp import Direction, parse
 from protocol.errors import ErrorCode, Refused
@@ -17,6 +17,7 @@ from tests.media.offers import CHROMIUM_OFFER, answer_to
 
 SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}
 ROOM = "room"
+KEYS = SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, b"", b"")
 
 
 class Stage:
@@ -26,12 +27,12 @@ class Stage:
         self.engine = FakeEngine()
         self.offers: list[tuple[str, SubscribeOffer]] = []
         self.speakers: list[tuple[str, ...]] = []
-        self.failed: list[str] = []
+        self.failed: list[tuple[str, str]] = []
         self.plane = MediaPlane(
             self.engine,
             on_offer=lambda _room, who, offer: self.offers.append((who, offer)),
             on_speakers=lambda _room, who: self.speakers.append(who),
-            on_failed=lambda _room, who: self.failed.append(who),
+            on_failed=lambda _room, who, end: self.failed.append((who, end)),
         )
 
     async def turn(self) -> None:
@@ -73,11 +74,24 @@ class Stage:
         assert publication is not None
         return publication.connection.transport
 
+    def subscribes_on(self, who: str) -> TransportId:
+        subscription = self.plane._rooms[ROOM].peers[who].subscription
+        assert subscription is not None
+        return subscription.connection.transport
+
+    def shake_hands(self, transport: TransportId) -> None:
+        """DTLS is done on a connection."""
+        self.plane._connections[transport][0]._keys(KEYS)
+
+    def fall_silent(self, transport: TransportId) -> None:
+        self.engine.happen(Silent(transport, 15.0))
+
+    def fail_handshake(self, transport: TransportId) -> None:
+        self.plane._connections[transport][0].endpoint._on_closed(False)
+
     def heard(self, listener: str, speaker: str) -> set[str]:
         """Mids of a speaker that reach a listener."""
-        subscription = self.plane._rooms[ROOM].peers[listener].subscription
-        assert subscription is not None
-        reach = self.engine.heard_by(subscription.connection.transport)
+        reach = self.engine.heard_by(self.subscribes_on(listener))
         return {mid for transport, mid in reach if transport == self.publishes_on(speaker)}
 
 
@@ -326,24 +340,117 @@ async def test_a_publisher_that_falls_silent_is_taken_away_and_told(stage: Stage
     await stage.join("ann", "ben")
     await stage.publish("ann")
     await stage.agree("ben")
-    stage.engine.happen(Silent(stage.publishes_on("ann"), 15.0))
+    stage.shake_hands(stage.publishes_on("ann"))
+    stage.fall_silent(stage.publishes_on("ann"))
     await stage.turn()
-    assert stage.failed == ["ann"]
+    assert stage.failed == [("ann", "publish")]
     assert stage.last("ben").tracks == ()
     await stage.publish("ann")
     await stage.agree("ben")
     assert len(stage.last("ben").tracks) == 2
 
 
-async def test_a_subscriber_that_falls_silent_is_told_and_may_come_again(stage: Stage) -> None:
+async def test_a_subscriber_that_fell_silent_is_offered_a_fresh_connection_each_time_it_was_up(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.gate("ben", Source.MICROPHONE, True)
+    await stage.publish("ben")
+    await stage.agree("ann")
+    for blackout in (1, 2):
+        transport = stage.subscribes_on("ann")
+        stage.shake_hands(transport)
+        version = stage.last("ann").version
+        stage.fall_silent(transport)
+        await stage.turn()
+        assert transport not in stage.engine.transports
+        assert stage.failed == [("ann", "subscribe")] * blackout
+        assert (stage.last("ann").version, stage.last("ann").fresh) == (version + 1, True)
+        for _ in range(4):  # the network is still away: neither offer nor answer get through
+            stage.fall_silent(stage.subscribes_on("ann"))
+        await stage.turn()
+        assert stage.last("ann").version == version + 1
+        await stage.agree("ann")
+        assert stage.heard("ann", "ben") == {"0"}
+
+
+async def test_a_subscriber_that_cannot_connect_is_tried_once_more_and_then_left_to_ask(stage: Stage) -> None:
     await stage.join("ann")
-    (transport,) = stage.engine.transports
-    stage.engine.happen(Silent(transport, 15.0))
-    assert stage.failed == ["ann"]
+    for _ in range(2):
+        stage.fail_handshake(stage.subscribes_on("ann"))
+        await stage.turn()
+        await stage.agree("ann")
+    assert (stage.count("ann"), stage.failed) == (2, [("ann", "subscribe")] * 2)
     assert stage.engine.transports == set()
     stage.plane.resubscribe(ROOM, "ann")
     await stage.turn()
-    assert (stage.last("ann").version, stage.last("ann").fresh) == (2, True)
+    assert (stage.last("ann").version, stage.last("ann").fresh) == (3, True)
+
+
+async def test_a_subscriber_that_closes_its_connection_is_left_to_ask(stage: Stage) -> None:
+    await stage.join("ann")
+    stage.plane._connections[stage.subscribes_on("ann")][0].endpoint._on_closed(True)
+    await stage.turn()
+    assert (stage.count("ann"), stage.failed) == (1, [("ann", "subscribe")])
+
+
+async def test_after_a_refused_answer_a_fresh_connection_is_offered_a_few_times(stage: Stage) -> None:
+    await stage.join("ann")
+    await stage.join("ben")
+    await stage.publish("ben")
+    for offers in (2, 3, 4, 5):
+        offer = stage.last("ann")
+        assert (stage.count("ann"), offer.fresh) == (offers, offers > 2)
+        with pytest.raises(Refused):
+            stage.plane.answer(ROOM, "ann", offer.version, "rubbish")
+        await stage.turn()
+    assert stage.count("ann") == 5
+    stage.plane.answer(ROOM, "ann", stage.last("ann").version, "rubbish")  # nothing is outstanding
+    stage.plane.resubscribe(ROOM, "ann")
+    await stage.turn()
+    assert stage.count("ann") == 6
+    await stage.agree("ann")
+    stage.gate("ben", Source.MICROPHONE, True)
+    assert stage.heard("ann", "ben") == {"0"}
+    assert stage.failed == []
+
+
+async def test_a_good_answer_forgives_the_bad_ones(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    for visit in range(6):
+        if visit % 2 == 0:
+            await stage.publish("ben")
+        else:
+            stage.plane.remove_peer(ROOM, "ben")
+            stage.plane.add_peer(ROOM, "ben")
+            await stage.turn()
+        with pytest.raises(Refused):
+            stage.plane.answer(ROOM, "ann", stage.last("ann").version, "rubbish")
+        await stage.turn()
+        assert stage.last("ann").fresh
+        await stage.agree("ann")
+
+
+async def test_an_offer_that_is_never_answered_is_made_afresh_a_few_times(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.plane.ANSWER_S", 0.0)
+    stage.plane.add_peer(ROOM, "ann")
+    for _ in range(12):
+        await stage.turn()
+    assert [offer.fresh for _, offer in stage.offers] == [True] * 4
+    assert [offer.version for _, offer in stage.offers] == [1, 2, 3, 4]
+    assert stage.failed == [("ann", "subscribe")]
+    assert stage.engine.transports == set()
+
+
+async def test_the_time_for_an_answer_means_nothing_once_it_came(stage: Stage) -> None:
+    await stage.join("ann")
+    peer = stage.plane._rooms[ROOM].peers["ann"]
+    stage.plane._unanswered(peer, stage.last("ann").version)
+    stage.plane.resubscribe(ROOM, "ann")
+    await stage.turn()
+    stage.plane._unanswered(peer, stage.last("ann").version - 1)
+    await stage.turn()
+    assert (stage.count("ann"), stage.failed) == (2, [])
 
 
 async def test_speakers_are_named_by_participant_and_gone_when_their_microphone_is_closed(stage: Stage) -> None:
@@ -353,7 +460,7 @@ async def test_speakers_are_named_by_participant_and_gone_when_their_microphone_
         stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "0", 20),)))
     assert stage.speakers == [("ann",)]
     stage.gate("ann", Source.MICROPHONE, False)
-    assert stage.plane._rooms[ROOM].speakers._speaking == []
+    assert stage.plane._rooms[ROOM].listening.speakers._speaking == []
 
 
 async def test_stats_are_flat_numbers(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media.negotiation import read_publish_offer, read_subscribe_answer
-from media.sdp import Direction
+from media.sdp import MAX_SECTIONS, Direction
 from media.sdp import parse as parse_sdp
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import MAX_SDP, Source
@@ -21,7 +21,7 @@ def test_an_offer_of_chromium_is_read() -> None:
     assert description.bundle == ("0", "1")
     audio, video = description.sections
     assert (audio.kind, audio.mid, audio.direction, audio.setup) == ("audio", "0", Direction.SENDONLY, "actpass")
-    assert (audio.ufrag, audio.rtcp_mux, audio.ssrcs) == ("qJbS", True, [3_910_432_611])
+    assert (audio.ufrag, audio.rtcp_mux, list(audio.ssrcs)) == ("qJbS", True, [3_910_432_611])
     opus = audio.codec("opus")
     assert opus is not None
     assert (opus.payload_type, opus.clock_rate, opus.parameters["useinbandfec"]) == (111, 48_000, "1")
@@ -82,6 +82,51 @@ def test_nonsense_is_refused(text: str) -> None:
         parse_sdp(text)
     assert refused.value.code is ErrorCode.SDP_REJECTED
     assert len(refused.value.detail) < 20  # the kind of line, never its text
+
+
+def numbered(form: str, count: int) -> str:
+    return CHROMIUM_OFFER + "".join(form.format(number) + "\r\n" for number in range(1, count + 1))
+
+
+@pytest.mark.parametrize(
+    ("form", "most", "name"),
+    [
+        ("m=application 0 UDP/DTLS/SCTP x\r\na=mid:m{0}", 14, "m"),
+        ("a=ssrc:{0} cname:x", 6, "ssrc"),
+        ("a=ssrc-group:FID {0} 9", 7, "ssrc-group"),
+        ("a=extmap:2{0} urn:{0}", 28, "extmap"),
+        ("a=fmtp:96 x{0}=1", 32, "fmtp"),
+        ("a=fingerprint:sha-{0} " + ":".join(["AB"] * 32), 7, "fingerprint"),
+        ("a=rtpmap:{0} x/90000", 60, "rtpmap"),
+        ("a=x{0}", 1_900, "line"),
+    ],
+)
+def test_no_offer_names_more_of_anything_than_a_browser_would(form: str, most: int, name: str) -> None:
+    assert read_publish_offer(numbered(form, most), SOURCES)
+    with pytest.raises(Refused) as refused:
+        read_publish_offer(numbered(form, most + 100), SOURCES)
+    assert (refused.value.code, refused.value.detail) == (ErrorCode.SDP_REJECTED, f"{name} limit")
+
+
+def test_an_answer_has_no_more_sections_than_fit_in_an_offer() -> None:
+    text = CHROMIUM_ANSWER
+    for number in range(MAX_SECTIONS - 2):
+        text += f"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:x{number}\r\n"
+    assert "a0" in read_subscribe_answer(text)[1]
+    with pytest.raises(Refused) as refused:
+        read_subscribe_answer(text + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n")
+    assert refused.value.detail == "m limit"
+
+
+def test_an_m_line_lists_a_bounded_number_of_formats_and_a_group_of_sections() -> None:
+    many = " ".join(str(number) for number in range(100))
+    for text in (
+        CHROMIUM_OFFER.replace("SAVPF 96", f"SAVPF {many} 96"),
+        CHROMIUM_OFFER.replace("BUNDLE 0 1", f"BUNDLE {many}"),
+    ):
+        with pytest.raises(Refused) as refused:
+            parse_sdp(text)
+        assert refused.value.detail in {"formats limit", "group limit"}
 
 
 def read_all(text: str) -> None:

@@ -14,6 +14,7 @@ from media.engine.interface import Drop, DtlsIn, Event, Selected
 from media.engine.stun import BINDING_REQUEST, BINDING_SUCCESS, USERNAME
 from media.engine.stun import build as build_stun
 from media.engine.stun import parse as parse_stun
+from media.engine.transport import Path
 from media.shell import UdpEngine
 
 
@@ -95,6 +96,40 @@ async def test_a_port_in_use_is_told() -> None:
     other = UdpEngine("127.0.0.1", engine.candidates()[0].port)
     with pytest.raises(OSError, match="in use"):
         other.start(lambda: None)
+    engine.close()
+
+
+async def test_a_bug_that_one_datagram_meets_is_told_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = UdpEngine("127.0.0.1", 0)
+    engine.start(lambda: None)
+    engine.add_transport("abcdef", "a-password-that-is-long")
+    receive, poll = engine._core.receive, engine._core.poll
+    polls: list[None] = []
+
+    def failing(data: bytes, path: Path, now: float, arrival: float | None = None) -> None:
+        if data == b"bad":
+            raise IndexError(data)
+        receive(data, path, now, arrival)
+
+    def failing_once(now: float) -> tuple[list[tuple[bytes, Path]], float | None]:
+        polls.append(None)
+        if len(polls) == 1:
+            raise KeyError("secret")
+        return poll(now)
+
+    monkeypatch.setattr(engine._core, "receive", failing)
+    monkeypatch.setattr(engine._core, "poll", failing_once)
+    candidate = engine.candidates()[0]
+    with client((candidate.host, candidate.port)) as opened:
+        for data in (b"bad", check("abcdef", "a-password-that-is-long"), b"bad"):
+            opened.send(data)
+        answer = parse_stun(await asyncio.wait_for(asyncio.get_running_loop().sock_recv(opened, 2_048), 5))
+    assert answer is not None
+    assert engine.stats().dropped[Drop.FAULT] == 3
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "media.shell"]
+    assert line.startswith("engine fault: IndexError at test_shell.py:")
     engine.close()
 
 

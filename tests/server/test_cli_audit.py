@@ -13,6 +13,7 @@ import pytest
 from protocol.ids import SessionId
 from protocol.messages import Role
 from server import cli
+from server.config import Config
 from server.keeper import stored_form
 from server.keys import RootKey
 from server.storage.log import EventLog
@@ -190,7 +191,7 @@ def test_the_demo_makes_a_root_key_once_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOLDSPACE_ROOT_KEY", raising=False)
-    settings = cli.read_settings(None)
+    settings = Config()
     monkeypatch.setattr(cli, "root_key_file", lambda _settings: tmp_path / "demo.root-key")
     monkeypatch.setattr("server.keys.root_key_file", lambda _settings: tmp_path / "demo.root-key")
     made = cli._root_key(settings, demo=True)

@@ -55,7 +55,7 @@ async def test_every_demo_link_signs_its_person_in_again_and_again(engine: Async
     clock = FakeClock()
     auth = Auth(engine, clock)
     demo = await seed(engine, clock)
-    links = await demo_links(auth, demo, "http://127.0.0.1:8080")
+    links = await demo_links(auth, demo, "http://127.0.0.1:8080", lan=False)
     urls = [*links.participants, links.mentor, links.therapist]
     assert len(set(urls)) == 5
     clock.advance(12 * 3600 - 1)
@@ -70,4 +70,10 @@ async def test_every_demo_link_signs_its_person_in_again_and_again(engine: Async
 async def test_demo_links_are_refused_where_others_could_reach_them(engine: AsyncEngine, base_url: str) -> None:
     demo = await seed(engine, FakeClock())
     with pytest.raises(DemoRefused, match="loopback"):
-        await demo_links(Auth(engine, FakeClock()), demo, base_url)
+        await demo_links(Auth(engine, FakeClock()), demo, base_url, lan=False)
+
+
+async def test_demo_links_for_the_network_are_made_when_that_is_said(engine: AsyncEngine) -> None:
+    demo = await seed(engine, FakeClock())
+    links = await demo_links(Auth(engine, FakeClock()), demo, "https://192.0.2.7:8080", lan=True)
+    assert links.mentor.startswith("https://192.0.2.7:8080/join#")

@@ -46,6 +46,7 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     you,
     participants: people,
     chat,
+    earlier: false,
     speakers: ["marcus"],
     ...change,
   };
@@ -53,11 +54,15 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
 
 function room(change: Partial<RoomModel> = {}): ComponentChildren {
   const state = change.room ?? roomOf("ellie");
+  const mine = change.mine ?? chosen(false, true);
   const model: RoomModel = {
     words,
     room: state,
     reconnecting: false,
-    mine: chosen(false, true),
+    mine,
+    actual: { microphone: mine.microphone, camera: mine.camera },
+    doubt: { microphone: false, camera: false },
+    trouble: null,
     myPicture: pictures.get(state.you),
     received: new Map([...pictures].flatMap(([id, camera]) => (camera ? [[id, { camera }] as const] : []))),
     pending: [],
@@ -84,6 +89,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onQuickExit: nothing,
         onEnd: nothing,
         onHear: nothing,
+        onRetryMedia: nothing,
         onNoticeRead: nothing,
         onDraft: nothing,
         onSend: nothing,
@@ -140,6 +146,7 @@ const STATES: Record<string, () => ComponentChildren> = {
   arrive: () => arrive(),
   "arrive-off": () => arrive({ wanted: { microphone: false, camera: false } }),
   "arrive-denied": () => arrive({ microphone: denied, camera: denied, browser: "chromeAndroid" }),
+  "arrive-busy": () => arrive({ camera: { track: null, problem: "busy", asking: false } }),
   "arrive-help": () => arrive({ help: true }),
   choose: () => (
     <Choose
@@ -170,6 +177,18 @@ const STATES: Record<string, () => ComponentChildren> = {
   closed: () => room({ mine: { ...chosen(false, true), closed: true, closings: 1 } }),
   blocked: () => room({ soundBlocked: true, mine: chosen(true, true) }),
   problem: () => room({ notice: { about: "device", source: "microphone", problem: "denied" } }),
+  lost: () => room({ notice: { about: "device", source: "microphone", problem: "lost" } }),
+  doubt: () =>
+    room({
+      mine: chosen(true, true),
+      actual: { microphone: false, camera: true },
+      doubt: { microphone: true, camera: false },
+    }),
+  "media-trying": () => room({ trouble: "trying", mine: chosen(true, true), actual: { microphone: false, camera: false } }),
+  "media-stuck": () => room({ trouble: "stuck", mine: chosen(true, true), actual: { microphone: false, camera: false } }),
+  unsure: () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "unsure" } }),
+  "chat-long": () => room({ chatOpen: true, draft: "a ".repeat(1_010), room: roomOf("ellie", everyone, { earlier: true }) }),
+  "chat-near": () => room({ chatOpen: true, draft: "a ".repeat(950) + "a", room: roomOf("ellie", everyone, { earlier: true }) }),
   mentor: () => room({ room: mentorRoom(), mine: chosen(true, true) }),
   "mentor-menu": () => room({ room: mentorRoom(), mine: chosen(true, true), menuFor: "marcus" }),
   "mentor-allow": () => room({ room: mentorRoom(), mine: chosen(true, true), menuFor: "priya" }),

@@ -1,13 +1,13 @@
 import { computed, effect, signal } from "@preact/signals";
-import { ApiError, type Api, type Me, type SessionEntry } from "./connection/api";
-import { delayBefore } from "./connection/backoff";
+import { ApiError, isBusy, type Api, type Me, type SessionEntry } from "./connection/api";
+import { delayBefore, delayWhenBusy } from "./connection/backoff";
 import type { Clock } from "./connection/clock";
 import type { LocalMedia } from "./media/devices";
 import type { ErrorCode } from "./protocol/generated";
 import type { RoomSession } from "./session";
 
 export type Stage =
-  | { name: "loading"; unreachable: boolean }
+  | { name: "loading"; trouble: "unreachable" | "busy" | null }
   | { name: "link"; code: ErrorCode }
   | { name: "nothing" }
   | { name: "choose"; me: Me; sessions: readonly SessionEntry[] }
@@ -34,11 +34,13 @@ const AUDIBLE = 0.3;
 
 /** From the link to the room and out again. */
 export class App {
-  readonly stage = signal<Stage>({ name: "loading", unreachable: false });
+  readonly stage = signal<Stage>({ name: "loading", trouble: null });
   readonly wanted = signal({ microphone: true, camera: true });
   readonly level = signal(0);
   readonly wasHeard = signal(false);
   readonly help = signal(false);
+  /** What is being written; it outlives a stay that ended in the middle of it. */
+  readonly draft = signal("");
   readonly #deps: AppDeps;
   #stopWatching: () => void = () => {};
 
@@ -84,9 +86,15 @@ export class App {
     else void local.open(source);
   }
 
+  /** Asks once more for what could not be had; what was turned off stays off. */
   tryAgain(): void {
-    this.wanted.value = { microphone: true, camera: true };
-    void this.#deps.local.openBoth();
+    const { local } = this.#deps;
+    const { microphone, camera } = this.wanted.value;
+    this.wanted.value = {
+      microphone: microphone || local.microphone.value.problem !== null,
+      camera: camera || local.camera.value.problem !== null,
+    };
+    this.#open();
   }
 
   join(): void {
@@ -106,6 +114,8 @@ export class App {
       // Not within the effect: letting go changes what it depends on.
       queueMicrotask(() => {
         stop();
+        // However it ended: who had the camera off does not find it on at the next door.
+        this.#remember(session);
         session.dispose();
         this.stage.value = after(me, entry, code);
       });
@@ -116,7 +126,6 @@ export class App {
   leave(): void {
     const stage = this.stage.value;
     if (stage.name === "room") {
-      this.#remember(stage.session);
       stage.session.leave();
     } else if (stage.name === "arrive") {
       this.#deps.local.closeAll();
@@ -145,11 +154,14 @@ export class App {
       if (stage.name === "room") stage.session.dispose();
       this.#deps.local.closeAll();
     } finally {
+      this.draft.value = "";
       this.#deps.vanish();
     }
   }
 
+  /** The page or the network is back. */
   nudge(): void {
+    this.#deps.local.check();
     if (this.stage.value.name === "room") this.stage.value.session.nudge();
   }
 
@@ -167,10 +179,14 @@ export class App {
   }
 
   #arrive(me: Me, entry: SessionEntry): void {
-    const { local } = this.#deps;
-    const { microphone, camera } = this.wanted.value;
     this.wasHeard.value = false;
     this.stage.value = { name: "arrive", me, entry };
+    this.#open();
+  }
+
+  #open(): void {
+    const { local } = this.#deps;
+    const { microphone, camera } = this.wanted.value;
     if (microphone && camera) void local.openBoth();
     else if (microphone) void local.open("microphone");
     else if (camera) void local.open("camera");
@@ -186,15 +202,17 @@ export class App {
     const { clock, random } = this.#deps;
     const begun = clock.now();
     for (let tries = 1; ; tries += 1) {
+      let busy: boolean;
       try {
         await request();
         return null;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (error.code && FINAL.has(error.code)) return error.code;
-        this.stage.value = { name: "loading", unreachable: true };
+        busy = isBusy(error.code);
+        this.stage.value = { name: "loading", trouble: busy ? "busy" : "unreachable" };
       }
-      const wait = delayBefore(tries, clock.now() - begun, random());
+      const wait = busy ? delayWhenBusy(tries, random()) : delayBefore(tries, clock.now() - begun, random());
       await new Promise<void>((go) => clock.after(wait, go));
     }
   }
@@ -204,6 +222,7 @@ export class App {
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "signed_out",
   "link_invalid",
+  "other_person",
   "token_invalid",
   "origin_refused",
   "not_allowed",
@@ -221,6 +240,7 @@ function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
       return { name: "ended" };
     case "signed_out":
     case "link_invalid":
+    case "other_person":
       return { name: "link", code };
     default:
       return { name: "stopped", code, me, entry };

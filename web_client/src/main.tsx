@@ -41,13 +41,15 @@ function start(root: HTMLElement): void {
     const publisher = new Publisher({
       makePeer,
       after,
+      trouble: (trouble) => session.mediaTrouble("publish", trouble),
       offer: (sdp, sources) => connection.request({ type: "publish_offer", sdp, sources }, "resume"),
     });
     const subscriber = new Subscriber({
       makePeer,
       after,
+      trouble: (trouble) => session.mediaTrouble("subscribe", trouble),
       answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
-      restart: () => void connection.request({ type: "restart_subscribe" }, "resume"),
+      restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
       tracks: (received) => {
         session.received.value = received;
       },
@@ -72,6 +74,7 @@ function start(root: HTMLElement): void {
         subscriber,
         local,
         newId,
+        after,
       },
       wanted,
     );
@@ -101,6 +104,10 @@ function start(root: HTMLElement): void {
     if (location.hash.length > 1) location.reload();
   });
   addEventListener("online", () => app.nudge());
+  // Shown again as it was, from the browser's memory: its connections and devices are gone.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) app.nudge();
+  });
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") app.nudge();
   });

@@ -1,12 +1,15 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import type { Connection, ConnectionEvents, Phase, RequestBody } from "./connection/connection";
+import type { Keep } from "./connection/outbox";
 import type { LocalMedia, Problem } from "./media/devices";
 import type { Publisher } from "./media/publish";
 import type { Received, Subscriber } from "./media/subscribe";
+import type { Trouble } from "./media/tries";
 import type { ErrorCode, IceServer, RoomFrame, Source, SubscribeOffer, Welcome } from "./protocol/generated";
 import { type Announcement, announce } from "./state/announce";
-import { chosen, heard, tapCamera, tapMicrophone } from "./state/devices";
+import { chosen, heard } from "./state/devices";
 import { fromSnapshot, person, reduce, type RoomState } from "./state/room";
+import { Telling } from "./telling";
 
 /** A message of mine that the room has not shown yet. */
 export interface PendingChat {
@@ -19,14 +22,17 @@ export interface PendingChat {
 export type Notice =
   | { about: "microphone_closed" }
   | { about: "device"; source: Source; problem: Problem }
-  | { about: "request"; code: ErrorCode };
+  | { about: "request"; code: ErrorCode }
+  /** The connection was lost before the room could say whether it was done. */
+  | { about: "unsure" };
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
-  publisher: Pick<Publisher, "use" | "start" | "close">;
-  subscriber: Pick<Subscriber, "configure" | "offered" | "resumed" | "close">;
+  publisher: Pick<Publisher, "use" | "start" | "again" | "resumed" | "close">;
+  subscriber: Pick<Subscriber, "configure" | "offered" | "refused" | "again" | "resumed" | "close">;
   local: Pick<LocalMedia, "microphone" | "camera" | "open" | "close" | "closeAll">;
   newId: () => string;
+  after: (ms: number, act: () => void) => () => void;
 }
 
 /** One stay in one room: what the screen shows, and what a person can do. */
@@ -38,6 +44,12 @@ export class RoomSession {
   readonly pending = signal<readonly PendingChat[]>([]);
   readonly notice = signal<Notice | null>(null);
   readonly announcement = signal<Announcement | null>(null);
+  /** Whether my sound and picture, and that of the others, could be set up. */
+  readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
+  /** Which of my devices the others do not have although they are on here. */
+  readonly doubt;
+  /** What really goes out to the others, as far as can be known here. */
+  readonly actual;
   /** Why this stay is over; null while it goes on. */
   readonly over = computed((): ErrorCode | null => {
     if (this.room.value?.session.status === "ended") return "session_ended";
@@ -47,8 +59,8 @@ export class RoomSession {
   readonly #deps: SessionDeps;
   readonly #connection: Connection;
   readonly #stopEffects: readonly (() => void)[];
-  /** The latest device state the server was told; empty when it has to be told again. */
-  #told = "";
+  readonly #telling: Telling;
+  #welcomes = 0;
 
   constructor(deps: SessionDeps, wanted: { microphone: boolean; camera: boolean }) {
     this.#deps = deps;
@@ -58,15 +70,32 @@ export class RoomSession {
       welcome: (welcome, iceServers) => this.#welcome(welcome, iceServers),
       resumed: () => {
         this.#tellDevices();
+        deps.publisher.resumed();
         deps.subscriber.resumed();
       },
       frame: (frame) => this.#frame(frame),
       subscribeOffer: (offer: SubscribeOffer) => deps.subscriber.offered(offer),
+      answerRefused: () => deps.subscriber.refused(),
     });
+    const telling = new Telling({
+      send: (state) => this.#connection.request({ type: "set_devices", ...state }, "never"),
+      after: deps.after,
+      refused: (code) => this.#devicesRefused(code),
+    });
+    this.#telling = telling;
+    this.doubt = telling.doubt;
     const sending = computed(() => ({
       microphone: this.mine.value.microphone && deps.local.microphone.value.track !== null,
       camera: this.mine.value.camera && deps.local.camera.value.track !== null,
     }));
+    this.actual = computed(() => {
+      const way = this.troubles.value.publish === null;
+      return {
+        microphone: way && sending.value.microphone && !telling.doubt.value.microphone,
+        camera: way && sending.value.camera && !telling.doubt.value.camera,
+      };
+    });
+    let doubted = false;
     this.#stopEffects = [
       effect(() => {
         const track = deps.local.microphone.value.track;
@@ -84,6 +113,14 @@ export class RoomSession {
       effect(() => {
         void sending.value;
         this.#tellDevices();
+      }),
+      effect(() => {
+        const { microphone, camera } = telling.doubt.value;
+        const doubts = microphone || camera;
+        if (doubts !== doubted && this.phase.peek().name === "live") {
+          this.announcement.value = { key: doubts ? "sayDoubt" : "sayNoDoubt" };
+        }
+        doubted = doubts;
       }),
     ];
   }
@@ -104,6 +141,7 @@ export class RoomSession {
   dispose(): void {
     if (this.#connection.phase.name !== "stopped") this.#connection.leave();
     for (const stop of this.#stopEffects) stop();
+    this.#telling.forget();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();
     this.#deps.local.closeAll();
@@ -115,15 +153,19 @@ export class RoomSession {
       this.#explain({ about: "microphone_closed" });
       return;
     }
-    if (!before.microphone && !(await this.#ready("microphone"))) return;
+    if (before.microphone) {
+      this.mine.value = { ...before, microphone: false };
+      return;
+    }
+    if (!(await this.#ready("microphone"))) return;
     // A closing that came while the browser asked for permission stands.
-    if (this.mine.value.closings !== before.closings) return;
-    this.mine.value = tapMicrophone(this.mine.value);
+    if (this.mine.value.closings !== before.closings || this.mine.value.closed) return;
+    this.mine.value = { ...this.mine.value, microphone: true };
   }
 
   async tapCamera(): Promise<void> {
     if (this.mine.value.camera) {
-      this.mine.value = tapCamera(this.mine.value);
+      this.mine.value = { ...this.mine.value, camera: false };
       this.#deps.local.close("camera");
     } else if (await this.#ready("camera")) {
       this.mine.value = { ...this.mine.value, camera: true };
@@ -161,18 +203,33 @@ export class RoomSession {
   }
 
   endSession(): Promise<void> {
-    return this.#ask({ type: "end_session" });
+    return this.#ask({ type: "end_session" }, "always");
+  }
+
+  /** Sound or video could not be set up, and the person wants it tried once more. */
+  retryMedia(): void {
+    const { publish, subscribe } = this.troubles.value;
+    if (publish) this.#deps.publisher.again();
+    if (subscribe) this.#deps.subscriber.again();
+  }
+
+  mediaTrouble(which: "publish" | "subscribe", trouble: Trouble | null): void {
+    const before = worst(this.troubles.peek());
+    this.troubles.value = { ...this.troubles.peek(), [which]: trouble };
+    const now = worst(this.troubles.peek());
+    if (now !== before && now) this.announcement.value = { key: now === "stuck" ? "sayMediaStuck" : "sayMediaTrying" };
   }
 
   #phaseIs(phase: Phase): void {
     const before = this.phase.value.name;
     this.phase.value = phase;
-    if (phase.name !== "live") this.#told = "";
+    if (phase.name !== "live") this.#telling.forget();
     if (phase.name === "reconnecting" && before === "live") this.announcement.value = { key: "sayReconnecting" };
     if (phase.name === "live" && before === "reconnecting") this.announcement.value = { key: "sayBack" };
   }
 
   #welcome({ snapshot }: Welcome, iceServers: IceServer[]): void {
+    this.#welcomes += 1;
     batch(() => {
       this.room.value = fromSnapshot(snapshot);
       this.#settlePending();
@@ -212,19 +269,17 @@ export class RoomSession {
     if (this.#connection.phase.name !== "live") return;
     const { local } = this.#deps;
     const { microphone, camera, closings } = this.mine.peek();
-    const state = {
+    this.#telling.tell({
       microphone: microphone && local.microphone.peek().track !== null,
       camera: camera && local.camera.peek().track !== null,
       closings,
-    };
-    const telling = JSON.stringify(state);
-    if (telling === this.#told) return;
-    this.#told = telling;
-    void this.#connection.request({ type: "set_devices", ...state }, "never").then((outcome) => {
-      if (outcome.type !== "rejected" || outcome.code !== "microphone_closed") return;
-      // The closing's own frame is on its way; nothing is sent until it says more.
-      this.mine.value = { ...this.mine.value, microphone: false };
     });
+  }
+
+  #devicesRefused(code: ErrorCode): void {
+    // After a closing the room's own frame says more.
+    this.mine.value = { ...this.mine.value, microphone: false, ...(code === "microphone_closed" ? {} : { camera: false }) };
+    if (code !== "microphone_closed") this.#explain({ about: "request", code });
   }
 
   async #ready(source: Source): Promise<boolean> {
@@ -250,8 +305,11 @@ export class RoomSession {
   }
 
   async #post({ id, text }: PendingChat): Promise<void> {
+    const welcomes = this.#welcomes;
     const outcome = await this.#connection.request({ type: "post_chat", message_id: id, text }, "always");
     if (outcome.type === "rejected") this.#amendPending(id, { failed: outcome.code });
+    // It was posted before a fresh view of the room came, which may no longer reach back to it.
+    else if (welcomes !== this.#welcomes) this.pending.value = this.pending.value.filter((one) => one.id !== id);
   }
 
   #amendPending(id: string, change: Partial<PendingChat>): void {
@@ -265,9 +323,20 @@ export class RoomSession {
     }
   }
 
-  async #ask(body: RequestBody): Promise<void> {
-    const outcome = await this.#connection.request(body, "always");
+  /** `keep`: what a mentor did is not repeated in a new session, where it could undo what another did since. */
+  async #ask(body: RequestBody, keep: Keep = "resume"): Promise<void> {
+    const outcome = await this.#connection.request(body, keep);
     if (outcome.type === "rejected") this.#explain({ about: "request", code: outcome.code });
-    else if (this.notice.value?.about === "request") this.notice.value = null;
+    else if (outcome.type === "dropped") this.#unsure();
+    else if (this.notice.value?.about === "request" || this.notice.value?.about === "unsure") this.notice.value = null;
   }
+
+  #unsure(): void {
+    if (this.over.peek() === null) this.#explain({ about: "unsure" });
+  }
+}
+
+export function worst(troubles: Readonly<Record<"publish" | "subscribe", Trouble | null>>): Trouble | null {
+  const all = [troubles.publish, troubles.subscribe];
+  return all.includes("stuck") ? "stuck" : all.includes("trying") ? "trying" : null;
 }

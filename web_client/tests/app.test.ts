@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { App } from "../src/app";
 import { ApiError, type Api, type Me, type SessionEntry } from "../src/connection/api";
 import type { Device, LocalMedia } from "../src/media/devices";
-import type { ErrorCode } from "../src/protocol/generated";
+import type { ErrorCode, Source } from "../src/protocol/generated";
 import type { RoomSession } from "../src/session";
 import { FakeClock, settle } from "./fakes";
 
@@ -18,6 +18,9 @@ let session: Record<"start" | "leave" | "dispose", ReturnType<typeof vi.fn>>;
 let opened: { microphone: boolean; camera: boolean }[];
 let events: string[];
 let app: App;
+let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnType<typeof vi.fn>> &
+  Record<Source, ReturnType<typeof signal<Device>>>;
+let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean }>>;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -31,12 +34,14 @@ beforeEach(() => {
     signOut: vi.fn(async () => void events.push("sign out")),
   };
   session = { start: vi.fn(), leave: vi.fn(), dispose: vi.fn(() => events.push("dispose")) };
-  const local = {
+  mine = signal({ microphone: true, camera: false });
+  local = {
     microphone: signal(off),
     camera: signal(off),
     openBoth: vi.fn(async () => {}),
     open: vi.fn(async () => true),
     close: vi.fn(),
+    check: vi.fn(),
     closeAll: vi.fn(() => events.push("devices off")),
   };
   app = new App({
@@ -46,7 +51,7 @@ beforeEach(() => {
     local: local as unknown as LocalMedia,
     openRoom: (_entry, wanted) => {
       opened.push(wanted);
-      return { ...session, over, mine: signal({ microphone: true, camera: false }) } as unknown as RoomSession;
+      return { ...session, over, mine } as unknown as RoomSession;
     },
     watchLevel: () => () => {},
     forgetToken: () => events.push("forget token"),
@@ -86,8 +91,10 @@ describe("the link", () => {
     api.me.mockRejectedValueOnce(new ApiError(null)).mockRejectedValueOnce(new ApiError("overloaded"));
     void app.begin(null);
     await settle();
-    expect(app.stage.value).toEqual({ name: "loading", unreachable: true });
-    await clock.advance(2_000);
+    expect(app.stage.value).toEqual({ name: "loading", trouble: "unreachable" });
+    await clock.advance(1_000);
+    expect(app.stage.value).toEqual({ name: "loading", trouble: "busy" });
+    await clock.advance(3_000);
     expect(app.stage.value.name).toBe("arrive");
   });
 
@@ -121,6 +128,7 @@ describe("a stay", () => {
     ["replaced", "replaced"],
     ["session_ended", "ended"],
     ["signed_out", "link"],
+    ["other_person", "link"],
     ["not_open", "stopped"],
   ])("that is over with %s leads to the page %s and lets go of everything", async (code, stage) => {
     app.join();
@@ -139,6 +147,47 @@ describe("a stay", () => {
     app.joinAgain();
     expect(app.stage.value.name).toBe("arrive");
     expect(app.wanted.value).toEqual({ microphone: true, camera: false });
+  });
+
+  test.each<ErrorCode>(["replaced", "not_allowed", "internal"])(
+    "that the server ended with %s is remembered: nobody finds a camera on that was off",
+    async (code) => {
+      app.join();
+      mine.value = { microphone: false, camera: false };
+      over.value = code;
+      await settle();
+      local.open.mockClear();
+      local.openBoth.mockClear();
+      app.joinAgain();
+      expect(app.stage.value.name).toBe("arrive");
+      expect([local.open.mock.calls.length, local.openBoth.mock.calls.length]).toEqual([0, 0]);
+    },
+  );
+
+  test("that ended in the middle of a thought leaves the thought", async () => {
+    app.join();
+    app.draft.value = "half a thought";
+    over.value = "replaced";
+    await settle();
+    expect(app.draft.value).toBe("half a thought");
+    app.quickExit();
+    expect(app.draft.value).toBe("");
+  });
+
+  test("trying again asks for what could not be had, and for nothing that was turned off", () => {
+    app.toggle("camera");
+    local.microphone.value = { ...off, problem: "denied" };
+    local.open.mockClear();
+    local.openBoth.mockClear();
+    app.tryAgain();
+    expect(local.open.mock.calls).toEqual([["microphone"]]);
+    expect(local.openBoth).not.toHaveBeenCalled();
+    expect(app.wanted.value).toEqual({ microphone: true, camera: false });
+  });
+
+  test("looks at its devices when the page is back", () => {
+    app.nudge();
+    expect(local.check).toHaveBeenCalled();
   });
 
   test("taken over from another screen begins with microphone and camera off", async () => {

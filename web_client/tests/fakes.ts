@@ -157,6 +157,8 @@ export class Told implements ConnectionEvents {
   resumed = () => void (this.resumes += 1);
   frame = (frame: RoomFrame) => void this.frames.push(frame);
   subscribeOffer = (offer: SubscribeOffer) => void this.offers.push(offer);
+  answersRefused = 0;
+  answerRefused = () => void (this.answersRefused += 1);
 
   get last(): Phase | undefined {
     return this.phases.at(-1);

@@ -42,7 +42,11 @@ class FakePublisher {
   /** Every track that ever went out through the microphone's sender. */
   readonly microphones: (MediaStreamTrack | null)[] = [];
   starts = 0;
+  agains = 0;
+  resumes = 0;
   closed = false;
+  again = () => void (this.agains += 1);
+  resumed = () => void (this.resumes += 1);
 
   use(source: Source, track: MediaStreamTrack | null): void {
     this.sending[source] = track;
@@ -62,6 +66,10 @@ class FakeSubscriber {
   readonly offers: SubscribeOffer[] = [];
   configured = 0;
   resumes = 0;
+  refusals = 0;
+  agains = 0;
+  refused = () => void (this.refusals += 1);
+  again = () => void (this.agains += 1);
   configure = () => void (this.configured += 1);
   offered = (offer: SubscribeOffer) => void this.offers.push(offer);
   resumed = () => void (this.resumes += 1);
@@ -86,6 +94,7 @@ async function enter(wanted = { microphone: true, camera: true }): Promise<void>
       subscriber,
       local: local as unknown as LocalMedia,
       newId: server.newId,
+      after: server.clock.after,
     },
     wanted,
   );
@@ -197,6 +206,38 @@ describe("my microphone", () => {
     expect(publisher.sending.microphone).toBeNull();
   });
 
+  test("that the server could not take is not shown as on, and is told again until it is", async () => {
+    await enter({ microphone: false, camera: true });
+    await session.tapMicrophone();
+    const refused = server.socket.ofType("set_devices").at(-1);
+    server.socket.say({ type: "rejected", id: refused?.id ?? "", code: "rate_limited", message: "" });
+    await settle();
+    expect(session.actual.value.microphone).toBe(false);
+    expect(session.announcement.value).toEqual({ key: "sayDoubt" });
+    await server.clock.advance(1_000);
+    const again = server.socket.ofType("set_devices").at(-1);
+    expect(again).toMatchObject({ microphone: true });
+    expect(again?.id).not.toBe(refused?.id);
+    server.socket.say({ type: "ack", id: again?.id ?? "" });
+    await settle();
+    expect(session.actual.value.microphone).toBe(true);
+    expect(session.announcement.value).toEqual({ key: "sayNoDoubt" });
+  });
+
+  test("is not shown as on before the browser has given it", async () => {
+    await enter({ microphone: true, camera: true });
+    local.microphone.value = { track: null, problem: null, asking: true };
+    expect(session.actual.value.microphone).toBe(false);
+    expect(session.mine.value.microphone).toBe(true);
+  });
+
+  test("tapped twice while the browser asks opens, and does not close again", async () => {
+    await enter({ microphone: false, camera: false });
+    local.close("microphone");
+    await Promise.all([session.tapMicrophone(), session.tapMicrophone()]);
+    expect(session.mine.value.microphone).toBe(true);
+  });
+
   test("no frame about others or about me ever opens it", async () => {
     await session.tapMicrophone();
     publisher.microphones.length = 0;
@@ -222,10 +263,10 @@ describe("my microphone", () => {
   });
 
   test("unplugged goes off and says so", () => {
-    local.microphone.value = { track: null, problem: "missing", asking: false };
+    local.microphone.value = { track: null, problem: "lost", asking: false };
     expect(session.mine.value.microphone).toBe(false);
     expect(microphonesTold().at(-1)).toBe(false);
-    expect(session.notice.value).toMatchObject({ source: "microphone", problem: "missing" });
+    expect(session.notice.value).toMatchObject({ source: "microphone", problem: "lost" });
   });
 });
 
@@ -249,7 +290,7 @@ describe("coming back", () => {
     await server.clock.advance(0);
     server.resumed();
     expect(publisher.starts).toBe(1);
-    expect(subscriber.resumes).toBe(1);
+    expect([publisher.resumes, subscriber.resumes]).toEqual([1, 1]);
     expect(microphonesTold()).toEqual([true]);
     expect(session.announcement.value).toEqual({ key: "sayBack" });
   });
@@ -293,6 +334,17 @@ describe("chat", () => {
     expect(session.room.value?.chat).toHaveLength(1);
   });
 
+  test("a message that was stored, and is older than the fresh view of the room reaches, waits no longer", async () => {
+    session.postChat("hello");
+    const [sent] = server.socket.ofType("post_chat");
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome(snapshotOf({ chat: [posted("newer").message] }));
+    server.socket.say({ type: "ack", id: sent?.id ?? "" });
+    await settle();
+    expect(session.pending.value).toEqual([]);
+  });
+
   test("a refused message is kept and goes out again under its own id", async () => {
     session.postChat("hello");
     const [sent] = server.socket.ofType("post_chat");
@@ -310,12 +362,80 @@ describe("chat", () => {
 describe("a mentor's act", () => {
   beforeEach(() => enter());
 
+  const acts: [string, () => Promise<void>][] = [
+    ["close_microphone", () => session.closeMicrophone("ellie")],
+    ["allow_microphone", () => session.allowMicrophone("ellie")],
+    ["hide_chat", () => session.hideChat("m")],
+    ["show_chat", () => session.showChat("m")],
+  ];
+
+  test.each(acts)("%s is not repeated in a new session, and the mentor is told to look", async (type, act) => {
+    void act();
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome();
+    await settle();
+    expect(server.socket.sent.filter((message) => message.type === type)).toEqual([]);
+    expect(session.notice.value).toEqual({ about: "unsure" });
+  });
+
+  test.each(acts)("%s is repeated under its own id while the session goes on", async (type, act) => {
+    void act();
+    const first = server.socket.sent.filter((message) => message.type === type);
+    server.socket.drop();
+    await server.clock.advance(0);
+    server.resumed();
+    expect(server.socket.sent.filter((message) => message.type === type)).toEqual(first);
+  });
+
+  test("of ending the session is repeated until it is done", async () => {
+    void session.endSession();
+    const first = server.socket.ofType("end_session");
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome();
+    expect(server.socket.ofType("end_session")).toEqual(first);
+  });
+
+  test("leaves no note behind when one leaves", async () => {
+    void session.hideChat("m");
+    session.leave();
+    await settle();
+    expect(session.notice.value).toBeNull();
+  });
+
   test("that was not saved is said", async () => {
     void session.closeMicrophone("ellie");
     const [sent] = server.socket.ofType("close_microphone");
     server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
     await settle();
     expect(session.notice.value).toEqual({ about: "request", code: "not_saved" });
+  });
+});
+
+describe("sound and video", () => {
+  beforeEach(() => enter());
+
+  test("a refused answer is the subscriber's to mend", () => {
+    server.socket.say({ type: "rejected", id: "", code: "sdp_rejected", message: "" });
+    expect(subscriber.refusals).toBe(1);
+  });
+
+  test("my microphone and camera are not shown as on while there is no way for them", () => {
+    expect(session.actual.value).toEqual({ microphone: true, camera: true });
+    session.mediaTrouble("publish", "trying");
+    expect(session.actual.value).toEqual({ microphone: false, camera: false });
+    session.mediaTrouble("publish", null);
+    expect(session.actual.value).toEqual({ microphone: true, camera: true });
+  });
+
+  test("what does not work is said, and only that is tried once more at a press", () => {
+    session.mediaTrouble("subscribe", "trying");
+    expect(session.announcement.value).toEqual({ key: "sayMediaTrying" });
+    session.mediaTrouble("subscribe", "stuck");
+    expect(session.announcement.value).toEqual({ key: "sayMediaStuck" });
+    session.retryMedia();
+    expect([publisher.agains, subscriber.agains]).toEqual([0, 1]);
   });
 });
 

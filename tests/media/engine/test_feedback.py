@@ -118,6 +118,23 @@ def test_unwrapping_finds_the_nearest_number(value: int, near: int) -> None:
     assert abs(number - near) <= 0x8000
 
 
+def test_a_pile_of_sender_reports_reaches_each_subscriber_once_and_again_only_later() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio()
+    publisher.frame(key=True)
+    reports = [
+        struct.pack("!BBHIQIII", 0x80, 200, 6, ssrc, 1 << 40, 5, 1, 1)
+        for ssrc in (publisher.audio_ssrc, publisher.video_ssrc)
+    ]
+    publisher.send(b"".join(reports) * 30)
+    assert len(subscriber.feedback(200, 0)) == 2
+    for _ in range(10):
+        world.advance(0.1)
+        publisher.send(reports[0])
+    assert len(subscriber.feedback(200, 0)) == 4
+
+
 def test_receiver_reports_count_what_was_lost() -> None:
     world = World()
     publisher, _ = pair(world)

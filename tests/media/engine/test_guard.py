@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+from typing import ClassVar
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from media.engine.inbound import IDLE_SOURCE_S, MAX_SOURCES
 from media.engine.interface import DtlsIn, Selected
+from media.engine.rtp import build as build_rtp
 from media.engine.stun import (
     BINDING_ERROR,
     BINDING_REQUEST,
@@ -17,7 +22,7 @@ from media.engine.stun import (
 )
 from media.engine.stun import build as build_stun
 from media.engine.transport import MAX_DTLS_WAITING, MAX_PATHS, Path
-from tests.media.engine.world import Client, Publisher, World, pair
+from tests.media.engine.world import IDS, OPUS, RTX, VP8, Client, NullCipher, Publisher, World, pair
 
 HELLO = b"\x16\xfe\xfd" + bytes(100)
 STRANGER = Path("192.0.2.66", 666)
@@ -124,10 +129,42 @@ def test_media_follows_the_client_to_the_address_it_nominates() -> None:
     assert len(subscriber.audio) == 1
 
 
+def test_a_client_cannot_take_the_address_of_another_who_is_there() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    thief = Client(world, 5_001)
+    sent = world.sent
+    for _ in range(5):
+        thief.check(publisher.path)  # a forged source address, under the thief's own credentials
+        thief.check(subscriber.path)
+        publisher.audio()
+        world.advance(3.0)
+        subscriber.check()
+    assert len(subscriber.audio) == 5
+    assert thief.stun == []
+    assert world.sent > sent
+    assert dropped(world) == {"address_in_use": 10}
+    world.core.remove_transport(subscriber.handle)
+    thief.check(subscriber.path)
+    assert dropped(world) == {"address_in_use": 10}
+
+
+def test_an_address_that_fell_silent_can_be_taken_though_its_transport_lives_elsewhere() -> None:
+    world = World()
+    old, new = Client(world, 5_000), Client(world, 5_001)
+    old.check()
+    for _ in range(3):
+        world.advance(3.0)
+        old.check(Path("198.51.100.200", 7_000))
+    new.check(old.path)
+    assert world.core._transports[new.handle].path == old.path
+
+
 def test_an_address_taken_over_by_a_new_connection_belongs_to_it() -> None:
     world = World()
     old, new = Client(world, 5_000), Client(world, 5_001)
     old.check()
+    world.advance(10.0)
     new.check(old.path)
     world.events()
     world.deliver(HELLO, old.path)
@@ -157,12 +194,116 @@ def test_media_before_the_keys_is_counted_and_dropped() -> None:
     assert dropped(world) == {"no_keys": 1}
 
 
+class Forgeable(NullCipher):
+    """Notices packets that say they are forged."""
+
+    forgotten: ClassVar[list[int]] = []
+
+    def unprotect(self, packet: bytes) -> bytes | None:
+        return None if b"forged" in packet else packet
+
+    def forget(self, ssrc: int) -> None:
+        self.forgotten.append(ssrc)
+
+
+def sound(ssrc: int, payload: bytes = b"opus") -> bytes:
+    return build_rtp(OPUS, False, 1, 2, ssrc, b"", payload)
+
+
+def test_a_client_sends_under_a_bounded_number_of_ssrcs_and_those_in_use_go_on() -> None:
+    Forgeable.forgotten.clear()
+    world = World(cipher=Forgeable)
+    publisher, subscriber = pair(world)
+    transport = world.core._transports[publisher.handle]
+    publisher.audio()
+    for ssrc in range(50_000, 50_500):
+        publisher.send(sound(ssrc, b"forged"))
+    assert len(transport.inbound) == 1
+    for ssrc in range(50_000, 50_500):
+        publisher.send(sound(ssrc))
+    assert len(transport.inbound) == MAX_SOURCES
+    assert dropped(world)["too_many_sources"] == 500 - MAX_SOURCES + 1
+    world.advance(IDLE_SOURCE_S - 1)
+    heard = len(subscriber.audio)
+    publisher.audio()
+    assert len(subscriber.audio) == heard + 1
+    publisher.audio_ssrc = 77_000
+    publisher.audio()
+    assert len(subscriber.audio) == heard + 1
+    assert Forgeable.forgotten == []
+    world.advance(1.0)
+    publisher.send(sound(77_001, b"forged"))  # gets nobody's place
+    assert Forgeable.forgotten == []
+    publisher.audio()
+    assert len(subscriber.audio) == heard + 2
+    assert len(transport.inbound) == MAX_SOURCES
+    assert Forgeable.forgotten == [50_000]
+    publisher.send(sound(50_000))  # may be a replay: what would tell is forgotten
+    assert Forgeable.forgotten == [50_000]
+
+
+def test_each_slot_allows_one_more_ssrc_for_the_reports_about_it() -> None:
+    world = World()
+    _, subscriber = pair(world)
+    for ssrc in range(100):
+        subscriber.send(struct.pack("!BBHII", 0x81, 206, 2, ssrc, subscriber.video_ssrc))
+    assert world.core.stats().plis_in == MAX_SOURCES + 2
+
+
+def test_extensions_of_no_length_are_taken_for_none() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio()
+    for name in (IDS.mid, IDS.audio_level, IDS.transport_cc):
+        block = struct.pack("!HHBBBB", 0x1000, 1, name, 0, 0, 0)
+        publisher.audio_seq += 1
+        publisher.send(build_rtp(OPUS, False, publisher.audio_seq, 1, publisher.audio_ssrc, block, b"opus"))
+    assert len(subscriber.audio) == 4
+
+
+@st.composite
+def odd_packets(draw: st.DrawFn) -> bytes:
+    """Well-formed RTP whose every part may be shorter or stranger than it should be."""
+    names = st.sampled_from([IDS.mid, IDS.audio_level, IDS.transport_cc, 9])
+    values = st.sampled_from([b"", b"0", b"1", b"\xff\xfe", "é".encode()]) | st.binary(max_size=5)
+    elements = draw(st.lists(st.tuples(names, values), max_size=4))
+    body = b"".join(bytes((name, len(value))) + value for name, value in elements)
+    body += bytes(-len(body) & 3)
+    heads = st.sampled_from([b"", b"\x10", b"\x90", b"\x90\x80", b"\x90\xe0\x80", b"\x90\xf0\x01\x01", b"\0\0\0"])
+    kind, ssrc = draw(st.sampled_from([(OPUS, 1_000), (VP8, 1_001), (RTX, 1_002), (RTX, 1_001), (VP8, 1_000), (0, 5)]))
+    return build_rtp(
+        kind,
+        draw(st.booleans()),
+        draw(st.sampled_from([65_523, 65_530, 0, 1, 30_000])),
+        draw(st.integers(0, 0xFFFFFFFF)),
+        ssrc,
+        struct.pack("!HH", 0x1000, len(body) // 4) + body,
+        draw(heads) + draw(st.binary(max_size=4)),
+    )
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(odd_packets(), min_size=1, max_size=12))
+def test_no_odd_packet_raises(packets: list[bytes]) -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    publisher.audio()
+    for data in packets:
+        publisher.send(data)
+    for seen in list(subscriber.media):
+        subscriber.nack(seen.packet.sequence)
+    world.advance(3.0)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(max_size=120), max_size=20), st.randoms(use_true_random=False))
 def test_no_datagram_raises(junk: list[bytes], rng: object) -> None:
     world = World()
     publisher, subscriber = pair(world)
     publisher.frame(key=True)
+    publisher.audio()
+    subscriber.media.clear()
     for data in junk:
         for path in (publisher.path, subscriber.path, STRANGER):
             world.deliver(data, path)

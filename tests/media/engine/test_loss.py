@@ -5,9 +5,12 @@ from __future__ import annotations
 import struct
 from itertools import pairwise
 
+import pytest
+
+from media.engine.egress import Slot
 from media.engine.interface import Drop
 from media.engine.rtp import parse as parse_rtp
-from tests.media.engine.world import Subscriber, World, assert_pictures_follow, pair
+from tests.media.engine.world import Subscriber, World, assert_pictures_follow, assert_seamless, pair
 
 
 def test_what_a_publisher_lost_is_asked_for_and_passed_on() -> None:
@@ -87,14 +90,41 @@ def test_a_gap_too_wide_to_fill_asks_for_a_key_frame() -> None:
     assert len(publisher.plis) == 1
 
 
-def test_a_wild_jump_is_believed_the_second_time() -> None:
+@pytest.mark.parametrize("jump", [20_000, -20_000, 3_100, -600])
+def test_a_wild_jump_either_way_is_believed_the_second_time_and_subscribers_see_no_seam(jump: int) -> None:
     world = World()
     publisher, subscriber = pair(world)
-    publisher.audio()
-    publisher.audio_seq = publisher.audio_seq + 20_000 & 0xFFFF
-    for _ in range(3):
+    publisher.run(1.0, key_first=True)
+    sound, pictures = len(subscriber.audio), len(subscriber.video)
+    publisher.audio_seq = publisher.audio_seq + jump & 0xFFFF
+    publisher.video_seq = publisher.video_seq + jump & 0xFFFF
+    publisher.run(1.0)
+    assert len(subscriber.audio) == sound + 49
+    assert publisher.plis != []
+    publisher.run(1.0, key_first=True)
+    assert len(subscriber.audio) == sound + 99
+    assert len(subscriber.video) == pictures + 10
+    assert_seamless(subscriber.audio)
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+    assert publisher.nacks == []
+    (*_, report) = publisher.feedback(201, 2)
+    assert struct.unpack_from("!I", report, 12)[0] == 0  # nothing counts as lost
+
+
+def test_a_single_packet_from_far_away_changes_nothing() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(0.2, key_first=True)
+    heard = len(subscriber.audio)
+    for stray in (20_000, -20_000):
+        sequence = publisher.audio_seq
+        publisher.audio_seq = sequence + stray & 0xFFFF
         publisher.audio()
-    assert len(subscriber.audio) == 3
+        publisher.audio_seq = sequence
+        publisher.audio()
+    assert len(subscriber.audio) == heard + 2
+    assert_seamless(subscriber.audio)
 
 
 def test_a_subscribers_nack_is_answered_over_rtx() -> None:
@@ -159,3 +189,23 @@ def test_endless_nacks_cannot_multiply_traffic_without_bound() -> None:
     for _ in range(5_000):
         subscriber.nack(subscriber.video[0].sequence)
     assert len(subscriber.of(subscriber.rtx_ssrc)) <= 401
+
+
+def test_nacks_beyond_the_allowance_cost_no_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    looked: list[int] = []
+    resend = Slot.resend
+    monkeypatch.setattr(Slot, "resend", lambda slot, number: looked.append(number) or resend(slot, number))
+    absent = subscriber.video[0].sequence + 5_000 & 0xFFFF
+    pile = struct.pack("!BBHII", 0x81, 205, 2 + 31, 77, subscriber.video_ssrc)
+    pile = (pile + struct.pack("!HH", absent, 0xFFFF) * 31) * 10
+    subscriber.send(pile)
+    assert len(looked) == 256
+    for _ in range(50):
+        subscriber.send(pile)
+    assert len(looked) == 400
+    world.advance(0.1)
+    subscriber.send(pile)
+    assert len(looked) == 440

@@ -39,9 +39,8 @@ def test_a_goodbye_names_its_sources() -> None:
 
 def test_a_nack_cannot_ask_for_the_world() -> None:
     data = struct.pack("!BBHII", 0x81, 205, 2 + 300, 1, 2) + struct.pack("!HH", 7, 0xFFFF) * 300
-    (item,) = parse_rtcp(data) or []
-    assert isinstance(item, Nack)
-    assert len(item.lost) == 512
+    items = parse_rtcp(data + data) or []
+    assert sum(len(item.lost) for item in items if isinstance(item, Nack)) == 256
 
 
 @pytest.mark.parametrize(

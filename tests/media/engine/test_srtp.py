@@ -33,6 +33,20 @@ def test_the_other_end_reads_what_one_end_protects(profile: SrtpProfile) -> None
     assert there.unprotect_rtcp(sealed) == control
 
 
+def test_a_forgotten_ssrc_leaves_room_for_a_new_one() -> None:
+    one, two = bytes(range(28)), bytes(range(100, 128))
+    here = LibSrtp(SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, receive=one, send=two))
+    there = LibSrtp(SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, receive=two, send=one))
+    sealed = here.protect(build_rtp(96, True, 1, 2, 3, b"", b"x"))
+    assert sealed is not None
+    assert there.unprotect(sealed) is not None
+    there.forget(4)
+    assert there.unprotect(sealed) is None
+    there.forget(3)
+    there.forget(3)
+    assert there.unprotect(sealed) is not None  # nothing is kept of it, not even that it came
+
+
 def test_what_cannot_be_taken_is_none_and_never_raises() -> None:
     cipher = LibSrtp(SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, bytes(28), bytes(28)))
     for junk in (b"", b"\x80", bytes(12), b"\x80" * 60, bytes(2_048)):

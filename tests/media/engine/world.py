@@ -21,6 +21,7 @@ from media.engine.interface import (
 from media.engine.rtp import RtpPacket, extension_block
 from media.engine.rtp import build as build_rtp
 from media.engine.rtp import parse as parse_rtp
+from media.engine.srtp import CipherFactory
 from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, USERNAME, StunMessage
 from media.engine.stun import build as build_stun
 from media.engine.stun import parse as parse_stun
@@ -51,13 +52,16 @@ class NullCipher:
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
         return packet
 
+    def forget(self, ssrc: int) -> None:
+        pass
+
 
 class World:
     """The engine, the time, and the network between."""
 
-    def __init__(self, seed: int = 7) -> None:
+    def __init__(self, seed: int = 7, cipher: CipherFactory = NullCipher) -> None:
         self.now = 1_000.0
-        self.core = EngineCore(Random(seed), NullCipher)
+        self.core = EngineCore(Random(seed), cipher)
         self.clients: dict[Path, Client] = {}
         self.sent = 0
 

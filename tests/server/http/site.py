@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -65,12 +66,15 @@ async def site(
     first_line_timeout_s: float = FIRST_LINE_TIMEOUT_S,
     failures_per_minute: int = 3,
     busy_timeout_ms: int = 5_000,
+    tls: ssl.SSLContext | None = None,
+    also_at: tuple[str, ...] = (),
+    authority: bytes | None = None,
 ) -> AsyncGenerator[Site]:
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
         clock = FakeClock()
         auth, tokens = Auth(engine, clock), JoinTokens(clock)
-        sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url})))
+        sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url, *also_at})))
         readiness = [Readiness.READY]
         ended: list[str] = []
         app = make_http(
@@ -85,6 +89,8 @@ async def site(
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
                 end_sign_in=ended.append,
                 sockets=sockets,
+                also_at=also_at,
+                authority=authority,
             )
         )
         if add is not None:
@@ -93,11 +99,12 @@ async def site(
         await runner.setup()
         assert runner.server is not None
         front = Front(runner.server, sockets, first_line_timeout_s=first_line_timeout_s)
-        port = await front.start("127.0.0.1", 0)
+        port = await front.start("127.0.0.1", 0, tls)
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(cookie_jar=jar) as client:
+            scheme = "http" if tls is None else "https"
             yield Site(
-                f"http://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
+                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
                 tmp_path / "dist", readiness, ended,
             )  # fmt: skip
         await front.stop(1.0)

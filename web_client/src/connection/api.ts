@@ -76,9 +76,17 @@ async function read(response: Response): Promise<unknown> {
   }
 }
 
+const BY_STATUS: Record<number, ErrorCode> = { 401: "signed_out", 429: "rate_limited", 503: "overloaded" };
+
+/** The server has too much to do, or we asked too much: it wants to be left alone for a while. */
+export function isBusy(code: ErrorCode | null): boolean {
+  return code === "rate_limited" || code === "overloaded";
+}
+
 async function codeOf(response: Response): Promise<ErrorCode | null> {
   const answer = (await response.json().catch(() => null)) as { error?: { code?: unknown } } | null;
   const code = answer?.error?.code;
   if (isErrorCode(code)) return code;
-  return response.status === 401 ? "signed_out" : null;
+  // A proxy before the server speaks in its own words.
+  return BY_STATUS[response.status] ?? null;
 }

@@ -2,6 +2,8 @@
 export const EAGER_MS = 10_000;
 const EAGER_GAP_MS = 1_000;
 const PATIENT_GAP_MS = 7_000;
+const BUSY_GAP_MS = 2_000;
+const BUSY_MOST_MS = 20_000;
 
 /**
  * Milliseconds before try number `tries` (0 is the first) when the connection was lost `since` ms ago.
@@ -12,4 +14,9 @@ export function delayBefore(tries: number, since: number, random: number): numbe
   if (tries === 0) return 0;
   const gap = since < EAGER_MS ? EAGER_GAP_MS : Math.min(PATIENT_GAP_MS, EAGER_GAP_MS * 1.5 ** (tries - 10));
   return Math.max(gap, EAGER_GAP_MS) * (0.4 + 0.6 * random);
+}
+
+/** The same where the server said that it has too much to do: never at once, and further apart. */
+export function delayWhenBusy(tries: number, random: number): number {
+  return Math.min(BUSY_MOST_MS, BUSY_GAP_MS * 1.5 ** Math.max(0, tries - 1)) * (0.4 + 0.6 * random);
 }

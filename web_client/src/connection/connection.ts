@@ -10,15 +10,15 @@ import {
   type SubscribeOffer,
   type Welcome,
 } from "../protocol/generated";
-import { ApiError, type JoinAnswer } from "./api";
-import { delayBefore } from "./backoff";
+import { ApiError, isBusy, type JoinAnswer } from "./api";
+import { delayBefore, delayWhenBusy } from "./backoff";
 import type { Clock } from "./clock";
 import { Outbox, type Keep, type Outcome, type Request } from "./outbox";
 import type { OpenSocket, Socket } from "./socket";
 
 export type Phase =
   | { name: "idle" }
-  | { name: "connecting"; tries: number }
+  | { name: "connecting"; tries: number; busy: boolean }
   | { name: "live" }
   | { name: "reconnecting" }
   | { name: "stopped"; code: ErrorCode };
@@ -32,6 +32,8 @@ export interface ConnectionEvents {
   resumed(): void;
   frame(frame: RoomFrame): void;
   subscribeOffer(offer: SubscribeOffer): void;
+  /** What was sent without an id was refused: of all we send, that is the answer to an offer. */
+  answerRefused(): void;
 }
 
 export interface ConnectionDeps {
@@ -80,6 +82,7 @@ export class Connection {
   #tries = 0;
   #lostAt = 0;
   #liveAt = 0;
+  #busy = false;
   #wasLive = false;
   #farewell: Next | null = null;
   #farewellCode: ErrorCode | null = null;
@@ -154,6 +157,12 @@ export class Connection {
     this.#events.phase(phase);
   }
 
+  #setAway(): void {
+    this.#setPhase(
+      this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries, busy: this.#busy },
+    );
+  }
+
   #write(message: ClientMessage): void {
     this.#socket?.send(encode(message));
   }
@@ -161,7 +170,7 @@ export class Connection {
   #try(): void {
     this.#cancelTimer();
     const epoch = ++this.#epoch;
-    this.#setPhase(this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries });
+    this.#setAway();
     this.#tries += 1;
     if (this.#resumeToken !== null) {
       this.#open(epoch, { type: "resume", resume_token: this.#resumeToken, seq: this.#seq });
@@ -236,6 +245,7 @@ export class Connection {
       case "ack":
       case "rejected":
       case "publish_answer":
+        if (body.type === "rejected" && body.id === "") this.#events.answerRefused();
         this.#outbox.settle(body.id, body);
         return;
       case "goodbye":
@@ -254,6 +264,7 @@ export class Connection {
     this.#cancelTimer();
     this.#resumeToken = resumeToken;
     this.#failedResumes = 0;
+    this.#busy = false;
     this.#wasLive = true;
     this.#liveAt = this.#deps.clock.now();
     this.#setPhase({ name: "live" });
@@ -306,8 +317,12 @@ export class Connection {
       this.#tries = 0;
       this.#lostAt = now;
     }
-    const wait = delayBefore(this.#tries, now - this.#lostAt, this.#deps.random());
-    this.#setPhase(this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries });
+    this.#busy = isBusy(code);
+    const random = this.#deps.random();
+    const wait = this.#busy
+      ? delayWhenBusy(this.#tries, random)
+      : delayBefore(this.#tries, now - this.#lostAt, random);
+    this.#setAway();
     this.#cancelTimer = this.#deps.clock.after(wait, () => this.#try());
   }
 }

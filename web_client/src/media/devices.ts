@@ -2,8 +2,8 @@ import { signal } from "@preact/signals";
 import type { Source } from "../protocol/generated";
 import type { Capture } from "./capture";
 
-/** Why a device is not to be had. */
-export type Problem = "denied" | "missing" | "busy" | "unsupported";
+/** Why a device is not to be had; `lost`: it was open and went away. */
+export type Problem = "denied" | "missing" | "busy" | "lost" | "unsupported";
 
 export interface Device {
   readonly track: MediaStreamTrack | null;
@@ -20,7 +20,8 @@ export class LocalMedia {
   readonly camera = signal<Device>(NOTHING);
   readonly #capture: Capture;
   readonly #devices: MediaDevices | undefined;
-  readonly #latest: Record<Source, number> = { microphone: 0, camera: 0 };
+  /** The question that is open for each; closing takes it back, whatever its answer will be. */
+  readonly #questions: Partial<Record<Source, Promise<void>>> = {};
 
   constructor(capture: Capture, devices: MediaDevices | undefined) {
     this.#capture = capture;
@@ -29,17 +30,17 @@ export class LocalMedia {
 
   /** Asks once for both; where that fails, for each alone, so that one missing does not take the other. */
   async openBoth(): Promise<void> {
-    if (!(await this.#open(BOTH))) await Promise.all(BOTH.map((source) => this.#openAlone(source)));
+    await this.#ensure(BOTH);
   }
 
   /** Resolves to whether the device is open now. */
   async open(source: Source): Promise<boolean> {
-    if (this[source].value.track) return true;
-    return this.#open([source]);
+    await this.#ensure([source]);
+    return this[source].value.track !== null;
   }
 
   close(source: Source): void {
-    this.#latest[source] += 1;
+    delete this.#questions[source];
     this[source].value.track?.stop();
     this[source].value = { ...this[source].value, track: null, asking: false };
   }
@@ -48,39 +49,67 @@ export class LocalMedia {
     for (const source of BOTH) this.close(source);
   }
 
-  async #openAlone(source: Source): Promise<void> {
-    // A second question right after a "no" would be nagging; a browser that cannot tell is not asked again.
-    if (this[source].value.problem === "denied" && !(await mayAsk(source))) return;
-    await this.#open([source]);
+  /** A page that slept may have missed that a device ended. */
+  check(): void {
+    for (const source of BOTH) if (this[source].value.track?.readyState === "ended") this.#lost(source);
   }
 
-  async #open(sources: readonly Source[]): Promise<boolean> {
-    const turns = sources.map((source) => (this.#latest[source] += 1));
-    const current = (source: Source, index: number) => this.#latest[source] === turns[index];
-    for (const source of sources) this[source].value = { track: null, problem: null, asking: true };
+  /** What is open stays as it is, and what is being asked for is not asked for twice. */
+  async #ensure(sources: readonly Source[]): Promise<void> {
+    const missing = sources.filter((source) => !this[source].value.track && !this.#questions[source]);
+    if (missing.length > 0) {
+      const question: Promise<void> = Promise.resolve().then(() => this.#ask(missing, question));
+      for (const source of missing) {
+        this.#questions[source] = question;
+        this[source].value = { track: null, problem: null, asking: true };
+      }
+    }
+    await Promise.all(sources.map((source) => this.#questions[source]));
+  }
+
+  async #ask(sources: readonly Source[], question: Promise<void>): Promise<void> {
+    const open = (source: Source) => this.#questions[source] === question;
+    const failed = await this.#request(sources, open);
+    const alone = failed !== null && sources.length > 1;
+    await Promise.all(
+      sources.filter(open).map(async (source) => {
+        // A second question right after a "no" would be nagging; a browser that cannot tell is not asked again.
+        const again = alone && (problemOf(failed) !== "denied" || (await mayAsk(source)));
+        const error = again && open(source) ? await this.#request([source], open) : failed;
+        if (!open(source)) return;
+        delete this.#questions[source];
+        if (error) this[source].value = { track: null, problem: problemOf(error), asking: false };
+      }),
+    );
+  }
+
+  /** Keeps what is still wanted when the browser answers; resolves to the error when it says no. */
+  async #request(sources: readonly Source[], open: (source: Source) => boolean): Promise<Error | null> {
     try {
       if (!this.#devices) throw new DOMException("no media devices", "NotSupportedError");
       const stream = await this.#devices.getUserMedia(this.#constraints(sources));
-      sources.forEach((source, index) => {
+      for (const source of sources) {
         const track = source === "camera" ? stream.getVideoTracks()[0] : stream.getAudioTracks()[0];
-        if (track && current(source, index)) this.#keep(source, track);
+        if (track && open(source)) this.#keep(source, track);
         else track?.stop();
-      });
+      }
+      return null;
     } catch (error) {
-      const problem = problemOf(error);
-      sources.forEach((source, index) => {
-        if (current(source, index)) this[source].value = { track: null, problem, asking: false };
-      });
+      return error instanceof Error ? error : new Error(String(error));
     }
-    return sources.every((source) => this[source].value.track !== null);
   }
 
   #keep(source: Source, track: MediaStreamTrack): void {
-    // Unplugged, or taken by a phone call.
+    this[source].value.track?.stop();
     track.addEventListener("ended", () => {
-      if (this[source].value.track === track) this[source].value = { track: null, problem: "missing", asking: false };
+      if (this[source].value.track === track) this.#lost(source);
     });
     this[source].value = { track, problem: null, asking: false };
+  }
+
+  /** Unplugged, or taken by a phone call. */
+  #lost(source: Source): void {
+    this[source].value = { track: null, problem: "lost", asking: false };
   }
 
   #constraints(sources: readonly Source[]): MediaStreamConstraints {
@@ -97,8 +126,8 @@ export class LocalMedia {
   }
 }
 
-function problemOf(error: unknown): Problem {
-  switch (error instanceof DOMException || error instanceof Error ? error.name : "") {
+function problemOf(error: Error): Problem {
+  switch (error.name) {
     case "NotAllowedError":
     case "SecurityError":
       return "denied";

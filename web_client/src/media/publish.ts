@@ -1,13 +1,12 @@
 import type { Outcome } from "../connection/outbox";
 import type { IceServer, Source } from "../protocol/generated";
+import { Tries, type TriesDeps } from "./tries";
 
 const MAX_BITRATE = 600_000;
-const RETRY_MS = 2_000;
 
-export interface PublishDeps {
+export interface PublishDeps extends TriesDeps {
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
   offer: (sdp: string, sources: Record<string, Source>) => Promise<Outcome>;
-  after: (ms: number, act: () => void) => () => void;
 }
 
 /** What `RTCPeerConnection` wants of the server's list. */
@@ -22,10 +21,11 @@ export class Publisher {
   #config: RTCConfiguration = {};
   #peer: RTCPeerConnection | null = null;
   #senders: Partial<Record<Source, RTCRtpSender>> = {};
-  #cancelRetry: () => void = () => {};
+  readonly #tries: Tries;
 
   constructor(deps: PublishDeps) {
     this.#deps = deps;
+    this.#tries = new Tries(deps);
   }
 
   get peer(): RTCPeerConnection | null {
@@ -35,16 +35,30 @@ export class Publisher {
   /** What is sent from now on; null sends nothing. */
   use(source: Source, track: MediaStreamTrack | null): void {
     this.#tracks[source] = track;
-    void this.#senders[source]?.replaceTrack(track);
+    const peer = this.#peer;
+    // A connection that the browser ended without a word is found out here, and replaced with the same tracks.
+    this.#senders[source]?.replaceTrack(track).catch(() => peer && this.#failed(peer));
   }
 
   start(iceServers: readonly IceServer[]): void {
     this.#config = peerConfig(iceServers);
+    this.again();
+  }
+
+  /** Begins anew, at once. */
+  again(): void {
+    this.#tries.reset();
     this.#begin();
   }
 
+  /** The server kept our session. What ended meanwhile, as in a page that slept, and what gave up, begins anew. */
+  resumed(): void {
+    const state = this.#peer?.connectionState;
+    if (this.#tries.stuck || state === "failed" || state === "closed") this.again();
+  }
+
   close(): void {
-    this.#cancelRetry();
+    this.#tries.pause();
     this.#peer?.close();
     this.#peer = null;
     this.#senders = {};
@@ -54,16 +68,25 @@ export class Publisher {
     this.close();
     const peer = this.#deps.makePeer(this.#config);
     this.#peer = peer;
-    this.#connect(peer).catch(() => this.#retry(peer));
+    this.#connect(peer).catch(() => this.#failed(peer));
   }
 
-  #retry(peer: RTCPeerConnection): void {
-    if (peer === this.#peer) this.#cancelRetry = this.#deps.after(RETRY_MS, () => this.#begin());
+  #failed(peer: RTCPeerConnection): void {
+    if (peer === this.#peer) this.#tries.again(() => this.#begin());
   }
 
   async #connect(peer: RTCPeerConnection): Promise<void> {
+    let stood = false;
     peer.addEventListener("connectionstatechange", () => {
-      if (peer === this.#peer && peer.connectionState === "failed") this.#begin();
+      if (peer !== this.#peer) return;
+      if (peer.connectionState === "connected") {
+        stood = true;
+        this.#tries.reset();
+      } else if (peer.connectionState === "failed") {
+        // One that stood was cut off: nobody waits for its replacement. One that never did may not do so either.
+        if (stood) this.#begin();
+        else this.#failed(peer);
+      }
     });
     const microphone = peer.addTransceiver("audio", { direction: "sendonly" });
     const camera = peer.addTransceiver("video", {
@@ -80,6 +103,6 @@ export class Publisher {
     });
     if (peer !== this.#peer) return;
     if (outcome.type === "publish_answer") await peer.setRemoteDescription({ type: "answer", sdp: outcome.sdp });
-    else if (outcome.type === "rejected") this.#retry(peer);
+    else if (outcome.type === "rejected") this.#failed(peer);
   }
 }

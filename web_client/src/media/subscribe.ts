@@ -1,17 +1,17 @@
+import type { Outcome } from "../connection/outbox";
 import type { IceServer, Source, SubscribeOffer, TrackInfo } from "../protocol/generated";
 import { peerConfig } from "./publish";
+import { Tries, type TriesDeps } from "./tries";
 
-export interface SubscribeDeps {
+export interface SubscribeDeps extends TriesDeps {
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
   answer: (version: number, sdp: string) => void;
-  /** The connection failed: ask the server for a new one. */
-  restart: () => void;
+  /** The connection failed: asks the server for a new one. */
+  restart: () => Promise<Outcome>;
   /** What is received now, by person. */
   tracks: (received: Received) => void;
-  after: (ms: number, act: () => void) => () => void;
 }
 
-const RETRY_MS = 1_000;
 /** Long enough for every screen to keep the old connection's last picture. */
 const RETIRE_MS = 2_000;
 
@@ -26,12 +26,14 @@ export class Subscriber {
   #tracks: readonly TrackInfo[] = [];
   #version = 0;
   #outdated = false;
-  #cancelRetry: () => void = () => {};
+  #restarting = false;
+  readonly #tries: Tries;
   /** Offers are taken one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
   constructor(deps: SubscribeDeps) {
     this.#deps = deps;
+    this.#tries = new Tries(deps);
   }
 
   get peer(): RTCPeerConnection | null {
@@ -46,6 +48,7 @@ export class Subscriber {
   configure(iceServers: readonly IceServer[]): void {
     this.#config = peerConfig(iceServers);
     this.#outdated = true;
+    this.#tries.reset();
   }
 
   offered(offer: SubscribeOffer): void {
@@ -55,11 +58,22 @@ export class Subscriber {
 
   /** A server that kept our session may wait for an answer that was lost with the socket. */
   resumed(): void {
-    if (this.#peer?.connectionState !== "connected") this.#deps.restart();
+    if (this.#peer?.connectionState !== "connected") this.again();
+  }
+
+  /** The server did not take our answer, and waits for it without end: it has to make a new offer. */
+  refused(): void {
+    if (this.#peer) this.#failed(this.#peer);
+  }
+
+  /** Begins anew, at once. */
+  again(): void {
+    this.#tries.reset();
+    void this.#restart();
   }
 
   close(): void {
-    this.#cancelRetry();
+    this.#tries.pause();
     this.#peer?.close();
     this.#peer = null;
     this.#tracks = [];
@@ -71,11 +85,12 @@ export class Subscriber {
     if (this.#peer && !offer.fresh && !this.#outdated) return offer.version > this.#version ? this.#peer : null;
     const old = this.#peer;
     if (old) this.#deps.after(RETIRE_MS, () => old.close());
-    this.#cancelRetry();
+    this.#tries.pause();
     this.#outdated = false;
     const peer = this.#deps.makePeer(this.#config);
     this.#peer = peer;
     peer.addEventListener("connectionstatechange", () => {
+      if (peer.connectionState === "connected" && peer === this.#peer) this.#tries.reset();
       if (peer.connectionState === "failed") this.#failed(peer);
     });
     return peer;
@@ -97,10 +112,21 @@ export class Subscriber {
     this.#tracks = offer.tracks;
     this.#deps.answer(offer.version, peer.localDescription.sdp);
     this.#deps.tracks(receivedOf(peer, offer.tracks));
+    // Where there is nobody to receive, nothing will connect either.
+    if (offer.tracks.length === 0) this.#deps.trouble(null);
   }
 
   #failed(peer: RTCPeerConnection): void {
-    if (peer === this.#peer) this.#cancelRetry = this.#deps.after(RETRY_MS, () => this.#deps.restart());
+    if (peer === this.#peer) this.#tries.again(() => void this.#restart());
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#restarting) return;
+    this.#restarting = true;
+    const outcome = await this.#deps.restart();
+    this.#restarting = false;
+    // A request that was dropped belongs to a session that is over; the next one begins by itself.
+    if (outcome.type === "rejected") this.#tries.again(() => void this.#restart());
   }
 }
 

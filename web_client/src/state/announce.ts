@@ -4,6 +4,7 @@ import { person, type RoomState } from "./room";
 /** What the polite live region says; views put it into words. */
 export type Announcement =
   | { key: "sayReconnecting" | "sayBack" | "sayMicrophoneClosed" | "sayMicrophoneAllowed" | "sayEnded" }
+  | { key: "sayDoubt" | "sayNoDoubt" | "sayMediaTrying" | "sayMediaStuck" }
   | { key: "sayJoined" | "sayLeft" | "sayAway" | "sayHere"; name: string }
   | { key: "sayMessage"; name: string; text: string };
 

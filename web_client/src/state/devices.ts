@@ -29,12 +29,3 @@ export function heard(mine: MyDevices, word: Word): MyDevices {
     closed: word.closed,
   };
 }
-
-/** I tapped the microphone. While it is closed, nothing changes. */
-export function tapMicrophone(mine: MyDevices): MyDevices {
-  return mine.closed ? mine : { ...mine, microphone: !mine.microphone };
-}
-
-export function tapCamera(mine: MyDevices): MyDevices {
-  return { ...mine, camera: !mine.camera };
-}

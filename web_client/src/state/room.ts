@@ -7,6 +7,8 @@ export interface RoomState {
   /** By place, which is the order of first arrival: who comes back finds the old place. */
   readonly participants: readonly ParticipantView[];
   readonly chat: readonly ChatView[];
+  /** Older messages were left out. */
+  readonly earlier: boolean;
   readonly speakers: readonly string[];
 }
 
@@ -16,6 +18,7 @@ export function fromSnapshot(snapshot: Snapshot): RoomState {
     you: snapshot.you,
     participants: snapshot.participants,
     chat: snapshot.chat,
+    earlier: snapshot.earlier ?? false,
     speakers: [],
   };
 }

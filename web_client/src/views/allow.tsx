@@ -41,6 +41,8 @@ export function problemText(words: Words, source: Source, problem: Problem): str
       return microphone ? words.microphoneMissing : words.cameraMissing;
     case "busy":
       return microphone ? words.microphoneBusy : words.cameraBusy;
+    case "lost":
+      return microphone ? words.microphoneLost : words.cameraLost;
     case "unsupported":
       return words.deviceUnsupported;
   }

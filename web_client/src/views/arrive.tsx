@@ -35,6 +35,7 @@ export function Arrive({ model, acts }: { model: ArriveModel; acts: ArriveActs }
   const { words, microphone, camera, wanted } = model;
   const microphoneOn = wanted.microphone && microphone.problem === null;
   const cameraOn = wanted.camera && camera.problem === null;
+  const problems = [microphone.problem, camera.problem].filter((problem) => problem !== null);
   const denied = microphone.problem === "denied" || camera.problem === "denied";
   return (
     <>
@@ -115,11 +116,11 @@ export function Arrive({ model, acts }: { model: ArriveModel; acts: ArriveActs }
               )}
             </li>
           </ul>
-          {denied && (
+          {problems.some((problem) => problem !== "unsupported") && (
             <div class="note care">
               <Icon name="alert" />
               <div class="stack s grow">
-                <AllowSteps words={words} {...(model.browser ? { browser: model.browser } : {})} />
+                {denied && <AllowSteps words={words} {...(model.browser ? { browser: model.browser } : {})} />}
                 <p>{words.withoutIt}</p>
                 <button class="btn" type="button" onClick={acts.onTryAgain}>
                   {words.tryAgain}

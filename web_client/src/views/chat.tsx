@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
-import { MAX_TEXT, type ChatView } from "../protocol/generated";
+import type { ChatView } from "../protocol/generated";
 import type { PendingChat } from "../session";
+import { lettersLeft } from "../state/length";
 import { timeOfDay, type Words } from "../words";
 import { Icon } from "./icon";
 
@@ -8,6 +9,8 @@ export interface ChatProps {
   words: Words;
   you: string;
   messages: readonly ChatView[];
+  /** There are older messages than those. */
+  earlier: boolean;
   pending: readonly PendingChat[];
   draft: string;
   /** A mentor can hide and show messages. */
@@ -22,6 +25,9 @@ export interface ChatProps {
   onClose: () => void;
 }
 
+/** From here on the person is told how much more fits. */
+const NEAR = 200;
+
 export function Chat(props: ChatProps) {
   const { words, messages, pending, draft } = props;
   const list = useRef<HTMLOListElement>(null);
@@ -31,10 +37,12 @@ export function Chat(props: ChatProps) {
     // The newest message stays in view, unless the person reads further up.
     if (list.current && atEnd.current) list.current.scrollTop = list.current.scrollHeight;
   }, [messages, pending]);
+  const left = lettersLeft(draft.trim());
   const send = (event: Event) => {
     event.preventDefault();
     const text = draft.trim();
-    if (!text) {
+    // What is too long stays in the field, whole.
+    if (!text || left < 0) {
       field.current?.focus();
       return;
     }
@@ -61,7 +69,8 @@ export function Chat(props: ChatProps) {
           atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
         }}
       >
-        {messages.length + pending.length === 0 && <li class="quiet">{words.emptyChat}</li>}
+        {messages.length + pending.length === 0 && !props.earlier && <li class="quiet">{words.emptyChat}</li>}
+        {props.earlier && <li class="quiet">{words.earlier}</li>}
         {messages.map((message) => (
           <Message key={message.id} {...props} message={message} />
         ))}
@@ -95,7 +104,8 @@ export function Chat(props: ChatProps) {
           ref={field}
           placeholder={words.writeToGroup}
           autocomplete="off"
-          maxLength={MAX_TEXT}
+          aria-describedby={left <= NEAR ? "chat-left" : undefined}
+          aria-invalid={left < 0}
           enterkeyhint="send"
           value={draft}
           onInput={(event) => props.onDraft(event.currentTarget.value)}
@@ -103,6 +113,15 @@ export function Chat(props: ChatProps) {
         <button class="btn soft" type="submit">
           {words.send}
         </button>
+        {left <= NEAR && (
+          <p id="chat-left" class={left < 0 ? "too-long" : "quiet"}>
+            {left < 0 ? words.tooLong(-left) : words.lettersLeft(left)}
+          </p>
+        )}
+        {/* Said once when it becomes too long, not with each letter. */}
+        <p class="vh" role="status">
+          {left < 0 && words.error("too_large")}
+        </p>
       </form>
     </section>
   );

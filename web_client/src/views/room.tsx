@@ -1,10 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { Received } from "../media/subscribe";
+import type { Trouble } from "../media/tries";
 import type { Notice, PendingChat } from "../session";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
 import { person, type RoomState } from "../state/room";
+import type { Doubt } from "../telling";
 import { say, type Words } from "../words";
 import { AllowSteps, problemText } from "./allow";
 import { Chat } from "./chat";
@@ -19,6 +21,10 @@ export interface RoomModel {
   room: RoomState;
   reconnecting: boolean;
   mine: MyDevices;
+  /** What of it really goes out. */
+  actual: Doubt;
+  doubt: Doubt;
+  trouble: Trouble | null;
   myPicture: MediaStreamTrack | undefined;
   received: Received;
   pending: readonly PendingChat[];
@@ -43,6 +49,7 @@ export interface RoomActs {
   onQuickExit: () => void;
   onEnd: () => void;
   onHear: () => void;
+  onRetryMedia: () => void;
   onNoticeRead: () => void;
   onDraft: (draft: string) => void;
   onSend: (text: string) => void;
@@ -55,7 +62,7 @@ export interface RoomActs {
 }
 
 export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
-  const { words, room, mine, sheet, wide } = model;
+  const { words, room, sheet, wide } = model;
   const me = person(room, room.you);
   const leads = me?.role === "mentor" || me?.role === "therapist";
   const chatOpen = wide || model.chatOpen;
@@ -64,7 +71,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const faces = room.participants.map((one) => {
     const own = one.id === room.you;
     const track = own ? model.myPicture : model.received.get(one.id)?.camera;
-    return faceOf(one, speakers.includes(one.id), track, own ? mine : null);
+    return faceOf(one, speakers.includes(one.id), track, own ? model.actual : null);
   });
   const endButton = (
     <button class="btn danger end" type="button" aria-haspopup="dialog" onClick={() => acts.onSheet("end")}>
@@ -105,6 +112,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               words={words}
               you={room.you}
               messages={room.chat}
+              earlier={room.earlier}
               pending={model.pending}
               draft={model.draft}
               mentor={leads}
@@ -143,12 +151,36 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
 
 /** What needs to be noticed, above the bar on a phone and top right on a desktop. */
 function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
-  const { words, notice } = model;
+  const { words, notice, doubt, trouble } = model;
   return (
     <>
       {model.reconnecting && (
         <Panel care label={words.connection} icon="again" title={words.reconnecting}>
           <p>{words.reconnectingMore}</p>
+        </Panel>
+      )}
+      {trouble && !model.reconnecting && (
+        <Panel care label={words.sound} icon="again" title={words.mediaTitle}>
+          {trouble === "trying" ? (
+            <p>{words.mediaTrying}</p>
+          ) : (
+            <>
+              <p>{words.mediaStuck}</p>
+              <button class="btn" type="button" onClick={acts.onRetryMedia}>
+                {words.tryAgain}
+              </button>
+            </>
+          )}
+        </Panel>
+      )}
+      {(doubt.microphone || doubt.camera) && !trouble && !model.reconnecting && (
+        <Panel
+          care
+          label={words.connection}
+          icon={doubt.microphone ? "micOff" : "camOff"}
+          title={!doubt.camera ? words.doubtMicrophone : doubt.microphone ? words.doubtBoth : words.doubtCamera}
+        >
+          <p>{words.doubtMore}</p>
         </Panel>
       )}
       {model.soundBlocked && !model.reconnecting && (
@@ -183,6 +215,14 @@ function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               {words.ok}
             </button>
           </div>
+        </Panel>
+      )}
+      {notice?.about === "unsure" && (
+        <Panel care label={words.notice} icon="alert" title={words.unsureTitle}>
+          <p>{words.unsure}</p>
+          <button class="btn" type="button" onClick={acts.onNoticeRead}>
+            {words.ok}
+          </button>
         </Panel>
       )}
       {notice?.about === "request" && (
@@ -235,7 +275,7 @@ function Bar({
   inert: boolean;
   children: ComponentChildren;
 }) {
-  const { words, mine, wide, chatOpen, unread } = model;
+  const { words, mine, actual, wide, chatOpen, unread } = model;
   return (
     <footer class="bar" inert={inert}>
       <ul aria-label={words.controls}>
@@ -254,6 +294,7 @@ function Bar({
           ) : (
             <Toggle
               on={mine.microphone}
+              goesOut={actual.microphone}
               icons={["mic", "micOff"]}
               names={[words.mute, words.unmute]}
               word={words.microphone}
@@ -264,6 +305,7 @@ function Bar({
         <li class="w6">
           <Toggle
             on={mine.camera}
+            goesOut={actual.camera}
             icons={["cam", "camOff"]}
             names={[words.cameraTurnOff, words.cameraTurnOn]}
             word={words.camera}
@@ -309,22 +351,25 @@ function Bar({
   );
 }
 
+/** Its name says what a press does; its look, whether others really have sound or picture. */
 function Toggle({
   on,
+  goesOut,
   icons,
   names,
   word,
   onPress,
 }: {
   on: boolean;
+  goesOut: boolean;
   icons: [on: IconName, off: IconName];
   names: [on: string, off: string];
   word: string;
   onPress: () => void;
 }) {
   return (
-    <button class={on ? "key on" : "key off"} type="button" aria-label={on ? names[0] : names[1]} onClick={onPress}>
-      <Icon name={on ? icons[0] : icons[1]} />
+    <button class={goesOut ? "key on" : "key off"} type="button" aria-label={on ? names[0] : names[1]} onClick={onPress}>
+      <Icon name={goesOut ? icons[0] : icons[1]} />
       {word}
     </button>
   );

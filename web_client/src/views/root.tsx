@@ -3,7 +3,7 @@ import type { App } from "../app";
 import type { SessionEntry, Me } from "../connection/api";
 import type { LocalMedia } from "../media/devices";
 import type { Sound } from "../media/sound";
-import type { RoomSession } from "../session";
+import { worst, type RoomSession } from "../session";
 import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
 import { Arrive } from "./arrive";
@@ -41,7 +41,7 @@ export function Root({ app, local, sound, words }: RootProps) {
   const page = { words, help, acts };
   switch (stage.name) {
     case "loading":
-      return <Page {...page} icon="mark" title={stage.unreachable ? words.unreachable : words.loading} />;
+      return <Page {...page} icon="mark" title={stage.trouble ? words[stage.trouble] : words.loading} />;
     case "link":
       return <Page {...page} icon="lock" title={words.linkTitle} text={words.error(stage.code)} />;
     case "nothing":
@@ -129,10 +129,9 @@ function ArriveScreen({
   );
 }
 
-/** Draft, open panels and what was read live here: a lost connection does not touch them. */
+/** Open panels and what was read live here: a lost connection does not touch them. */
 function RoomScreen({ app, local, sound, words, session }: RootProps & { session: RoomSession }) {
   const [chatOpen, setChatOpen] = useState(false);
-  const [draft, setDraft] = useState("");
   const [sheet, setSheet] = useState<OpenSheet>(null);
   const [menuFor, setMenuFor] = useState<string | null>(null);
   const [read, setRead] = useState<string | null | undefined>(undefined);
@@ -154,7 +153,8 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
   useEffect(() => () => sound.play([]), [sound]);
   if (!room) {
     const phase = session.phase.value;
-    const slow = phase.name === "connecting" && phase.tries > 1;
+    const away = phase.name !== "connecting" || phase.tries < 2 ? "joining" : "unreachable";
+    const title = words[phase.name === "connecting" && phase.busy ? "busy" : away];
     const acts = {
       onHelp: (open: boolean) => {
         app.help.value = open;
@@ -162,7 +162,7 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
       onQuickExit: () => app.quickExit(),
     };
     return (
-      <Page words={words} icon="mark" title={slow ? words.unreachable : words.joining} help={app.help.value} acts={acts} />
+      <Page words={words} icon="mark" title={title} help={app.help.value} acts={acts} />
     );
   }
   return (
@@ -172,6 +172,9 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
         room,
         reconnecting: session.phase.value.name !== "live",
         mine: session.mine.value,
+        actual: session.actual.value,
+        doubt: session.doubt.value,
+        trouble: worst(session.troubles.value),
         myPicture: local.camera.value.track ?? undefined,
         received,
         pending: session.pending.value,
@@ -181,7 +184,7 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
         wide,
         chatOpen,
         unread: visible || read === undefined ? 0 : unreadAfter(room.chat, read, room.you),
-        draft,
+        draft: app.draft.value,
         sheet,
         menuFor,
       }}
@@ -196,11 +199,14 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
           setSheet(null);
           void session.endSession();
         },
+        onRetryMedia: () => session.retryMedia(),
         onHear: () => void sound.unblock(),
         onNoticeRead: () => {
           session.notice.value = null;
         },
-        onDraft: setDraft,
+        onDraft: (draft) => {
+          app.draft.value = draft;
+        },
         onSend: (text) => session.postChat(text),
         onRetry: (id) => void session.retryChat(id),
         onHide: (id) => void session.hideChat(id),

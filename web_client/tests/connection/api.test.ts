@@ -31,6 +31,11 @@ test("401 without a readable body still means signed out", async () => {
   await expect(makeApi(answering(401)).me()).rejects.toMatchObject({ code: "signed_out" });
 });
 
+test("a proxy that answers for a busy server is understood without words", async () => {
+  await expect(makeApi(answering(429)).join("s")).rejects.toMatchObject({ code: "rate_limited" });
+  await expect(makeApi(answering(503, "<html>")).join("s")).rejects.toMatchObject({ code: "overloaded" });
+});
+
 test("a server that cannot be reached has no code, so that it is tried again", async () => {
   const send = vi.fn<typeof fetch>(async () => {
     throw new TypeError("fetch failed");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { delayBefore } from "../../src/connection/backoff";
+import { delayBefore, delayWhenBusy } from "../../src/connection/backoff";
 
 test("the first try is made at once", () => {
   expect(delayBefore(0, 0, 0.9)).toBe(0);
@@ -20,4 +20,13 @@ test("later tries grow apart up to seven seconds", () => {
 
 test("people who lost the server together do not come back in one instant", () => {
   expect(delayBefore(3, 2_000, 0.1)).not.toBe(delayBefore(3, 2_000, 0.8));
+});
+
+test("a busy server is asked seldom, and never by all at once", () => {
+  for (let tries = 0; tries < 30; tries += 1) {
+    expect(delayWhenBusy(tries, 0)).toBeGreaterThanOrEqual(800);
+    expect(delayWhenBusy(tries, 0.999)).toBeLessThanOrEqual(20_000);
+  }
+  expect(delayWhenBusy(8, 0.999)).toBeGreaterThan(10_000);
+  expect(delayWhenBusy(1, 0.1)).not.toBe(delayWhenBusy(1, 0.8));
 });

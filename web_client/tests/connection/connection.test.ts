@@ -51,6 +51,20 @@ describe("joining", () => {
     expect(other.last).toEqual({ name: "live" });
   });
 
+  test("a busy server is left alone for longer, and the person is told so", async () => {
+    const other = new Told();
+    server.joinFails = new ApiError("overloaded");
+    server.connect(other).start();
+    const before = server.joins;
+    await server.clock.advance(10_000);
+    expect(server.joins - before).toBeLessThanOrEqual(4);
+    expect(other.last).toMatchObject({ name: "connecting", busy: true });
+    server.joinFails = null;
+    await server.clock.advance(20_000);
+    server.welcome();
+    expect(other.last).toEqual({ name: "live" });
+  });
+
   test("a socket that says nothing for ten seconds is given up", async () => {
     server.socket.open();
     await server.clock.advance(10_000);
@@ -291,6 +305,12 @@ describe("requests", () => {
     server.socket.drop();
     await expect(outcome).resolves.toEqual({ type: "dropped" });
   });
+});
+
+test("what was sent without an id and refused is the answer to an offer", async () => {
+  await steady();
+  server.socket.say({ type: "rejected", id: "", code: "sdp_rejected", message: "" });
+  expect(told.answersRefused).toBe(1);
 });
 
 describe("pings", () => {

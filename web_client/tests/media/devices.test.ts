@@ -1,13 +1,24 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { captureFrom } from "../../src/media/capture";
 import { LocalMedia } from "../../src/media/devices";
 
 const usual = captureFrom(new URLSearchParams());
 
+/** Every track that the browser ever gave. */
+let captured: { kind: string; stopped: boolean }[] = [];
+const live = () => captured.filter((track) => !track.stopped).map((track) => track.kind);
+
 function trackOf(kind: string) {
-  const track = new EventTarget() as EventTarget & { kind: string; stop: () => void; stopped: boolean };
+  const track = new EventTarget() as EventTarget & {
+    kind: string;
+    stop: () => void;
+    stopped: boolean;
+    readyState: MediaStreamTrackState;
+  };
   track.kind = kind;
   track.stopped = false;
+  track.readyState = "live";
+  captured.push(track);
   track.stop = () => {
     track.stopped = true;
   };
@@ -33,6 +44,9 @@ function browserSays(states: Record<string, PermissionState>): void {
   );
 }
 
+beforeEach(() => {
+  captured = [];
+});
 afterEach(() => vi.restoreAllMocks());
 
 test("both are asked for in one question", async () => {
@@ -98,7 +112,72 @@ test("a device that goes away is noticed", async () => {
   const local = new LocalMedia(usual, devices().asMedia);
   await local.open("microphone");
   local.microphone.value.track?.dispatchEvent(new Event("ended"));
-  expect(local.microphone.value).toMatchObject({ track: null, problem: "missing" });
+  expect(local.microphone.value).toMatchObject({ track: null, problem: "lost" });
+});
+
+test("a device that went away while the page slept is noticed", async () => {
+  const local = new LocalMedia(usual, devices().asMedia);
+  await local.openBoth();
+  (local.camera.value.track as unknown as { readyState: string }).readyState = "ended";
+  local.check();
+  expect(local.camera.value).toMatchObject({ track: null, problem: "lost" });
+  expect(local.microphone.value.problem).toBeNull();
+});
+
+test("trying again asks only for what is missing, and leaving leaves nothing captured", async () => {
+  browserSays({ microphone: "granted", camera: "denied" });
+  let cameraAllowed = false;
+  const { getUserMedia, asMedia } = devices(({ video }) => (video && !cameraAllowed ? "NotAllowedError" : null));
+  const local = new LocalMedia(usual, asMedia);
+  await local.openBoth();
+  cameraAllowed = true;
+  await local.openBoth();
+  expect(getUserMedia.mock.lastCall?.[0].audio).toBe(false);
+  expect(live()).toEqual(["audio", "video"]);
+  local.closeAll();
+  expect(live()).toEqual([]);
+});
+
+test("who asks while a question is open gets its answer, and nothing is captured twice", async () => {
+  const { getUserMedia, asMedia } = devices();
+  const local = new LocalMedia(usual, asMedia);
+  const [, camera] = await Promise.all([local.openBoth(), local.open("camera"), local.openBoth()]);
+  expect(camera).toBe(true);
+  expect(getUserMedia).toHaveBeenCalledTimes(1);
+  expect(live()).toEqual(["audio", "video"]);
+});
+
+test("closed and opened again while a question is open, one camera is captured", async () => {
+  const local = new LocalMedia(usual, devices().asMedia);
+  const first = local.openBoth();
+  await Promise.resolve();
+  local.close("camera");
+  await Promise.all([first, local.open("camera")]);
+  expect(live()).toEqual(["audio", "video"]);
+  local.closeAll();
+  expect(live()).toEqual([]);
+});
+
+test("closed while a question for both fails, it is not asked for alone", async () => {
+  const { asMedia } = devices(({ audio, video }) => (audio && video ? "NotFoundError" : null));
+  const local = new LocalMedia(usual, asMedia);
+  const opening = local.openBoth();
+  await Promise.resolve();
+  local.close("camera");
+  await opening;
+  expect(live()).toEqual(["audio"]);
+  expect(local.camera.value).toEqual({ track: null, problem: null, asking: false });
+});
+
+test("nothing is called a problem before each was asked for alone", async () => {
+  const { asMedia } = devices(({ video }) => (video ? "NotReadableError" : null));
+  const local = new LocalMedia(usual, asMedia);
+  const seen: unknown[] = [];
+  const stop = local.microphone.subscribe(({ problem }) => seen.push(problem));
+  await local.openBoth();
+  stop();
+  expect(seen.every((problem) => problem === null)).toBe(true);
+  expect(local.camera.value.problem).toBe("busy");
 });
 
 test("the size of the picture can be asked for in the address", () => {

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { Outcome } from "../../src/connection/outbox";
 import { Publisher } from "../../src/media/publish";
+import type { Trouble } from "../../src/media/tries";
 import type { Source } from "../../src/protocol/generated";
 import { FakeClock, settle } from "../fakes";
 import { FakePeer, makePeer } from "./fake_peer";
@@ -10,14 +11,17 @@ let clock: FakeClock;
 let offers: { sdp: string; sources: Record<string, Source> }[];
 let answer: (outcome: Outcome) => void;
 let publisher: Publisher;
+let troubles: (Trouble | null)[];
 
 beforeEach(() => {
   FakePeer.all = [];
   clock = new FakeClock();
   offers = [];
+  troubles = [];
   publisher = new Publisher({
     makePeer,
     after: clock.after,
+    trouble: (trouble) => void troubles.push(trouble),
     offer: (sdp, sources) => {
       offers.push({ sdp, sources });
       return new Promise((resolve) => {
@@ -59,11 +63,12 @@ test("a track that comes later is sent without a new offer, and null sends nothi
   expect(offers).toHaveLength(1);
 });
 
-test("a failed connection is replaced by a new one with the same tracks", async () => {
+test("a connection that was cut off is replaced at once by a new one with the same tracks", async () => {
   publisher.use("camera", track);
   publisher.start([]);
   await settle();
   const first = peer();
+  first.become("connected");
   first.become("failed");
   await settle();
   expect(first.closed).toBe(true);
@@ -71,14 +76,51 @@ test("a failed connection is replaced by a new one with the same tracks", async 
   expect(peer().transceivers[1]?.sender.track).toBe(track);
 });
 
-test("a rejected offer is made again after a while", async () => {
+const refuse = async () => {
+  answer({ type: "rejected", id: "x", code: "overloaded", message: "" });
+  await settle();
+};
+
+test("a rejected offer is made again, later each time, and then it is up to the person", async () => {
   publisher.start([]);
   await settle();
-  answer({ type: "rejected", id: "x", code: "overloaded", message: "" });
-  await clock.advance(1_999);
-  expect(offers).toHaveLength(1);
-  await clock.advance(1);
-  expect(offers).toHaveLength(2);
+  for (const wait of [1_000, 2_000, 4_000, 8_000, 16_000]) {
+    await refuse();
+    expect(troubles.at(-1)).toBe("trying");
+    const before = offers.length;
+    await clock.advance(wait - 1);
+    expect(offers).toHaveLength(before);
+    await clock.advance(1);
+    expect(offers).toHaveLength(before + 1);
+  }
+  await refuse();
+  expect(troubles.at(-1)).toBe("stuck");
+  await clock.advance(600_000);
+  expect(offers).toHaveLength(6);
+  publisher.again();
+  await settle();
+  expect(offers).toHaveLength(7);
+  expect(troubles.at(-1)).toBeNull();
+});
+
+test("once it stands, all is well again", async () => {
+  publisher.start([]);
+  await settle();
+  await refuse();
+  await clock.advance(1_000);
+  peer().become("connected");
+  expect(troubles.at(-1)).toBeNull();
+});
+
+test("a connection that never stands is not tried without end", async () => {
+  publisher.start([]);
+  for (let round = 0; round < 10; round += 1) {
+    await settle();
+    peer().become("failed");
+    await clock.advance(20_000);
+  }
+  expect(offers).toHaveLength(6);
+  expect(troubles.at(-1)).toBe("stuck");
 });
 
 test("an answer that cannot be applied leads to a new offer", async () => {
@@ -86,8 +128,47 @@ test("an answer that cannot be applied leads to a new offer", async () => {
   await settle();
   peer().failNext = true;
   answer({ type: "publish_answer", id: "x", sdp: "broken" });
-  await clock.advance(2_000);
+  await clock.advance(1_000);
   expect(offers).toHaveLength(2);
+});
+
+test("a resume replaces a connection that ended while the page slept, and no other", async () => {
+  publisher.start([]);
+  await settle();
+  peer().become("connected");
+  publisher.resumed();
+  expect(FakePeer.all).toHaveLength(1);
+  peer().connectionState = "closed";
+  publisher.resumed();
+  await settle();
+  expect(offers).toHaveLength(2);
+});
+
+test("a connection that the browser ended without a word is replaced when a track changes", async () => {
+  publisher.start([]);
+  await settle();
+  const sender = peer().transceivers[1]?.sender;
+  if (!sender) throw new Error("no camera sender");
+  sender.replaceTrack = async () => {
+    throw new DOMException("", "InvalidStateError");
+  };
+  publisher.use("camera", track);
+  await clock.advance(1_000);
+  expect(FakePeer.all).toHaveLength(2);
+  expect(peer().transceivers[1]?.sender.track).toBe(track);
+});
+
+test("what gave up begins anew with a resume", async () => {
+  publisher.start([]);
+  for (let round = 0; round < 6; round += 1) {
+    await settle();
+    await refuse();
+    await clock.advance(20_000);
+  }
+  expect(offers).toHaveLength(6);
+  publisher.resumed();
+  await settle();
+  expect(offers).toHaveLength(7);
 });
 
 test("closed stays closed", async () => {

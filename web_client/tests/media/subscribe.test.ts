@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
+import type { Outcome } from "../../src/connection/outbox";
 import { Subscriber, type Received } from "../../src/media/subscribe";
+import type { Trouble } from "../../src/media/tries";
 import type { SubscribeOffer } from "../../src/protocol/generated";
 import { FakeClock, settle } from "../fakes";
 import { FakePeer, makePeer } from "./fake_peer";
@@ -7,6 +9,8 @@ import { FakePeer, makePeer } from "./fake_peer";
 let clock: FakeClock;
 let answers: [version: number, sdp: string][];
 let restarts: number;
+let restartAnswer: Outcome;
+let troubles: (Trouble | null)[];
 let received: Received[];
 let subscriber: Subscriber;
 
@@ -15,12 +19,18 @@ beforeEach(() => {
   clock = new FakeClock();
   answers = [];
   restarts = 0;
+  restartAnswer = { type: "ack", id: "x" };
+  troubles = [];
   received = [];
   subscriber = new Subscriber({
     makePeer,
     after: clock.after,
     answer: (version, sdp) => void answers.push([version, sdp]),
-    restart: () => void (restarts += 1),
+    restart: async () => {
+      restarts += 1;
+      return restartAnswer;
+    },
+    trouble: (trouble) => void troubles.push(trouble),
     tracks: (now) => void received.push(now),
   });
   subscriber.configure([]);
@@ -111,5 +121,32 @@ test("a resume asks for a new connection only where the old one does not stand",
   expect(restarts).toBe(0);
   FakePeer.all[0]?.become("disconnected");
   subscriber.resumed();
+  subscriber.resumed();
   expect(restarts).toBe(1);
+});
+
+test("a refused answer leads to a new offer", async () => {
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  subscriber.refused();
+  expect(troubles.at(-1)).toBe("trying");
+  await clock.advance(1_000);
+  expect(restarts).toBe(1);
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  FakePeer.all[1]?.become("connected");
+  expect(troubles.at(-1)).toBeNull();
+});
+
+test("a refused restart is asked for again, later each time, and then it is up to the person", async () => {
+  restartAnswer = { type: "rejected", id: "x", code: "overloaded", message: "" };
+  subscriber.offered(offer(1, { fresh: true }));
+  await settle();
+  FakePeer.all[0]?.become("failed");
+  await clock.advance(600_000);
+  expect(restarts).toBe(5);
+  expect(troubles.at(-1)).toBe("stuck");
+  subscriber.again();
+  await settle();
+  expect(restarts).toBe(6);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chosen, heard, tapCamera, tapMicrophone, type MyDevices, type Word } from "../../src/state/devices";
+import { chosen, heard, type MyDevices, type Word } from "../../src/state/devices";
 
 const on = chosen(true, true);
 const quiet: Word = { closed: false, closings: 0 };
@@ -9,16 +9,10 @@ test("a closing turns my microphone off", () => {
   expect(mine).toMatchObject({ microphone: false, camera: true, closed: true, closings: 1 });
 });
 
-test("a tap on a closed microphone changes nothing", () => {
-  const mine = heard(on, { ...quiet, closed: true, closings: 1 });
-  expect(tapMicrophone(mine)).toBe(mine);
-});
-
-test("allowed again, the microphone stays off until I tap", () => {
+test("allowed again, the microphone stays off", () => {
   const closed = heard(on, { ...quiet, closed: true, closings: 1 });
   const allowed = heard(closed, { ...quiet, closings: 1 });
   expect(allowed).toMatchObject({ microphone: false, closed: false });
-  expect(tapMicrophone(allowed).microphone).toBe(true);
 });
 
 test("a closing that I missed and that is over turns my microphone off, too", () => {
@@ -47,8 +41,4 @@ test("nothing that is heard ever opens the microphone or the camera", () => {
             expect(mine.camera).toBe(before.camera);
             expect(mine.closings).toBe(closings);
           }
-});
-
-test("the camera is mine alone", () => {
-  expect(tapCamera({ ...on, closed: true }).camera).toBe(false);
 });

@@ -15,6 +15,12 @@ const message = (id: string, change: Partial<ChatView> = {}): ChatView => ({
   ...change,
 });
 
+test("a view that leaves out older messages is known to, also after more came", () => {
+  expect(start.earlier).toBe(false);
+  const cut = fromSnapshot({ ...snapshotOf(), earlier: true });
+  expect(reduce(cut, { type: "chat_posted", message: message("m") }).earlier).toBe(true);
+});
+
 describe("people", () => {
   test("who comes sits by their place", () => {
     const state = after({ type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant", place: 3 } });

@@ -84,6 +84,14 @@ describe("arriving", () => {
     expect(box.querySelector("[role=meter]")).toBeNull();
   });
 
+  test.each(["busy", "lost", "missing"] as const)("a camera that is %s can be tried again", (problem) => {
+    show({ camera: { track: null, problem, asking: false } });
+    const again = [...box.querySelectorAll("button")].find((button) => button.textContent === en.tryAgain);
+    again?.click();
+    expect(acts.onTryAgain).toHaveBeenCalled();
+    expect(box.textContent).not.toContain(en.allowTitle.other);
+  });
+
   test("a denied permission is explained, and joining still works", () => {
     show({ microphone: DENIED, camera: DENIED, browser: "safariPhone" });
     for (const step of en.allowSteps.safariPhone) expect(box.textContent).toContain(step);

@@ -26,6 +26,7 @@ beforeEach(() => {
     onQuickExit: vi.fn(),
     onEnd: vi.fn(),
     onHear: vi.fn(),
+    onRetryMedia: vi.fn(),
     onNoticeRead: vi.fn(),
     onDraft: vi.fn(),
     onSend: vi.fn(),
@@ -55,11 +56,15 @@ const room = fromSnapshot(
 );
 
 function show(change: Partial<RoomModel> = {}): void {
+  const mine = change.mine ?? chosen(true, false);
   const model: RoomModel = {
     words: en,
     room,
     reconnecting: false,
-    mine: chosen(true, false),
+    mine,
+    actual: { microphone: mine.microphone, camera: mine.camera },
+    doubt: { microphone: false, camera: false },
+    trouble: null,
     myPicture: undefined,
     received: new Map(),
     pending: [],
@@ -103,6 +108,11 @@ describe("axe finds nothing", () => {
     ["with a closed microphone", { mine: { ...chosen(false, false), closed: true } }],
     ["with blocked sound", { soundBlocked: true }],
     ["with a denied microphone", { notice: { about: "device", source: "microphone", problem: "denied" } }],
+    ["while nobody may hear me", { doubt: { microphone: true, camera: false } }],
+    ["while media is tried again", { trouble: "trying" }],
+    ["without media", { trouble: "stuck" }],
+    ["with too long a draft", { draft: "a".repeat(2_100), room: { ...room, earlier: true } }],
+    ["as a mentor who does not know", { ...asMentor, notice: { about: "unsure" } }],
     ["as a mentor", asMentor],
     ["as a mentor with a menu", { ...asMentor, menuFor: "joy" }],
     ["as a mentor who ends", { ...asMentor, sheet: "end" }],
@@ -160,6 +170,13 @@ describe("the bar", () => {
     expect(byName("button", "Turn camera on")).toBeTruthy();
   });
 
+  test("never shows as on what the others do not have", () => {
+    show({ doubt: { microphone: true, camera: false }, actual: { microphone: false, camera: false } });
+    expect(byName("button", "Mute microphone").className).toBe("key off");
+    expect(byName("[role=group]", "Ellie").textContent).toContain(en.microphoneOff);
+    expect(byName("section", en.connection).textContent).toContain("Others may not hear you yet");
+  });
+
   test("a closed microphone can still be pressed, and answers why", () => {
     show({ mine: { ...chosen(false, true), closed: true } });
     const key = byName("button", en.unmuteClosed) as HTMLButtonElement;
@@ -210,6 +227,17 @@ describe("a mentor", () => {
   });
 });
 
+describe("sound and video", () => {
+  test("that could not be set up are tried again first, and then at a press", () => {
+    show({ trouble: "trying" });
+    expect(byName("section", en.sound).textContent).toContain("Trying again");
+    expect(() => byName("button", "Try again")).toThrow();
+    show({ trouble: "stuck" });
+    byName("button", "Try again").click();
+    expect(acts.onRetryMedia).toHaveBeenCalled();
+  });
+});
+
 describe("chat", () => {
   test("takes the place of the tiles on a phone, and stands beside them on a desktop", () => {
     show({ wide: false, chatOpen: true });
@@ -227,6 +255,30 @@ describe("chat", () => {
     show({ draft: "   " });
     box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
     expect(acts.onSend).toHaveBeenCalledTimes(1);
+  });
+
+  test("a draft that is too long stays whole, and is not sent", () => {
+    const draft = "a".repeat(2_003);
+    show({ draft });
+    expect(box.querySelector("#chat-left")?.textContent).toBe("3 letters too many. Shorten it, or send it in two parts.");
+    box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    expect([acts.onSend.mock.calls.length, acts.onDraft.mock.calls.length]).toEqual([0, 0]);
+    expect(box.querySelector("input")?.value).toBe(draft);
+    expect(box.querySelector("input")?.maxLength).toBe(-1);
+  });
+
+  test("counts only when it becomes tight", () => {
+    show({ draft: "a".repeat(1_000) });
+    expect(box.querySelector("#chat-left")).toBeNull();
+    show({ draft: "a".repeat(1_999) });
+    expect(box.querySelector("#chat-left")?.textContent).toBe("1 letter left.");
+  });
+
+  test("says where older messages are not shown", () => {
+    show();
+    expect(byName("section", "Chat").textContent).not.toContain(en.earlier);
+    show({ room: { ...room, earlier: true } });
+    expect(box.querySelector(".talk li")?.textContent).toBe("Earlier messages are not shown here.");
   });
 
   test("the draft stays while the connection is away", () => {

@@ -1,0 +1,1 @@
+"""`holdspace doctor`: one check for each thing the server depends on. They look, and change nothing."""
