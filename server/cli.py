@@ -16,7 +16,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from server.auth import Auth
-from server.cli_ops import ConfigPath, doctor, settings_file, show_lan
+from server.cli_ops import ConfigPath, allow_many_files, doctor, settings_file, show_lan
 from server.clock import SystemClock
 from server.config import Config, ConfigError, load_config
 from server.demo import DemoRefused, Links, check_demo, demo_links, seed
@@ -150,6 +150,7 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
     if demo:
         check_demo(settings.base_url(), lan=lan)
     certificate = own_certificate(lan_folder(settings), settings.media.advertise[0], SystemClock()) if lan else None
+    allow_many_files()
     node = Node(settings, lan=certificate and lan_access(settings, certificate))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -166,7 +167,7 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
             show_lan(
                 made.participants[0] if made else settings.base_url(),
                 certificate.fingerprint,
-                ports=(node.port, settings.media.port),
+                ports=(settings.server.port, settings.media.port),
                 demo=demo,
             )
         await stopping.wait()
