@@ -126,7 +126,7 @@ class UdpEngine:
                     local = value
             try:
                 self._core.receive(data, _path(address[0], address[1], local), now, arrival)
-            except Exception as error:  # noqa: BLE001 A bug that one datagram meets must not cost the others theirs.
+            except Exception as error:  # A bug that one datagram meets must not cost the others theirs.
                 self._faulted(error, now)
         self._flush(now)
 
@@ -143,7 +143,7 @@ class UdpEngine:
     def _flush(self, now: float) -> None:
         try:
             datagrams, due = self._core.poll(now)
-        except Exception as error:  # noqa: BLE001 The clock must go on for everyone else.
+        except Exception as error:  # The clock must go on for everyone else.
             self._faulted(error, now)
             datagrams, due = [], now + _AFTER_FAULT_S
         opened = self._socket

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -93,7 +94,8 @@ class Node:
             idle_timeout_s=config.sign_in.idle_timeout_s,
             max_age_s=config.sign_in.max_age_s,
         )
-        self.port = config.server.port
+        self._closing = AsyncExitStack()
+        self._stop_by = 0.0
         self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._vault = Vault(root_key)
         self._checkpointer = Checkpointer(
@@ -113,90 +115,118 @@ class Node:
         )
 
     async def start(self) -> None:
-        """Brings everything up; returns when the node answers.
+        """Brings everything up; returns when the node answers. What was started is stopped again when a step fails.
 
         Raises:
             StorageError: the database cannot be used, or was written under another root key.
             OSError: an address cannot be listened on.
         """
-        config = self.config
+        try:
+            await self._start()
+        except BaseException:
+            await self._closing.aclose()
+            raise
+
+    async def _start(self) -> None:
+        config, closing = self.config, self._closing
         log_loop_exceptions(asyncio.get_running_loop())
+        closing.push_async_callback(self.engine.dispose)
         await migrate(config.storage.url)
         await check_root_key(self.engine, self._vault)
-        await self._log.start()
         await self._checkpointer.start()
-        self._engine = UdpEngine(config.media.bind, config.media.port, config.media.advertise)
-        self._plane = MediaPlane(self._engine, on_offer=self._offer, on_speakers=self._speakers)
-        await self._plane.start()
-        self._hall = Hall(
+        # Stopped after the log, so that the last checkpoint covers everything.
+        closing.push_async_callback(self._in_time, self._checkpointer.stop)
+        await self._log.start()
+        closing.push_async_callback(self._in_time, self._log.stop)
+        plane = MediaPlane(
+            UdpEngine(config.media.bind, config.media.port, config.media.advertise),
+            on_offer=self._offer,
+            on_speakers=self._speakers,
+        )
+        await plane.start()
+        closing.push_async_callback(self._in_time, plane.close)
+        self._hall = hall = self._make_hall(plane)
+        closing.push_async_callback(self._in_time, hall.close)
+        self._endpoint = self._make_endpoint(hall, plane)
+        self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
+        self.metrics.count_participants(hall.participants)
+        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url(), *self._also_at)))
+        runner = make_runner(make_http(self._http_deps(sockets)))
+        await runner.setup()
+        closing.push_async_callback(runner.cleanup)
+        if runner.server is None:
+            raise RuntimeError("a runner that was set up has a server")
+        listener = MetricsListener(self.metrics)
+        await listener.start(config.server.metrics_host, config.server.metrics_port)
+        closing.push_async_callback(listener.stop)
+        front = Front(runner.server, sockets)
+        await front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
+        closing.push_async_callback(lambda: front.stop(self._left_s()))
+        closing.push_async_callback(self._in_time, self._endpoint.drain)
+        self.readiness = Readiness.READY
+        _log.info("ready", port=config.server.port)
+
+    async def stop(self) -> None:
+        """Says goodbye to everyone, stores what was decided, and closes, all in one time of grace.
+
+        Clients come back by themselves.
+        """
+        self.readiness = Readiness.DRAINING
+        self._stop_by = self.clock.monotonic() + self.config.server.shutdown_grace_s
+        await self._closing.aclose()
+        _log.info("stopped")
+
+    def _left_s(self) -> float:
+        """What is left of the time of grace, in seconds; a moment at least, for what takes no time."""
+        return max(0.5, self._stop_by - self.clock.monotonic())
+
+    async def _in_time(self, step: Callable[[], Awaitable[None]]) -> None:
+        """One step of stopping. A stuck disk or client must not keep the process from ending."""
+        try:
+            async with asyncio.timeout(self._left_s()):
+                await step()
+        except TimeoutError:
+            _log.warning("cut off at the end of the time of grace", step=step.__qualname__)
+
+    def _synced(self, group: Synced) -> None:
+        self.metrics.committed(group.appends, group.seconds)
+        self._hall.synced(group)
+
+    def _make_hall(self, plane: MediaPlane) -> Hall:
+        return Hall(
             self.engine,
             self._log,
             self._tokens,
-            self._plane,
+            plane,
             self.clock,
             asyncio.get_running_loop(),
-            away_grace_ms=round(config.rooms.away_grace_s * 1000),
+            away_grace_ms=round(self.config.rooms.away_grace_s * 1000),
             on_rooms=self.metrics.set_rooms,
             on_failed=self.metrics.room_failed,
         )
-        self._endpoint = Endpoint(
-            self._hall,
-            Calls(self._plane),
+
+    def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
+        signaling = self.config.signaling
+        return Endpoint(
+            hall,
+            Calls(plane),
             self.metrics,
             new_token=new_token,
             new_id=new_id,
             now_ms=self.clock.now_ms,
             monotonic=self.clock.monotonic,
             settings=Settings(
-                ping_every_s=config.signaling.ping_every_s,
-                away_grace_ms=round(config.rooms.away_grace_s * 1000),
-                max_outbox_bytes=config.signaling.max_outbox_bytes,
+                ping_every_s=signaling.ping_every_s,
+                away_grace_ms=round(self.config.rooms.away_grace_s * 1000),
+                max_outbox_bytes=signaling.max_outbox_bytes,
                 rates=Rates(
-                    frames_per_s=config.signaling.frames_per_s,
-                    frames_burst=config.signaling.frames_burst,
-                    chat_per_s=config.signaling.chat_per_s,
-                    chat_burst=config.signaling.chat_burst,
+                    frames_per_s=signaling.frames_per_s,
+                    frames_burst=signaling.frames_burst,
+                    chat_per_s=signaling.chat_per_s,
+                    chat_burst=signaling.chat_burst,
                 ),
             ),
         )
-        self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(self._plane.stats()).items()})
-        self.metrics.count_participants(self._hall.participants)
-        origins = allowed_origins(config.base_url(), *self._also_at)
-        sockets = WebSockets(self._serve_socket, WsOptions(origins=origins))
-        self._runner = make_runner(make_http(self._http_deps(sockets)))
-        await self._runner.setup()
-        http = self._runner.server
-        if http is None:
-            raise RuntimeError("a runner that was set up has a server")
-        self._front = Front(http, sockets)
-        self._metrics_listener = MetricsListener(self.metrics)
-        await self._metrics_listener.start(config.server.metrics_host, config.server.metrics_port)
-        self.port = await self._front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
-        self.readiness = Readiness.READY
-        _log.info("ready", port=self.port)
-
-    async def stop(self) -> None:
-        """Says goodbye to everyone, stores what was decided, and closes. Clients come back by themselves."""
-        self.readiness = Readiness.DRAINING
-        grace_s = self.config.server.shutdown_grace_s
-        try:
-            async with asyncio.timeout(grace_s):
-                await self._endpoint.drain()
-        except TimeoutError:
-            _log.warning("sockets were cut off at the end of the grace period")
-        await self._front.stop(grace_s)
-        await self._hall.close()
-        await self._log.stop()
-        await self._checkpointer.stop()
-        await self._plane.close()
-        await self._runner.cleanup()
-        await self._metrics_listener.stop()
-        await self.engine.dispose()
-        _log.info("stopped")
-
-    def _synced(self, group: Synced) -> None:
-        self.metrics.committed(group.appends, group.seconds)
-        self._hall.synced(group)
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
         return HttpDeps(

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from server import cli_audit
 from server.auth import Auth
-from server.cli_ops import ConfigPath, doctor, settings_file, show_lan
+from server.cli_ops import ConfigPath, allow_many_files, doctor, settings_file, show_lan
 from server.clock import SystemClock
 from server.config import Config, ConfigError, load_config
 from server.demo import DemoRefused, Links, check_demo, demo_links, seed
@@ -154,6 +154,7 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
     if demo:
         check_demo(settings.base_url(), lan=lan)
     certificate = own_certificate(lan_folder(settings), settings.media.advertise[0], SystemClock()) if lan else None
+    allow_many_files()
     node = Node(settings, _root_key(settings, demo=demo), lan=certificate and lan_access(settings, certificate))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -170,7 +171,7 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
             show_lan(
                 made.participants[0] if made else settings.base_url(),
                 certificate.fingerprint,
-                ports=(node.port, settings.media.port),
+                ports=(settings.server.port, settings.media.port),
                 demo=demo,
             )
         await stopping.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from server.lan import qr_code
+
+MAX_FILES = 65_536
 
 ConfigPath = Annotated[
     Path | None, Parameter(name="--config", help="Settings file; config.toml in this folder when there is one.")
@@ -74,3 +77,11 @@ def show_lan(url: str, fingerprint: str, *, ports: tuple[int, int], demo: bool, 
         f"Should nothing open: let TCP port {ports[0]} and UDP port {ports[1]} through this machine's firewall; "
         "networks for\nguests often keep devices apart; and --lan-address names another address of this machine.\n"
     )
+
+
+def allow_many_files() -> None:
+    """Each connection is an open file, and the usual soft limit of 1,024 is soon reached: takes what is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

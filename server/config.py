@@ -36,7 +36,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
 
 class ServerConfig(Section, frozen=True):
     host: str = "127.0.0.1"
-    port: Port = 8080
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
     base_url: str = ""
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9480

@@ -126,13 +126,7 @@ def default_route_address() -> str | None:
 
 
 def lan_settings(config: Config, address: str) -> Config:
-    """The settings, changed so that others in the network reach pages, sound and picture at `address`.
-
-    Raises:
-        LanError: server.port is 0: then the address to type is not known before it is needed.
-    """
-    if config.server.port == 0:
-        raise LanError("--lan needs a fixed server.port")
+    """The settings, changed so that others in the network reach pages, sound and picture at `address`."""
     server = msgspec.structs.replace(config.server, host="0.0.0.0", base_url=f"https://{address}:{config.server.port}")
     # In front, and also when it is none of this machine's own (a virtual machine whose host forwards ports).
     media = msgspec.structs.replace(config.media, bind="0.0.0.0", advertise=(address, *config.media.advertise))

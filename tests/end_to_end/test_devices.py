@@ -132,3 +132,16 @@ async def test_who_had_the_camera_off_finds_it_off_after_another_screen_took_ove
 
 async def _holds(someone: Person, count: int) -> bool:
     return await live(someone) == count
+
+
+async def test_a_page_never_goes_on_as_somebody_else(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    ellie = await person(browser, "Ellie")
+    await ellie.open(links["participants"][0])
+    await ellie.button("Join").wait_for()
+    marcus = Person("Marcus", await ellie.page.context.new_page())
+    await marcus.open(links["participants"][1])
+    await marcus.button("Join").wait_for()
+    await ellie.button("Join").click()
+    await ellie.page.get_by_role("heading", name="Please open your link again").wait_for()
+    await ellie.page.get_by_text("Someone else has signed in on this device", exact=False).wait_for()

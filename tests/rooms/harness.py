@@ -275,9 +275,11 @@ class RoomHarness:
     def assert_up_to_date(self, seat: Seat) -> None:
         """What the client shows is a fresh snapshot; of the chat it may have kept more than one carries."""
         shown, fresh = seat.client.shows(), self.fresh(seat)
-        carried = len(fresh["chat"])
-        kept = shown["chat"][-carried:] if carried else shown["chat"]
-        assert {**shown, "chat": kept} == fresh
+        known, carried = len(shown["chat"]), len(fresh["chat"])
+        assert known >= carried or seat.client.earlier, "only a client that was told so lacks older messages"
+        both = min(known, carried)
+        kept, shown_anew = ((chat[-both:] if both else []) for chat in (shown["chat"], fresh["chat"]))
+        assert {**shown, "chat": kept} == {**fresh, "chat": shown_anew}
 
     @property
     def deadline_ms(self) -> Millis | None:

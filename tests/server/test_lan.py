@@ -83,8 +83,6 @@ def test_settings_of_the_network_listen_and_advertise_there() -> None:
     assert (changed.server.host, changed.media.bind) == ("0.0.0.0", "0.0.0.0")
     assert changed.media.advertise == (ADDRESS, "auto")
     assert (changed.storage, changed.server.metrics_host) == (config.storage, "127.0.0.1")
-    with pytest.raises(LanError, match=r"server\.port"):
-        lan_settings(Config(server=ServerConfig(port=0)), ADDRESS)
 
 
 async def test_media_is_told_to_come_to_the_networks_address_first() -> None:

@@ -22,7 +22,7 @@ export interface AppDeps {
   clock: Clock;
   random: () => number;
   local: LocalMedia;
-  openRoom: (entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }) => RoomSession;
+  openRoom: (me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }) => RoomSession;
   watchLevel: (track: MediaStreamTrack, heard: (level: number) => void) => () => void;
   /** Removes the sign-in token from the address, so that it cannot be read over a shoulder or copied. */
   forgetToken: () => void;
@@ -102,7 +102,7 @@ export class App {
     if (stage.name !== "arrive" && stage.name !== "replaced") return;
     const { me, entry } = stage;
     const { microphone, camera } = this.#deps.local;
-    const session = this.#deps.openRoom(entry, {
+    const session = this.#deps.openRoom(me, entry, {
       microphone: this.wanted.value.microphone && microphone.value.problem === null,
       camera: this.wanted.value.camera && camera.value.problem === null,
     });

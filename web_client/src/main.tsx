@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./app";
-import { makeApi, type SessionEntry } from "./connection/api";
+import { makeApi, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
@@ -37,7 +37,7 @@ function start(root: HTMLElement): void {
   const makePeer = (config: RTCConfiguration) => new RTCPeerConnection(config);
   const { after } = systemClock;
 
-  function openRoom(entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
+  function openRoom(me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
     const publisher = new Publisher({
       makePeer,
       after,
@@ -62,7 +62,7 @@ function start(root: HTMLElement): void {
             {
               clock: systemClock,
               openSocket: openWebSocket,
-              join: () => api.join(entry.id),
+              join: () => api.join(entry.id, me.you),
               random: Math.random,
               newId,
             },

@@ -8,7 +8,7 @@ import type { RoomSession } from "../src/session";
 import { FakeClock, settle } from "./fakes";
 
 const entry: SessionEntry = { id: "s", title: "Tuesday evening group", status: "live", role: "participant" };
-const me: Me = { name: "Ellie", sessions: [entry] };
+const me: Me = { you: "ellie", name: "Ellie", sessions: [entry] };
 const off: Device = { track: null, problem: null, asking: false };
 
 let clock: FakeClock;
@@ -49,7 +49,7 @@ beforeEach(() => {
     clock,
     random: () => 0.5,
     local: local as unknown as LocalMedia,
-    openRoom: (_entry, wanted) => {
+    openRoom: (_me, _entry, wanted) => {
       opened.push(wanted);
       return { ...session, over, mine } as unknown as RoomSession;
     },
@@ -104,7 +104,7 @@ describe("the link", () => {
     [[{ status: "ended" }, { id: "b" }], "arrive"],
     [[{ id: "a" }, { id: "b" }], "choose"],
   ])("with sessions %o leads to %s", async (sessions, stage) => {
-    api.me.mockResolvedValue({ name: "Ellie", sessions: sessions.map((change) => ({ ...entry, ...change })) });
+    api.me.mockResolvedValue({ you: "ellie", name: "Ellie", sessions: sessions.map((change) => ({ ...entry, ...change })) });
     await app.begin(null);
     expect(app.stage.value.name).toBe(stage);
   });

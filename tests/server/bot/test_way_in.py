@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -55,7 +57,7 @@ async def test_the_servers_own_code_and_words_reach_the_person() -> None:
 async def test_a_person_without_a_live_session_is_told_so() -> None:
     async def me(_: web.Request) -> web.Response:
         ended = {"id": "s1", "title": "Tuesday", "status": "ended", "role": "participant"}
-        return web.json_response({"name": "Ellie", "sessions": [ended]})
+        return web.json_response({"you": "y", "name": "Ellie", "sessions": [ended]})
 
     app = web.Application()
     app.router.add_get("/api/v1/me", me)
@@ -65,8 +67,8 @@ async def test_a_person_without_a_live_session_is_told_so() -> None:
     assert caught.value.code == "no_live_session"
 
 
-async def _visit(handler: object) -> None:
+async def _visit(handler: Callable[[web.Request], Awaitable[web.Response]]) -> None:
     app = web.Application()
-    app.router.add_post("/api/v1/sign-in", handler)  # type: ignore[arg-type]
+    app.router.add_post("/api/v1/sign-in", handler)
     async with TestServer(app) as server, Visitor(Link(str(server.make_url("")).rstrip("/"), "token")) as visitor:
         await visitor.sign_in()

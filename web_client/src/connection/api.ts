@@ -9,6 +9,8 @@ export interface SessionEntry {
 }
 
 export interface Me {
+  /** Stands for this person, so that a page notices when someone else signs in on the same device. */
+  you: string;
   name: string;
   sessions: SessionEntry[];
 }
@@ -32,7 +34,8 @@ export class ApiError extends Error {
 export interface Api {
   signIn(token: string): Promise<{ name: string }>;
   me(): Promise<Me>;
-  join(sessionId: string): Promise<JoinAnswer>;
+  /** `you` is who this page is for; refused with `other_person` when that is no longer who is signed in. */
+  join(sessionId: string, you: string): Promise<JoinAnswer>;
   /** Ends the sign-in even while the page goes away; nobody waits for it. */
   signOut(): Promise<void>;
 }
@@ -61,7 +64,7 @@ export function makeApi(send: typeof fetch): Api {
   return {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
     me: () => call("GET", "/me") as Promise<Me>,
-    join: (id) => call("POST", `/sessions/${encodeURIComponent(id)}/join`, {}) as Promise<JoinAnswer>,
+    join: (id, you) => call("POST", `/sessions/${encodeURIComponent(id)}/join`, { you }) as Promise<JoinAnswer>,
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);
     },

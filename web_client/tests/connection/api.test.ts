@@ -16,15 +16,16 @@ test("signing in sends the token in the body, never in the address", async () =>
 
 test("joining posts JSON to the session", async () => {
   const send = answering(200, { ws_url: "/ws", token: "t", ice_servers: [], expires_at: "2026" });
-  await expect(makeApi(send).join("a/b")).resolves.toMatchObject({ token: "t" });
+  await expect(makeApi(send).join("a/b", "ellie")).resolves.toMatchObject({ token: "t" });
   const [url, init] = send.mock.calls[0] ?? [];
   expect(url).toBe("/api/v1/sessions/a%2Fb/join");
   expect(init?.headers).toEqual({ "Content-Type": "application/json" });
+  expect(init?.body).toBe('{"you":"ellie"}');
 });
 
 test("an error answer carries its stable code", async () => {
   const send = answering(410, { error: { code: "session_ended", message: "" } });
-  await expect(makeApi(send).join("s")).rejects.toEqual(new ApiError("session_ended"));
+  await expect(makeApi(send).join("s", "ellie")).rejects.toEqual(new ApiError("session_ended"));
 });
 
 test("401 without a readable body still means signed out", async () => {
@@ -32,8 +33,8 @@ test("401 without a readable body still means signed out", async () => {
 });
 
 test("a proxy that answers for a busy server is understood without words", async () => {
-  await expect(makeApi(answering(429)).join("s")).rejects.toMatchObject({ code: "rate_limited" });
-  await expect(makeApi(answering(503, "<html>")).join("s")).rejects.toMatchObject({ code: "overloaded" });
+  await expect(makeApi(answering(429)).join("s", "ellie")).rejects.toMatchObject({ code: "rate_limited" });
+  await expect(makeApi(answering(503, "<html>")).join("s", "ellie")).rejects.toMatchObject({ code: "overloaded" });
 });
 
 test("a server that cannot be reached has no code, so that it is tried again", async () => {
