@@ -64,6 +64,7 @@ class Hall:
         self._on_failed = on_failed
         self._keepers: dict[SessionId, asyncio.Task[Keeper]] = {}
         self._errands: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def redeem(self, token: str) -> Admission:
         """Uses up a join token. Raises Refused(TOKEN_INVALID)."""
@@ -95,12 +96,15 @@ class Hall:
 
     def synced(self, group: Synced) -> None:
         """More of these rooms is on disk: some have grown enough for a new snapshot."""
+        if self._closed:
+            return
         for session_id in self._snapshots.due(group.heads):
             self._run(self._snapshots.take(session_id))
 
     async def close(self) -> None:
         """Waits until every room's decided commands have landed."""
         await asyncio.gather(*(keeper.close() for keeper in self._open()))
+        self._closed = True
         if self._errands:
             await asyncio.wait(tuple(self._errands))
 
