@@ -55,6 +55,7 @@ function show(change: Partial<ArriveModel> = {}): void {
     level: 0.5,
     wasHeard: false,
     help: false,
+    wasClosed: false,
     ...change,
   };
   act(() => render(<Arrive model={model} acts={acts} />, box));

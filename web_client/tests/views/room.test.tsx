@@ -61,6 +61,9 @@ function show(change: Partial<RoomModel> = {}): void {
     words: en,
     room,
     reconnecting: false,
+    awayLong: false,
+    asking: false,
+    closing: new Set(),
     mine,
     actual: { microphone: mine.microphone, camera: mine.camera },
     doubt: { microphone: false, camera: false },
@@ -263,8 +266,8 @@ describe("chat", () => {
     expect(box.querySelector("#chat-left")?.textContent).toBe("3 letters too many. Shorten it, or send it in two parts.");
     box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
     expect([acts.onSend.mock.calls.length, acts.onDraft.mock.calls.length]).toEqual([0, 0]);
-    expect(box.querySelector("input")?.value).toBe(draft);
-    expect(box.querySelector("input")?.maxLength).toBe(-1);
+    expect(box.querySelector("textarea")?.value).toBe(draft);
+    expect(box.querySelector("textarea")?.maxLength).toBe(-1);
   });
 
   test("counts only when it becomes tight", () => {
@@ -283,7 +286,7 @@ describe("chat", () => {
 
   test("the draft stays while the connection is away", () => {
     show({ draft: "half a thought", reconnecting: true });
-    expect(box.querySelector("input")?.value).toBe("half a thought");
+    expect(box.querySelector("textarea")?.value).toBe("half a thought");
   });
 
   test("new messages are counted in words, too", () => {
@@ -333,5 +336,6 @@ test("the same words are said again when they are news again", () => {
 
 test("no element carries a style of its own, so that the content security policy can forbid it", () => {
   show({ ...asMentor, menuFor: "joy", sheet: "help", soundBlocked: true });
-  expect(box.querySelector("[style]")).toBeNull();
+  // A script may place what it measured, which the policy allows; markup may not.
+  expect(box.querySelector("[style]:not(.menu, textarea)")).toBeNull();
 });
