@@ -231,15 +231,16 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
 
 const GAP_PX = 8;
 
-/** Above its button where there is room, else below; never beyond the screen. */
+/** Above its button where there is room, else below; never beyond the screen, nor under the line of Quick exit. */
 function beside(menu: HTMLElement, opener: HTMLElement): void {
   const { top, bottom, right } = opener.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
   const { clientWidth, clientHeight } = document.documentElement;
+  const highest = (document.querySelector("header")?.getBoundingClientRect().bottom ?? 0) + GAP_PX;
   const above = top - GAP_PX - height;
-  const y = above >= GAP_PX ? above : bottom + GAP_PX;
+  const y = above >= highest ? above : bottom + GAP_PX;
   menu.style.left = `${Math.max(GAP_PX, Math.min(right - width, clientWidth - width - GAP_PX))}px`;
-  menu.style.top = `${Math.max(GAP_PX, Math.min(y, clientHeight - height - GAP_PX))}px`;
+  menu.style.top = `${Math.max(highest, Math.min(y, clientHeight - height - GAP_PX))}px`;
 }
 
 /** How a person of the room appears, seen from here. */

@@ -10,6 +10,7 @@ import { catalogs } from "../../src/words";
 import { en } from "../../src/words/en";
 
 const OPEN: Device = { track: new EventTarget() as MediaStreamTrack, problem: null, asking: false };
+const ASKING: Device = { track: null, problem: null, asking: true };
 const DENIED: Device = { track: null, problem: "denied", asking: false };
 
 let box: HTMLElement;
@@ -133,4 +134,16 @@ test.each([
   ["curl", "other"],
 ])("%s reads the steps of its own browser", (userAgent, browser) => {
   expect(browserOf(userAgent)).toBe(browser);
+});
+
+test("while the browser asks nothing is said to be on", () => {
+  show({ microphone: ASKING, camera: ASKING });
+  expect(box.textContent?.split(en.browserAsking)).toHaveLength(4);
+  for (const promise of [en.willHear, en.willSee]) expect(box.textContent).not.toContain(promise);
+});
+
+test("who came back with a closed microphone is promised nothing", () => {
+  show({ wasClosed: true });
+  expect(box.textContent).toContain(en.wasClosed);
+  for (const promise of [en.willHear, en.joinStays]) expect(box.textContent).not.toContain(promise);
 });
