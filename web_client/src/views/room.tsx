@@ -80,12 +80,14 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const closing = model.closing.has(one.id);
     return faceOf(one, speakers.includes(one.id), track, own ? model.actual : null, closing);
   });
-  const shown = useRef(chatOpen);
+  const opened = useRef(model.chatOpen);
   useEffect(() => {
-    // What was opened or closed took the focus with it, or never had it.
-    if (!wide && shown.current !== chatOpen) document.getElementById(chatOpen ? "chat-field" : "chat-key")?.focus();
-    shown.current = chatOpen;
-  }, [chatOpen, wide]);
+    // What was opened or closed took the focus with it, or never had it; a screen that only turned did not.
+    if (!wide && opened.current !== model.chatOpen) {
+      document.getElementById(model.chatOpen ? "chat-field" : "chat-key")?.focus();
+    }
+    opened.current = model.chatOpen;
+  }, [model.chatOpen, wide]);
   return (
     <>
       <Top words={words} title={room.session.title} subtitle={words.everyoneMaySpeak} onQuickExit={acts.onQuickExit} />

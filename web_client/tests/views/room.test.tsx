@@ -339,6 +339,14 @@ describe("writing", () => {
     show({ wide: false });
     expect(document.activeElement).toBe(byName("button", "Chat"));
   });
+
+  test("a screen that is turned leaves the focus where it is", () => {
+    show({ wide: true });
+    byName("button", "Help").focus();
+    show({ wide: false });
+    show({ wide: true });
+    expect(document.activeElement).toBe(byName("button", "Help"));
+  });
 });
 
 describe("leaving", () => {
