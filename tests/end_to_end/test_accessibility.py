@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, cast
 
+import aiohttp
 from playwright.async_api import Browser, Page
 
 from tests.end_to_end.running import ROOT, Person, Server, person, until
@@ -92,7 +93,12 @@ async def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser)
     await ellie.button("Join again").click()
     await ellie.button("Join").click()
     await ellie.tile("Dana").wait_for()
-    await dana.button("End session").click()
+    await dana.page.set_viewport_size({"width": 360, "height": 740})
+    await dana.button("Leave").click()
+    await audit(dana.page, "mentor-leave")
+    await dana.page.set_viewport_size({"width": 360, "height": 740})
+    await dana.page.get_by_role("dialog").get_by_role("button", name="End session").click()
+    await dana.page.get_by_role("heading", name="End the session for everyone?").wait_for()
     await audit(dana.page, "end-session")
     await dana.page.get_by_role("dialog").get_by_role("button", name="End session").click()
     for each in (ellie, dana):
@@ -111,13 +117,46 @@ async def test_quick_exit_leaves_an_empty_page_and_ends_the_sign_in(server: Serv
     await dana.join(links["mentor"])
     await dana.tile("Ellie").wait_for()
     await ellie.button("Quick exit").click()
-    await ellie.page.wait_for_url("**/goodbye*")
-    assert "Holdspace" not in await ellie.page.title()
-    assert (await ellie.page.inner_text("body")).strip() == ""
+    await is_empty(ellie)
     await dana.tile("Ellie").wait_for(state="detached")
     await ellie.page.goto(f"{server.base_url}/")
-    assert await ellie.button("Join").count() == 0
+    await ellie.page.get_by_role("heading", name="Please open your link again").wait_for()
     assert await ellie.page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+async def test_quick_exit_without_the_server_leaves_an_empty_page_and_signs_out_at_the_next_load(
+    server: Server, browser: Browser
+) -> None:
+    links = await server.links()
+    ellie = await person(browser, "Ellie")
+    await ellie.join(links["participants"][0])
+    cookies = {each["name"]: each["value"] for each in await ellie.page.context.cookies()}
+    await server.kill()
+    await ellie.button("Quick exit").click()
+    await is_empty(ellie)
+    await ellie.page.go_back()
+    assert await ellie.page.get_by_role("region", name="Participants").count() == 0
+    await server.start()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        me = f"{server.base_url}/api/v1/me"
+        async with http.get(me, headers={"Cookie": _header(cookies)}) as answer:
+            assert answer.status == 200, "nobody could sign her out so far"
+        await ellie.page.goto(f"{server.base_url}/")
+        await ellie.page.get_by_role("heading", name="Please open your link again").wait_for()
+        async with http.get(me, headers={"Cookie": _header(cookies)}) as answer:
+            assert answer.status == 401
+    assert await ellie.page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+def _header(cookies: dict[str, str]) -> str:
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+
+async def is_empty(person: Person) -> None:
+    """Nothing on the page tells where it was."""
+    await person.page.wait_for_url("about:blank")
+    assert "Holdspace" not in await person.page.title()
+    assert (await person.page.inner_text("body")).strip() == ""
 
 
 async def test_the_way_into_the_room_and_its_bar_are_reached_by_keyboard(server: Server, browser: Browser) -> None:

@@ -59,6 +59,9 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     words,
     room: state,
     reconnecting: false,
+    awayLong: false,
+    asking: false,
+    closing: new Set(),
     mine,
     actual: { microphone: mine.microphone, camera: mine.camera },
     doubt: { microphone: false, camera: false },
@@ -116,6 +119,7 @@ function arrive(change: Partial<ArriveModel> = {}): ComponentChildren {
     level: 0.58,
     wasHeard: true,
     help: false,
+    wasClosed: false,
     ...change,
   };
   return (
@@ -134,6 +138,7 @@ function arrive(change: Partial<ArriveModel> = {}): ComponentChildren {
   );
 }
 
+const asking = { track: null, problem: null, asking: true } as const;
 const denied = { track: null, problem: "denied", asking: false } as const;
 const leaders = everyone.map((one) => (one.id === "priya" ? { ...one, microphone_closed: true } : one));
 const hiddenChat = chat.map((message) => (message.id === "m2" ? { ...message, hidden: true } : message));
@@ -147,6 +152,8 @@ const STATES: Record<string, () => ComponentChildren> = {
   "arrive-off": () => arrive({ wanted: { microphone: false, camera: false } }),
   "arrive-denied": () => arrive({ microphone: denied, camera: denied, browser: "chromeAndroid" }),
   "arrive-busy": () => arrive({ camera: { track: null, problem: "busy", asking: false } }),
+  "arrive-asking": () => arrive({ microphone: asking, camera: asking }),
+  "arrive-closed": () => arrive({ wasClosed: true }),
   "arrive-help": () => arrive({ help: true }),
   choose: () => (
     <Choose
@@ -174,6 +181,9 @@ const STATES: Record<string, () => ComponentChildren> = {
   hidden: () => room({ chatOpen: true, room: roomOf("ellie", everyone, { chat: hiddenChat.map((m) => (m.hidden ? { ...m, text: "" } : m)) }) }),
   help: () => room({ sheet: "help" }),
   reconnecting: () => room({ reconnecting: true, mine: chosen(true, true) }),
+  "reconnecting-long": () => room({ reconnecting: true, awayLong: true, mine: chosen(true, true) }),
+  asking: () => room({ asking: true, mine: chosen(true, true), actual: { microphone: false, camera: false } }),
+  late: () => room({ notice: { about: "late" } }),
   closed: () => room({ mine: { ...chosen(false, true), closed: true, closings: 1 } }),
   blocked: () => room({ soundBlocked: true, mine: chosen(true, true) }),
   problem: () => room({ notice: { about: "device", source: "microphone", problem: "denied" } }),
@@ -193,6 +203,9 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-menu": () => room({ room: mentorRoom(), mine: chosen(true, true), menuFor: "marcus" }),
   "mentor-allow": () => room({ room: mentorRoom(), mine: chosen(true, true), menuFor: "priya" }),
   "mentor-chat": () => room({ room: mentorRoom(), mine: chosen(true, true), chatOpen: true }),
+  "mentor-waiting": () =>
+    room({ room: mentorRoom(), mine: chosen(true, true), reconnecting: true, closing: new Set(["marcus"]) }),
+  "mentor-leave": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "leave" }),
   "mentor-end": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "end" }),
   "mentor-unsaved": () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "request", code: "not_saved" } }),
   loading: () => <Page {...page} icon="mark" title={words.loading} />,

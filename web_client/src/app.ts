@@ -28,6 +28,15 @@ export interface AppDeps {
   forgetToken: () => void;
   /** Leaves this page at once and without a way back. */
   vanish: () => void;
+  /** That a sign-in has to end before anything else, remembered over pages. */
+  owed: Owed;
+}
+
+/** A nameless mark: whoever opens this page next begins by signing out. */
+export interface Owed {
+  readonly there: boolean;
+  set(): void;
+  clear(): void;
 }
 
 const AUDIBLE = 0.3;
@@ -39,6 +48,8 @@ export class App {
   readonly level = signal(0);
   readonly wasHeard = signal(false);
   readonly help = signal(false);
+  /** At the end of the last stay a mentor had closed my microphone. */
+  readonly wasClosed = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
   readonly draft = signal("");
   readonly #deps: AppDeps;
@@ -58,6 +69,11 @@ export class App {
 
   /** Signs in with the link's token where there is one, and finds out where this person may go. */
   async begin(token: string | null): Promise<void> {
+    if (this.#deps.owed.there) {
+      // Whatever a server that answers says to it: nobody is signed in by that cookie any more.
+      await this.#insist(() => this.#deps.api.signOut());
+      this.#deps.owed.clear();
+    }
     if (token !== null) {
       const code = await this.#insist(async () => void (await this.#deps.api.signIn(token)));
       this.#deps.forgetToken();
@@ -148,15 +164,34 @@ export class App {
   /** Never asks, never waits: the screen is empty before the network is. */
   quickExit(): void {
     const stage = this.stage.value;
+    const { owed } = this.#deps;
     try {
-      // The page is gone before an answer could be shown; the request itself outlives it.
-      void this.#deps.api.signOut().catch(() => undefined);
+      // The page is gone before an answer could be shown; the request itself outlives it. Where it does not
+      // arrive, or nobody is left to hear the answer, the mark stays for the next page.
+      void this.#deps.api.signOut().then(
+        () => owed.clear(),
+        () => undefined,
+      );
       if (stage.name === "room") stage.session.dispose();
       this.#deps.local.closeAll();
     } finally {
       this.draft.value = "";
       this.#deps.vanish();
+      owed.set();
     }
+  }
+
+  /** The device says that it has no network. */
+  networkLost(): void {
+    if (this.stage.value.name === "room") this.stage.value.session.networkLost();
+  }
+
+  /** The browser's answer changed from "no" to "yes", beside this page. */
+  allowed(source: "microphone" | "camera"): void {
+    const device = this.#deps.local[source].value;
+    if (device.problem !== "denied") return;
+    if (this.stage.value.name === "arrive") this.tryAgain();
+    else if (this.stage.value.name === "room") this.stage.value.session.allowed(source);
   }
 
   /** The page or the network is back. */
@@ -166,7 +201,8 @@ export class App {
   }
 
   #remember(session: RoomSession): void {
-    const { microphone, camera } = session.mine.value;
+    const { microphone, camera, closed } = session.mine.value;
+    this.wasClosed.value = closed;
     this.wanted.value = { microphone, camera };
   }
 

@@ -5,12 +5,13 @@ import { systemClock } from "./connection/clock";
 import { Connection } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
 import { captureFrom } from "./media/capture";
-import { LocalMedia } from "./media/devices";
+import { LocalMedia, watchPermission } from "./media/devices";
 import { watchLevel } from "./media/level";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { exposeForDebugging } from "./debug";
+import { clearStorage, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { wordsFor } from "./words";
@@ -20,7 +21,7 @@ import "./styles/parts.css";
 import "./styles/arrive.css";
 import "./styles/room.css";
 
-/** Where Quick exit leads: this same file, empty and without a name. */
+/** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";
 
 function newId(): string {
@@ -41,12 +42,14 @@ function start(root: HTMLElement): void {
     const publisher = new Publisher({
       makePeer,
       after,
+      silent: () => session.nudge(),
       trouble: (trouble) => session.mediaTrouble("publish", trouble),
       offer: (sdp, sources) => connection.request({ type: "publish_offer", sdp, sources }, "resume"),
     });
     const subscriber = new Subscriber({
       makePeer,
       after,
+      silent: () => session.nudge(),
       trouble: (trouble) => session.mediaTrouble("subscribe", trouble),
       answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
       restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
@@ -93,17 +96,20 @@ function start(root: HTMLElement): void {
     vanish: () => {
       document.title = "New page";
       root.replaceChildren();
-      // First, for a browser that refuses storage must not keep anyone here.
-      location.replace(GOODBYE);
-      localStorage.clear();
-      sessionStorage.clear();
+      history.replaceState(null, "", GOODBYE);
+      // Needs no network, where the browser's own page of errors would show this address.
+      location.replace("about:blank");
+      clearStorage();
     },
+    owed,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.
   addEventListener("hashchange", () => {
     if (location.hash.length > 1) location.reload();
   });
   addEventListener("online", () => app.nudge());
+  addEventListener("offline", () => app.networkLost());
+  for (const source of ["microphone", "camera"] as const) watchPermission(source, () => app.allowed(source));
   // Shown again as it was, from the browser's memory: its connections and devices are gone.
   addEventListener("pageshow", (event) => {
     if (event.persisted) app.nudge();

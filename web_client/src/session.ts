@@ -24,7 +24,9 @@ export type Notice =
   | { about: "device"; source: Source; problem: Problem }
   | { about: "request"; code: ErrorCode }
   /** The connection was lost before the room could say whether it was done. */
-  | { about: "unsure" };
+  | { about: "unsure" }
+  /** It took so long to come in that the microphone stayed off. */
+  | { about: "late" };
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
@@ -35,6 +37,13 @@ export interface SessionDeps {
   after: (ms: number, act: () => void) => () => void;
 }
 
+/** Who waited this long at the door may be doing something else by now, and must not be overheard. */
+const LATE_MS = 20_000;
+/** For so long a place is kept, unless a server is set to something else. */
+const KEPT_MS = 60_000;
+/** What is answered sooner needs no words. */
+const SLOW_MS = 700;
+
 /** One stay in one room: what the screen shows, and what a person can do. */
 export class RoomSession {
   readonly phase = signal<Phase>({ name: "idle" });
@@ -44,6 +53,10 @@ export class RoomSession {
   readonly pending = signal<readonly PendingChat[]>([]);
   readonly notice = signal<Notice | null>(null);
   readonly announcement = signal<Announcement | null>(null);
+  /** The connection is away for longer than the place was kept. */
+  readonly awayLong = signal(false);
+  /** Whose microphones I closed without the room having said so yet. */
+  readonly closing = signal<ReadonlySet<string>>(new Set());
   /** Whether my sound and picture, and that of the others, could be set up. */
   readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
   /** Which of my devices the others do not have although they are on here. */
@@ -61,6 +74,9 @@ export class RoomSession {
   readonly #stopEffects: readonly (() => void)[];
   readonly #telling: Telling;
   #welcomes = 0;
+  #late = false;
+  #stopLate: () => void = () => {};
+  #stopAway: () => void = () => {};
 
   constructor(deps: SessionDeps, wanted: { microphone: boolean; camera: boolean }) {
     this.#deps = deps;
@@ -126,11 +142,18 @@ export class RoomSession {
   }
 
   start(): void {
+    this.#stopLate = this.#deps.after(LATE_MS, () => {
+      this.#late = true;
+    });
     this.#connection.start();
   }
 
   nudge(): void {
     this.#connection.nudge();
+  }
+
+  networkLost(): void {
+    this.#connection.networkLost();
   }
 
   leave(): void {
@@ -141,6 +164,8 @@ export class RoomSession {
   dispose(): void {
     if (this.#connection.phase.name !== "stopped") this.#connection.leave();
     for (const stop of this.#stopEffects) stop();
+    this.#stopLate();
+    this.#stopAway();
     this.#telling.forget();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();
@@ -194,8 +219,14 @@ export class RoomSession {
     return this.#ask({ type: "show_chat", message_id: messageId });
   }
 
-  closeMicrophone(participantId: string): Promise<void> {
-    return this.#ask({ type: "close_microphone", participant_id: participantId });
+  /** Of what a mentor can do, only this is repeated in a new session: at worst it is quieter than it could be. */
+  async closeMicrophone(participantId: string): Promise<void> {
+    const stop = this.#deps.after(SLOW_MS, () => {
+      this.closing.value = new Set([...this.closing.peek(), participantId]);
+    });
+    await this.#ask({ type: "close_microphone", participant_id: participantId }, "always");
+    stop();
+    this.closing.value = new Set([...this.closing.peek()].filter((id) => id !== participantId));
   }
 
   allowMicrophone(participantId: string): Promise<void> {
@@ -204,6 +235,12 @@ export class RoomSession {
 
   endSession(): Promise<void> {
     return this.#ask({ type: "end_session" }, "always");
+  }
+
+  /** What the browser had refused may be had now; it is opened by a tap, not by itself. */
+  allowed(source: Source): void {
+    const notice = this.notice.peek();
+    if (notice?.about === "device" && notice.source === source) this.notice.value = null;
   }
 
   /** Sound or video could not be set up, and the person wants it tried once more. */
@@ -224,12 +261,25 @@ export class RoomSession {
     const before = this.phase.value.name;
     this.phase.value = phase;
     if (phase.name !== "live") this.#telling.forget();
+    if (before === "live" && phase.name !== "live") {
+      this.#stopAway = this.#deps.after(KEPT_MS, () => {
+        this.awayLong.value = true;
+      });
+    } else if (phase.name === "live") {
+      this.#stopAway();
+      this.awayLong.value = false;
+    }
     if (phase.name === "reconnecting" && before === "live") this.announcement.value = { key: "sayReconnecting" };
     if (phase.name === "live" && before === "reconnecting") this.announcement.value = { key: "sayBack" };
   }
 
   #welcome({ snapshot }: Welcome, iceServers: IceServer[]): void {
     this.#welcomes += 1;
+    this.#stopLate();
+    if (this.#late && this.#welcomes === 1 && this.mine.peek().microphone) {
+      this.mine.value = { ...this.mine.peek(), microphone: false };
+      this.#explain({ about: "late" });
+    }
     batch(() => {
       this.room.value = fromSnapshot(snapshot);
       this.#settlePending();
@@ -323,7 +373,7 @@ export class RoomSession {
     }
   }
 
-  /** `keep`: what a mentor did is not repeated in a new session, where it could undo what another did since. */
+  /** `keep`: what a mentor did is usually not repeated in a new session, where it could undo what another did. */
   async #ask(body: RequestBody, keep: Keep = "resume"): Promise<void> {
     const outcome = await this.#connection.request(body, keep);
     if (outcome.type === "rejected") this.#explain({ about: "request", code: outcome.code });

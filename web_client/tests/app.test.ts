@@ -14,13 +14,14 @@ const off: Device = { track: null, problem: null, asking: false };
 let clock: FakeClock;
 let api: { [K in keyof Api]: ReturnType<typeof vi.fn<Api[K]>> };
 let over: ReturnType<typeof signal<ErrorCode | null>>;
-let session: Record<"start" | "leave" | "dispose", ReturnType<typeof vi.fn>>;
+let session: Record<"start" | "leave" | "dispose" | "networkLost" | "allowed", ReturnType<typeof vi.fn>>;
 let opened: { microphone: boolean; camera: boolean }[];
 let events: string[];
 let app: App;
 let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnType<typeof vi.fn>> &
   Record<Source, ReturnType<typeof signal<Device>>>;
-let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean }>>;
+let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean; closed?: boolean }>>;
+let owed: { there: boolean; set: () => void; clear: () => void };
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -33,7 +34,12 @@ beforeEach(() => {
     join: vi.fn(),
     signOut: vi.fn(async () => void events.push("sign out")),
   };
-  session = { start: vi.fn(), leave: vi.fn(), dispose: vi.fn(() => events.push("dispose")) };
+  owed = {
+    there: false,
+    set: () => void (owed.there = true),
+    clear: () => void (owed.there = false),
+  };
+  session = { start: vi.fn(), leave: vi.fn(), networkLost: vi.fn(), allowed: vi.fn(), dispose: vi.fn(() => events.push("dispose")) };
   mine = signal({ microphone: true, camera: false });
   local = {
     microphone: signal(off),
@@ -56,6 +62,7 @@ beforeEach(() => {
     watchLevel: () => () => {},
     forgetToken: () => events.push("forget token"),
     vanish: () => events.push("vanish"),
+    owed,
   });
 });
 
@@ -85,6 +92,25 @@ describe("the link", () => {
     api.me.mockRejectedValue(new ApiError("signed_out"));
     await app.begin(null);
     expect(app.stage.value).toEqual({ name: "link", code: "signed_out" });
+  });
+
+  test("is not used, nor any sign-in, before an owed sign-out is done", async () => {
+    owed.set();
+    const order: string[] = [];
+    api.signOut.mockRejectedValueOnce(new ApiError(null)).mockImplementation(async () => void order.push("sign out"));
+    api.signIn.mockImplementation(async () => {
+      order.push("sign in");
+      return { name: "Ellie" };
+    });
+    api.me.mockImplementation(async () => {
+      order.push("me");
+      return me;
+    });
+    void app.begin("token");
+    await settle();
+    expect([order, owed.there]).toEqual([[], true]);
+    await clock.advance(1_000);
+    expect([order, owed.there]).toEqual([["sign out", "sign in", "me"], false]);
   });
 
   test("while the server is away it is tried again by itself", async () => {
@@ -217,6 +243,45 @@ describe("a stay", () => {
     app.join();
     expect(() => app.quickExit()).toThrow("a bug");
     expect(events.at(-1)).toBe("vanish");
+  });
+
+  test("quick exit owes a sign-out until it is known to be done", async () => {
+    api.signOut.mockRejectedValue(new ApiError(null));
+    app.quickExit();
+    await settle();
+    expect(owed.there).toBe(true);
+    api.signOut.mockResolvedValue(undefined);
+    app.quickExit();
+    expect(owed.there).toBe(true);
+    await settle();
+    expect(owed.there).toBe(false);
+  });
+
+  test("a closed microphone is remembered at the door", async () => {
+    app.join();
+    mine.value = { microphone: false, camera: true, closed: true };
+    over.value = "left";
+    await settle();
+    expect(app.wasClosed.value).toBe(true);
+  });
+
+  test("a lost network is told to the room at once", () => {
+    app.networkLost();
+    expect(session.networkLost).not.toHaveBeenCalled();
+    app.join();
+    app.networkLost();
+    expect(session.networkLost).toHaveBeenCalled();
+  });
+
+  test("a browser that changed its mind is asked again on arrival, and not in the room", () => {
+    local.camera.value = { ...off, problem: "denied" };
+    local.openBoth.mockClear();
+    app.allowed("camera");
+    expect(local.openBoth).toHaveBeenCalledTimes(1);
+    app.join();
+    app.allowed("camera");
+    expect(local.openBoth).toHaveBeenCalledTimes(1);
+    expect(session.allowed).toHaveBeenCalledWith("camera");
   });
 
   test("quick exit vanishes also when the server is away", async () => {

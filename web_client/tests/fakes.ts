@@ -22,6 +22,11 @@ export class FakeClock implements Clock {
     };
   };
 
+  /** Time goes by, and nothing runs that should have. */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
     await settle();
@@ -29,7 +34,7 @@ export class FakeClock implements Clock {
       const next = this.#timers.filter((timer) => timer.at <= until).toSorted((a, b) => a.at - b.at)[0];
       if (!next) break;
       this.#timers = this.#timers.filter((one) => one !== next);
-      this.#now = next.at;
+      this.#now = Math.max(this.#now, next.at);
       next.act();
       await settle();
     }
@@ -95,6 +100,8 @@ export class FakeServer {
   joins = 0;
   joinFails: Error | null = null;
   random = 0.5;
+  /** A silent one has lost its network. */
+  silent = false;
   #ids = 0;
 
   readonly newId = (): string => `id-${(this.#ids += 1)}`;
@@ -109,7 +116,11 @@ export class FakeServer {
     const socket = new FakeSocket(url, events);
     this.sockets.push(socket);
     return {
-      send: (bytes) => socket.sent.push(unpack(bytes) as ClientMessage),
+      send: (bytes) => {
+        const message = unpack(bytes) as ClientMessage;
+        socket.sent.push(message);
+        if (message.type === "ping") queueMicrotask(() => this.silent || socket.say({ type: "ack", id: message.id }));
+      },
       close: (code) => {
         socket.closedByClient ??= code;
       },

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, test } from "vitest";
+import { ApiError } from "../src/connection/api";
 import type { Device, LocalMedia } from "../src/media/devices";
 import type { IceServer, Source, SubscribeOffer } from "../src/protocol/generated";
 import { RoomSession } from "../src/session";
@@ -282,6 +283,44 @@ describe("my camera", () => {
   });
 });
 
+describe("the door", () => {
+  async function waitFor(ms: number): Promise<void> {
+    await enter();
+    server = new FakeServer();
+    server.silent = true;
+    session = new RoomSession(
+      {
+        connect: server.connect,
+        publisher,
+        subscriber,
+        local: local as unknown as LocalMedia,
+        newId: server.newId,
+        after: server.clock.after,
+      },
+      { microphone: true, camera: true },
+    );
+    server.joinFails = new ApiError(null);
+    session.start();
+    await server.clock.advance(ms);
+    server.joinFails = null;
+    await server.clock.advance(7_000);
+    server.welcome();
+  }
+
+  test("opened after a long wait is passed with the microphone off, and that is said", async () => {
+    await waitFor(20_000);
+    expect(session.mine.value).toMatchObject({ microphone: false, camera: true });
+    expect(session.notice.value).toEqual({ about: "late" });
+    expect(microphonesTold()).toEqual([false]);
+  });
+
+  test("opened soon is passed as was chosen", async () => {
+    await waitFor(5_000);
+    expect(session.mine.value.microphone).toBe(true);
+    expect(session.notice.value).toBeNull();
+  });
+});
+
 describe("coming back", () => {
   beforeEach(() => enter());
 
@@ -293,6 +332,20 @@ describe("coming back", () => {
     expect([publisher.resumes, subscriber.resumes]).toEqual([1, 1]);
     expect(microphonesTold()).toEqual([true]);
     expect(session.announcement.value).toEqual({ key: "sayBack" });
+  });
+
+  test("after longer than the place is kept, nobody claims that it still is", async () => {
+    server.silent = true;
+    session.networkLost();
+    expect(session.phase.value.name).toBe("reconnecting");
+    await server.clock.advance(59_000);
+    expect(session.awayLong.value).toBe(false);
+    await server.clock.advance(1_000);
+    expect(session.awayLong.value).toBe(true);
+    await server.clock.advance(10_000);
+    server.resumed();
+    server.welcome();
+    expect(session.awayLong.value).toBe(false);
   });
 
   test("a fresh join builds media anew and replaces the room", async () => {
@@ -362,8 +415,8 @@ describe("chat", () => {
 describe("a mentor's act", () => {
   beforeEach(() => enter());
 
+  const close: [string, () => Promise<void>] = ["close_microphone", () => session.closeMicrophone("ellie")];
   const acts: [string, () => Promise<void>][] = [
-    ["close_microphone", () => session.closeMicrophone("ellie")],
     ["allow_microphone", () => session.allowMicrophone("ellie")],
     ["hide_chat", () => session.hideChat("m")],
     ["show_chat", () => session.showChat("m")],
@@ -379,13 +432,28 @@ describe("a mentor's act", () => {
     expect(session.notice.value).toEqual({ about: "unsure" });
   });
 
-  test.each(acts)("%s is repeated under its own id while the session goes on", async (type, act) => {
+  test.each([...acts, close])("%s is repeated under its own id while the session goes on", async (type, act) => {
     void act();
     const first = server.socket.sent.filter((message) => message.type === type);
     server.socket.drop();
     await server.clock.advance(0);
     server.resumed();
     expect(server.socket.sent.filter((message) => message.type === type)).toEqual(first);
+  });
+
+  test("of closing a microphone waits for the connection, is shown as waiting, and is done in the new session", async () => {
+    server.socket.drop(4505);
+    void session.closeMicrophone("joy");
+    expect(session.closing.value).toEqual(new Set());
+    await server.clock.advance(1_000);
+    expect(session.closing.value).toEqual(new Set(["joy"]));
+    server.welcome();
+    const [sent] = server.socket.ofType("close_microphone");
+    expect(sent?.participant_id).toBe("joy");
+    server.socket.say({ type: "ack", id: sent?.id ?? "" });
+    await settle();
+    expect(session.closing.value).toEqual(new Set());
+    expect(session.notice.value).toBeNull();
   });
 
   test("of ending the session is repeated until it is done", async () => {

@@ -53,11 +53,15 @@ export type RequestBody = WithoutId<Exclude<Request, { type: "ping" }>>;
 const CLOSE_LOST = 4412;
 const CLOSE_DONE = 1000;
 const HANDSHAKE_MS = 10_000;
-const MISSED_PINGS = 2;
+/** After so long without a sign of life one is asked for, whatever the server thinks is often enough. */
+const QUIET_MS = 2_500;
+/** A sign of life that was asked for and did not come for so long means that the connection is lost. */
+const ANSWER_MS = 2_500;
+/** A timer this late says more about this device than about the connection. */
+const LATE_MS = 500;
 const RESUME_TRIES = 3;
 /** A connection that held this long was a good one: its loss starts the waiting times anew. */
 const STEADY_MS = 5_000;
-const NUDGE_MS = 4_000;
 
 /**
  * One person's way into one room: join, resume after a lost socket, join again when that fails.
@@ -78,7 +82,9 @@ export class Connection {
   #failedResumes = 0;
   #seq = 0;
   #pingEveryMs = 0;
-  #unansweredPings = 0;
+  #awaitsAnswer = false;
+  /** Whose room this is; a view of it as somebody else is not shown. */
+  #you: string | null = null;
   #tries = 0;
   #lostAt = 0;
   #liveAt = 0;
@@ -123,16 +129,17 @@ export class Connection {
   /** The network or the page is back: do not wait for the next try, and test a connection that looks alive. */
   nudge(): void {
     if (this.#phase.name === "live") {
-      const epoch = this.#epoch;
-      this.#ping();
-      this.#deps.clock.after(NUDGE_MS, () => {
-        if (epoch === this.#epoch && this.#unansweredPings > 0) this.#closed(0);
-      });
+      if (!this.#awaitsAnswer) this.#ping();
     } else if (this.#socket === null && (this.#phase.name === "reconnecting" || this.#phase.name === "connecting")) {
       this.#tries = 0;
       this.#lostAt = this.#deps.clock.now();
       this.#try();
     }
+  }
+
+  /** The device says that it has no network: what was sent into it would only be waited for. */
+  networkLost(): void {
+    if (this.#phase.name === "live") this.#lost("resume", null);
   }
 
   /** Sends a request; while the connection is away it waits, unless a newer one would take its place. */
@@ -218,7 +225,7 @@ export class Connection {
       this.#lost("rejoin", null);
       return;
     }
-    this.#unansweredPings = 0;
+    this.#heard();
     if (frame.seq !== null) {
       if (frame.seq <= this.#seq) return;
       if (frame.seq !== this.#seq + 1) {
@@ -233,6 +240,12 @@ export class Connection {
   #handle(body: ServerMessage): void {
     switch (body.type) {
       case "welcome":
+        // Before anything that waits is sent: it was meant to be said by someone else.
+        if (this.#you !== null && this.#you !== body.snapshot.you) {
+          this.#lost("stop", "other_person");
+          return;
+        }
+        this.#you = body.snapshot.you;
         this.#seq = 0;
         this.#pingEveryMs = body.ping_every_s * 1000;
         this.#alive(body.resume_token, "welcome");
@@ -269,25 +282,27 @@ export class Connection {
     this.#liveAt = this.#deps.clock.now();
     this.#setPhase({ name: "live" });
     for (const message of this.#outbox.replay(how)) this.#write(message);
-    this.#unansweredPings = 0;
-    this.#schedulePing();
+    this.#heard();
   }
 
-  #schedulePing(): void {
+  /** Any frame is a sign of life. */
+  #heard(): void {
+    this.#awaitsAnswer = false;
     this.#cancelPing();
-    if (this.#pingEveryMs <= 0) return;
-    this.#cancelPing = this.#deps.clock.after(this.#pingEveryMs, () => {
-      if (this.#unansweredPings >= MISSED_PINGS) this.#closed(0);
-      else {
-        this.#ping();
-        this.#schedulePing();
-      }
-    });
+    if (this.#phase.name !== "live" || this.#pingEveryMs <= 0) return;
+    this.#cancelPing = this.#deps.clock.after(Math.min(QUIET_MS, this.#pingEveryMs), () => this.#ping());
   }
 
   #ping(): void {
-    this.#unansweredPings += 1;
+    this.#cancelPing();
+    this.#awaitsAnswer = true;
     this.#write({ type: "ping", id: this.#deps.newId() });
+    const due = this.#deps.clock.now() + ANSWER_MS;
+    this.#cancelPing = this.#deps.clock.after(ANSWER_MS, () => {
+      // The page itself stood still: an answer may lie here unread.
+      if (this.#deps.clock.now() > due + LATE_MS) this.#ping();
+      else this.#closed(0);
+    });
   }
 
   #closed(closeCode: number): void {

@@ -150,3 +150,14 @@ async function mayAsk(source: Source): Promise<boolean> {
     return false; // this browser does not tell
   }
 }
+
+/** Calls `allowed` when the person opens the device in the browser's own settings, where the browser tells. */
+export function watchPermission(source: Source, allowed: () => void): void {
+  navigator.permissions?.query({ name: source as PermissionName }).then(
+    (permission) =>
+      permission.addEventListener("change", () => {
+        if (permission.state === "granted") allowed();
+      }),
+    () => undefined, // this browser does not tell
+  );
+}

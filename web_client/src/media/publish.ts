@@ -7,6 +7,8 @@ const MAX_BITRATE = 600_000;
 export interface PublishDeps extends TriesDeps {
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
   offer: (sdp: string, sources: Record<string, Source>) => Promise<Outcome>;
+  /** Nothing comes back on this way; the network may be gone. */
+  silent: () => void;
 }
 
 /** What `RTCPeerConnection` wants of the server's list. */
@@ -86,6 +88,8 @@ export class Publisher {
         // One that stood was cut off: nobody waits for its replacement. One that never did may not do so either.
         if (stood) this.#begin();
         else this.#failed(peer);
+      } else if (peer.connectionState === "disconnected") {
+        this.#deps.silent();
       }
     });
     const microphone = peer.addTransceiver("audio", { direction: "sendonly" });

@@ -8,6 +8,8 @@ export interface SubscribeDeps extends TriesDeps {
   answer: (version: number, sdp: string) => void;
   /** The connection failed: asks the server for a new one. */
   restart: () => Promise<Outcome>;
+  /** Nothing comes in on this way; the network may be gone. */
+  silent: () => void;
   /** What is received now, by person. */
   tracks: (received: Received) => void;
 }
@@ -91,6 +93,7 @@ export class Subscriber {
     this.#peer = peer;
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "connected" && peer === this.#peer) this.#tries.reset();
+      if (peer.connectionState === "disconnected" && peer === this.#peer) this.#deps.silent();
       if (peer.connectionState === "failed") this.#failed(peer);
     });
     return peer;

@@ -17,6 +17,8 @@ export interface ArriveModel {
   level: number;
   wasHeard: boolean;
   help: boolean;
+  /** A mentor had closed my microphone when I was here last. */
+  wasClosed: boolean;
   browser?: Browser;
 }
 
@@ -62,27 +64,27 @@ export function Arrive({ model, acts }: { model: ArriveModel; acts: ArriveActs }
             ) : (
               <div class="blank">
                 <i aria-hidden="true">{[...model.name][0]?.toUpperCase()}</i>
-                <p>{camera.asking ? words.cameraAsking : words.cameraIsOff}</p>
+                <p>{camera.asking ? words.browserAsking : words.cameraIsOff}</p>
               </div>
             )}
           </div>
           <div class="pair">
             <button
-              class={cameraOn ? "btn soft" : "btn"}
+              class={cameraOn && !camera.asking ? "btn soft" : "btn"}
               type="button"
               aria-label={cameraOn ? words.cameraTurnOff : words.cameraTurnOn}
               onClick={acts.onCamera}
             >
-              <Icon name={cameraOn ? "cam" : "camOff"} />
+              <Icon name={cameraOn && !camera.asking ? "cam" : "camOff"} />
               {words.camera}
             </button>
             <button
-              class={microphoneOn ? "btn soft" : "btn"}
+              class={microphoneOn && !microphone.asking ? "btn soft" : "btn"}
               type="button"
               aria-label={microphoneOn ? words.mute : words.unmute}
               onClick={acts.onMicrophone}
             >
-              <Icon name={microphoneOn ? "mic" : "micOff"} />
+              <Icon name={microphoneOn && !microphone.asking ? "mic" : "micOff"} />
               {words.microphone}
             </button>
           </div>
@@ -90,22 +92,34 @@ export function Arrive({ model, acts }: { model: ArriveModel; acts: ArriveActs }
         <div class="stack ready">
           <ul class="checks">
             <li>
-              <Icon name={cameraOn ? "cam" : "camOff"} />
+              <Icon name={cameraOn && !camera.asking ? "cam" : "camOff"} />
               <div>
                 <h3>{words.camera}</h3>
-                <p>{camera.problem ? problemText(words, "camera", camera.problem) : cameraOn ? words.willSee : words.willNotSee}</p>
+                <p>
+                  {camera.asking
+                    ? words.browserAsking
+                    : camera.problem
+                      ? problemText(words, "camera", camera.problem)
+                      : cameraOn
+                        ? words.willSee
+                        : words.willNotSee}
+                </p>
               </div>
             </li>
             <li>
-              <Icon name={microphoneOn ? "mic" : "micOff"} />
+              <Icon name={microphoneOn && !microphone.asking ? "mic" : "micOff"} />
               <div>
                 <h3>{words.microphone}</h3>
                 <p>
-                  {microphone.problem
-                    ? problemText(words, "microphone", microphone.problem)
-                    : microphoneOn
-                      ? words.willHear
-                      : words.willNotHear}
+                  {microphone.asking
+                    ? words.browserAsking
+                    : microphone.problem
+                      ? problemText(words, "microphone", microphone.problem)
+                      : !microphoneOn
+                        ? words.willNotHear
+                        : model.wasClosed
+                          ? words.wasClosed
+                          : words.willHear}
                 </p>
               </div>
               {microphoneOn && microphone.track && (
@@ -131,7 +145,7 @@ export function Arrive({ model, acts }: { model: ArriveModel; acts: ArriveActs }
           <button class="btn main l wide" type="button" onClick={acts.onJoin}>
             {words.join}
           </button>
-          <p class="quiet center">{words.joinStays}</p>
+          {!model.wasClosed && <p class="quiet center">{words.joinStays}</p>}
         </div>
       </main>
       <PageBar words={words} inert={model.help} onHelp={() => acts.onHelp(true)} onLeave={acts.onLeave} />

@@ -1,8 +1,9 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ChatView } from "../protocol/generated";
 import type { PendingChat } from "../session";
 import { lettersLeft } from "../state/length";
 import { timeOfDay, type Words } from "../words";
+import { useFollow } from "./follow";
 import { Icon } from "./icon";
 
 export interface ChatProps {
@@ -31,12 +32,12 @@ const NEAR = 200;
 export function Chat(props: ChatProps) {
   const { words, messages, pending, draft } = props;
   const list = useRef<HTMLOListElement>(null);
-  const field = useRef<HTMLInputElement>(null);
-  const atEnd = useRef(true);
-  useEffect(() => {
-    // The newest message stays in view, unless the person reads further up.
-    if (list.current && atEnd.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [messages, pending]);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const newest = [messages.at(-1)?.id, pending.at(-1)?.id].join();
+  const { behind, toEnd } = useFollow(list, newest);
+  useLayoutEffect(() => {
+    if (field.current) grow(field.current);
+  }, [draft]);
   const left = lettersLeft(draft.trim());
   const send = (event: Event) => {
     event.preventDefault();
@@ -46,9 +47,14 @@ export function Chat(props: ChatProps) {
       field.current?.focus();
       return;
     }
-    atEnd.current = true;
     props.onSend(text);
     props.onDraft("");
+    toEnd();
+  };
+  const onKey = (event: KeyboardEvent) => {
+    // A touch keyboard has no second Enter for a new line; an input method uses Enter to choose a word.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+    send(event);
   };
   return (
     <section class="panel chat" aria-label={words.chat}>
@@ -60,15 +66,7 @@ export function Chat(props: ChatProps) {
           </button>
         )}
       </div>
-      <ol
-        class="talk"
-        tabIndex={0}
-        aria-label={words.messages}
-        ref={list}
-        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-          atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
-        }}
-      >
+      <ol class="talk" tabIndex={0} aria-label={words.messages} ref={list}>
         {messages.length + pending.length === 0 && !props.earlier && <li class="quiet">{words.emptyChat}</li>}
         {props.earlier && <li class="quiet">{words.earlier}</li>}
         {messages.map((message) => (
@@ -80,7 +78,7 @@ export function Chat(props: ChatProps) {
               <b>{words.you}</b>
               {message.failed === null && <span class="quiet">{words.sending}</span>}
             </p>
-            <p>{message.text}</p>
+            <p class="text">{message.text}</p>
             {message.failed !== null && (
               <p class="row s wrap failed">
                 <span>
@@ -94,20 +92,26 @@ export function Chat(props: ChatProps) {
           </li>
         ))}
       </ol>
+      {behind && (
+        <button class="btn newer" type="button" onClick={toEnd}>
+          {words.newMessages}
+        </button>
+      )}
       <form onSubmit={send}>
         <label class="vh" for="chat-field">
           {words.writeToGroup}
         </label>
-        <input
+        <textarea
           class="input"
+          rows={1}
           id="chat-field"
           ref={field}
           placeholder={words.writeToGroup}
           autocomplete="off"
           aria-describedby={left <= NEAR ? "chat-left" : undefined}
           aria-invalid={left < 0}
-          enterkeyhint="send"
           value={draft}
+          onKeyDown={onKey}
           onInput={(event) => props.onDraft(event.currentTarget.value)}
         />
         <button class="btn soft" type="submit">
@@ -125,6 +129,12 @@ export function Chat(props: ChatProps) {
       </form>
     </section>
   );
+}
+
+/** As tall as what is written in it; the style sheet says how far. */
+function grow(field: HTMLTextAreaElement): void {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
 }
 
 function Message({ words, you, mentor, message, onHide, onShow }: ChatProps & { message: ChatView }) {
@@ -147,7 +157,7 @@ function Message({ words, you, mentor, message, onHide, onShow }: ChatProps & { 
           </button>
         )}
       </div>
-      <p id={textId}>{message.hidden && !message.text ? <span class="quiet">{words.messageHidden}</span> : message.text}</p>
+      <p class="text" id={textId}>{message.hidden && !message.text ? <span class="quiet">{words.messageHidden}</span> : message.text}</p>
       {message.hidden && mentor && <p class="quiet">{words.hiddenFromGroup}</p>}
     </li>
   );

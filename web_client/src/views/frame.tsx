@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { CRISIS } from "../crisis";
 import type { Words } from "../words";
 import { Icon } from "./icon";
 
@@ -8,18 +9,24 @@ export function Top({
   words,
   title,
   subtitle,
-  children,
   onQuickExit,
 }: {
   words: Words;
   title: string | null;
   subtitle?: string;
-  children?: ComponentChildren;
   onQuickExit: () => void;
 }) {
   return (
     <>
-      <a class="skip" href="#main">
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          // A fragment in the address is a sign-in link here, and would be taken for one.
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
         {words.skip}
       </a>
       <header class="top">
@@ -34,7 +41,6 @@ export function Top({
           )}
           {subtitle && <p class="quiet">{subtitle}</p>}
         </div>
-        {children}
         <button class="btn exit" type="button" onClick={onQuickExit}>
           <Icon name="exit" small />
           {words.quickExit}
@@ -96,25 +102,25 @@ export function HelpSheet({ words, onClose }: { words: Words; onClose: () => voi
   return (
     <Sheet title={words.helpTitle} closeLabel={words.closeHelp} onClose={onClose}>
       <div class="ways">
-        <a class="way" href="tel:988">
+        <a class="way" href={`tel:${CRISIS.lifeline}`}>
           <Icon name="phone" />
           <span>
-            <strong>{words.call988}</strong>
-            <span class="quiet">{words.call988More}</span>
+            <strong>{words.callLifeline}</strong>
+            <span class="quiet">{words.callLifelineMore}</span>
           </span>
         </a>
-        <a class="way" href="sms:988">
+        <a class="way" href={`sms:${CRISIS.lifeline}`}>
           <Icon name="chat" />
           <span>
-            <strong>{words.text988}</strong>
-            <span class="quiet">{words.call988More}</span>
+            <strong>{words.textLifeline}</strong>
+            <span class="quiet">{words.textLifelineMore}</span>
           </span>
         </a>
-        <a class="way call" href="tel:911">
+        <a class="way call" href={`tel:${CRISIS.emergency}`}>
           <Icon name="alert" />
           <span>
-            <strong>{words.call911}</strong>
-            <span class="quiet">{words.call911More}</span>
+            <strong>{words.callEmergency}</strong>
+            <span class="quiet">{words.callEmergencyMore}</span>
           </span>
         </a>
       </div>

@@ -17,6 +17,7 @@ export function Page({
   act,
   help,
   acts,
+  onLeave,
 }: {
   words: Words;
   icon: IconName;
@@ -25,6 +26,7 @@ export function Page({
   act?: { label: string; on: () => void } | undefined;
   help: boolean;
   acts: PageActs;
+  onLeave?: (() => void) | undefined;
 }) {
   return (
     <>
@@ -43,7 +45,7 @@ export function Page({
           </button>
         )}
       </main>
-      <PageBar words={words} inert={help} onHelp={() => acts.onHelp(true)} />
+      <PageBar words={words} inert={help} onHelp={() => acts.onHelp(true)} onLeave={onLeave} />
       {help && <HelpSheet words={words} onClose={() => acts.onHelp(false)} />}
     </>
   );

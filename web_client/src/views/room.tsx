@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
 import type { Notice, PendingChat } from "../session";
@@ -14,12 +14,18 @@ import { HelpSheet, Sheet, Top } from "./frame";
 import { Icon, type IconName } from "./icon";
 import { faceOf, Tiles } from "./tiles";
 
-export type OpenSheet = "help" | "end" | null;
+export type OpenSheet = "help" | "leave" | "end" | null;
 
 export interface RoomModel {
   words: Words;
   room: RoomState;
   reconnecting: boolean;
+  /** For longer than the place was kept. */
+  awayLong: boolean;
+  /** The browser's question for a device is open. */
+  asking: boolean;
+  /** Whose microphones a mentor closed without an answer so far. */
+  closing: ReadonlySet<string>;
   mine: MyDevices;
   /** What of it really goes out. */
   actual: Doubt;
@@ -71,18 +77,20 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const faces = room.participants.map((one) => {
     const own = one.id === room.you;
     const track = own ? model.myPicture : model.received.get(one.id)?.camera;
-    return faceOf(one, speakers.includes(one.id), track, own ? model.actual : null);
+    const closing = model.closing.has(one.id);
+    return faceOf(one, speakers.includes(one.id), track, own ? model.actual : null, closing);
   });
-  const endButton = (
-    <button class="btn danger end" type="button" aria-haspopup="dialog" onClick={() => acts.onSheet("end")}>
-      {words.endSession}
-    </button>
-  );
+  const opened = useRef(model.chatOpen);
+  useEffect(() => {
+    // What was opened or closed took the focus with it, or never had it; a screen that only turned did not.
+    if (!wide && opened.current !== model.chatOpen) {
+      document.getElementById(model.chatOpen ? "chat-field" : "chat-key")?.focus();
+    }
+    opened.current = model.chatOpen;
+  }, [model.chatOpen, wide]);
   return (
     <>
-      <Top words={words} title={room.session.title} subtitle={words.everyoneMaySpeak} onQuickExit={acts.onQuickExit}>
-        {leads && !wide && !inert && endButton}
-      </Top>
+      <Top words={words} title={room.session.title} subtitle={words.everyoneMaySpeak} onQuickExit={acts.onQuickExit} />
       <main
         id="main"
         tabIndex={-1}
@@ -127,13 +135,56 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           )}
         </div>
       </main>
-      <Bar model={model} acts={acts} inert={inert}>
-        {leads && wide && <li class="last">{endButton}</li>}
+      <Bar
+        model={model}
+        acts={acts}
+        inert={inert}
+        // On a small screen ending the session is found under Leave, where it crowds nothing.
+        onLeave={leads && !wide ? () => acts.onSheet("leave") : null}
+      >
+        {leads && wide && (
+          <li class="last">
+            <button class="btn danger" type="button" aria-haspopup="dialog" onClick={() => acts.onSheet("end")}>
+              {words.endSession}
+            </button>
+          </li>
+        )}
       </Bar>
       <Said words={words} announcement={model.announcement} />
       {sheet === "help" && <HelpSheet words={words} onClose={() => acts.onSheet(null)} />}
+      {sheet === "leave" && (
+        <Sheet key="leave" title={words.leaveTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>
+          <div class="ways">
+            <button class="way" type="button" aria-label={words.leave} aria-describedby="leave-more" onClick={acts.onLeave}>
+              <Icon name="leave" />
+              <span>
+                <strong>{words.leave}</strong>
+                <span class="quiet" id="leave-more">
+                  {words.leaveMore}
+                </span>
+              </span>
+            </button>
+            <button
+              class="way call"
+              type="button"
+              aria-label={words.endSession}
+              aria-describedby="end-more"
+              aria-haspopup="dialog"
+              onClick={() => acts.onSheet("end")}
+            >
+              <Icon name="cross" />
+              <span>
+                <strong>{words.endSession}</strong>
+                <span class="quiet" id="end-more">
+                  {words.endMore}
+                </span>
+              </span>
+            </button>
+          </div>
+        </Sheet>
+      )}
       {sheet === "end" && (
-        <Sheet title={words.endTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>
+        <Sheet key="end" title={words.endTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>
           <p>{words.endText}</p>
           <div class="pair">
             <button class="btn l" type="button" onClick={() => acts.onSheet(null)}>
@@ -155,8 +206,13 @@ function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   return (
     <>
       {model.reconnecting && (
-        <Panel care label={words.connection} icon="again" title={words.reconnecting}>
-          <p>{words.reconnectingMore}</p>
+        <Panel care label={words.connection} icon="again" title={model.awayLong ? words.awayLong : words.reconnecting}>
+          <p>{model.awayLong ? words.awayLongMore : words.reconnectingMore}</p>
+        </Panel>
+      )}
+      {model.asking && (
+        <Panel label={words.notice} icon="again" title={words.browserAsking}>
+          <p class="quiet">{words.browserAskingMore}</p>
         </Panel>
       )}
       {trouble && !model.reconnecting && (
@@ -217,6 +273,14 @@ function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           </div>
         </Panel>
       )}
+      {notice?.about === "late" && (
+        <Panel care label={words.notice} icon="micOff" title={words.lateTitle}>
+          <p>{words.lateMore}</p>
+          <button class="btn" type="button" onClick={acts.onNoticeRead}>
+            {words.ok}
+          </button>
+        </Panel>
+      )}
       {notice?.about === "unsure" && (
         <Panel care label={words.notice} icon="alert" title={words.unsureTitle}>
           <p>{words.unsure}</p>
@@ -268,11 +332,14 @@ function Bar({
   model,
   acts,
   inert,
+  onLeave,
   children,
 }: {
   model: RoomModel;
   acts: RoomActs;
   inert: boolean;
+  /** Asks first. */
+  onLeave: (() => void) | null;
   children: ComponentChildren;
 }) {
   const { words, mine, actual, wide, chatOpen, unread } = model;
@@ -314,6 +381,7 @@ function Bar({
         </li>
         <li class="w4">
           <button
+            id="chat-key"
             class={chatOpen && !wide ? "key on" : "key"}
             type="button"
             aria-expanded={wide ? undefined : chatOpen}
@@ -340,7 +408,12 @@ function Bar({
           </button>
         </li>
         <li class="w4 gap">
-          <button class="key" type="button" onClick={acts.onLeave}>
+          <button
+            class="key"
+            type="button"
+            aria-haspopup={onLeave ? "dialog" : undefined}
+            onClick={onLeave ?? acts.onLeave}
+          >
             <Icon name="leave" />
             {words.leave}
           </button>

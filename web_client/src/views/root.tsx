@@ -3,6 +3,7 @@ import type { App } from "../app";
 import type { SessionEntry, Me } from "../connection/api";
 import type { LocalMedia } from "../media/devices";
 import type { Sound } from "../media/sound";
+import type { ErrorCode } from "../protocol/generated";
 import { worst, type RoomSession } from "../session";
 import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
@@ -43,7 +44,7 @@ export function Root({ app, local, sound, words }: RootProps) {
     case "loading":
       return <Page {...page} icon="mark" title={stage.trouble ? words[stage.trouble] : words.loading} />;
     case "link":
-      return <Page {...page} icon="lock" title={words.linkTitle} text={words.error(stage.code)} />;
+      return <Page {...page} icon="lock" {...linkPage(words, stage.code)} />;
     case "nothing":
       return <Page {...page} icon="door" title={words.nothingTitle} text={words.nothingText} />;
     case "choose":
@@ -94,6 +95,19 @@ export function Root({ app, local, sound, words }: RootProps) {
   }
 }
 
+function linkPage(words: Words, code: ErrorCode): { title: string; text: string } {
+  switch (code) {
+    case "link_invalid":
+      return { title: words.linkEndedTitle, text: words.linkEndedText };
+    case "signed_out":
+      return { title: words.linkTitle, text: words.linkText };
+    case "other_person":
+      return { title: words.linkTitle, text: words.otherPersonText };
+    default:
+      return { title: words.stoppedTitle, text: words.error(code) };
+  }
+}
+
 function ArriveScreen({
   app,
   local,
@@ -113,6 +127,7 @@ function ArriveScreen({
         level: app.level.value,
         wasHeard: app.wasHeard.value,
         help: app.help.value,
+        wasClosed: app.wasClosed.value,
       }}
       acts={{
         onMicrophone: () => app.toggle("microphone"),
@@ -151,6 +166,11 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
     sound.play([...received.values()].flatMap((tracks) => (tracks.microphone ? [tracks.microphone] : [])));
   }, [received, sound]);
   useEffect(() => () => sound.play([]), [sound]);
+  const inside = room !== null;
+  useEffect(() => {
+    // The page of waiting is gone, and the focus with it.
+    if (inside && document.activeElement === document.body) document.getElementById("main")?.focus();
+  }, [inside]);
   if (!room) {
     const phase = session.phase.value;
     const away = phase.name !== "connecting" || phase.tries < 2 ? "joining" : "unreachable";
@@ -162,7 +182,14 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
       onQuickExit: () => app.quickExit(),
     };
     return (
-      <Page words={words} icon="mark" title={title} help={app.help.value} acts={acts} />
+      <Page
+        words={words}
+        icon="mark"
+        title={title}
+        help={app.help.value}
+        acts={acts}
+        onLeave={() => app.leave()}
+      />
     );
   }
   return (
@@ -171,6 +198,9 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
         words,
         room,
         reconnecting: session.phase.value.name !== "live",
+        awayLong: session.awayLong.value,
+        asking: local.microphone.value.asking || local.camera.value.asking,
+        closing: session.closing.value,
         mine: session.mine.value,
         actual: session.actual.value,
         doubt: session.doubt.value,
@@ -193,7 +223,10 @@ function RoomScreen({ app, local, sound, words, session }: RootProps & { session
         onCamera: () => void session.tapCamera(),
         onChat: setChatOpen,
         onSheet: setSheet,
-        onLeave: () => app.leave(),
+        onLeave: () => {
+          setSheet(null);
+          app.leave();
+        },
         onQuickExit: () => app.quickExit(),
         onEnd: () => {
           setSheet(null);

@@ -16,6 +16,8 @@ export interface Face {
   readonly connected: boolean;
   readonly closed: boolean;
   readonly speaking: boolean;
+  /** A mentor's closing that the room has not confirmed yet. */
+  readonly closing: boolean;
   readonly track: MediaStreamTrack | undefined;
 }
 
@@ -75,7 +77,11 @@ function stateClasses(face: Face): string {
 function label(words: Words, face: Face): string {
   if (face.self) return words.you;
   if (face.role === "participant") return face.name;
-  return `${face.name} · ${face.role === "mentor" ? words.roleMentor : words.roleTherapist}`;
+  return `${face.name} · ${roleOf(words, face)}`;
+}
+
+function roleOf(words: Words, face: Face): string {
+  return face.role === "mentor" ? words.roleMentor : words.roleTherapist;
 }
 
 function Inside({ words, face }: { words: Words; face: Face }) {
@@ -127,16 +133,18 @@ function Card({ words, face, mentor }: { words: Words; face: Face; mentor: Mento
     >
       <div class={`tile${face.connected ? "" : " away"}`}>
         <Inside words={words} face={face} />
-        {face.closed && (
-          <span class="tag up">
-            <Icon name="micOff" />
-            {words.closedByMentor}
+        {(face.closed || face.closing) && (
+          <span class={face.closed ? "tag up" : "tag care up"}>
+            <Icon name={face.closed ? "micOff" : "again"} />
+            {face.closed ? words.closedByMentor : words.closingWaits}
           </span>
         )}
       </div>
       <div class="foot">
         <span class="nm">
-          {face.name} {face.self && <span class="quiet">{words.youSuffix}</span>}
+          {face.name}
+          {face.self && <span class="quiet"> {words.youSuffix}</span>}
+          {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
         </span>
         <Off words={words} face={face} />
         {face.role === "participant" && !face.self && <Menu words={words} face={face} mentor={mentor} open={open} />}
@@ -151,7 +159,11 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
   const { onMenu } = mentor;
   useLayoutEffect(() => {
     if (!open) return undefined;
-    menu.current?.querySelector("button")?.focus();
+    const place = () => {
+      if (menu.current && opener.current) beside(menu.current, opener.current);
+    };
+    place();
+    menu.current?.querySelector("button")?.focus({ preventScroll: true });
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       onMenu(null);
@@ -163,7 +175,14 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
     };
     document.addEventListener("keydown", onKey);
     document.addEventListener("pointerdown", onPress);
+    document.addEventListener("focusin", onPress);
+    // Also of the tiles, which scroll within the page.
+    document.addEventListener("scroll", place, true);
+    addEventListener("resize", place);
     return () => {
+      document.removeEventListener("focusin", onPress);
+      document.removeEventListener("scroll", place, true);
+      removeEventListener("resize", place);
       document.removeEventListener("keydown", onKey);
       document.removeEventListener("pointerdown", onPress);
     };
@@ -210,12 +229,27 @@ function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor:
   );
 }
 
+const GAP_PX = 8;
+
+/** Above its button where there is room, else below; never beyond the screen, nor under the line of Quick exit. */
+function beside(menu: HTMLElement, opener: HTMLElement): void {
+  const { top, bottom, right } = opener.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = menu;
+  const { clientWidth, clientHeight } = document.documentElement;
+  const highest = (document.querySelector("header")?.getBoundingClientRect().bottom ?? 0) + GAP_PX;
+  const above = top - GAP_PX - height;
+  const y = above >= highest ? above : bottom + GAP_PX;
+  menu.style.left = `${Math.max(GAP_PX, Math.min(right - width, clientWidth - width - GAP_PX))}px`;
+  menu.style.top = `${Math.max(highest, Math.min(y, clientHeight - height - GAP_PX))}px`;
+}
+
 /** How a person of the room appears, seen from here. */
 export function faceOf(
   person: ParticipantView,
   speaking: boolean,
   track: MediaStreamTrack | undefined,
   me: { microphone: boolean; camera: boolean } | null,
+  closing: boolean,
 ): Face {
   return {
     id: person.id,
@@ -227,6 +261,7 @@ export function faceOf(
     connected: me !== null || (person.connected ?? true),
     closed: person.microphone_closed ?? false,
     speaking,
+    closing,
     track,
   };
 }

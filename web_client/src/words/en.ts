@@ -1,3 +1,4 @@
+import { CRISIS } from "../crisis";
 import { ERRORS, type ErrorCode } from "../protocol/generated";
 
 const error = (code: ErrorCode) => ERRORS[code].text;
@@ -14,7 +15,7 @@ export const en = {
 
   // Arrive
   loading: "One moment.",
-  unreachable: "We cannot reach the server. Trying again by itself.",
+  unreachable: "We cannot reach Holdspace. Trying again by itself.",
   busy: "Many people are coming in right now. Trying again by itself.",
   arriveTitle: "Come in",
   hello: (name: string) => `Welcome, ${name}.`,
@@ -26,7 +27,9 @@ export const en = {
   yourCamera: "Your camera",
   howOthersSee: "This is how others see you",
   cameraIsOff: "Your camera is off",
-  cameraAsking: "Your browser may ask for your camera and microphone",
+  browserAsking: "Waiting for your browser",
+  browserAskingMore: "It may be asking you for your camera and microphone.",
+  wasClosed: "Your mentor closed your microphone before. It may stay closed for now.",
   willHear: "Others will hear you when you join.",
   willNotHear: "You join muted. Nobody hears you.",
   willSee: "Others will see you when you join.",
@@ -58,22 +61,22 @@ export const en = {
   },
   allowSteps: {
     chromeAndroid: [
-      "Tap the sign left of the address.",
+      "Tap the icon to the left of the address.",
       "Tap Permissions, then Microphone and Camera.",
       "Choose Allow, and come back here.",
     ],
     chrome: [
-      "Press the sign left of the address.",
+      "Press the icon to the left of the address.",
       "Turn on Microphone and Camera.",
       "Come back here and press Try again.",
     ],
     firefox: [
-      "Press the crossed-out microphone or camera left of the address.",
+      "Press the crossed-out microphone or camera to the left of the address.",
       "Press the x beside Blocked.",
       "Come back here and press Try again.",
     ],
     safariPhone: [
-      "Tap the sign left of the address, then Website Settings.",
+      "Tap the icon to the left of the address, then Website Settings.",
       "Choose Allow for Microphone and Camera.",
       "Come back here and tap Try again.",
     ],
@@ -100,9 +103,14 @@ export const en = {
   microphoneOff: "microphone off",
   speaking: "speaking",
   closedByMentor: "Mic closed",
+  closingWaits: "Closing mic: waiting",
   away: "Reconnecting",
   reconnecting: "Reconnecting. Your place is kept.",
   reconnectingMore: "You see the last picture. You do not need to do anything.",
+  awayLong: "Still reconnecting.",
+  awayLongMore: "Your place was kept for a minute. You come back in by yourself as soon as it works.",
+  lateTitle: "Your microphone is off",
+  lateMore: "Coming in took a while, so nobody hears you before you want it.",
   closedNotice: "Your mentor closed your microphone for now.",
   closedMore: "You can listen and write. Nobody hears you.",
   doubtMicrophone: "Others may not hear you yet",
@@ -134,6 +142,7 @@ export const en = {
   chat: "Chat",
   closeChat: "Close chat",
   messages: "Messages",
+  newMessages: "New messages",
   writeToGroup: "Write to the group",
   send: "Send",
   sending: "Sending",
@@ -159,17 +168,21 @@ export const en = {
   closeHint: "Nobody hears it until you allow it again.",
   endSession: "End session",
   endTitle: "End the session for everyone?",
+  leaveTitle: "Leave, or end it?",
+  leaveMore: "The session goes on without you.",
+  endMore: "For everyone",
   endText: "The room closes for all of you. This cannot be undone.",
   keepGoing: "Keep going",
 
   // Help
   helpTitle: "What do you need?",
   closeHelp: "Close help",
-  call988: "Call or text 988",
-  call988More: "Crisis line, day and night",
-  text988: "Text 988",
-  call911: "Call 911",
-  call911More: "Danger right now",
+  callLifeline: `Call ${CRISIS.lifeline}`,
+  callLifelineMore: "Crisis line, day and night",
+  textLifeline: `Text ${CRISIS.lifeline}`,
+  textLifelineMore: "Write with someone, day and night",
+  callEmergency: `Call ${CRISIS.emergency}`,
+  callEmergencyMore: "Danger right now",
   helpPrivate: "Nobody in the group sees that you opened this.",
 
   // Afterwards
@@ -182,6 +195,10 @@ export const en = {
   replacedText: "The session goes on there. Here, your camera and microphone are off.",
   useThisScreen: "Use this screen instead",
   linkTitle: "Please open your link again",
+  linkText: "It lets you in.",
+  otherPersonText: "Someone else has signed in on this device. Nothing of yours is shown or sent here any more.",
+  linkEndedTitle: "This link has ended",
+  linkEndedText: "Ask your program for a new one.",
   nothingTitle: "No session right now",
   nothingText: "When your group meets, open your link again.",
   stoppedTitle: "That did not work",

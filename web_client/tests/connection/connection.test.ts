@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../../src/connection/api";
 import { Connection } from "../../src/connection/connection";
 import { socketUrl } from "../../src/connection/socket";
-import { FakeServer, settle, Told } from "../fakes";
+import { FakeServer, settle, snapshotOf, Told } from "../fakes";
 
 let server: FakeServer;
 let told: Told;
@@ -313,38 +313,93 @@ test("what was sent without an id and refused is the answer to an offer", async 
   expect(told.answersRefused).toBe(1);
 });
 
-describe("pings", () => {
+describe("a sign of life", () => {
   beforeEach(async () => {
     server.welcome();
     await settle();
   });
 
-  test("are sent as often as the server asks", async () => {
-    await server.clock.advance(10_000);
+  test("is asked for when nothing was heard for a while", async () => {
+    await server.clock.advance(2_500);
     expect(server.socket.ofType("ping")).toHaveLength(1);
+    await server.clock.advance(2_500);
+    expect(server.socket.ofType("ping")).toHaveLength(2);
+    expect(told.last).toEqual({ name: "live" });
   });
 
-  test("two without an answer mean that the connection is dead", async () => {
-    await server.clock.advance(29_000);
+  test("that does not come tells of a silent loss within five seconds", async () => {
+    server.silent = true;
+    await server.clock.advance(4_999);
     expect(told.last).toEqual({ name: "live" });
-    await server.clock.advance(1_001);
-    expect(server.sockets).toHaveLength(2);
+    await server.clock.advance(1);
     expect(told.last).toEqual({ name: "reconnecting" });
   });
 
-  test("any frame shows that the connection lives", async () => {
+  test("that comes slowly is no loss", async () => {
+    server.silent = true;
     for (let round = 0; round < 10; round += 1) {
-      await server.clock.advance(10_000);
+      await server.clock.advance(2_500 + 2_400);
+      const [ping] = server.socket.ofType("ping").slice(-1);
+      server.socket.say({ type: "ack", id: ping?.id ?? "" });
+    }
+    expect(server.sockets).toHaveLength(1);
+    expect(told.phases.filter(({ name }) => name === "reconnecting")).toEqual([]);
+  });
+
+  test("is any frame", async () => {
+    server.silent = true;
+    for (let round = 0; round < 10; round += 1) {
+      await server.clock.advance(2_400);
       server.socket.say({ type: "speakers_changed", participant_ids: [] });
     }
+    expect(server.socket.ofType("ping")).toEqual([]);
     expect(server.sockets).toHaveLength(1);
   });
 
-  test("a page that wakes up finds out within seconds", async () => {
-    connection.nudge();
-    await server.clock.advance(5_000);
-    expect(server.sockets).toHaveLength(2);
+  test("is not missed by a page that stood still itself", async () => {
+    server.silent = true;
+    await server.clock.advance(2_500);
+    server.clock.stall(6_000);
+    server.silent = false;
+    await server.clock.advance(10_000);
+    expect(server.sockets).toHaveLength(1);
+    expect(told.last).toEqual({ name: "live" });
   });
+
+  test("is asked for at once, and only once, when there is a doubt", async () => {
+    server.silent = true;
+    connection.nudge();
+    connection.nudge();
+    expect(server.socket.ofType("ping")).toHaveLength(1);
+    await server.clock.advance(2_500);
+    expect(told.last).toEqual({ name: "reconnecting" });
+  });
+
+  test("is not waited for when the device says that it has no network", async () => {
+    connection.networkLost();
+    expect(told.last).toEqual({ name: "reconnecting" });
+    await server.clock.advance(1_000);
+    server.resumed();
+    expect(told.last).toEqual({ name: "live" });
+  });
+});
+
+test("a view of the room as somebody else stops everything, and nothing that waited is sent", async () => {
+  await steady();
+  server.socket.drop();
+  const waiting = connection.request({ type: "post_chat", message_id: "m", text: "Ellie's own words" }, "always");
+  await server.clock.advance(1_000);
+  server.socket.say({ type: "goodbye", code: "resync", message: "", then: "rejoin" });
+  server.socket.drop(4419);
+  await server.clock.advance(1_000);
+  server.welcome(snapshotOf({ you: "priya" }));
+  await expect(waiting).resolves.toEqual({ type: "dropped" });
+  expect(told.last).toEqual({ name: "stopped", code: "other_person" });
+  expect(told.welcomes).toBe(1);
+  expect(server.socket.sent.map(({ type }) => type)).toEqual(["join"]);
+  expect(server.socket.closedByClient).not.toBeNull();
+  await server.clock.advance(60_000);
+  expect(server.joins).toBe(2);
 });
 
 describe("leaving", () => {

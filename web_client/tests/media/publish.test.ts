@@ -12,16 +12,19 @@ let offers: { sdp: string; sources: Record<string, Source> }[];
 let answer: (outcome: Outcome) => void;
 let publisher: Publisher;
 let troubles: (Trouble | null)[];
+let silences: number;
 
 beforeEach(() => {
   FakePeer.all = [];
   clock = new FakeClock();
   offers = [];
   troubles = [];
+  silences = 0;
   publisher = new Publisher({
     makePeer,
     after: clock.after,
     trouble: (trouble) => void troubles.push(trouble),
+    silent: () => void (silences += 1),
     offer: (sdp, sources) => {
       offers.push({ sdp, sources });
       return new Promise((resolve) => {
@@ -43,6 +46,18 @@ test("offers sound and picture before any device is ready", async () => {
   ]);
   expect(peer().transceivers[1]?.init?.sendEncodings).toEqual([{ maxBitrate: 600_000 }]);
   expect(offers).toEqual([{ sdp: "sdp of peer 0", sources: { 0: "microphone", 1: "camera" } }]);
+});
+
+test("a way that fell silent raises a doubt, unless it is an old one", async () => {
+  publisher.start([]);
+  await settle();
+  const old = peer();
+  publisher.again();
+  await settle();
+  old.become("disconnected");
+  expect(silences).toBe(0);
+  peer().become("disconnected");
+  expect(silences).toBe(1);
 });
 
 test("applies the answer", async () => {

@@ -11,6 +11,7 @@ let answers: [version: number, sdp: string][];
 let restarts: number;
 let restartAnswer: Outcome;
 let troubles: (Trouble | null)[];
+let silences: number;
 let received: Received[];
 let subscriber: Subscriber;
 
@@ -21,6 +22,7 @@ beforeEach(() => {
   restarts = 0;
   restartAnswer = { type: "ack", id: "x" };
   troubles = [];
+  silences = 0;
   received = [];
   subscriber = new Subscriber({
     makePeer,
@@ -31,6 +33,7 @@ beforeEach(() => {
       return restartAnswer;
     },
     trouble: (trouble) => void troubles.push(trouble),
+    silent: () => void (silences += 1),
     tracks: (now) => void received.push(now),
   });
   subscriber.configure([]);
@@ -45,6 +48,13 @@ const offer = (version: number, change: Partial<SubscribeOffer> = {}): Subscribe
     { mid: "1", participant_id: "dana", source: "camera" },
   ],
   ...change,
+});
+
+test("a way that fell silent raises a doubt", async () => {
+  subscriber.offered(offer(1));
+  await settle();
+  (FakePeer.all.at(-1) as FakePeer).become("disconnected");
+  expect(silences).toBe(1);
 });
 
 test("an offer is answered, and its tracks are known by person", async () => {

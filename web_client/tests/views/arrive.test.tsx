@@ -10,6 +10,7 @@ import { catalogs } from "../../src/words";
 import { en } from "../../src/words/en";
 
 const OPEN: Device = { track: new EventTarget() as MediaStreamTrack, problem: null, asking: false };
+const ASKING: Device = { track: null, problem: null, asking: true };
 const DENIED: Device = { track: null, problem: "denied", asking: false };
 
 let box: HTMLElement;
@@ -55,6 +56,7 @@ function show(change: Partial<ArriveModel> = {}): void {
     level: 0.5,
     wasHeard: false,
     help: false,
+    wasClosed: false,
     ...change,
   };
   act(() => render(<Arrive model={model} acts={acts} />, box));
@@ -132,4 +134,16 @@ test.each([
   ["curl", "other"],
 ])("%s reads the steps of its own browser", (userAgent, browser) => {
   expect(browserOf(userAgent)).toBe(browser);
+});
+
+test("while the browser asks nothing is said to be on", () => {
+  show({ microphone: ASKING, camera: ASKING });
+  expect(box.textContent?.split(en.browserAsking)).toHaveLength(4);
+  for (const promise of [en.willHear, en.willSee]) expect(box.textContent).not.toContain(promise);
+});
+
+test("who came back with a closed microphone is promised nothing", () => {
+  show({ wasClosed: true });
+  expect(box.textContent).toContain(en.wasClosed);
+  for (const promise of [en.willHear, en.joinStays]) expect(box.textContent).not.toContain(promise);
 });

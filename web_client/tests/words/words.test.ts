@@ -78,3 +78,9 @@ test("a chat's time of day is short", () => {
   expect(timeOfDay(en, new Date(2026, 10, 24, 18, 2).getTime())).toBe("6:02");
   expect(timeOfDay(es, new Date(2026, 10, 24, 18, 2).getTime())).toBe("18:02");
 });
+
+test("crisis help says what each row does, with the line's own numbers", () => {
+  expect([en.callLifeline, en.textLifeline, en.callEmergency]).toEqual(["Call 988", "Text 988", "Call 911"]);
+  expect(es.callLifelineMore).toContain("en español, oprima 2");
+  expect(es.textLifelineMore).toContain("envíe AYUDA al 988");
+});

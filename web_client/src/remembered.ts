@@ -1,0 +1,30 @@
+import type { Owed } from "./app";
+
+/** Says nothing about anyone. */
+const MARK = "owed";
+
+/** A browser may refuse storage altogether; then nothing is remembered, and nothing else depends on it. */
+function storage(which: "localStorage" | "sessionStorage"): Storage | null {
+  try {
+    return window[which];
+  } catch {
+    return null;
+  }
+}
+
+export const owed: Owed = {
+  get there() {
+    return storage("localStorage")?.getItem(MARK) === "1";
+  },
+  set() {
+    storage("localStorage")?.setItem(MARK, "1");
+  },
+  clear() {
+    storage("localStorage")?.removeItem(MARK);
+  },
+};
+
+export function clearStorage(): void {
+  storage("localStorage")?.clear();
+  storage("sessionStorage")?.clear();
+}
