@@ -127,7 +127,7 @@ async def test_checkpoints_are_made_again_and_again_and_a_failure_ends_nothing(i
     await it.write("b", "four")
     it.file.rmdir()
     async with asyncio.timeout(10):
-        while not it.file.exists() or written(it)[-1].checkpoint.heads[0].seq != 4:
+        while not (it.file.exists() and (found := written(it)) and found[-1].checkpoint.heads[0].seq == 4):
             await asyncio.sleep(0)
     await often.stop()
     assert it.file.read_bytes().startswith(whole)

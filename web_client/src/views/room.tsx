@@ -159,7 +159,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               <Icon name="leave" />
               <span>
                 <strong>{words.leave}</strong>
-                <span class="quiet" id="leave-more">
+                <span class="quiet" id="leave-more" aria-hidden="true">
                   {words.leaveMore}
                 </span>
               </span>
@@ -175,7 +175,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               <Icon name="cross" />
               <span>
                 <strong>{words.endSession}</strong>
-                <span class="quiet" id="end-more">
+                <span class="quiet" id="end-more" aria-hidden="true">
                   {words.endMore}
                 </span>
               </span>
