@@ -155,7 +155,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       {sheet === "leave" && (
         <Sheet key="leave" title={words.leaveTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>
           <div class="ways">
-            <button class="way" type="button" aria-label={words.leave} aria-describedby="leave-more" onClick={acts.onLeave}>
+            <button class="way" type="button" aria-describedby="leave-more" onClick={acts.onLeave}>
               <Icon name="leave" />
               <span>
                 <strong>{words.leave}</strong>
@@ -167,7 +167,6 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
             <button
               class="way call"
               type="button"
-              aria-label={words.endSession}
               aria-describedby="end-more"
               aria-haspopup="dialog"
               onClick={() => acts.onSheet("end")}
