@@ -85,9 +85,16 @@ function show(change: Partial<RoomModel> = {}): void {
   act(() => render(<Room model={model} acts={acts} />, box));
 }
 
+/** As a screen reader computes it, as far as these views need: what is hidden from it is not part of the name. */
+function nameOf(element: Element): string {
+  const shown = element.cloneNode(true) as Element;
+  for (const hidden of shown.querySelectorAll("[aria-hidden=true]")) hidden.remove();
+  return element.getAttribute("aria-label") ?? shown.textContent ?? "";
+}
+
 function byName(selector: string, name: string): HTMLElement {
   const found = [...box.querySelectorAll<HTMLElement>(selector)].find(
-    (element) => (element.getAttribute("aria-label") ?? element.textContent?.trim()) === name,
+    (element) => (nameOf(element)?.trim()) === name,
   );
   if (!found) throw new Error(`no ${selector} named ${name}`);
   return found;
