@@ -94,7 +94,7 @@ function nameOf(element: Element): string {
 
 function byName(selector: string, name: string): HTMLElement {
   const found = [...box.querySelectorAll<HTMLElement>(selector)].find(
-    (element) => (nameOf(element)?.trim()) === name,
+    (element) => nameOf(element).trim() === name,
   );
   if (!found) throw new Error(`no ${selector} named ${name}`);
   return found;
