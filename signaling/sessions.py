@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
+from protocol.errors import ErrorCode
 from protocol.ids import ParticipantId, SessionId
 from rooms.commands import LoseConnection, RestoreConnection
+from rooms.decide import Decision, Rejection
 from signaling.ports import Room
 from signaling.session import Session
 
@@ -77,7 +80,13 @@ class Sessions:
         resumes and losses of one person may be under way together, in any order.
         """
         session = self.of(room.session_id, participant)
-        if session is not None and session.connected:
-            room.submit(RestoreConnection(participant))
-        else:
-            room.submit(LoseConnection(participant, self._away_grace_ms))
+        here = session is not None and session.connected
+        said = RestoreConnection(participant) if here else LoseConnection(participant, self._away_grace_ms)
+
+        def heard(decided: asyncio.Future[Decision]) -> None:
+            # It was decided on top of something that was not stored, such as a leave: there it meant nothing.
+            decision = decided.result()
+            if isinstance(decision, Rejection) and decision.code is ErrorCode.NOT_SAVED:
+                self.tell(room, participant)
+
+        room.submit(said).add_done_callback(heard)

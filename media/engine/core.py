@@ -95,12 +95,14 @@ class EngineCore:
     def _tick(self, transport: Transport, now: float) -> None:
         self._forward.tick(transport, now)
         if now >= transport.silent_at:
-            silence = now - transport.heard_at
-            if silence >= SILENT_S:
-                self.events.append(Silent(transport.id, silence))
+            # The same sum as is waited for: `now - heard_at` may round to less at the very moment that it is due,
+            # and the timer would be set for that moment for ever.
+            due = transport.heard_at + SILENT_S
+            if now >= due:
+                self.events.append(Silent(transport.id, now - transport.heard_at))
                 transport.silent_at = now + _SILENT_AGAIN_S
             else:
-                transport.silent_at = transport.heard_at + SILENT_S
+                transport.silent_at = due
         self._arm(transport, transport.next_due())
 
     def _arm(self, transport: Transport, at: float) -> None:

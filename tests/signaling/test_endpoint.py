@@ -459,6 +459,23 @@ async def test_draining_says_goodbye_and_keeps_every_place(stage: Stage) -> None
     assert stage.telemetry.sockets == 0
 
 
+@pytest.mark.parametrize("last", [Leave(RequestId("l1")), EndSession(RequestId("l1"))])
+async def test_who_goes_while_that_cannot_be_stored_does_not_stay_as_connected(
+    stage: Stage, last: Leave | EndSession
+) -> None:
+    dana = await stage.join("Dana", Role.MENTOR)
+    stage.log.hold = True
+    dana.say(last)
+    await stage.settle()
+    dana.drop()
+    await stage.settle()
+    stage.log.fail()
+    await stage.settle()
+    person = stage.keeper.state.here(you(dana))
+    assert person is not None
+    assert not person.connected
+
+
 async def test_what_could_not_be_stored_is_never_acknowledged(stage: Stage) -> None:
     ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
     stage.log.hold = True

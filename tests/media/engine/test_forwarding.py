@@ -6,10 +6,12 @@ import struct
 
 from media.engine.interface import Drop, LayerDown, LayerUp, Level, Levels, Silent
 from media.engine.rtp import build as build_rtp
+from media.engine.transport import SILENT_S
 from media.engine.vp8 import parse_head
 from tests.media.engine.world import (
     AUDIO,
     VIDEO,
+    Client,
     Publisher,
     Subscriber,
     World,
@@ -224,6 +226,16 @@ def test_packets_are_bound_by_payload_type_when_they_carry_no_mid() -> None:
     publisher.send(build_rtp(120, False, 1, 1, 77, b"", b"what"))
     assert len(subscriber.audio) == 1
     assert world.core.stats().dropped[Drop.UNBOUND] == 1
+
+
+def test_a_timer_that_rounding_makes_due_a_hair_early_does_not_stop_the_engine() -> None:
+    world = World()
+    world.now = 1_009.1284250270879
+    client = Client(world, 5_000)
+    heard, world.now = world.now, world.now + SILENT_S
+    assert world.now - heard < SILENT_S, "the case in question"
+    world.flush()
+    assert [event.transport for event in world.events() if isinstance(event, Silent)] == [client.handle]
 
 
 def test_a_silent_transport_is_reported_again_and_again() -> None:
