@@ -114,11 +114,6 @@ def meaning(code: ErrorCode) -> Meaning:
     return _MEANINGS[code]
 
 
-def code_of_close(close: int) -> ErrorCode | None:
-    """The error code behind a WebSocket close code, or None for a close that is not ours."""
-    return next((code for code, m in _MEANINGS.items() if m.close == close), None)
-
-
 class HoldspaceError(Exception):
     """Root of all errors that a client may be told of. Never carries names or texts of people."""
 

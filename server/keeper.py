@@ -29,7 +29,6 @@ from protocol.messages import (
     PostChat,
     RoomFrame,
     SessionStatus,
-    SetDevices,
     ShowChat,
     Snapshot,
     Source,
@@ -51,8 +50,9 @@ from signaling.ports import Listener
 
 MAX_IN_FLIGHT = 1_000
 MAX_IN_FLIGHT_EACH = 50
-"""Decided and not yet stored commands of one room, and of one person in it. One more that adds or opens something is
-refused as OVERLOADED; what closes something, and what the server itself observes, is always taken."""
+"""Decided and not yet stored commands of one room, and of one person in it. One more that asks for
+something to be stored is refused as OVERLOADED; closings, people's own devices, and what the server itself observes
+are always taken."""
 
 RETRY_S = 1.0
 """After a deadline's event could not be stored."""
@@ -254,14 +254,10 @@ class Keeper:
             self._landing = asyncio.create_task(self._land_all(), name="keeper")
 
     def _must_wait(self, command: Command) -> bool:
+        """Whether a command asks for more to be stored while too much waits for the disk already."""
         match command:
-            case (
-                Requested(message=SetDevices(microphone=True) | SetDevices(camera=True))
-                | Requested(message=PostChat() | HideChat() | ShowChat() | AllowMicrophone())
-            ):
-                own = sum(
-                    1 for f in self._flights if isinstance(f.command, Requested) and f.command.actor == command.actor
-                )
+            case Requested(actor=who, message=PostChat() | HideChat() | ShowChat() | AllowMicrophone()):
+                own = sum(1 for f in self._flights if isinstance(f.command, Requested) and f.command.actor == who)
                 return len(self._flights) >= MAX_IN_FLIGHT or own >= MAX_IN_FLIGHT_EACH
             case _:
                 return False

@@ -9,7 +9,6 @@ from protocol.errors import (
     ProtocolError,
     Refused,
     Unavailable,
-    code_of_close,
     meaning,
     raise_for,
 )
@@ -24,14 +23,8 @@ def test_every_code_has_words_a_status_and_a_close_code_of_the_private_range(cod
     assert means.then in Next
 
 
-@pytest.mark.parametrize("code", ErrorCode)
-def test_a_close_code_leads_back_to_its_one_code(code: ErrorCode) -> None:
-    assert code_of_close(meaning(code).close) is code
-
-
-@pytest.mark.parametrize("close", [1000, 1001, 1006, 4999])
-def test_a_close_that_is_not_ours_has_no_code(close: int) -> None:
-    assert code_of_close(close) is None
+def test_no_two_codes_share_a_close_code() -> None:
+    assert len({meaning(code).close for code in ErrorCode}) == len(ErrorCode)
 
 
 @pytest.mark.parametrize("code", ErrorCode)

@@ -9,7 +9,8 @@ import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
 import { Arrive } from "./arrive";
 import { Choose, Page } from "./pages";
-import { Room, type OpenSheet } from "./room";
+import { Room } from "./room";
+import type { OpenSheet } from "./room_model";
 import { useWide } from "./wide";
 
 export interface RootProps {

@@ -1,0 +1,124 @@
+import type { ComponentChildren } from "preact";
+import { Icon, type IconName } from "./icon";
+import type { RoomActs, RoomModel } from "./room_model";
+
+/** The fixed bar: its order never changes, Help is always second to last. */
+export function Bar({
+  model,
+  acts,
+  inert,
+  onLeave,
+  children,
+}: {
+  model: RoomModel;
+  acts: RoomActs;
+  inert: boolean;
+  /** Asks first. */
+  onLeave: (() => void) | null;
+  children: ComponentChildren;
+}) {
+  const { words, mine, actual, wide, chatOpen, unread } = model;
+  return (
+    <footer class="bar" inert={inert}>
+      <ul aria-label={words.controls}>
+        <li class="w6">
+          {mine.closed ? (
+            <button
+              class="key"
+              type="button"
+              aria-disabled="true"
+              aria-label={words.unmuteClosed}
+              onClick={acts.onMicrophone}
+            >
+              <Icon name="micOff" />
+              {words.microphone}
+            </button>
+          ) : (
+            <Toggle
+              on={mine.microphone}
+              goesOut={actual.microphone}
+              icons={["mic", "micOff"]}
+              names={[words.mute, words.unmute]}
+              word={words.microphone}
+              onPress={acts.onMicrophone}
+            />
+          )}
+        </li>
+        <li class="w6">
+          <Toggle
+            on={mine.camera}
+            goesOut={actual.camera}
+            icons={["cam", "camOff"]}
+            names={[words.cameraTurnOff, words.cameraTurnOn]}
+            word={words.camera}
+            onPress={acts.onCamera}
+          />
+        </li>
+        <li class="w4">
+          <button
+            id="chat-key"
+            class={chatOpen && !wide ? "key on" : "key"}
+            type="button"
+            aria-expanded={wide ? undefined : chatOpen}
+            aria-describedby={unread > 0 ? "unread" : undefined}
+            onClick={() => {
+              if (wide) document.getElementById("chat-field")?.focus();
+              else acts.onChat(!chatOpen);
+            }}
+          >
+            <Icon name="chat" />
+            {words.chat}
+          </button>
+          {unread > 0 && (
+            <span class="key-dot" id="unread">
+              <b>{unread > 99 ? "99" : unread}</b>
+              <span class="vh"> {words.unread(unread)}</span>
+            </span>
+          )}
+        </li>
+        <li class="w4">
+          <button class="key" type="button" aria-haspopup="dialog" onClick={() => acts.onSheet("help")}>
+            <Icon name="help" />
+            {words.help}
+          </button>
+        </li>
+        <li class="w4 gap">
+          <button
+            class="key"
+            type="button"
+            aria-haspopup={onLeave ? "dialog" : undefined}
+            onClick={onLeave ?? acts.onLeave}
+          >
+            <Icon name="leave" />
+            {words.leave}
+          </button>
+        </li>
+        {children}
+      </ul>
+    </footer>
+  );
+}
+
+/** Its name says what a press does; its look, whether others really have sound or picture. */
+function Toggle({
+  on,
+  goesOut,
+  icons,
+  names,
+  word,
+  onPress,
+}: {
+  on: boolean;
+  goesOut: boolean;
+  icons: [on: IconName, off: IconName];
+  names: [on: string, off: string];
+  word: string;
+  onPress: () => void;
+}) {
+  return (
+    <button class={goesOut ? "key on" : "key off"} type="button" aria-label={on ? names[0] : names[1]} onClick={onPress}>
+      <Icon name={goesOut ? icons[0] : icons[1]} />
+      {word}
+    </button>
+  );
+}

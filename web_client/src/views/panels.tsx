@@ -1,0 +1,131 @@
+import type { ComponentChildren } from "preact";
+import { AllowSteps, problemText } from "./allow";
+import { Icon, type IconName } from "./icon";
+import type { RoomActs, RoomModel } from "./room_model";
+
+/** What needs to be noticed, above the bar on a phone and top right on a desktop. */
+export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
+  const { words, notice, doubt, trouble } = model;
+  return (
+    <>
+      {model.reconnecting && (
+        <Panel care label={words.connection} icon="again" title={model.awayLong ? words.awayLong : words.reconnecting}>
+          <p>{model.awayLong ? words.awayLongMore : words.reconnectingMore}</p>
+        </Panel>
+      )}
+      {model.asking && (
+        <Panel label={words.notice} icon="again" title={words.browserAsking}>
+          <p class="quiet">{words.browserAskingMore}</p>
+        </Panel>
+      )}
+      {trouble && !model.reconnecting && (
+        <Panel care label={words.sound} icon="again" title={words.mediaTitle}>
+          {trouble === "trying" ? (
+            <p>{words.mediaTrying}</p>
+          ) : (
+            <>
+              <p>{words.mediaStuck}</p>
+              <button class="btn" type="button" onClick={acts.onRetryMedia}>
+                {words.tryAgain}
+              </button>
+            </>
+          )}
+        </Panel>
+      )}
+      {(doubt.microphone || doubt.camera) && !trouble && !model.reconnecting && (
+        <Panel
+          care
+          label={words.connection}
+          icon={doubt.microphone ? "micOff" : "camOff"}
+          title={!doubt.camera ? words.doubtMicrophone : doubt.microphone ? words.doubtBoth : words.doubtCamera}
+        >
+          <p>{words.doubtMore}</p>
+        </Panel>
+      )}
+      {model.soundBlocked && !model.reconnecting && (
+        <section class="turn" aria-label={words.sound}>
+          <div class="grow stack s">
+            <button class="btn main l wide" type="button" onClick={acts.onHear}>
+              <Icon name="sound" />
+              {words.hearGroup}
+            </button>
+            <p class="quiet">{words.hearGroupMore}</p>
+          </div>
+        </section>
+      )}
+      {model.mine.closed && (
+        <Panel label={words.microphone} icon="micOff" title={words.closedNotice}>
+          <p class="quiet">{words.closedMore}</p>
+        </Panel>
+      )}
+      {notice?.about === "device" && (
+        <Panel
+          care
+          label={words.notice}
+          icon={notice.source === "camera" ? "camOff" : "micOff"}
+          title={problemText(words, notice.source, notice.problem)}
+        >
+          {notice.problem === "denied" && <AllowSteps words={words} />}
+          <div class="row s">
+            <button class="btn" type="button" onClick={notice.source === "camera" ? acts.onCamera : acts.onMicrophone}>
+              {words.tryAgain}
+            </button>
+            <button class="btn" type="button" onClick={acts.onNoticeRead}>
+              {words.ok}
+            </button>
+          </div>
+        </Panel>
+      )}
+      {notice?.about === "late" && (
+        <Panel care label={words.notice} icon="micOff" title={words.lateTitle}>
+          <p>{words.lateMore}</p>
+          <button class="btn" type="button" onClick={acts.onNoticeRead}>
+            {words.ok}
+          </button>
+        </Panel>
+      )}
+      {notice?.about === "unsure" && (
+        <Panel care label={words.notice} icon="alert" title={words.unsureTitle}>
+          <p>{words.unsure}</p>
+          <button class="btn" type="button" onClick={acts.onNoticeRead}>
+            {words.ok}
+          </button>
+        </Panel>
+      )}
+      {notice?.about === "request" && (
+        <Panel care label={words.notice} icon="alert" title={words.errorTitle}>
+          <p>{words.error(notice.code)}</p>
+          <button class="btn" type="button" onClick={acts.onNoticeRead}>
+            {words.ok}
+          </button>
+        </Panel>
+      )}
+    </>
+  );
+}
+
+function Panel({
+  label,
+  icon,
+  title,
+  care = false,
+  children,
+}: {
+  label: string;
+  icon: IconName;
+  title: string;
+  care?: boolean;
+  children: ComponentChildren;
+}) {
+  return (
+    <section class={care ? "turn care" : "turn"} aria-label={label}>
+      <span class="ic">
+        <Icon name={icon} />
+      </span>
+      <div class="grow">
+        <h2>{title}</h2>
+        {children}
+      </div>
+    </section>
+  );
+}
