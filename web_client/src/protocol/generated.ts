@@ -23,11 +23,16 @@ export type ErrorCode =
   | "token_invalid"
   | "origin_refused"
   | "not_allowed"
+  | "arrival_incomplete"
+  | "consent_revoked"
+  | "not_admitted"
+  | "removed"
   | "not_found"
   | "conflict"
   | "microphone_closed"
   | "session_ended"
   | "not_open"
+  | "paused"
   | "sdp_rejected"
   | "not_saved"
   | "overloaded"
@@ -86,11 +91,16 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   token_invalid: { text: "That took a little too long. Trying again.", close: 4411, then: "rejoin" },
   origin_refused: { text: "This page may not talk to this server.", close: 4406, then: "stop" },
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
+  arrival_incomplete: { text: "There is something to read or confirm first.", close: 4427, then: "stop" },
+  consent_revoked: { text: "You took your agreement back. Help stays here for you.", close: 4430, then: "stop" },
+  not_admitted: { text: "You are in the waiting room. Your mentor will let you in.", close: 4431, then: "resume" },
+  removed: { text: "You cannot come back into this session. Help stays here for you.", close: 4432, then: "stop" },
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
   conflict: { text: "That was already done differently.", close: 4409, then: "rejoin" },
   microphone_closed: { text: "Your mentor closed your microphone for now.", close: 4424, then: "resume" },
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
   not_open: { text: "This session is not open yet.", close: 4425, then: "stop" },
+  paused: { text: "The group is paused until your mentor is back.", close: 4428, then: "resume" },
   sdp_rejected: { text: "Sound and video could not be set up.", close: 4426, then: "rejoin" },
   not_saved: { text: "That could not be saved. Please try again.", close: 4503, then: "rejoin" },
   overloaded: { text: "The server is busy. Please try again in a moment.", close: 4504, then: "rejoin" },
