@@ -8,7 +8,7 @@ from program.groups import Group, add_group, add_member
 from program.people import Person, ProgramRole, add_person
 from program.sessions import open_session
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.auth import Auth
 from server.clock import SystemClock
 from server.storage.engine import open_engine, writing

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from program.tables import group_members, groups
 from protocol.ids import IdentityId
-from protocol.messages import Role
+from protocol.values import Role
 
 
 @dataclass(frozen=True, slots=True)

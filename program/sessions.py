@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from program.tables import group_members, sessions
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role, SessionStatus
+from protocol.values import Role, SessionStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from media.plane import MediaPlane
 from media.shell import UdpEngine
 from protocol.codec import Wire
 from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Source, SubscribeOffer
+from protocol.messages import SubscribeOffer
+from protocol.values import Source
 from server.auth import Auth
 from server.checkpoints import Checkpointer
 from server.clock import Clock, SystemClock

@@ -11,7 +11,7 @@ from program.groups import Group, add_group, add_member, find_group, members_of
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import live_sessions, open_session
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.auth import Auth
 from server.clock import Clock
 from server.config import is_loopback

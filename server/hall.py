@@ -14,7 +14,7 @@ from program.people import find_person
 from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import SessionId
-from protocol.messages import SessionStatus
+from protocol.values import SessionStatus
 from rooms.commands import OpenSession
 from rooms.decide import Rejection
 from rooms.upcasting import UnknownEvent

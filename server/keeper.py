@@ -22,17 +22,8 @@ import structlog
 
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import (
-    AllowMicrophone,
-    HideChat,
-    LeaveReason,
-    PostChat,
-    RoomFrame,
-    SessionStatus,
-    ShowChat,
-    Snapshot,
-    Source,
-)
+from protocol.messages import AllowMicrophone, HideChat, PostChat, RoomFrame, ShowChat
+from protocol.values import LeaveReason, SessionStatus, Snapshot, Source
 from rooms.commands import Command, LoseConnection, PassTime, Requested
 from rooms.decide import Accepted, Decision, Rejection, aftermath, decide, next_deadline
 from rooms.events import DurableEvent, Event, ParticipantDeparted, SessionClosed, is_durable

@@ -12,7 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
 from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Join, LeaveReason, Resume, Resumed, SpeakersChanged, SubscribeOffer, Welcome
+from protocol.messages import Join, Resume, Resumed, SpeakersChanged, SubscribeOffer, Welcome
+from protocol.values import LeaveReason
 from rooms.commands import Depart, Enter, RestoreConnection
 from rooms.decide import Decision, Rejection
 from rooms.view import Viewer

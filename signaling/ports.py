@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Role, RoomFrame, Snapshot, Source
+from protocol.messages import RoomFrame
+from protocol.values import Role, Snapshot, Source
 from rooms.commands import Command
 from rooms.decide import Decision
 from rooms.view import Viewer

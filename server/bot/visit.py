@@ -31,7 +31,6 @@ from protocol.messages import (
     MicrophoneHeld,
     ParticipantJoined,
     ParticipantLeft,
-    ParticipantView,
     Ping,
     PresenceChanged,
     PublishAnswer,
@@ -41,13 +40,13 @@ from protocol.messages import (
     ServerMessage,
     SessionEnded,
     SetDevices,
-    Source,
     SpeakersChanged,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
     tag_of,
 )
+from protocol.values import ParticipantView, Source
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish
 from server.bot.report import BotFault, BotReport
 from server.bot.way_in import TIMEOUT_S, Visitor, parse_link

@@ -15,7 +15,7 @@ from program.people import Person
 from program.sessions import find_session, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
-from protocol.messages import IceServer, Role, SessionStatus
+from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.storage.engine import reading

@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 
 from protocol.codec import Wire
 from protocol.errors import ErrorCode, Next
-from protocol.messages import (
-    CLIENT_MESSAGES,
-    MAX_TEXT,
-    ClientMessage,
-    LeaveReason,
-    Role,
-    SessionStatus,
-    Source,
-)
+from protocol.messages import CLIENT_MESSAGES, ClientMessage
+from protocol.values import MAX_TEXT, LeaveReason, Reaction, Role, SessionStatus, Source, WaitsFor
 
 wires = st.sampled_from(Wire)
 client_ids = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
@@ -58,6 +51,8 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     Source: st.sampled_from(Source),
     SessionStatus: st.sampled_from(SessionStatus),
     LeaveReason: st.sampled_from(LeaveReason),
+    WaitsFor: st.sampled_from(WaitsFor),
+    Reaction: st.sampled_from(Reaction),
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from protocol.messages import RoomFrame, Snapshot
+from protocol.messages import RoomFrame
+from protocol.values import Snapshot
 
 Wire = dict[str, Any]
 

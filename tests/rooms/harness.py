@@ -21,14 +21,12 @@ from protocol.messages import (
     EndSession,
     HideChat,
     Leave,
-    LeaveReason,
-    Millis,
     PostChat,
-    Role,
     RoomFrame,
     SetDevices,
     ShowChat,
 )
+from protocol.values import LeaveReason, Millis, Role
 from rooms.commands import (
     Command,
     Depart,

@@ -7,7 +7,8 @@ import pytest
 
 from protocol.errors import ErrorCode
 from protocol.ids import MessageId, ParticipantId, RequestId
-from protocol.messages import PostChat, Role
+from protocol.messages import PostChat
+from protocol.values import Role
 from rooms.chat import Chat, ChatMessage
 from tests.rooms.harness import RoomHarness, Seat
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
-from protocol.messages import LeaveReason, Role, Source
+from protocol.values import LeaveReason, Role, Source
 from rooms.events import (
     ChatConcealed,
     ChatRevealed,

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from protocol.ids import ParticipantId
-from protocol.messages import Role
+from protocol.values import Role
 from rooms.events import DURABLE_EVENTS, EVENT_VERSION, DurableEvent
 from rooms.evolve import evolve_all
 from rooms.state import EMPTY

@@ -12,13 +12,12 @@ from protocol.messages import (
     EndSession,
     HideChat,
     Leave,
-    LeaveReason,
     ParticipantLeft,
     PostChat,
-    Role,
     SetDevices,
     ShowChat,
 )
+from protocol.values import LeaveReason, Role
 from rooms.commands import (
     ROOM_REQUESTS,
     Depart,

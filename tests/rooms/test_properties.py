@@ -18,14 +18,11 @@ from protocol.messages import (
     EndSession,
     HideChat,
     Leave,
-    LeaveReason,
     PostChat,
-    Role,
-    SessionStatus,
     SetDevices,
     ShowChat,
-    Source,
 )
+from protocol.values import LeaveReason, Role, SessionStatus, Source
 from rooms.commands import (
     Command,
     Depart,

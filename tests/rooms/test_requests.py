@@ -15,10 +15,10 @@ from protocol.messages import (
     HideChat,
     Leave,
     PostChat,
-    Role,
     SetDevices,
     ShowChat,
 )
+from protocol.values import Role
 from rooms.commands import ROOM_REQUESTS, RoomRequest
 from tests.rooms.harness import RoomHarness, Seat
 

@@ -11,21 +11,18 @@ from protocol.messages import (
     ChatHidden,
     ChatPosted,
     ChatShown,
-    ChatView,
     DevicesChanged,
-    LeaveReason,
     MicrophoneAllowed,
     MicrophoneClosed,
     MicrophoneHeld,
     ParticipantJoined,
     ParticipantLeft,
-    ParticipantView,
     PresenceChanged,
-    Role,
     RoomFrame,
     SessionEnded,
     SpeakersChanged,
 )
+from protocol.values import ChatView, LeaveReason, ParticipantView, Role
 from rooms.events import MicrophoneHoldSet, MicrophoneShut, SessionOpened
 from rooms.state import EMPTY
 from rooms.view import Viewer, is_sequenced, project, replayed

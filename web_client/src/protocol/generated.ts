@@ -67,8 +67,12 @@ export type Source =
   | "microphone"
   | "camera";
 
-/** Where a session is in its life. */
+/**
+ * Where a session is in its life.
+ * `lobby`: Open to come to, and not begun: participants wait, each for themselves.
+ */
 export type SessionStatus =
+  | "lobby"
   | "live"
   | "ended";
 
@@ -76,6 +80,22 @@ export type SessionStatus =
 export type LeaveReason =
   | "left"
   | "connection_lost";
+
+/**
+ * What a session in its lobby still needs to begin. Told to mentors and therapists only.
+ * `leader`: A mentor who is here, connected and able to lead.
+ * `responder`: A named therapist, other than who leads, who is reachable while it lasts.
+ */
+export type WaitsFor =
+  | "nothing"
+  | "leader"
+  | "responder";
+
+/** Kind and silent. */
+export type Reaction =
+  | "i_hear_you"
+  | "thank_you"
+  | "same_here";
 
 /** Words to fall back to, WebSocket close code, and what to do when a connection was closed with it. */
 export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next }> = {
@@ -93,8 +113,8 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
   arrival_incomplete: { text: "There is something to read or confirm first.", close: 4427, then: "stop" },
   consent_revoked: { text: "You took your agreement back. Help stays here for you.", close: 4430, then: "stop" },
-  not_admitted: { text: "You are in the waiting room. Your mentor will let you in.", close: 4431, then: "resume" },
-  removed: { text: "You cannot come back into this session. Help stays here for you.", close: 4432, then: "stop" },
+  not_admitted: { text: "You are waiting. Your mentor will let you in.", close: 4431, then: "resume" },
+  removed: { text: "You cannot come back into this session. Help stays here.", close: 4432, then: "stop" },
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
   conflict: { text: "That was already done differently.", close: 4409, then: "rejoin" },
   microphone_closed: { text: "Your mentor closed your microphone for now.", close: 4424, then: "resume" },
@@ -129,8 +149,24 @@ export interface ParticipantView {
   connected?: boolean;
   /** Closed by a mentor. Told only to that person, mentors and therapists; to peers the microphone is simply off. Left out when false. */
   microphone_closed?: boolean;
-  /** How often a mentor closed this microphone; told only to the person themselves. Left out when 0. */
+  /** How often this microphone was closed; told only to the person themselves. Left out when 0. */
   closings?: number;
+  /** Just listening today. Left out when false. */
+  listening?: boolean;
+  /** Has hidden the group on their own device. Told only to that person, mentors and therapists. Left out when false. */
+  not_alone?: boolean;
+  /** Leads, and asked someone to take over. Told only to mentors and therapists. Left out when false. */
+  needs_cover?: boolean;
+}
+
+/** A person in the lobby, as mentors and therapists see them. */
+export interface WaitingView {
+  id: string;
+  name: string;
+  /** When they came, or were asked to wait. */
+  since_ms: number;
+  /** Comes in by themselves once the session is live and led; else a mentor has to admit them. Left out when false. */
+  expected?: boolean;
 }
 
 /** A chat message. `text` is empty when it is hidden from this viewer. */
@@ -149,9 +185,19 @@ export interface SessionView {
   id: string;
   title: string;
   status: SessionStatus;
+  /** The mentor's words for those who wait. Left out when "". */
+  note?: string;
+  /** What is still missing to begin. Told only to mentors and therapists. Left out when "nothing". */
+  waits_for?: WaitsFor;
+  /** Nobody came to lead for so long that the backup was told. Left out when false. */
+  late?: boolean;
 }
 
-/** All that a viewer may see of a room at one moment. Frames after it complete it. */
+/**
+ * All that a viewer may see of a room at one moment. Frames after it complete it.
+ *
+ * Who waits in the lobby sees nobody and nothing of the room: `participants` holds only themselves, with place 0.
+ */
 export interface Snapshot {
   session: SessionView;
   you: string;
@@ -161,6 +207,12 @@ export interface Snapshot {
   chat: ChatView[];
   /** There are older messages than those in `chat`. Left out when false. */
   earlier?: boolean;
+  /** You are in the lobby. Left out when false. */
+  waiting?: boolean;
+  /** Who waits, the longest first. Told only to mentors and therapists. Left out when []. */
+  lobby?: WaitingView[];
+  /** Nobody leads: microphones are closed, chat pauses; without a leader by then all wait in the lobby. 0: no. Left out when 0. */
+  paused_until_ms?: number;
 }
 
 /** Whose track an m-section of the subscribe connection carries now. */
@@ -247,6 +299,60 @@ export interface AllowMicrophone {
   type: "allow_microphone";
   id: string;
   participant_id: string;
+}
+
+/** A mentor lets a person in from the lobby. */
+export interface Admit {
+  type: "admit";
+  id: string;
+  participant_id: string;
+}
+
+/** A mentor asks a participant to wait outside; they come in again when admitted. */
+export interface MoveToLobby {
+  type: "move_to_lobby";
+  id: string;
+  participant_id: string;
+}
+
+/** A mentor removes a participant from this session for good: every name, link and device of that person. */
+export interface Remove {
+  type: "remove";
+  id: string;
+  participant_id: string;
+}
+
+/** I lead, and someone has to take over. Without another leader the group pauses at once. */
+export interface AskForCover {
+  type: "ask_for_cover";
+  id: string;
+}
+
+/** I can lead again. */
+export interface WithdrawCover {
+  type: "withdraw_cover";
+  id: string;
+}
+
+/** Just listening today, or not any more. A state, not an absence. */
+export interface SetListening {
+  type: "set_listening";
+  id: string;
+  on: boolean;
+}
+
+/** The group is hidden and silent on my device, or is back. On: my microphone and camera close, mentors are told. */
+export interface SetNotAlone {
+  type: "set_not_alone";
+  id: string;
+  on: boolean;
+}
+
+/** A kind, silent reaction; it passes by. */
+export interface React {
+  type: "react";
+  id: string;
+  reaction: Reaction;
 }
 
 /** A mentor ends the session for everyone. */
@@ -395,6 +501,41 @@ export interface MicrophoneAllowed {
   participant_id: string;
 }
 
+/**
+ * The room as you see it from now on, in place of everything before: you were let in, asked to wait, or the session
+ * went back to its lobby. Its seq may be any number above the last one: what it leaves out, it contains.
+ */
+export interface ViewReplaced {
+  type: "view_replaced";
+  snapshot: Snapshot;
+}
+
+/** Someone waits now; who was in the room before is not in it any more. To mentors and therapists only. */
+export interface LobbyJoined {
+  type: "lobby_joined";
+  person: WaitingView;
+}
+
+/** Someone waits no longer, and did not come in; who comes in is told by `participant_joined` alone. */
+export interface LobbyLeft {
+  type: "lobby_left";
+  participant_id: string;
+}
+
+/** Someone is just listening today, or not any more. */
+export interface ListeningChanged {
+  type: "listening_changed";
+  participant_id: string;
+  listening: boolean;
+}
+
+/** Someone who leads asked for cover, or can lead again. To mentors and therapists only. */
+export interface CoverChanged {
+  type: "cover_changed";
+  participant_id: string;
+  needed: boolean;
+}
+
 /** The session is over for everyone. */
 export interface SessionEnded {
   type: "session_ended";
@@ -428,6 +569,39 @@ export interface MicrophoneHeld {
   closings?: number;
 }
 
+/** The session began, or something about it is otherwise now. */
+export interface SessionChanged {
+  type: "session_changed";
+  session: SessionView;
+}
+
+/**
+ * Nobody leads: all participants' microphones are closed, they are off, and chat is paused until `until_ms`
+ * at the latest; then everyone waits in the lobby. 0: someone leads again, and each person opens their own microphone.
+ *
+ * `closings` is your own number after it.
+ */
+export interface PauseChanged {
+  type: "pause_changed";
+  until_ms: number;
+  /** Left out when 0. */
+  closings?: number;
+}
+
+/** Someone has hidden the group on their own device, or is back. To that person, mentors and therapists. */
+export interface NotAloneChanged {
+  type: "not_alone_changed";
+  participant_id: string;
+  on: boolean;
+}
+
+/** A reaction, to be shown for a moment. It is part of no snapshot. */
+export interface Reacted {
+  type: "reacted";
+  participant_id: string;
+  reaction: Reaction;
+}
+
 /** Who is heard right now. */
 export interface SpeakersChanged {
   type: "speakers_changed";
@@ -445,6 +619,14 @@ export type ClientMessage =
   | SetDevices
   | CloseMicrophone
   | AllowMicrophone
+  | Admit
+  | MoveToLobby
+  | Remove
+  | AskForCover
+  | WithdrawCover
+  | SetListening
+  | SetNotAlone
+  | React
   | EndSession
   | Leave
   | PublishOffer
@@ -460,10 +642,19 @@ export type RoomFrame =
   | ChatShown
   | MicrophoneClosed
   | MicrophoneAllowed
+  | ViewReplaced
+  | LobbyJoined
+  | LobbyLeft
+  | ListeningChanged
+  | CoverChanged
   | SessionEnded
   | DevicesChanged
   | PresenceChanged
   | MicrophoneHeld
+  | SessionChanged
+  | PauseChanged
+  | NotAloneChanged
+  | Reacted
   | SpeakersChanged;
 
 /** What a server may send, inside `[seq, body]`. */
