@@ -48,8 +48,8 @@ class Check {
   #busy = false;
   #over = false;
   #began = 0;
-  /** The first look at which something was back and no question was open. */
-  #first: { at: number; sample: Sample } | null = null;
+  /** Looks at it, from the first at which something was back and no question was open. */
+  readonly #watched: Sample[] = [];
   #cancelLook: () => void = () => {};
   #unwatch: () => void = () => {};
 
@@ -133,20 +133,16 @@ class Check {
   async #look(): Promise<void> {
     const sample = await this.#sample();
     if (this.#over) return;
-    const now = this.#deps.clock.now();
-    const waited = now - this.#began;
-    if (!isBack(sample) && this.#first === null) {
-      if (waited >= PATIENCE_MS) {
-        this.#finish(this.#busy ? { ...this.#without("off"), reach: true } : this.#without("none"));
-        return;
-      }
-    } else if (this.#first === null) {
-      if (!this.#isAsking() || waited >= QUESTION_MS) this.#first = { at: now, sample };
-    } else if (now - this.#first.at >= WATCH_MS) {
-      this.#finish(judge(this.#first.sample, sample, new Set(this.#own())));
-      return;
-    }
-    this.#lookLater();
+    const waited = this.#deps.clock.now() - this.#began;
+    const watching = this.#watched.length > 0;
+    if (watching || (isBack(sample) && (!this.#isAsking() || waited >= QUESTION_MS))) this.#watched.push(sample);
+    if (this.#watched.length > WATCH_MS / LOOK_EVERY_MS) this.#finish(judge(this.#watched, new Set(this.#own())));
+    else if (!watching && !isBack(sample) && waited >= PATIENCE_MS) this.#finish(this.#nothing());
+    else this.#lookLater();
+  }
+
+  #nothing(): PathVerdict {
+    return this.#busy ? { ...this.#without("off"), reach: true } : this.#without("none");
   }
 
   async #sample(): Promise<Sample> {

@@ -97,52 +97,57 @@ export function isBack(sample: Sample): boolean {
   return Object.values(sample.returned).some((one) => one.packets > 0);
 }
 
-/** Judges what came back between two moments. `own` are the sources that carry a real device's sound or picture. */
-export function judge(before: Sample, after: Sample, own: ReadonlySet<Source>): PathVerdict {
-  const microphone = judgeSource("microphone", before, after);
-  const camera = judgeSource("camera", before, after);
-  const judged = { microphone, camera };
-  const sent = Object.keys(after.returned) as Source[];
-  const seen = [...new Set([...own, ...sent])].map((source) => judged[source]);
+/**
+ * Judges what came back while it was watched; `watched` are looks at it at even distances, two at least.
+ * `own` are the sources that carry a real device's sound or picture.
+ */
+export function judge(watched: readonly Sample[], own: ReadonlySet<Source>): PathVerdict {
+  const microphone = judgeSource("microphone", watched);
+  const camera = judgeSource("camera", watched);
+  // What is sent in place of a device counts, too; a slot that nothing is sent in does not.
+  const seen = [microphone, camera].filter((one) => own.has(one.source) || one.packets > 0);
   const packets = microphone.packets + camera.packets;
   const lost = microphone.lost + camera.lost;
-  const loss = packets > 0 ? lost / (packets + lost) : null;
-  const jitterMs = microphone.packets > 0 ? microphone.jitterMs : null;
-  const fast = (after.rttMs ?? 0) < WEAK_RTT_MS && !after.detour;
-  const path = packets === 0 ? "none" : fast && seen.every((one) => one.state === "good") ? "good" : "weak";
+  const { rttMs, detour } = watched.at(-1) ?? NOTHING;
+  const fast = (rttMs ?? 0) < WEAK_RTT_MS && !detour;
+  const through = seen.some((one) => one.state !== "none");
   return {
-    path,
+    path: !through ? "none" : fast && seen.every((one) => one.state === "good") ? "good" : "weak",
     microphone: own.has("microphone") ? microphone.state : "off",
     camera: own.has("camera") ? camera.state : "off",
     reach: true,
-    rttMs: after.rttMs,
-    loss,
-    jitterMs,
+    rttMs,
+    loss: packets > 0 ? lost / (packets + lost) : null,
+    jitterMs: microphone.packets > 0 ? microphone.jitterMs : null,
   };
 }
 
+const NOTHING: Sample = { returned: {}, rttMs: null, detour: false };
+
 interface Judged {
+  source: Source;
   state: "good" | "weak" | "none";
   packets: number;
   lost: number;
   jitterMs: number;
 }
 
-function judgeSource(source: Source, before: Sample, after: Sample): Judged {
-  const now = after.returned[source];
-  if (!now) return { state: "none", packets: 0, lost: 0, jitterMs: 0 };
-  const then = before.returned[source];
-  const grown = (what: "packets" | "lost" | "frames") => {
-    const was = then?.[what] ?? 0;
-    // A connection that was replaced counts from zero again.
-    return (now[what] ?? 0) >= was ? (now[what] ?? 0) - was : (now[what] ?? 0);
-  };
-  const packets = grown("packets");
-  const lost = grown("lost");
-  const jitterMs = now.jitterS * 1000;
-  const whole = now.frames === null || grown("frames") > 0;
-  const clean = lost < WEAK_LOSS * (packets + lost) || lost === 0;
+function judgeSource(source: Source, watched: readonly Sample[]): Judged {
+  const looks = watched.map((sample) => sample.returned[source]);
+  const jitterMs = (looks.at(-1)?.jitterS ?? 0) * 1000;
+  const packets = growth(looks, "packets");
+  const lost = growth(looks, "lost");
+  // What came at first and then no more is a way that broke.
+  const broken = growth(looks.slice((looks.length - 1) >> 1), "packets") === 0;
+  const whole = source === "microphone" || growth(looks, "frames") > 0;
   const steady = source === "camera" || jitterMs < WEAK_JITTER_MS;
-  const state = packets === 0 ? "none" : whole && clean && steady ? "good" : "weak";
-  return { state, packets, lost, jitterMs };
+  const clean = lost === 0 || lost < WEAK_LOSS * (packets + lost);
+  const state = broken ? "none" : whole && clean && steady ? "good" : "weak";
+  return { source, state, packets, lost, jitterMs };
+}
+
+/** By how much a counter grew from the first look to the last; one of a replaced connection begins at zero again. */
+function growth(looks: readonly (Returned | undefined)[], what: "packets" | "lost" | "frames"): number {
+  const counts = looks.map((look) => look?.[what] ?? 0);
+  return counts.slice(1).reduce((sum, count, index) => sum + Math.max(0, count - (counts[index] ?? 0)), 0);
 }
