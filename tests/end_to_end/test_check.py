@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any, Final, cast
 
+import pytest
 from playwright.async_api import Browser
 
+from tests.end_to_end.bad_way import bad_way, own_address
 from tests.end_to_end.running import Person, Server, person
 
-NOBODY_LISTENS: Final = "192.0.2.1"
+NOBODY_LISTENS: Final = "203.0.113.1"
 """A documentation address (RFC 5737): as if a firewall dropped every packet on the way to the media port."""
 
 _WATCHED: Final = """(() => {
@@ -43,6 +45,14 @@ async def arrived(browser: Browser, link: str, *scripts: str) -> Person:
 async def check(someone: Person) -> dict[str, Any]:
     """Runs the check with what the page has of microphone and camera."""
     return cast("dict[str, Any]", await someone.page.evaluate("holdspaceCheck()"))
+
+
+async def over(server: Server, address: str) -> None:
+    """Starts it again, with media on loopback, and clients told that it is at that address."""
+    await server.kill()
+    server.environment["HOLDSPACE__MEDIA__BIND"] = "127.0.0.1"
+    server.environment["HOLDSPACE__MEDIA__ADVERTISE"] = address
+    await server.start()
 
 
 async def connection_states(someone: Person) -> set[str]:
@@ -79,19 +89,34 @@ async def test_who_has_neither_microphone_nor_camera_still_learns_about_the_way(
 async def test_a_blocked_media_port_is_told_within_ten_seconds_and_does_not_keep_anyone_out(
     server: Server, browser: Browser
 ) -> None:
-    await server.kill()
-    server.environment["HOLDSPACE__MEDIA__ADVERTISE"] = f'["{NOBODY_LISTENS}"]'
-    await server.start()
+    await over(server, NOBODY_LISTENS)
     links = await server.links()
     ellie = await arrived(browser, links["participants"][0])
     began = time.monotonic()
     verdict = await check(ellie)
     assert time.monotonic() - began < 10
+    assert f" {NOBODY_LISTENS} " in await ellie.page.evaluate("connections[0].remoteDescription.sdp")
     assert verdict == {**verdict, "path": "none", "microphone": "none", "camera": "none", "reach": True}
     await ellie.button("Join").click()
     await ellie.page.get_by_role("region", name="Participants").wait_for()
     await ellie.say("I can write to you")
     assert await ellie.messages("I can write to you") == 1
+
+
+@pytest.mark.parametrize(("late_s", "lost"), [(0.2, 0.0), (0.0, 0.1)], ids=["far away", "lossy"])
+async def test_a_bad_network_is_weak_and_still_works(
+    server: Server, browser: Browser, late_s: float, lost: float
+) -> None:
+    at = own_address()
+    await over(server, at)
+    links = await server.links()
+    ellie = await arrived(browser, links["participants"][0])
+    async with bad_way(at, int(server.environment["HOLDSPACE__MEDIA__PORT"]), late_s=late_s, lost=lost):
+        verdict = await check(ellie)
+    assert verdict == {**verdict, "path": "weak", "reach": True}
+    assert verdict["rttMs"] >= 2000 * late_s
+    # Each packet passes twice; those of the picture that were lost are mostly sent again.
+    assert verdict["loss"] >= lost / 2
 
 
 async def test_a_server_that_cannot_be_reached_is_told_apart(server: Server, browser: Browser) -> None:
