@@ -53,13 +53,12 @@ class SystemClock:
         since, self._at_ns = max(0, passed - self._at_ns), passed
         now = self._now_ns + since
         ahead = self._wall_ns() - now
-        self._tell(ahead)
-        if ahead > MAX_STEP_NS:
-            now += ahead
-        elif ahead > 0:
-            now += min(ahead, since // CATCH_UP)
-        self._now_ns = now
-        return now // 1_000_000
+        if abs(ahead - self._ahead_ns) > _TOLD_NS:
+            _log.warning("the machine's clock was set", by_s=round((ahead - self._ahead_ns) / 10**9, 1))
+        made_up = ahead if ahead > MAX_STEP_NS else min(max(ahead, 0), since // CATCH_UP)
+        self._ahead_ns = ahead - made_up
+        self._now_ns = now + made_up
+        return self._now_ns // 1_000_000
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -71,11 +70,6 @@ class SystemClock:
             self._now_ns += behind
         elif behind > 0:
             _log.error("the newest stored event is of a time to come", by_s=behind // 10**9)
-
-    def _tell(self, ahead: int) -> None:
-        if abs(ahead - self._ahead_ns) > _TOLD_NS:
-            _log.warning("the machine's clock was set", by_s=round((ahead - self._ahead_ns) / 10**9, 1))
-        self._ahead_ns = ahead
 
 
 def _passed_ns() -> int:
