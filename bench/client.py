@@ -104,19 +104,9 @@ class LightClient:
         self._heard.clear()
         self.first_media_at = self.all_media_at = None
         self.all_came.clear()
-        self.lost.clear()
         joining = await self._visitor.join(await self._visitor.live_session())
-        self._ws = await connect(
-            joining.ws_url,
-            subprotocols=[Subprotocol(Wire.MSGPACK.value)],
-            compression=None,
-            max_size=MAX_SERVER_FRAME,
-            proxy=None,
-        )
-        self.opened_at = monotonic()
         welcome = self._expect("welcome")
-        self._reading = asyncio.create_task(self._read(self._ws))
-        await self._send(Join(joining.token))
+        await self._open(joining.ws_url, Join(joining.token))
         message = await self._await(welcome)
         assert isinstance(message, Welcome)
         self.welcomed_at = monotonic()
@@ -186,6 +176,19 @@ class LightClient:
         await self._visitor.__aexit__()
 
     # ── signaling ─────────────────────────────────────────────────────────────────────────────
+
+    async def _open(self, ws_url: str, first: ClientMessage) -> None:
+        self._ws = await connect(
+            ws_url,
+            subprotocols=[Subprotocol(Wire.MSGPACK.value)],
+            compression=None,
+            max_size=MAX_SERVER_FRAME,
+            proxy=None,
+        )
+        self.opened_at = monotonic()
+        self.lost.clear()
+        self._reading = asyncio.create_task(self._read(self._ws))
+        await self._send(first)
 
     async def request(self, message: Request) -> ServerMessage:
         """The answer.
