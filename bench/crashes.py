@@ -37,7 +37,7 @@ from server.keeper import replay
 from server.keys import RootKey
 from server.room_loading import load_room
 from server.storage.engine import open_existing
-from server.storage.log import EventLog
+from server.storage.log import EventLog, StoredEvent
 from server.storage.vault import Vault
 from tests.rooms.client_model import ClientModel
 
@@ -150,7 +150,12 @@ async def _round(
     await server.kill()
     killed = monotonic()
     await asyncio.gather(*load)
-    state = await _as_stored(folder, found)
+    stored = await as_stored(folder, folder / "copy", ROOM)
+    state = stored.state
+    found.events = len(stored.events)
+    found.twice += Counter(each.type for each in stored.events)["chat_written"] - len(state.chat)
+    if stored.by_snapshot != state:
+        found.wrong.append("a room loaded by its snapshot is another than by its whole log")
     _compare(people, state, found)
 
     found.ready_s.append(await server.start(http))
@@ -175,26 +180,26 @@ async def _all_in(people: Sequence[Survivor]) -> None:
         await asyncio.gather(*(again(person) for person in people))
 
 
-async def _as_stored(folder: Path, found: Crashes) -> RoomState:
-    """The room as the killed server's log tells it, read from a copy: to open the database would already mend it."""
-    copy = folder / "copy"
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A room as its log tells it. `by_snapshot`: as a server loads it."""
+
+    events: Sequence[StoredEvent]
+    state: RoomState
+    by_snapshot: RoomState
+
+
+async def as_stored(folder: Path, copy: Path, room: SessionId) -> Stored:
+    """What a killed server in `folder` left, read from a copy: to open the database would already mend it."""
     shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir()
-    for file in [folder / f"bench.db{part}" for part in ("", "-wal")]:
-        shutil.copy(file, copy)
+    shutil.copytree(folder, copy, ignore=lambda _folder, names: set(names) - {"bench.db", "bench.db-wal"})
     engine = open_existing(f"sqlite+aiosqlite:///{copy / 'bench.db'}")
     try:
         log = EventLog(engine, SystemClock(), Vault(RootKey(bytes.fromhex(ROOT_KEY))))
-        stored = await log.read(ROOM)
-        state = replay(stored)
-        if (await load_room(log, ROOM)).state != state:
-            found.wrong.append("a room loaded by its snapshot is another than by its whole log")
+        events = await log.read(room)
+        return Stored(events, replay(events), (await load_room(log, room)).state)
     finally:
         await engine.dispose()
-    found.events = len(stored)
-    posted = Counter(each.type for each in stored)["chat_written"]
-    found.twice += posted - len(state.chat)
-    return state
 
 
 def _compare(people: Sequence[Survivor], state: RoomState, found: Crashes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ class Guest(LightClient):
         self._base_url = base_url
         self.frames: list[tuple[int | None, ServerMessage]] = []
         self._news = asyncio.Event()
-        self._count = 0
+        self.last_message = MessageId("")
 
     async def come_in(self) -> Snapshot:
         """Joins; the room as the welcome tells it."""
@@ -64,8 +65,7 @@ class Guest(LightClient):
 
     async def write(self, text: str) -> MessageId:
         """Posts a message. Raises ClientFailed with the code of a refusal."""
-        self._count += 1
-        message = MessageId(f"{text.replace(' ', '-')}-{self._count}")
+        self.last_message = message = MessageId(secrets.token_hex(8))
         await self.request(PostChat(RequestId(f"chat-{message}"), message, text))
         return message
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -182,3 +184,25 @@ async def test_more_sign_ins_than_fit_in_one_statement_are_all_seen(auth: Auth, 
     await auth.seen([f"other-{number}" for number in range(1_200)] + [sign_in_id(secret)])
     clock.advance(3_599)
     assert (await auth.who(secret)).id == ELLIE
+
+
+async def test_a_disk_that_takes_nothing_signs_nobody_out_and_keeps_nobody_from_reading(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with database(tmp_path / "locked.db", busy_timeout_ms=20) as engine:
+        await add_everyone(engine)
+        auth = Auth(engine, clock, counted("secret"), idle_timeout_s=3_600)
+        secret = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+        signs = SignsOfLife(auth, lambda: (sign_in_id(secret),), every_s=60)
+        clock.advance(1_800)
+        other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with structlog.testing.capture_logs() as logged:
+            assert (await auth.who(secret)).id == ELLIE
+            await signs.tell()
+        assert [entry["log_level"] for entry in logged] == ["warning", "warning"]
+        other.execute("ROLLBACK")
+        other.close()
+        await signs.tell()
+        clock.advance(3_599)
+        assert (await auth.who(secret)).id == ELLIE
