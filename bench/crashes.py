@@ -156,7 +156,7 @@ async def _round(
     found.twice += Counter(each.type for each in stored.events)["chat_written"] - len(state.chat)
     if stored.by_snapshot != state:
         found.wrong.append("a room loaded by its snapshot is another than by its whole log")
-    _compare(people, state, found)
+    compare(people, state, found)
 
     found.ready_s.append(await server.start(http))
     await _all_in(people)
@@ -202,7 +202,7 @@ async def as_stored(folder: Path, copy: Path, room: SessionId) -> Stored:
         await engine.dispose()
 
 
-def _compare(people: Sequence[Survivor], state: RoomState, found: Crashes) -> None:
+def compare(people: Sequence[Survivor], state: RoomState, found: Crashes) -> None:
     """Everything anybody was told is in the log."""
     for person in people:
         found.in_doubt += len(person.doubtful)
