@@ -88,7 +88,7 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ),
     ErrorCode.LINK_INVALID: Meaning("This link has ended. Ask your program for a new one.", 401, 4402, Next.STOP),
     ErrorCode.TOKEN_INVALID: Meaning("That took a little too long. Trying again.", 401, 4411, Next.REJOIN),
-    ErrorCode.ORIGIN_REFUSED: Meaning("This page is not one of Holdspace, and cannot come in here.", 403, 4406, Next.STOP),
+    ErrorCode.ORIGIN_REFUSED: Meaning("This page does not belong to Holdspace.", 403, 4406, Next.STOP),
     ErrorCode.NOT_ALLOWED: Meaning("You cannot do that here.", 403, 4403, Next.STOP),
     ErrorCode.NOT_FOUND: Meaning("That is not here.", 404, 4404, Next.STOP),
     ErrorCode.CONFLICT: Meaning("That was already done differently.", 409, 4409, Next.REJOIN),

@@ -84,7 +84,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   other_person: { text: "Someone else has signed in on this device. Please open your link again.", close: 4405, then: "stop" },
   link_invalid: { text: "This link has ended. Ask your program for a new one.", close: 4402, then: "stop" },
   token_invalid: { text: "That took a little too long. Trying again.", close: 4411, then: "rejoin" },
-  origin_refused: { text: "This page is not one of Holdspace, and cannot come in here.", close: 4406, then: "stop" },
+  origin_refused: { text: "This page does not belong to Holdspace.", close: 4406, then: "stop" },
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
   conflict: { text: "That was already done differently.", close: 4409, then: "rejoin" },
