@@ -32,11 +32,12 @@ from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
+from server.signs_of_life import SignsOfLife
 from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
 from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
-from server.storage.reading import check_root_key
+from server.storage.reading import check_root_key, newest_event_ms
 from server.storage.vault import Vault
 from server.tokens import JoinTokens, new_id, new_token
 from signaling.endpoint import Endpoint, Settings
@@ -138,6 +139,8 @@ class Node:
         closing.push_async_callback(self.engine.dispose)
         await migrate(config.storage.url)
         await check_root_key(self.engine, self._vault)
+        if isinstance(self.clock, SystemClock):
+            self.clock.not_before(await newest_event_ms(self.engine))
         await self._checkpointer.start()
         # Stopped after the log, so that the last checkpoint covers everything.
         closing.push_async_callback(self._in_time, self._checkpointer.stop)
@@ -154,6 +157,9 @@ class Node:
         self._hall = hall = self._make_hall(plane)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
+        signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
+        signs.start()
+        closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
         self.metrics.count_participants(hall.participants)
         sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url(), *self._also_at)))

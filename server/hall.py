@@ -91,7 +91,7 @@ class Hall:
 
         Raises:
             Refused: NOT_FOUND, there is no such session.
-            Unavailable: ROOM_FAILED, its log cannot be read or its opening not be stored.
+            Unavailable: NOT_SAVED, its opening cannot be stored; ROOM_FAILED, its log cannot be read.
         """
         loading = self._keepers.get(session_id)
         if loading is None:
@@ -140,7 +140,12 @@ class Hall:
             session = await find_session(connection, session_id)
         if session is None:
             raise Refused(ErrorCode.NOT_FOUND)
-        claim = await self._log.claim(session_id, ROOM_STREAM)
+        try:
+            claim = await self._log.claim(session_id, ROOM_STREAM)
+        except DBAPIError as error:
+            # A full or busy disk: the room cannot be opened now, and those who knock try again by themselves.
+            _log.error("room_not_claimed", session=session_id, **where_it_failed(error))
+            raise Unavailable(ErrorCode.NOT_SAVED) from error
         try:
             loaded = await load_room(self._log, session_id)
         except (UnknownEvent, Unreadable, LookupError) as error:

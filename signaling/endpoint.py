@@ -205,6 +205,10 @@ class Endpoint:
             session.dismiss(ErrorCode.SIGNED_OUT)
             self._depart(session.room, session.viewer.participant_id)
 
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page connected now."""
+        return self._sessions.sign_ins_in_use()
+
     def offer(self, room: SessionId, participant: ParticipantId, offer: SubscribeOffer) -> None:
         """Passes on a subscribe offer of the media plane."""
         session = self._sessions.of(room, participant)

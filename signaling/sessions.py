@@ -70,6 +70,10 @@ class Sessions:
             session for room in self._by_room.values() for session in room.values() if session.sign_in == sign_in
         )
 
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page connected now."""
+        return frozenset(s.sign_in for room in self._by_room.values() for s in room.values() if s.connected)
+
     def sign_in_ended(self, sign_in: str) -> bool:
         """Whether that sign-in ended a short while ago."""
         return sign_in in self._ended

@@ -181,12 +181,17 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
-    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms."""
+    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms.
+
+    When the row cannot be written the rest ends all the same, and the client, which hears of it, asks again.
+    """
     if not secret:
         return
-    await deps.auth.sign_out(secret)
-    deps.join_tokens.revoke(sign_in_id(secret))
-    deps.end_sign_in(sign_in_id(secret))
+    try:
+        await deps.auth.sign_out(secret)
+    finally:
+        deps.join_tokens.revoke(sign_in_id(secret))
+        deps.end_sign_in(sign_in_id(secret))
 
 
 async def _signed_in(request: web.Request) -> Person:

@@ -20,11 +20,11 @@ from protocol.messages import (
     PublishAnswer,
     PublishOffer,
     SetDevices,
-    Source,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
 )
+from protocol.values import Source
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish
 from server.bot.report import BotReport
 from server.bot.visit import _open, run_bot

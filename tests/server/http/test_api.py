@@ -269,6 +269,21 @@ async def test_fault_is_answered_and_logged_without_its_words(tmp_path: Path) ->
     assert "llie" not in str(entry)
 
 
+async def test_signing_out_ends_pages_and_tokens_even_when_it_cannot_be_stored(tmp_path: Path) -> None:
+    async with site(tmp_path, busy_timeout_ms=20) as there:
+        await there.sign_in(ELLIE)
+        [cookie] = [cookie.value for cookie in there.client.cookie_jar]
+        async with there.client.post(f"{there.url}/api/v1/sessions/{SESSION}/join", headers=JSON) as answer:
+            assert answer.status == 200
+        other = sqlite3.connect(tmp_path / "site.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        # The client hears that it is not done, and asks again.
+        assert await code(there, "POST", "/api/v1/sign-out", headers=JSON) == (503, "not_saved")
+        assert (len(there.tokens), there.ended) == (0, [sign_in_id(cookie)])
+        other.execute("ROLLBACK")
+        other.close()
+
+
 async def test_locked_storage_is_said_to_be_busy_and_the_link_still_works_afterwards(tmp_path: Path) -> None:
     async with site(tmp_path, busy_timeout_ms=20) as there:
         token = await there.auth.make_link(ELLIE, ttl_s=60)
