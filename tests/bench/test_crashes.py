@@ -8,7 +8,7 @@ from bench.connection import Identity
 from bench.crashes import Crashes, checksum, compare, run
 from bench.survivor import Survivor
 from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
-from protocol.values import Role
+from protocol.values import Role, SessionStatus
 from rooms.events import ChatWritten, DevicesSet, DurableEvent, Event, MicrophoneShut, ParticipantEntered, SessionOpened
 from rooms.evolve import evolve, evolve_all
 from rooms.state import EMPTY
@@ -19,8 +19,10 @@ ELLIE = ParticipantId("ellie")
 VIEWER = Viewer(ELLIE, Role.PARTICIPANT)
 FIRST, SECOND = MessageId("first"), MessageId("second")
 LOG: tuple[DurableEvent, ...] = (
-    SessionOpened(1, SessionId("s"), "Tuesday"),
-    ParticipantEntered(2, ELLIE, IdentityId("p-ellie"), "Ellie", Role.PARTICIPANT),
+    SessionOpened(1, SessionId("s"), "Tuesday", "", SessionStatus.LIVE),
+    ParticipantEntered(
+        2, ELLIE, IdentityId("p-ellie"), "Ellie", Role.PARTICIPANT, waiting=False, expected=True
+    ),
     ChatWritten(3, FIRST, ELLIE, "one"),
     ChatWritten(4, SECOND, ELLIE, "two"),
     MicrophoneShut(5, ELLIE, ELLIE),
