@@ -15,7 +15,10 @@ from protocol.messages import Role, SessionStatus
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One meeting. Times are Unix milliseconds; `ended_ms` is None while it is live."""
+    """One meeting. Times are Unix milliseconds; `ended_ms` is None while it is live.
+
+    `legal_hold`: nothing of it is purged. `chat_purged_ms`: since when what was written is gone.
+    """
 
     id: SessionId
     group_id: str
@@ -23,6 +26,8 @@ class Session:
     status: SessionStatus
     opened_ms: int
     ended_ms: int | None = None
+    legal_hold: bool = False
+    chat_purged_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +98,43 @@ async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit:
     return [Invitation(_session(row), Role(row.role)) for row in rows]
 
 
+async def hold_session(connection: AsyncConnection, session_id: SessionId, *, hold: bool) -> bool:
+    """Sets or lifts the legal hold; False when it was so already, or there is no such session."""
+    done = await connection.execute(
+        update(sessions).where(sessions.c.id == session_id, sessions.c.legal_hold != hold).values(legal_hold=hold)
+    )
+    return done.rowcount == 1
+
+
+async def chats_to_purge(connection: AsyncConnection, ended_ms: int, limit: int) -> list[SessionId]:
+    """Sessions that ended at that time or before, whose chat is there still and may be purged; the oldest first."""
+    found = await connection.scalars(
+        select(sessions.c.id)
+        .where(
+            sessions.c.status == SessionStatus.ENDED.value,
+            sessions.c.ended_ms <= ended_ms,
+            sessions.c.legal_hold.is_(False),
+            sessions.c.chat_purged_ms.is_(None),
+        )
+        .order_by(sessions.c.ended_ms, sessions.c.id)
+        .limit(limit)
+    )
+    return [SessionId(session_id) for session_id in found]
+
+
+async def mark_chat_purged(connection: AsyncConnection, session_id: SessionId, now_ms: int) -> None:
+    """What was written in that session is gone."""
+    await connection.execute(update(sessions).where(sessions.c.id == session_id).values(chat_purged_ms=now_ms))
+
+
 def _session(row: Row[Any]) -> Session:
-    return Session(SessionId(row.id), row.group_id, row.title, SessionStatus(row.status), row.opened_ms, row.ended_ms)
+    return Session(
+        SessionId(row.id),
+        row.group_id,
+        row.title,
+        SessionStatus(row.status),
+        row.opened_ms,
+        row.ended_ms,
+        row.legal_hold,
+        row.chat_purged_ms,
+    )
