@@ -30,6 +30,8 @@ class Action(StrEnum):
     OPEN_MICROPHONE = "open_microphone"
     OPEN_CAMERA = "open_camera"
     END_SESSION = "end_session"
+    CONFIRM_WHEREABOUTS = "confirm_whereabouts"
+    READ_WHEREABOUTS = "read_whereabouts"
 
 
 class Relation(StrEnum):
@@ -69,6 +71,9 @@ _TABLE: Final[dict[Action, dict[Role, frozenset[Relation]]]] = {
     Action.OPEN_MICROPHONE: {},
     Action.OPEN_CAMERA: {},
     Action.END_SESSION: {_M: _ROOM, _T: _ROOM},
+    Action.CONFIRM_WHEREABOUTS: {_P: _OWN},
+    # A therapist who is assigned to the group, in the room or not.
+    Action.READ_WHEREABOUTS: {_T: _PARTICIPANT},
 }
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from program.people import find_person
 from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
-from protocol.ids import SessionId
-from protocol.messages import SessionStatus
-from rooms.commands import OpenSession
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.messages import LeaveReason, Role, SessionStatus
+from rooms.commands import Depart, OpenSession
 from rooms.decide import Rejection
+from rooms.state import Participant
 from rooms.upcasting import UnknownEvent
 from server.clock import Clock
 from server.keeper import Keeper, MediaPlane, Timers
@@ -28,6 +29,8 @@ from server.tokens import JoinTokens
 from signaling.ports import Admission
 
 ROOM_STREAM = "room"
+
+Arrived = Callable[[AsyncConnection, IdentityId, SessionId, Role], Awaitable[bool]]
 
 UNLOAD_AFTER_S = 60.0
 """An empty room stays in memory for so long, for those who come back."""
@@ -47,11 +50,15 @@ class Hall:
         clock: Clock,
         timers: Timers,
         *,
+        arrived: Arrived,
         away_grace_ms: int,
         on_rooms: Callable[[int], None],
         on_failed: Callable[[], None],
     ) -> None:
-        """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended."""
+        """`arrived` says whether a person has done what a join asks for.
+
+        `on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended.
+        """
         self._engine = engine
         self._log = log
         self._snapshots = RoomSnapshots(log)
@@ -59,6 +66,7 @@ class Hall:
         self._media = media
         self._clock = clock
         self._timers = timers
+        self._arrived = arrived
         self._away_grace_ms = away_grace_ms
         self._on_rooms = on_rooms
         self._on_failed = on_failed
@@ -67,12 +75,15 @@ class Hall:
         self._closed = False
 
     async def redeem(self, token: str) -> Admission:
-        """Uses up a join token. Raises Refused(TOKEN_INVALID)."""
+        """Uses up a join token. Raises Refused: TOKEN_INVALID, ARRIVAL_INCOMPLETE."""
         grant = self._tokens.redeem(token)
         async with reading(self._engine) as connection:
             person = await find_person(connection, grant.person_id)
+            arrived = await self._arrived(connection, grant.person_id, grant.session_id, grant.role)
         if person is None:
             raise Refused(ErrorCode.TOKEN_INVALID)
+        if not arrived:
+            raise Refused(ErrorCode.ARRIVAL_INCOMPLETE)
         return Admission(grant.session_id, grant.person_id, person.display_name, grant.role, grant.sign_in)
 
     async def room(self, session_id: SessionId) -> Keeper:
@@ -89,6 +100,17 @@ class Hall:
             loading.add_done_callback(lambda done: self._loaded(session_id, done))
         # Shielded: one person who goes away while the room loads must not stop it for the others.
         return await asyncio.shield(loading)
+
+    async def participant(self, session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
+        """Who stands behind a participant's id, if they were ever in that room. Raises HoldspaceError."""
+        return (await self.room(session_id)).state.people.get(participant_id)
+
+    def depart(self, identity: IdentityId) -> None:
+        """Takes a person out of every open room, also where they have a place kept and no page."""
+        for keeper in self._open():
+            who = keeper.participant_of(identity)
+            if who is not None:
+                keeper.submit(Depart(who, LeaveReason.LEFT))
 
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""
