@@ -65,7 +65,9 @@ async def standing(
 ) -> list[Consent]:
     """What this person has agreed to of that kind (for an agreement: with that group) and not revoked, the oldest
     first."""
-    found = await connection.execute(select(consents).where(_standing(person_id, kind, group_id)).order_by(consents.c.id))
+    found = await connection.execute(
+        select(consents).where(_standing(person_id, kind, group_id)).order_by(consents.c.id)
+    )
     return [
         Consent(
             IdentityId(row.person_id),

@@ -6,6 +6,7 @@ It comes with the package (program/texts), or from a program's own folder of the
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,9 @@ Icon = Literal["eye", "two", "chat", "lock", "cam-off", "clock", "moon", "help",
 Version = Annotated[str, Meta(min_length=1, max_length=32)]
 
 
-S = TypeVar("S", bound=Struct)
+_GAP: Final = re.compile(r"\{(\w+)\}")
+
+T = TypeVar("T")
 
 
 class TextsError(Exception):
@@ -80,7 +83,9 @@ def load_notices(folder: Path | None, fill_in: Mapping[str, str]) -> dict[str, N
         raise TextsError(f"{where}: there is no notice.{FALLBACK}.toml")
     versions = {notice.version for notice in found.values()}
     if len(versions) > 1:
-        raise TextsError(f"{where}: the notice has the same version in all languages, not {', '.join(sorted(versions))}")
+        raise TextsError(
+            f"{where}: the notice has the same version in all languages, not {', '.join(sorted(versions))}"
+        )
     return found
 
 
@@ -94,25 +99,24 @@ def packaged_agreement() -> dict[str, Agreement]:
 
 def _read_notice(path: Path, fill_in: Mapping[str, str]) -> Notice:
     raw = _read(path)
-    own = raw.pop("placeholders", {})
-    if not isinstance(own, dict):
-        raise TextsError(f"{path}: placeholders is a section: write [placeholders]")
-    words = {str(name): fill_in.get(str(name)) or str(value) for name, value in own.items()}
-    return _convert(_filled(raw, words), Notice, path)
+    own = _convert(raw.pop("placeholders", {}), dict[str, str], path)
+    words = {name: fill_in.get(name) or value for name, value in own.items()}
+    notice = _convert(raw, Notice, path)
+    return Notice(
+        notice.version,
+        _filled(notice.title, words),
+        tuple(Promise(each.icon, _filled(each.heading, words), _all(each, words)) for each in notice.sections),
+        tuple(Section(_filled(each.heading, words), _all(each, words)) for each in notice.full),
+    )
 
 
-def _filled(value: object, words: Mapping[str, str]) -> object:
-    match value:
-        case str():
-            for name, word in words.items():
-                value = value.replace("{" + name + "}", word)
-            return value
-        case list():
-            return [_filled(each, words) for each in value]
-        case dict():
-            return {key: _filled(each, words) for key, each in value.items()}
-        case _:
-            return value
+def _all(part: Promise | Section, words: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(_filled(paragraph, words) for paragraph in part.paragraphs)
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """One pass: what is filled in is not looked at again."""
+    return _GAP.sub(lambda gap: words.get(gap[1], gap[0]), text)
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -122,7 +126,7 @@ def _read(path: Path) -> dict[str, object]:
         raise TextsError(f"{path}: cannot be read: {error}") from None
 
 
-def _convert(raw: object, kind: type[S], path: Path) -> S:
+def _convert(raw: object, kind: type[T], path: Path) -> T:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:

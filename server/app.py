@@ -109,9 +109,7 @@ class Node:
         self._vault = Vault(root_key)
         self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
         self._denials = Denials(self.engine, self._vault, self.clock)
-        self._housekeeping = Housekeeping(
-            self.engine, self._vault, self.clock, chat_days=config.retention.chat_days
-        )
+        self._housekeeping = Housekeeping(self.engine, self._vault, self.clock, chat_days=config.retention.chat_days)
         self._checkpointer = Checkpointer(
             self.engine,
             self.clock,

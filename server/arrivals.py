@@ -60,7 +60,9 @@ class Arrival:
     @property
     def ready(self) -> bool:
         """Whether everything that a join asks for is there."""
-        return self.adult and self.notice.agreed and (self.agreement is None or self.agreement.agreed) and self.confirmed
+        return (
+            self.adult and self.notice.agreed and (self.agreement is None or self.agreement.agreed) and self.confirmed
+        )
 
 
 class Arrivals:

@@ -138,9 +138,7 @@ async def _purge_chat(engine: AsyncEngine, vault: Vault, clock: Clock, session_i
         if session.legal_hold:
             raise PurgeRefused(f"session {session_id} is under legal hold")
         now = clock.now_ms()
-        purged = await connection.run_sync(
-            lambda sync: purge(sync, vault, session_id, Retention.CHAT.value, now)
-        )
+        purged = await connection.run_sync(lambda sync: purge(sync, vault, session_id, Retention.CHAT.value, now))
         await mark_chat_purged(connection, session_id, now)
         await Auditor(vault, clock).record(connection, ChatPurged(session_id, by, purged.payloads))
     return purged

@@ -10,9 +10,9 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from program.consents import ADULT_VERSION, ConsentKind
 from protocol.messages import SessionStatus
 from server.bot.report import BotFault
-from program.consents import ADULT_VERSION, ConsentKind
 from server.http.api import Joining, Me, MySession, Name, SignIn
 from server.http.arrival import Agree, Arrival
 from server.whereabouts import Whereabouts

@@ -202,9 +202,7 @@ def _take_out(deps: HttpDeps, person: Person) -> None:
     deps.end_person(person.id, ErrorCode.CONSENT_REVOKED)
 
 
-async def _of_mine_or_denied(
-    request: web.Request, connection: AsyncConnection, person: Person
-) -> tuple[Session, Role]:
+async def _of_mine_or_denied(request: web.Request, connection: AsyncConnection, person: Person) -> tuple[Session, Role]:
     """A try on a session of others is answered like one on nothing, and counted as what it was."""
     try:
         return await of_mine(connection, person.id, request.match_info["session_id"])

@@ -80,5 +80,5 @@ class HttpDeps:
 
 DEPS: web.AppKey[HttpDeps] = web.AppKey("deps", HttpDeps)
 
-WHO: web.RequestKey[IdentityId] = web.RequestKey("who", str)
+WHO: web.RequestKey[str] = web.RequestKey("who", str)
 """Who asks, once that is known."""

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
+from protocol.ids import IdentityId
 from server.http.deps import DEPS, WHO
 from server.logs import where_it_failed
 
@@ -107,7 +108,7 @@ def _tell_denied(request: web.Request, error: HoldspaceError) -> None:
     who = request.get(WHO)
     if who is not None:
         action = error.detail or f"{request.method} {_route(request)}"
-        request.app[DEPS].denied(who, action, request.match_info.get("session_id", ""))
+        request.app[DEPS].denied(IdentityId(who), action, request.match_info.get("session_id", ""))
 
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

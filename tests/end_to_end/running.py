@@ -133,7 +133,7 @@ class Server:
         return await process.wait()
 
     async def links(self, *, ready: bool = True) -> dict[str, Any]:
-        """Fresh links; unless `ready` is false, their people have agreed to everything and arrive without being asked."""
+        """Fresh links; unless `ready` is false, their people have agreed to everything before they come."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
