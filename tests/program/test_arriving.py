@@ -184,7 +184,10 @@ def test_a_programs_own_folder_takes_the_place_of_the_packaged_one(tmp_path: Pat
         ({"en": "version = "}, r"notice\.en\.toml: cannot be read"),
         ({"en": 'version = "1"'}, r"notice\.en\.toml: .*title"),
         ({"en": 'placeholders = "x"'}, r"notice\.en\.toml: Expected `object`"),
-        ({"en": PACKAGED.joinpath("notice.en.toml").read_text().replace('"eye"', '"ear"')}, r"Invalid enum value 'ear'"),
+        (
+            {"en": PACKAGED.joinpath("notice.en.toml").read_text().replace('"eye"', '"ear"')},
+            r"Invalid enum value 'ear'",
+        ),
         (
             {
                 "en": PACKAGED.joinpath("notice.en.toml").read_text(),

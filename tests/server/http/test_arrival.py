@@ -62,7 +62,7 @@ async def there(tmp_path: Path) -> AsyncIterator[Site]:
 
 async def ask(there: Site, method: str, path: str, body: object = None) -> tuple[int, Any]:
     """Status, and the body or its error's code."""
-    data = {} if method == "GET" else {"data": msgspec.json.encode(body), "headers": JSON}
+    data: dict[str, Any] = {} if method == "GET" else {"data": msgspec.json.encode(body), "headers": JSON}
     async with there.client.request(method, f"{there.url}/api/v1{path}", **data) as answer:
         found = await answer.json() if answer.content_type == "application/json" else None
         return answer.status, found["error"]["code"] if isinstance(found, dict) and "error" in found else found
@@ -457,7 +457,7 @@ async def test_nothing_that_one_person_does_or_sees_is_anothers(there: Site) -> 
         ("DELETE", "/consents", {"kind": "notice"}),
         ("GET", f"/sessions/{SESSION}/whereabouts/{ELLIE}", None),
     ):
-        data = {} if body is None else {"json": body}
+        data: dict[str, Any] = {} if body is None else {"json": body}
         async with there.client.request(method, f"{there.url}/api/v1{path}", **data) as answer:
             heard.append(f"{answer.headers} {await answer.text()}")
     for secret in ("Quetzal", ELLIE, *(value for value in WHERE.values())):
