@@ -97,11 +97,11 @@ class LegalHoldSet(Struct, frozen=True, tag="legal_hold_set"):
 
 
 class RoomReplayed(Struct, frozen=True, tag="room_replayed"):
-    """Someone looked into a past room, through these eyes at that time."""
+    """Someone looked into a past room, through these eyes, as it was at `looked_at_ms`."""
 
     session: SessionId
     by: str
-    at_ms: int
+    looked_at_ms: int
     role: Role
     participant: ParticipantId | None
 

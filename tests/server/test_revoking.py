@@ -157,8 +157,7 @@ async def test_the_therapist_reads_where_a_participant_is_by_their_seat_and_deni
     running: Running,
 ) -> None:
     ellie, ruth, dana = [
-        await signed_in(link)
-        for link in (running.links.participants[0], running.links.therapist, running.links.mentor)
+        await signed_in(link) for link in (running.links.participants[0], running.links.therapist, running.links.mentor)
     ]
     session = await ellie.live_session()
     ws = await enter(await ellie.join(session))
