@@ -28,7 +28,7 @@ from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit
 from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
@@ -262,6 +262,7 @@ class Node:
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,
+            changes=ChangeLimit(self.clock),
             denied=self._denials.denied,
             sockets=sockets,
         )

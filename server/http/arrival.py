@@ -125,7 +125,7 @@ async def arrival(request: web.Request) -> web.Response:
 async def rename(request: web.Request) -> web.Response:
     """What rooms call this person from the next join on."""
     body = await read(request, NewName)
-    person = await signed_in(request)
+    person = await _changing(request)
     return answer(Name(await request.app[DEPS].arrivals.rename(person.id, body.name)))
 
 
@@ -133,7 +133,7 @@ async def agree(request: web.Request) -> web.Response:
     """Keeps that this person agreed."""
     deps = request.app[DEPS]
     body = await read(request, Agree)
-    person = await signed_in(request)
+    person = await _changing(request)
     async with reading(deps.engine) as connection:
         session, _ = await of_mine(connection, person.id, body.session_id)
     await deps.arrivals.agree(person.id, session, body.kind, version=body.version, language=body.language)
@@ -156,7 +156,7 @@ async def confirm(request: web.Request) -> web.Response:
     """Keeps where this person is, for that session."""
     deps = request.app[DEPS]
     body = await read(request, Whereabouts)
-    person = await signed_in(request)
+    person = await _changing(request)
     async with reading(deps.engine) as connection:
         session, role = await of_mine(connection, person.id, request.match_info["session_id"])
     if not permitted(role, Action.CONFIRM_WHEREABOUTS, Relation.OWN):
@@ -195,6 +195,14 @@ async def read_whereabouts(request: web.Request) -> web.Response:
             confirmed_ms,
         )
     )
+
+
+async def _changing(request: web.Request) -> Person:
+    """Who asks for a change. Raises Refused(SIGNED_OUT), Unavailable(RATE_LIMITED)."""
+    person = await signed_in(request)
+    if not request.app[DEPS].changes.changed(person.id):
+        raise raise_for(ErrorCode.RATE_LIMITED)
+    return person
 
 
 def _take_out(deps: HttpDeps, person: Person) -> None:

@@ -18,7 +18,7 @@ from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
 from server.config import allowed_origins
-from server.http.limits import FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit
 from server.sockets import WebSockets
 from server.tokens import JoinTokens
 
@@ -50,6 +50,7 @@ class HttpDeps:
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
+        changes: how often a person may change something of theirs; taking consent back is not counted.
         denied: told of each refusal: who, which action, in which session (or "").
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
@@ -66,6 +67,7 @@ class HttpDeps:
     arrivals: Arrivals
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]
+    changes: ChangeLimit
     denied: Callable[[IdentityId, str, str], None]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)

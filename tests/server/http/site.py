@@ -22,7 +22,7 @@ from server.auth import Auth
 from server.demo import make_ready
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit
 from server.sockets import WebSockets, WsHandler, WsOptions
 from server.tokens import JoinTokens
 from tests.fakes import FakeClock
@@ -115,6 +115,7 @@ async def site(
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
+                changes=ChangeLimit(clock),
                 denied=lambda who, action, where: denied.append((who, action, where)),
                 sockets=sockets,
                 also_at=also_at,

@@ -415,6 +415,20 @@ async def test_whereabouts_for_a_session_that_has_ended_are_not_taken(there: Sit
     assert await confirm(there) == (410, "session_ended")
 
 
+async def test_a_flood_of_changes_is_slowed_down_and_taking_back_is_not(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    await agree(there, "notice")
+    answers = [(await ask(there, "PUT", "/me/name", {"name": f"Ellie {n}"}))[0] for n in range(40)]
+    assert answers == [200] * 29 + [429] * 11
+    assert await agree(there, "notice") == await confirm(there) == (429, "rate_limited")
+    assert await ask(there, "DELETE", "/consents", {"kind": "notice"}) == (204, None)
+    await there.sign_in(MARCUS)
+    assert (await ask(there, "PUT", "/me/name", {"name": "Marc"}))[0] == 200
+    there.clock.advance(60)
+    await there.sign_in(ELLIE)
+    assert (await ask(there, "PUT", "/me/name", {"name": "Ellie"}))[0] == 200
+
+
 # ── other people ─────────────────────────────────────────────────────────────────────────────
 
 PATHS = [
