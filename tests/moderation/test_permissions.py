@@ -34,6 +34,8 @@ see_closed_microphone  own          PMT
 see_closed_microphone  participant   MT
 see_closed_microphone  staff         MT
 end_session            room          MT
+confirm_whereabouts    own          P
+read_whereabouts       participant    T
 """
 LETTERS = {Role.PARTICIPANT: "P", Role.MENTOR: "M", Role.THERAPIST: "T"}
 ALLOWED = {
