@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
@@ -18,12 +19,13 @@ from protocol.codec import Wire
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import SubscribeOffer
-from protocol.values import Source
+from protocol.values import Role, Source
 from rooms.life import Rules
 from server.arrivals import Arrivals, notices_of
 from server.auditing import begin_audit
 from server.auth import Auth
 from server.checkpoints import Checkpointer
+from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.denials import Denials
@@ -52,13 +54,14 @@ _log = structlog.stdlib.get_logger("holdspace.node")
 class Calls:
     """The media plane, as signaling sees it."""
 
-    def __init__(self, plane: MediaPlane) -> None:
+    def __init__(self, plane: MediaPlane, checks: Checks) -> None:
         self._plane = plane
+        self._checks = checks
 
     def begin(self, room: str, participant: str) -> None:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
-        self._plane.add_peer(room, participant)
+        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None)
 
     def end(self, room: str, participant: str) -> None:
         """A person is gone."""
@@ -165,6 +168,7 @@ class Node:
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
+        self._checks = Checks(plane, asyncio.get_running_loop(), new_id, unopened_s=config.sign_in.join_token_s)
         self._hall = hall = self._make_hall(plane)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
@@ -224,7 +228,7 @@ class Node:
             plane,
             self.clock,
             asyncio.get_running_loop(),
-            arrived=self.arrivals.may_enter,
+            arrived=self._may_enter,
             away_grace_ms=_ms(self.config.rooms.away_grace_s),
             rules=Rules(
                 leader_grace_ms=_ms(self.config.rooms.leader_grace_s),
@@ -239,8 +243,8 @@ class Node:
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
         signaling = self.config.signaling
         return Endpoint(
-            hall,
-            Calls(plane),
+            HallWithChecks(hall, self._checks),
+            Calls(plane, self._checks),
             self.metrics,
             new_token=new_token,
             new_id=new_id,
@@ -277,8 +281,17 @@ class Node:
             participant=self._hall.participant,
             changes=ChangeLimit(self.clock),
             denied=self._denials.denied,
+            begin_check=self._checks.begin,
             sockets=sockets,
         )
+
+    async def _may_enter(
+        self, connection: AsyncConnection, person_id: IdentityId, session_id: SessionId, role: Role
+    ) -> bool:
+        """A check is for those who arrive: nothing is asked before it, and nobody else is in it."""
+        if self._checks.room(session_id) is not None:
+            return True
+        return await self.arrivals.may_enter(connection, person_id, session_id, role)
 
     def _end_person(self, identity: IdentityId, code: ErrorCode) -> None:
         self._endpoint.end_person(identity, code)

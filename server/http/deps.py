@@ -52,6 +52,7 @@ class HttpDeps:
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
         changes: how often a person may change something of theirs; taking consent back is not counted.
         denied: told of each refusal: who, which action, in which session (or "").
+        begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
 
@@ -69,6 +70,7 @@ class HttpDeps:
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]
     changes: ChangeLimit
     denied: Callable[[IdentityId, str, str], None]
+    begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
     also_at: tuple[str, ...] = ()

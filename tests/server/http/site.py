@@ -19,13 +19,15 @@ from protocol.ids import IdentityId, ParticipantId, SessionId
 from rooms.state import Participant
 from server.arrivals import Arrivals
 from server.auth import Auth
+from server.checks import Checks
 from server.demo import make_ready
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import ChangeLimit, FailureLimit
 from server.sockets import WebSockets, WsHandler, WsOptions
 from server.tokens import JoinTokens
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, counted
+from tests.room_fakes import FakeMedia, FakeTimers
 from tests.server.people import SESSION, add_everyone
 from tests.server.secret import vault
 from tests.server.storage.databases import database
@@ -50,6 +52,7 @@ class Site:
     auth: Auth
     clock: FakeClock
     tokens: JoinTokens
+    checks: Checks
     sockets: WebSockets
     front: Front
     client_dir: Path
@@ -101,6 +104,7 @@ async def site(
             assert session_id == SESSION
             return people.get(participant_id)
 
+        checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0)
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -117,6 +121,7 @@ async def site(
                 participant=participant,
                 changes=ChangeLimit(clock),
                 denied=lambda who, action, where: denied.append((who, action, where)),
+                begin_check=checks.begin,
                 sockets=sockets,
                 also_at=also_at,
                 authority=authority,
@@ -133,7 +138,7 @@ async def site(
         async with aiohttp.ClientSession(cookie_jar=jar) as client:
             scheme = "http" if tls is None else "https"
             yield Site(
-                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
+                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
                 tmp_path / "dist", readiness, ended, arrivals, out, denied, people,
             )  # fmt: skip
         await front.stop(1.0)
