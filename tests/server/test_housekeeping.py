@@ -165,7 +165,10 @@ async def test_what_one_said_does_not_open_as_anothers_or_for_another_session(ho
     await house.engine.dispose()
     file = sqlite3.connect(house.folder / "a.db")
     with file:
-        file.execute("INSERT INTO sessions SELECT 's-2', group_id, title, status, 1, 1, 0, 0 FROM sessions")
+        file.execute(
+            "INSERT INTO sessions (id, group_id, title, status, opened_ms) "
+            "SELECT 's-2', group_id, title, status, 1 FROM sessions"
+        )
         file.execute(f"UPDATE whereabouts SET {column} = ?", (DANA if column == "person_id" else "s-2",))
     file.close()
     moved = (DANA, SESSION) if column == "person_id" else (ELLIE, SessionId("s-2"))

@@ -88,9 +88,9 @@ async def revoke(visitor: Visitor) -> None:
 async def test_who_takes_the_notice_back_is_out_at_once_and_comes_in_again_only_when_they_agree(
     running: Running,
 ) -> None:
-    ellie, marcus = [await signed_in(link) for link in running.links.participants[:2]]
+    ellie, dana = [await signed_in(link) for link in (running.links.participants[0], running.links.mentor)]
     session = await ellie.live_session()
-    watching = await enter(await marcus.join(session))
+    watching = await enter(await dana.join(session))
     await heard(watching, Welcome)
     inside = await enter(await ellie.join(session))
     welcome = await heard(inside, Welcome)
@@ -122,7 +122,7 @@ async def test_who_takes_the_notice_back_is_out_at_once_and_comes_in_again_only_
     assert isinstance(await heard(again, Welcome), Welcome)
     for ws in (watching, again):
         await ws.close()
-    for visitor in (ellie, marcus):
+    for visitor in (ellie, dana):
         await visitor.__aexit__()
 
 
