@@ -95,8 +95,9 @@ class LightClient:
         self.video: Vp8Stream | None = None
 
     async def sign_in(self) -> None:
-        """Uses the sign-in link."""
+        """Uses the sign-in link, and agrees to what a join asks for."""
         await self._visitor.sign_in()
+        await self._visitor.arrive(await self._visitor.live_session())
 
     async def join(self, *, tracks: int) -> None:
         """Opens a WebSocket and joins; answers subscribe offers if it is to receive any `tracks`."""

@@ -11,7 +11,9 @@ from aiohttp.typedefs import Handler, Middleware
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
+from protocol.ids import IdentityId
 from server.headers import HEADERS
+from server.http.deps import DEPS, WHO
 from server.http.pages import error_page, wants_page
 from server.logs import where_it_failed
 
@@ -57,6 +59,8 @@ def make_middleware(origins: frozenset[str]) -> Middleware:
                 check_change(request, origins)
             return await handler(request)
         except HoldspaceError as error:
+            if error.code is ErrorCode.NOT_ALLOWED:
+                _tell_denied(request, error)
             return error_answer(error.code)
         except web.HTTPException as error:
             if error.status < 400:
@@ -91,6 +95,14 @@ def check_change(request: web.Request, origins: frozenset[str]) -> None:
         raise raise_for(ErrorCode.ORIGIN_REFUSED)
     if request.content_type != "application/json":
         raise raise_for(ErrorCode.MALFORMED, "Content-Type")
+
+
+def _tell_denied(request: web.Request, error: HoldspaceError) -> None:
+    """For the audit. The action is named by who refused it, else by the route."""
+    who = request.get(WHO)
+    if who is not None:
+        action = error.detail or f"{request.method} {_route(request)}"
+        request.app[DEPS].denied(IdentityId(who), action, request.match_info.get("session_id", ""))
 
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

@@ -20,9 +20,7 @@ VIEWER = Viewer(ELLIE, Role.PARTICIPANT)
 FIRST, SECOND = MessageId("first"), MessageId("second")
 LOG: tuple[DurableEvent, ...] = (
     SessionOpened(1, SessionId("s"), "Tuesday", "", SessionStatus.LIVE),
-    ParticipantEntered(
-        2, ELLIE, IdentityId("p-ellie"), "Ellie", Role.PARTICIPANT, waiting=False, expected=True
-    ),
+    ParticipantEntered(2, ELLIE, IdentityId("p-ellie"), "Ellie", Role.PARTICIPANT, waiting=False, expected=True),
     ChatWritten(3, FIRST, ELLIE, "one"),
     ChatWritten(4, SECOND, ELLIE, "two"),
     MicrophoneShut(5, ELLIE, ELLIE),

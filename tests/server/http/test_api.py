@@ -25,6 +25,7 @@ from tests.server.people import DANA, ELLIE, SESSION, STRANGER
 @pytest.fixture
 async def there(tmp_path: Path) -> AsyncIterator[Site]:
     async with site(tmp_path) as there:
+        await there.make_ready(ELLIE, DANA)
         yield there
 
 
@@ -113,6 +114,7 @@ async def test_page_at_localhost_is_sent_to_a_socket_at_localhost(there: Site) -
 
 async def test_secure_server_has_a_secure_socket(tmp_path: Path) -> None:
     async with site(tmp_path, base_url="https://groups.example.org") as there:
+        await there.make_ready(ELLIE)
         token = (await there.auth.sign_in(await there.auth.make_link(ELLIE, ttl_s=60))).secret
         path = f"{there.url}/api/v1/sessions/{SESSION}/join"
         async with there.client.post(path, headers={**JSON, "Cookie": f"holdspace={token}"}) as answer:
