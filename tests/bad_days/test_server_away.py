@@ -43,12 +43,14 @@ async def test_who_does_not_come_back_is_missed_after_the_grace_and_may_come_lat
     clock = FakeClock()
     async with place(tmp_path) as there:
         there.away_grace_s = 1.0
-        ellie, marcus, _ = there.people
+        ellie, marcus, dana = there.people
         async with there.node(clock):
-            for person in (ellie, marcus):
+            for person in (dana, ellie, marcus):
                 await person.sign_in()
+            await dana.come_in()
             before = [await person.come_in() for person in (ellie, marcus)]
         async with there.node(clock):
+            await dana.come_in()
             await ellie.come_in()
             clock.advance(2)
             await ellie.until(lambda: bool(ellie.got(ParticipantLeft)))

@@ -19,6 +19,9 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def there(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Place]:
     async with place(tmp_path) as there, there.node(clock):
+        dana = there.people[2]
+        await dana.sign_in()
+        await dana.come_in()
         yield there
 
 
@@ -34,7 +37,7 @@ async def test_a_join_token_that_was_used_lets_nobody_in_and_says_how_to_go_on(t
     assert (marcus.goodbye().code, marcus.goodbye().then) == (ErrorCode.TOKEN_INVALID, Next.REJOIN)
     assert len(marcus.frames) == 1
     await ellie.write("nobody came")
-    assert len(ellie.welcome.snapshot.participants) == 1
+    assert len(ellie.welcome.snapshot.participants) == 2
 
 
 async def test_a_join_token_that_is_a_minute_old_lets_nobody_in(there: Place, clock: FakeClock) -> None:

@@ -273,6 +273,7 @@ async def test_fault_is_answered_and_logged_without_its_words(tmp_path: Path) ->
 
 async def test_signing_out_ends_pages_and_tokens_even_when_it_cannot_be_stored(tmp_path: Path) -> None:
     async with site(tmp_path, busy_timeout_ms=20) as there:
+        await there.make_ready(ELLIE)
         await there.sign_in(ELLIE)
         [cookie] = [cookie.value for cookie in there.client.cookie_jar]
         async with there.client.post(f"{there.url}/api/v1/sessions/{SESSION}/join", headers=JSON) as answer:
