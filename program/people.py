@@ -18,6 +18,7 @@ class ProgramRole(StrEnum):
     PARTICIPANT = "participant"
     MENTOR = "mentor"
     THERAPIST = "therapist"
+    CLINICAL_LEAD = "clinical_lead"
     ADMIN = "admin"
 
 

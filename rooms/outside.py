@@ -1,4 +1,4 @@
-"""A room as a therapist of its group sees it from outside, in numbers: they are not in it, and it knows nothing of them."""
+"""A room as a therapist of its group sees it from outside. They are not in it, and it knows nothing of them."""
 
 from __future__ import annotations
 

@@ -31,13 +31,16 @@ from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
+from server.responders import Responders, Unaudited
 from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
 from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
 from server.storage.reading import check_root_key
 from server.storage.vault import Vault
-from server.tokens import JoinTokens, new_id, new_token
+from server.supervising import Supervision
+from server.tokens import JoinTokens, WatchTokens, new_id, new_token
+from server.watchers import Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
 
@@ -100,6 +103,7 @@ class Node:
         self._closing = AsyncExitStack()
         self._stop_by = 0.0
         self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
+        self._watch_tokens = WatchTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._vault = Vault(root_key)
         self._checkpointer = Checkpointer(
             self.engine,
@@ -148,7 +152,12 @@ class Node:
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
-        self._hall = hall = self._make_hall(plane)
+        loop = asyncio.get_running_loop()
+        supervision = Supervision(self._log, self.clock, loop)
+        closing.push_async_callback(self._in_time, supervision.close)
+        self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
+        closing.push_async_callback(self._in_time, self._watchers.close)
+        self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
@@ -198,7 +207,7 @@ class Node:
         self.metrics.committed(group.appends, group.seconds)
         self._hall.synced(group)
 
-    def _make_hall(self, plane: MediaPlane) -> Hall:
+    def _make_hall(self, plane: MediaPlane, supervision: Supervision) -> Hall:
         return Hall(
             self.engine,
             self._log,
@@ -214,6 +223,17 @@ class Node:
             ),
             on_rooms=self.metrics.set_rooms,
             on_failed=self.metrics.room_failed,
+            on_denied=self._denied,
+            follows=supervision,
+        )
+
+    def _make_responders(self) -> Responders:
+        return Responders(
+            self.engine,
+            self._hall,
+            # The place of the audit stream of program changes.
+            Unaudited(),
+            on_changed=self._watchers.outdated,
             on_denied=self._denied,
         )
 
@@ -238,6 +258,7 @@ class Node:
                     chat_burst=signaling.chat_burst,
                 ),
             ),
+            supervision=self._watchers,
         )
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
@@ -253,6 +274,8 @@ class Node:
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
+            watch_tokens=self._watch_tokens,
+            responders=self._make_responders(),
             sockets=sockets,
         )
 

@@ -87,30 +87,30 @@ def add_routes(app: web.Application) -> None:
 async def sign_in(request: web.Request) -> web.Response:
     """Uses the link's token up and sets the cookie."""
     deps = request.app[DEPS]
-    body = await _read(request, SignIn)
+    body = await read(request, SignIn)
     present = request.cookies.get(COOKIE)
     try:
-        signed_in = await deps.auth.sign_in(body.token, present)
+        done = await deps.auth.sign_in(body.token, present)
     except HoldspaceError as error:
         if error.code is ErrorCode.LINK_INVALID and not deps.sign_in_failures.failed(request.remote or ""):
             raise raise_for(ErrorCode.RATE_LIMITED) from None
         raise
-    if signed_in.secret != present:
+    if done.secret != present:
         # Whoever was signed in on this device before is not any more, on no page of it.
         await _end_sign_in(deps, present)
-    answer = _answer(Name(signed_in.person.display_name))
+    reply = answer(Name(done.person.display_name))
     # No Max-Age: on a shared device the sign-in ends with the browser.
-    answer.set_cookie(COOKIE, signed_in.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
-    return answer
+    reply.set_cookie(COOKIE, done.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    return reply
 
 
 async def me(request: web.Request) -> web.Response:
     """Who I am and which sessions I may join."""
     deps = request.app[DEPS]
-    person = await _signed_in(request)
+    person = await signed_in(request)
     async with reading(deps.engine) as connection:
         mine = await sessions_of(connection, person.id)
-    return _answer(
+    return answer(
         Me(
             you(person.id),
             person.display_name,
@@ -122,8 +122,8 @@ async def me(request: web.Request) -> web.Response:
 async def join(request: web.Request) -> web.Response:
     """A single-use token for the WebSocket. A session of others answers like one that does not exist."""
     deps = request.app[DEPS]
-    body = await _read(request, Join) if request.can_read_body else Join()
-    person = await _signed_in(request)
+    body = await read(request, Join) if request.can_read_body else Join()
+    person = await signed_in(request)
     if body.you and body.you != you(person.id):
         raise raise_for(ErrorCode.OTHER_PERSON)
     wanted = request.match_info["session_id"]
@@ -140,6 +140,15 @@ async def join(request: web.Request) -> web.Response:
         raise raise_for(ErrorCode.NOT_FOUND)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
+    check_ready(deps)
+    issued = deps.join_tokens.issue(
+        JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    )
+    return answer(Joining(ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
+
+
+def check_ready(deps: HttpDeps) -> None:
+    """Raises Unavailable: DRAINING, OVERLOADED, when nobody can come in now."""
     match deps.readiness():
         case Readiness.READY:
             pass
@@ -147,19 +156,15 @@ async def join(request: web.Request) -> web.Response:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
-    issued = deps.join_tokens.issue(
-        JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
-    )
-    return _answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """Ends the session on the server and takes the cookie back. Works in any state."""
     deps = request.app[DEPS]
     await _end_sign_in(deps, request.cookies.get(COOKIE))
-    answer = web.Response(status=204)
-    answer.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
-    return answer
+    reply = web.Response(status=204)
+    reply.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    return reply
 
 
 async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
@@ -168,14 +173,17 @@ async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
         return
     await deps.auth.sign_out(secret)
     deps.join_tokens.revoke(sign_in_id(secret))
+    deps.watch_tokens.revoke(sign_in_id(secret))
     deps.end_sign_in(sign_in_id(secret))
 
 
-async def _signed_in(request: web.Request) -> Person:
+async def signed_in(request: web.Request) -> Person:
+    """Who asks. Raises Refused(SIGNED_OUT)."""
     return await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
 
 
-async def _read(request: web.Request, kind: type[S]) -> S:
+async def read(request: web.Request, kind: type[S]) -> S:
+    """The body. Raises ProtocolError: MALFORMED, INVALID_FIELD."""
     async with asyncio.timeout(BODY_TIMEOUT_S):
         body = await request.read()
     try:
@@ -186,7 +194,8 @@ async def _read(request: web.Request, kind: type[S]) -> S:
         raise raise_for(ErrorCode.MALFORMED) from None
 
 
-def _answer(body: Struct) -> web.Response:
+def answer(body: Struct) -> web.Response:
+    """200, as JSON."""
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 
@@ -194,7 +203,7 @@ def _is_https(deps: HttpDeps) -> bool:
     return deps.base_url.startswith("https://")
 
 
-def _ws_url(request: web.Request, deps: HttpDeps) -> str:
+def ws_url(request: web.Request, deps: HttpDeps) -> str:
     """On the origin the page came from: a page at localhost may not connect to 127.0.0.1 under its CSP."""
     origin = request.headers.get("Origin", "")
     base = origin if origin in deps.origins else deps.base_url

@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from server.http import api, client_files
+from server.http import api, client_files, supervision
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.http.security import make_middleware, set_headers
 
@@ -29,6 +29,7 @@ def make_http(deps: HttpDeps) -> web.Application:
     app.router.add_get("/ws", upgrade, allow_head=False)
     app.router.add_get("/lan.crt", authority)
     api.add_routes(app)
+    supervision.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)
     return app

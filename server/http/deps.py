@@ -15,8 +15,9 @@ from server.auth import Auth
 from server.clock import Clock
 from server.config import allowed_origins
 from server.http.limits import FailureLimit
+from server.responders import Responders
 from server.sockets import WebSockets
-from server.tokens import JoinTokens
+from server.tokens import JoinTokens, WatchTokens
 
 
 class Readiness(StrEnum):
@@ -43,6 +44,8 @@ class HttpDeps:
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
+        watch_tokens: for therapists who watch.
+        responders: who answers for a session.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
@@ -56,6 +59,8 @@ class HttpDeps:
     readiness: Callable[[], Readiness]
     sign_in_failures: FailureLimit
     end_sign_in: Callable[[str], None]
+    watch_tokens: WatchTokens
+    responders: Responders
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
     also_at: tuple[str, ...] = ()
