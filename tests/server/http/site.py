@@ -18,10 +18,12 @@ from server.auth import Auth
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import FailureLimit
+from server.responders import Responders
 from server.sockets import WebSockets, WsHandler, WsOptions
-from server.tokens import JoinTokens
+from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock
 from tests.server.people import add_everyone
+from tests.server.responding import FakeAudit, FakeRooms
 from tests.server.storage.databases import database
 
 ORIGIN = "http://127.0.0.1:8080"
@@ -49,6 +51,9 @@ class Site:
     client_dir: Path
     readiness: list[Readiness] = field(default_factory=lambda: [Readiness.READY])
     ended: list[str] = field(default_factory=list[str])
+    watch_tokens: WatchTokens = field(kw_only=True)
+    rooms: FakeRooms = field(kw_only=True)
+    audit: FakeAudit = field(kw_only=True)
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
@@ -73,7 +78,8 @@ async def site(
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
         clock = FakeClock()
-        auth, tokens = Auth(engine, clock), JoinTokens(clock)
+        auth, tokens, watch_tokens = Auth(engine, clock), JoinTokens(clock), WatchTokens(clock)
+        rooms, audit = FakeRooms(), FakeAudit()
         sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url, *also_at})))
         readiness = [Readiness.READY]
         ended: list[str] = []
@@ -88,6 +94,10 @@ async def site(
                 readiness=lambda: readiness[0],
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
                 end_sign_in=ended.append,
+                watch_tokens=watch_tokens,
+                responders=Responders(
+                    engine, rooms, audit, on_changed=rooms.changed, on_denied=lambda *who: rooms.denied.append(who)
+                ),
                 sockets=sockets,
                 also_at=also_at,
                 authority=authority,
@@ -105,7 +115,7 @@ async def site(
             scheme = "http" if tls is None else "https"
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
-                tmp_path / "dist", readiness, ended,
+                tmp_path / "dist", readiness, ended, watch_tokens=watch_tokens, rooms=rooms, audit=audit,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()
