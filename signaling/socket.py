@@ -90,6 +90,8 @@ class Socket:
                         return
         except (ConnectionClosed, TimeoutError):
             return
+        finally:
+            self._patience = None
 
     async def _empty(self) -> None:
         frames = size = 0
