@@ -125,7 +125,7 @@ class Node:
             settings=settings or Settings(), supervision=self.watchers, timers=self.pulse,
         )  # fmt: skip
         self._serving: set[asyncio.Task[None]] = set()
-        self._requests = counted("r")
+        self._requests, self._notes = counted("r"), counted("n")
         self.dead = False
 
     def _denied(self, who: IdentityId, action: Action, session_id: SessionId) -> None:
@@ -164,7 +164,7 @@ class Node:
         return answer
 
     async def acknowledge(self, ws: Watched, concern: ConcernView, session_id: SessionId = SESSION) -> Frame:
-        return await self.ask(ws, Acknowledge(self.rid(), session_id, concern.id))
+        return await self.ask(ws, Acknowledge(RequestId(self._notes()), session_id, concern.id))
 
     async def after(self, seconds: float) -> None:
         """Time passes for rooms."""
