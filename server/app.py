@@ -21,6 +21,7 @@ from protocol.values import Source
 from rooms.life import Rules
 from server.auth import Auth
 from server.checkpoints import Checkpointer
+from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.front import Front
@@ -50,13 +51,14 @@ _log = structlog.stdlib.get_logger("holdspace.node")
 class Calls:
     """The media plane, as signaling sees it."""
 
-    def __init__(self, plane: MediaPlane) -> None:
+    def __init__(self, plane: MediaPlane, checks: Checks) -> None:
         self._plane = plane
+        self._checks = checks
 
     def begin(self, room: str, participant: str) -> None:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
-        self._plane.add_peer(room, participant)
+        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None)
 
     def end(self, room: str, participant: str) -> None:
         """A person is gone."""
@@ -157,6 +159,7 @@ class Node:
         closing.push_async_callback(self._in_time, supervision.close)
         self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
         closing.push_async_callback(self._in_time, self._watchers.close)
+        self._checks = Checks(plane, loop, new_id, unopened_s=config.sign_in.join_token_s)
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
@@ -240,8 +243,8 @@ class Node:
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
         signaling = self.config.signaling
         return Endpoint(
-            hall,
-            Calls(plane),
+            HallWithChecks(hall, self._checks),
+            Calls(plane, self._checks),
             self.metrics,
             new_token=new_token,
             new_id=new_id,
@@ -276,6 +279,7 @@ class Node:
             end_sign_in=self._endpoint.end_sign_in,
             watch_tokens=self._watch_tokens,
             responders=self._make_responders(),
+            begin_check=self._checks.begin,
             sockets=sockets,
         )
 

@@ -17,9 +17,10 @@ from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
+from server.checks import ROLE as CHECK_ROLE
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.storage.engine import reading
-from server.tokens import JoinGrant
+from server.tokens import JoinGrant, JoinToken
 
 COOKIE: Final = "holdspace"
 BODY_TIMEOUT_S: Final = 10.0
@@ -68,7 +69,7 @@ class Join(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Joining(Struct, frozen=True):
-    """Answer to `POST /api/v1/sessions/{id}/join`; `expires_at` is Unix ms."""
+    """Answer to `POST /api/v1/sessions/{id}/join` and `POST /api/v1/check`; `expires_at` is Unix ms."""
 
     ws_url: str
     token: str
@@ -81,6 +82,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/sign-in", sign_in)
     app.router.add_get("/api/v1/me", me)
     app.router.add_post("/api/v1/sessions/{session_id}/join", join)
+    app.router.add_post("/api/v1/check", check)
     app.router.add_post("/api/v1/sign-out", sign_out)
 
 
@@ -140,14 +142,22 @@ async def join(request: web.Request) -> web.Response:
         raise raise_for(ErrorCode.NOT_FOUND)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
-    check_ready(deps)
-    issued = deps.join_tokens.issue(
-        JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
-    )
-    return answer(Joining(ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
+    require_ready(deps)
+    grant = JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    return way_in(request, deps.join_tokens.issue(grant))
 
 
-def check_ready(deps: HttpDeps) -> None:
+async def check(request: web.Request) -> web.Response:
+    """A token for a check: a room of this person alone, whose sound and picture come back to them."""
+    deps = request.app[DEPS]
+    person = await signed_in(request)
+    require_ready(deps)
+    check_id = deps.begin_check(person.id)
+    grant = JoinGrant(person.id, check_id, CHECK_ROLE, sign_in_id(request.cookies[COOKIE]))
+    return way_in(request, deps.join_tokens.issue(grant))
+
+
+def require_ready(deps: HttpDeps) -> None:
     """Raises Unavailable: DRAINING, OVERLOADED, when nobody can come in now."""
     match deps.readiness():
         case Readiness.READY:
@@ -156,6 +166,12 @@ def check_ready(deps: HttpDeps) -> None:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
+
+
+def way_in(request: web.Request, issued: JoinToken) -> web.Response:
+    """The answer with a token for the WebSocket."""
+    deps = request.app[DEPS]
+    return answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 
 async def sign_out(request: web.Request) -> web.Response:
@@ -203,7 +219,7 @@ def _is_https(deps: HttpDeps) -> bool:
     return deps.base_url.startswith("https://")
 
 
-def ws_url(request: web.Request, deps: HttpDeps) -> str:
+def _ws_url(request: web.Request, deps: HttpDeps) -> str:
     """On the origin the page came from: a page at localhost may not connect to 127.0.0.1 under its CSP."""
     origin = request.headers.get("Origin", "")
     base = origin if origin in deps.origins else deps.base_url

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from protocol.ids import IdentityId, SessionId
 from protocol.values import IceServer
 from server.auth import Auth
 from server.clock import Clock
@@ -47,6 +48,7 @@ class HttpDeps:
         watch_tokens: for therapists who watch.
         responders: who answers for a session.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
+        begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
 
@@ -61,6 +63,7 @@ class HttpDeps:
     end_sign_in: Callable[[str], None]
     watch_tokens: WatchTokens
     responders: Responders
+    begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
     also_at: tuple[str, ...] = ()

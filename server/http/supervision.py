@@ -13,7 +13,7 @@ from program.sessions import is_assigned
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, SessionId
 from server.auth import sign_in_id
-from server.http.api import COOKIE, Joining, answer, check_ready, read, signed_in, ws_url
+from server.http.api import COOKIE, read, require_ready, signed_in, way_in
 from server.http.deps import DEPS
 from server.storage.engine import reading
 from server.tokens import WatchGrant
@@ -47,9 +47,8 @@ async def watch(request: web.Request) -> web.Response:
         assigned = await is_assigned(connection, person.id)
     if not (assigned and permitted(Office.ASSIGNED, Action.WATCH_SESSIONS, Relation.ROOM)):
         raise raise_for(ErrorCode.NOT_ALLOWED)
-    check_ready(deps)
-    issued = deps.watch_tokens.issue(WatchGrant(person.id, sign_in_id(request.cookies[COOKIE])))
-    return answer(Joining(ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
+    require_ready(deps)
+    return way_in(request, deps.watch_tokens.issue(WatchGrant(person.id, sign_in_id(request.cookies[COOKIE]))))
 
 
 async def respond(request: web.Request) -> web.Response:
