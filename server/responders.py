@@ -5,54 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
-from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from moderation.permissions import Action, Capacity, Office, Relation, permitted
 from program.people import Person, ProgramRole
 from program.sessions import Session, find_session, name_responder, session_for, waive_responder
-from protocol.errors import ErrorCode, Refused, Unavailable
+from protocol.errors import ErrorCode, Refused
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
+from server.auditing import Entry, ResponderSet, ResponderWaived
 from server.storage.engine import writing
-
-_log = structlog.get_logger("supervision")
-
-
-class ResponderSet(Struct, frozen=True, tag="responder_set"):
-    """Audit: a therapist says to be reachable while a session lasts, or no longer."""
-
-    session: SessionId
-    person: IdentityId
-    reachable: bool
-
-
-class ResponderWaived(Struct, frozen=True, tag="responder_waived"):
-    """Audit: the clinical lead lets a session begin without a responder, and why. The reason is kept nowhere else."""
-
-    session: SessionId
-    by: IdentityId
-    reason: str
 
 
 class Audit(Protocol):
-    """Where changes of the program are recorded, in the transaction of the change itself."""
+    """Where changes of the program are recorded; `server.auditing.Auditor` is it."""
 
-    async def record(self, connection: AsyncConnection, *entries: ResponderSet | ResponderWaived) -> None:
+    async def record(self, connection: AsyncConnection, *entries: Entry) -> None:
         """Adds entries; they count once the connection's transaction is committed."""
         ...
-
-
-class Unaudited:
-    """For a server whose program changes have no audit stream: what is only allowed when audited is refused."""
-
-    async def record(self, connection: AsyncConnection, *entries: ResponderSet | ResponderWaived) -> None:  # noqa: ARG002
-        """Ids go to the log. Raises Unavailable(NOT_SAVED) for a waiver: its reason could not be kept."""
-        for entry in entries:
-            if isinstance(entry, ResponderWaived):
-                raise Unavailable(ErrorCode.NOT_SAVED)
-            _log.info("responder_set", session=entry.session, person=entry.person, reachable=entry.reachable)
 
 
 class OpenRooms(Protocol):

@@ -59,6 +59,11 @@ class Grant(Protocol):
     """What a token stands for; equal ones are of one person for one thing."""
 
     @property
+    def person_id(self) -> IdentityId:
+        """Whose it is."""
+        ...
+
+    @property
     def sign_in(self) -> str:
         """What it hangs on."""
         ...
@@ -127,6 +132,12 @@ class SingleUseTokens(Generic[G]):
     def revoke(self, sign_in: str) -> None:
         """Ends all tokens that hang on a sign-in, as when it ends."""
         for grant in [grant for grant in self._of_person if grant.sign_in == sign_in]:
+            for key in list(self._of_person[grant]):
+                self._forget(key)
+
+    def revoke_person(self, person_id: IdentityId) -> None:
+        """Ends all tokens of a person, as when they took back what a join asks for."""
+        for grant in [grant for grant in self._of_person if grant.person_id == person_id]:
             for key in list(self._of_person[grant]):
                 self._forget(key)
 

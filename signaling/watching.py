@@ -103,6 +103,10 @@ class WatchingSockets:
             self._watching.discard(watching)
             self._supervision.end(watching)
 
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page watching now."""
+        return frozenset(watching.sign_in for watching in self._watching)
+
     def end_sign_in(self, sign_in: str) -> None:
         """A sign-in ended, and its sockets with it."""
         for watching in tuple(self._watching):

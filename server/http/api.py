@@ -10,15 +10,16 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from program.people import Person, ProgramRole
-from program.sessions import find_session, may_knock, session_for, sessions_of
+from program.sessions import Session, find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
 from server.checks import ROLE as CHECK_ROLE
-from server.http.deps import DEPS, HttpDeps, Readiness
+from server.http.deps import DEPS, WHO, HttpDeps, Readiness
 from server.storage.engine import reading
 from server.tokens import JoinGrant, JoinToken
 
@@ -128,22 +129,15 @@ async def join(request: web.Request) -> web.Response:
     person = await signed_in(request)
     if body.you and body.you != you(person.id):
         raise raise_for(ErrorCode.OTHER_PERSON)
-    wanted = request.match_info["session_id"]
-    if not _ID.match(wanted):
-        raise raise_for(ErrorCode.NOT_FOUND)
-    session_id = SessionId(wanted)
     async with reading(deps.engine) as connection:
-        role = await session_for(connection, person.id, session_id)
-        enrolled = role is not None
-        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
-            role = Role.PARTICIPANT
-        session = None if role is None else await find_session(connection, session_id)
-    if role is None or session is None:
-        raise raise_for(ErrorCode.NOT_FOUND)
+        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"])
+        arrived = await deps.arrivals.is_ready(connection, person.id, session, role)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
     require_ready(deps)
-    grant = JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    if not arrived:
+        raise raise_for(ErrorCode.ARRIVAL_INCOMPLETE)
+    grant = JoinGrant(person.id, session.id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
     return way_in(request, deps.join_tokens.issue(grant))
 
 
@@ -184,18 +178,43 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
-    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms."""
+    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms.
+
+    When the row cannot be written the rest ends all the same, and the client, which hears of it, asks again.
+    """
     if not secret:
         return
-    await deps.auth.sign_out(secret)
-    deps.join_tokens.revoke(sign_in_id(secret))
-    deps.watch_tokens.revoke(sign_in_id(secret))
-    deps.end_sign_in(sign_in_id(secret))
+    try:
+        await deps.auth.sign_out(secret)
+    finally:
+        deps.join_tokens.revoke(sign_in_id(secret))
+        deps.watch_tokens.revoke(sign_in_id(secret))
+        deps.end_sign_in(sign_in_id(secret))
 
 
 async def signed_in(request: web.Request) -> Person:
     """Who asks. Raises Refused(SIGNED_OUT)."""
-    return await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
+    person = await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
+    request[WHO] = person.id
+    return person
+
+
+async def of_mine(connection: AsyncConnection, person: Person, wanted: str) -> tuple[Session, Role, bool]:
+    """The session of that id, this person's role in it, and whether they are enrolled or only may knock.
+
+    Raises:
+        Refused: NOT_FOUND, it is none of theirs; one that does not exist answers the same.
+    """
+    if _ID.match(wanted):
+        session_id = SessionId(wanted)
+        role = await session_for(connection, person.id, session_id)
+        enrolled = role is not None
+        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
+            role = Role.PARTICIPANT
+        session = None if role is None else await find_session(connection, session_id)
+        if role is not None and session is not None:
+            return session, role, enrolled
+    raise raise_for(ErrorCode.NOT_FOUND)
 
 
 async def read(request: web.Request, kind: type[S]) -> S:

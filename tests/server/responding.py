@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protocol.ids import IdentityId, SessionId
-from server.responders import ResponderSet, ResponderWaived
+from server.auditing import Entry
 
 
 @dataclass
@@ -33,10 +33,10 @@ class FakeRooms:
 class FakeAudit:
     """Keeps entries."""
 
-    entries: list[ResponderSet | ResponderWaived] = field(default_factory=list[ResponderSet | ResponderWaived])
+    entries: list[Entry] = field(default_factory=list[Entry])
     broken: bool = False
 
-    async def record(self, connection: AsyncConnection, *entries: ResponderSet | ResponderWaived) -> None:
+    async def record(self, connection: AsyncConnection, *entries: Entry) -> None:
         assert connection.in_transaction()
         if self.broken:
             raise OSError("disk full")

@@ -112,7 +112,8 @@ class Node:
         )
         self.hall = Hall(
             engine, self.log, self.tokens, self.media, clock, self.timers,
-            away_grace_ms=60_000, rules=RULES, on_rooms=lambda _: None, on_failed=lambda: None,
+            arrived=everyone_arrived, away_grace_ms=60_000, rules=RULES,
+            on_rooms=lambda _: None, on_failed=lambda: None,
             on_denied=self._denied, follows=self.supervision,
         )  # fmt: skip
         self.audit = FakeAudit()
@@ -199,6 +200,10 @@ class Node:
         await self.watchers.close()
         await self.supervision.close()
         await self.log.stop()
+
+
+async def everyone_arrived(*_: object) -> bool:
+    return True
 
 
 def answer_to(ws: FakeWebSocket, request_id: str) -> Frame | None:

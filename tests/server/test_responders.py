@@ -15,11 +15,14 @@ from program.sessions import Session, end_session, find_session
 from protocol.errors import ErrorCode, HoldspaceError
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role
-from server.responders import Responders, ResponderSet, ResponderWaived, Unaudited
+from server.auditing import AUDIT_STREAM, Auditor, ResponderSet, ResponderWaived, begin_audit, entry_of
+from server.responders import Responders
 from server.storage.engine import reading, writing
-from tests.fakes import START_MS
+from server.storage.reading import read_events
+from tests.fakes import START_MS, FakeClock
 from tests.server.people import DANA, ELLIE, GROUP, OMAR, RUTH, SESSION, STRANGER, add_everyone, add_therapists
 from tests.server.responding import FakeAudit, FakeRooms
+from tests.server.secret import vault
 from tests.server.storage.databases import database
 
 LEAD = Person(IdentityId("p-lead"), "Lee", ProgramRole.CLINICAL_LEAD, START_MS)
@@ -30,13 +33,17 @@ def person(person_id: IdentityId, role: ProgramRole = ProgramRole.THERAPIST) -> 
     return Person(person_id, "", role, START_MS)
 
 
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
 class Stage:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.rooms, self.audit = FakeRooms(), FakeAudit()
         self.responders = self.with_audit(self.audit)
 
-    def with_audit(self, audit: FakeAudit | Unaudited) -> Responders:
+    def with_audit(self, audit: FakeAudit | Auditor) -> Responders:
         return Responders(
             self.engine,
             self.rooms,
@@ -58,8 +65,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         await add_everyone(engine)
         await add_therapists(engine)
         async with writing(engine) as connection:
-            # The rows know clinical leads from another change on; what they may do is asked of the person.
-            await add_person(connection, person(LEAD.id))
+            await add_person(connection, LEAD)
         yield Stage(engine)
 
 
@@ -150,16 +156,15 @@ async def test_what_is_not_audited_does_not_happen(stage: Stage) -> None:
     assert stage.rooms.told == []
 
 
-async def test_without_an_audit_stream_nothing_is_waived(stage: Stage) -> None:
-    responders = stage.with_audit(Unaudited())
+async def test_a_reason_is_sealed_in_the_audit_stream_and_nowhere_else(stage: Stage, tmp_path: Path) -> None:
+    await begin_audit(stage.engine)
 
-    with pytest.raises(HoldspaceError) as refused:
-        await responders.waive(LEAD, SESSION, WHY)
-    await responders.set_reachable(person(RUTH), SESSION, reachable=True)
+    await stage.with_audit(Auditor(vault(), FakeClock())).waive(LEAD, SESSION, WHY)
 
-    assert refused.value.code is ErrorCode.NOT_SAVED
-    assert (await stage.session()).responder_waived_by is None
-    assert (await stage.session()).responder_id == RUTH
+    async with reading(stage.engine) as connection:
+        [stored] = [event async for event in read_events(connection, vault(), AUDIT_STREAM)]
+    assert entry_of(stored) == ResponderWaived(SESSION, LEAD.id, WHY)
+    assert WHY.encode() not in everything_in(tmp_path)
 
 
 async def test_nobody_answers_for_a_session_that_ended_or_never_was(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from protocol.messages import ClientMessage, Frame, Join, PauseChanged, Resume, 
 from protocol.values import ConcernKind, Role
 from server.app import Node
 from server.config import Config, MediaConfig, ServerConfig, StorageConfig
-from server.demo import DemoPeople, seed
+from server.demo import DemoPeople, make_all_ready, seed
 from server.tokens import JoinGrant, WatchGrant
 from tests.server.secret import ROOT_KEY
 from tests.server.test_node_audit import free_port
@@ -81,7 +81,9 @@ async def evening(tmp_path: Path) -> AsyncIterator[Evening]:
     )
     node = Node(config, ROOT_KEY)
     await node.start()
-    evening = Evening(node, await seed(node.engine, node.clock))
+    demo = await seed(node.engine, node.clock)
+    await make_all_ready(node.engine, node.arrivals, demo)
+    evening = Evening(node, demo)
     yield evening
     await evening.close()
     await node.stop()

@@ -257,6 +257,7 @@ async def test_where_there_is_no_supervision_nobody_watches() -> None:
 
 async def test_it_ends_with_its_sign_in(stage: WatchStage) -> None:
     ruth = await stage.watch()
+    assert stage.endpoint.sign_ins_in_use() == {"sign-in-of-ruth"}
     stage.endpoint.end_sign_in("sign-in-of-somebody-else")
     assert ruth.closed_with is None
 
@@ -266,6 +267,7 @@ async def test_it_ends_with_its_sign_in(stage: WatchStage) -> None:
     assert isinstance(ruth.last, Goodbye)
     assert ruth.last.code is ErrorCode.SIGNED_OUT
     assert stage.supervision.ended == stage.supervision.watchers
+    assert stage.endpoint.sign_ins_in_use() == frozenset()
 
 
 async def test_a_sign_in_that_ends_while_sessions_are_looked_up_is_shown_nothing(stage: WatchStage) -> None:

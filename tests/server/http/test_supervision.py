@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from program.people import Person, ProgramRole, add_person
 from protocol.errors import ErrorCode, HoldspaceError
 from protocol.ids import IdentityId
+from server.auditing import ResponderSet, ResponderWaived
 from server.auth import sign_in_id
 from server.http import Readiness
-from server.responders import ResponderSet
+from server.storage.engine import writing
+from tests.fakes import START_MS
 from tests.server.http.site import JSON, ORIGIN, Site, site
 from tests.server.people import DANA, ELLIE, OMAR, RUTH, SESSION, add_therapists
 
@@ -94,6 +97,19 @@ async def test_a_therapist_waives_nothing(there: Site) -> None:
 
     assert (await post(there, f"/sessions/{SESSION}/responder", {"waive": True, "reason": "because"}))[0] == 403
     assert there.audit.entries == []
+
+
+async def test_a_clinical_lead_waives_it_and_says_why(there: Site) -> None:
+    lead = IdentityId("p-lead")
+    async with writing(there.engine) as connection:
+        await add_person(connection, Person(lead, "Lee", ProgramRole.CLINICAL_LEAD, START_MS))
+    await there.sign_in(lead)
+
+    why = {"waive": True, "reason": "  the backup is on the phone "}
+    assert await post(there, f"/sessions/{SESSION}/responder", why) == (204, {})
+
+    assert there.rooms.told == [("waived", SESSION, lead)]
+    assert there.audit.entries == [ResponderWaived(SESSION, lead, "the backup is on the phone")]
 
 
 @pytest.mark.parametrize(
