@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import group_members, groups, sessions
+from program.tables import group_members, groups, people, sessions
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
 
@@ -41,6 +41,14 @@ class Invitation:
 
     session: Session
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A session as a therapist of its group has it to answer for; the responder by name, "" when there is none."""
+
+    session: Session
+    responder_name: str
 
 
 async def open_session(
@@ -135,6 +143,32 @@ async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit:
         .limit(limit)
     )
     return [Invitation(_session(row), Role(row.role)) for row in rows]
+
+
+async def is_assigned(connection: AsyncConnection, person_id: IdentityId) -> bool:
+    """Whether the person is a therapist of any group."""
+    found = await connection.scalar(
+        select(group_members.c.group_id)
+        .where(group_members.c.person_id == person_id, group_members.c.role == Role.THERAPIST.value)
+        .limit(1)
+    )
+    return found is not None
+
+
+async def assignments_of(connection: AsyncConnection, person_id: IdentityId) -> list[Assignment]:
+    """The live sessions of the groups whose therapist the person is; the oldest first."""
+    rows = await connection.execute(
+        select(sessions, people.c.display_name)
+        .join(group_members, sessions.c.group_id == group_members.c.group_id)
+        .outerjoin(people, people.c.id == sessions.c.responder_id)
+        .where(
+            group_members.c.person_id == person_id,
+            group_members.c.role == Role.THERAPIST.value,
+            sessions.c.status == SessionStatus.LIVE.value,
+        )
+        .order_by(sessions.c.opened_ms, sessions.c.id)
+    )
+    return [Assignment(_session(row), row.display_name or "") for row in rows]
 
 
 async def hold_session(connection: AsyncConnection, session_id: SessionId, *, hold: bool) -> bool:

@@ -22,7 +22,7 @@ from protocol.messages import SubscribeOffer
 from protocol.values import Role, Source
 from rooms.life import Rules
 from server.arrivals import Arrivals, notices_of
-from server.auditing import begin_audit
+from server.auditing import Auditor, begin_audit
 from server.auth import Auth
 from server.checkpoints import Checkpointer
 from server.checks import Checks, HallWithChecks
@@ -38,6 +38,7 @@ from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
+from server.responders import Responders
 from server.signs_of_life import SignsOfLife
 from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
@@ -45,7 +46,9 @@ from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
 from server.storage.reading import check_root_key, newest_event_ms
 from server.storage.vault import Vault
-from server.tokens import JoinTokens, new_id, new_token
+from server.supervising import Supervision
+from server.tokens import JoinTokens, WatchTokens, new_id, new_token
+from server.watchers import Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
 
@@ -113,6 +116,7 @@ class Node:
         self._closing = AsyncExitStack()
         self._stop_by = 0.0
         self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
+        self._watch_tokens = WatchTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._vault = Vault(root_key)
         self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
         self._denials = Denials(self.engine, self._vault, self.clock)
@@ -171,8 +175,13 @@ class Node:
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
-        self._checks = Checks(plane, asyncio.get_running_loop(), new_id, unopened_s=config.sign_in.join_token_s)
-        self._hall = hall = self._make_hall(plane)
+        loop = asyncio.get_running_loop()
+        supervision = Supervision(self._log, self.clock, loop)
+        closing.push_async_callback(self._in_time, supervision.close)
+        self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
+        closing.push_async_callback(self._in_time, self._watchers.close)
+        self._checks = Checks(plane, loop, new_id, unopened_s=config.sign_in.join_token_s)
+        self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
         signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
@@ -226,7 +235,7 @@ class Node:
         self.metrics.committed(group.appends, group.seconds)
         self._hall.synced(group)
 
-    def _make_hall(self, plane: MediaPlane) -> Hall:
+    def _make_hall(self, plane: MediaPlane, supervision: Supervision) -> Hall:
         return Hall(
             self.engine,
             self._log,
@@ -243,6 +252,16 @@ class Node:
             ),
             on_rooms=self.metrics.set_rooms,
             on_failed=self.metrics.room_failed,
+            on_denied=self._denied,
+            follows=supervision,
+        )
+
+    def _make_responders(self) -> Responders:
+        return Responders(
+            self.engine,
+            self._hall,
+            Auditor(self._vault, self.clock),
+            on_changed=self._watchers.outdated,
             on_denied=self._denied,
         )
 
@@ -267,6 +286,7 @@ class Node:
                     chat_burst=signaling.chat_burst,
                 ),
             ),
+            supervision=self._watchers,
         )
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
@@ -282,6 +302,8 @@ class Node:
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
+            watch_tokens=self._watch_tokens,
+            responders=self._make_responders(),
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,

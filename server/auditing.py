@@ -1,7 +1,8 @@
 """The audit stream: what was done to people's records, and who tried what they may not.
 
 An entry is written in the transaction of what it tells of: neither is there without the other. The stream has no
-owner; it is chained, sealed and checked like the rooms' streams. Entries carry ids only.
+owner; it is chained, sealed and checked like the rooms' streams. Entries carry ids only,
+but for the reason that a clinical lead gives.
 """
 
 from __future__ import annotations
@@ -96,6 +97,22 @@ class LegalHoldSet(Struct, frozen=True, tag="legal_hold_set"):
     by: str
 
 
+class ResponderSet(Struct, frozen=True, tag="responder_set"):
+    """A therapist says to be reachable while a session lasts, or no longer."""
+
+    session: SessionId
+    person: IdentityId
+    reachable: bool
+
+
+class ResponderWaived(Struct, frozen=True, tag="responder_waived"):
+    """The clinical lead lets a session begin without a responder, and why. The reason is kept nowhere else."""
+
+    session: SessionId
+    by: IdentityId
+    reason: str
+
+
 class RoomReplayed(Struct, frozen=True, tag="room_replayed"):
     """Someone looked into a past room, through these eyes, as it was at `looked_at_ms`."""
 
@@ -128,6 +145,8 @@ Entry = (
     | WhereaboutsPurged
     | ChatPurged
     | LegalHoldSet
+    | ResponderSet
+    | ResponderWaived
     | RoomReplayed
     | Denied
 )

@@ -89,7 +89,7 @@ class MediaConfig(Section, frozen=True):
 
 class RoomsConfig(Section, frozen=True):
     away_grace_s: Seconds = 60.0
-    leader_grace_s: Seconds = 2.0
+    leader_grace_s: Seconds = 1.5
     cover_wait_s: Seconds = 120.0
     lobby_wait_s: Seconds = 600.0
 

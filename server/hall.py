@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -41,6 +41,18 @@ UNLOAD_AFTER_S = 60.0
 _log = structlog.get_logger("hall")
 
 
+class Follows(Protocol):
+    """Who follows rooms from outside. Must not block or raise: a room's writer calls in the middle of its work."""
+
+    def happened(self, session_id: SessionId, event: Event, state: RoomState, seq: int) -> None:
+        """See `server.keeper.RoomHears`."""
+        ...
+
+    def closed(self, session_id: SessionId) -> None:
+        """The room is not open here any more."""
+        ...
+
+
 class Hall:
     """Owns the keepers of this node. Implements `signaling.ports.Hall`."""
 
@@ -59,6 +71,7 @@ class Hall:
         on_rooms: Callable[[int], None],
         on_failed: Callable[[], None],
         on_denied: Callable[[IdentityId, Action, SessionId], None],
+        follows: Follows | None = None,
     ) -> None:
         """`arrived` says whether a person has done what a join asks for.
 
@@ -78,6 +91,7 @@ class Hall:
         self._on_rooms = on_rooms
         self._on_failed = on_failed
         self._on_denied = on_denied
+        self._follows = follows
         self._keepers: dict[SessionId, asyncio.Task[Keeper]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -227,9 +241,13 @@ class Hall:
         self._keepers.pop(session_id, None)
         self._snapshots.unwatch(session_id)
         self._on_rooms(len(self._keepers))
+        if self._follows is not None:
+            self._follows.closed(session_id)
 
     def happened(self, session_id: SessionId, event: Event, state: RoomState, seq: int) -> None:
         """Something happened in a room."""
+        if self._follows is not None:
+            self._follows.happened(session_id, event, state, seq)
 
     def denied(self, session_id: SessionId, identity_id: IdentityId, action: Action) -> None:
         """Someone in a room asked for what they may not do."""

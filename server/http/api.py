@@ -21,7 +21,7 @@ from server.auth import sign_in_id
 from server.checks import ROLE as CHECK_ROLE
 from server.http.deps import DEPS, WHO, HttpDeps, Readiness
 from server.storage.engine import reading
-from server.tokens import JoinGrant
+from server.tokens import JoinGrant, JoinToken
 
 COOKIE: Final = "holdspace"
 BODY_TIMEOUT_S: Final = 10.0
@@ -134,22 +134,25 @@ async def join(request: web.Request) -> web.Response:
         arrived = await deps.arrivals.is_ready(connection, person.id, session, role)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
-    _require_ready(deps)
+    require_ready(deps)
     if not arrived:
         raise raise_for(ErrorCode.ARRIVAL_INCOMPLETE)
-    return _way_in(request, JoinGrant(person.id, session.id, role, sign_in_id(request.cookies[COOKIE]), enrolled))
+    grant = JoinGrant(person.id, session.id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    return way_in(request, deps.join_tokens.issue(grant))
 
 
 async def check(request: web.Request) -> web.Response:
     """A token for a check: a room of this person alone, whose sound and picture come back to them."""
     deps = request.app[DEPS]
     person = await signed_in(request)
-    _require_ready(deps)
+    require_ready(deps)
     check_id = deps.begin_check(person.id)
-    return _way_in(request, JoinGrant(person.id, check_id, CHECK_ROLE, sign_in_id(request.cookies[COOKIE])))
+    grant = JoinGrant(person.id, check_id, CHECK_ROLE, sign_in_id(request.cookies[COOKIE]))
+    return way_in(request, deps.join_tokens.issue(grant))
 
 
-def _require_ready(deps: HttpDeps) -> None:
+def require_ready(deps: HttpDeps) -> None:
+    """Raises Unavailable: DRAINING, OVERLOADED, when nobody can come in now."""
     match deps.readiness():
         case Readiness.READY:
             pass
@@ -159,9 +162,9 @@ def _require_ready(deps: HttpDeps) -> None:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
 
 
-def _way_in(request: web.Request, grant: JoinGrant) -> web.Response:
+def way_in(request: web.Request, issued: JoinToken) -> web.Response:
+    """The answer with a token for the WebSocket."""
     deps = request.app[DEPS]
-    issued = deps.join_tokens.issue(grant)
     return answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 
@@ -185,6 +188,7 @@ async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
         await deps.auth.sign_out(secret)
     finally:
         deps.join_tokens.revoke(sign_in_id(secret))
+        deps.watch_tokens.revoke(sign_in_id(secret))
         deps.end_sign_in(sign_in_id(secret))
 
 

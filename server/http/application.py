@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from server.http import api, arrival, client_files
+from server.http import api, arrival, client_files, supervision
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.http.security import add_headers, bare_error, make_middleware, set_headers
 
@@ -34,6 +34,7 @@ def make_http(deps: HttpDeps) -> web.Application:
     app.router.add_get("/ws", upgrade, allow_head=False)
     app.router.add_get("/lan.crt", authority)
     api.add_routes(app)
+    supervision.add_routes(app)
     arrival.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)

@@ -19,8 +19,9 @@ from server.auth import Auth
 from server.clock import Clock
 from server.config import allowed_origins
 from server.http.limits import ChangeLimit, FailureLimit
+from server.responders import Responders
 from server.sockets import WebSockets
-from server.tokens import JoinTokens
+from server.tokens import JoinTokens, WatchTokens
 
 
 class Readiness(StrEnum):
@@ -47,6 +48,8 @@ class HttpDeps:
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
+        watch_tokens: for therapists who watch.
+        responders: who answers for a session.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
@@ -65,6 +68,8 @@ class HttpDeps:
     readiness: Callable[[], Readiness]
     sign_in_failures: FailureLimit
     end_sign_in: Callable[[str], None]
+    watch_tokens: WatchTokens
+    responders: Responders
     arrivals: Arrivals
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]

@@ -24,11 +24,13 @@ from server.demo import make_ready
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import ChangeLimit, FailureLimit
+from server.responders import Responders
 from server.sockets import WebSockets, WsHandler, WsOptions
-from server.tokens import JoinTokens
+from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
 from tests.server.people import SESSION, add_everyone
+from tests.server.responding import FakeAudit, FakeRooms
 from tests.server.secret import vault
 from tests.server.storage.databases import database
 
@@ -62,6 +64,9 @@ class Site:
     out: list[tuple[IdentityId, ErrorCode]]
     denied: list[tuple[IdentityId, str, str]]
     people: dict[ParticipantId, Participant]
+    watch_tokens: WatchTokens
+    rooms: FakeRooms
+    audit: FakeAudit
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
@@ -91,7 +96,8 @@ async def site(
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
         clock = FakeClock()
-        auth, tokens = Auth(engine, clock), JoinTokens(clock)
+        auth, tokens, watch_tokens = Auth(engine, clock), JoinTokens(clock), WatchTokens(clock)
+        rooms, audit = FakeRooms(), FakeAudit()
         sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url, *also_at})))
         readiness = [Readiness.READY]
         ended: list[str] = []
@@ -116,6 +122,10 @@ async def site(
                 readiness=lambda: readiness[0],
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
                 end_sign_in=ended.append,
+                watch_tokens=watch_tokens,
+                responders=Responders(
+                    engine, rooms, audit, on_changed=rooms.changed, on_denied=lambda *who: rooms.denied.append(who)
+                ),
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
@@ -139,7 +149,7 @@ async def site(
             scheme = "http" if tls is None else "https"
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
-                tmp_path / "dist", readiness, ended, arrivals, out, denied, people,
+                tmp_path / "dist", readiness, ended, arrivals, out, denied, people, watch_tokens, rooms, audit,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()
