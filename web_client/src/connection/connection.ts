@@ -228,7 +228,8 @@ export class Connection {
     this.#heard();
     if (frame.seq !== null) {
       if (frame.seq <= this.#seq) return;
-      if (frame.seq !== this.#seq + 1) {
+      // A whole view contains what came before it; of anything else nothing may be missing.
+      if (frame.seq !== this.#seq + 1 && frame.body.type !== "view_replaced") {
         this.#lost("rejoin", null);
         return;
       }
