@@ -365,16 +365,16 @@ describe("chat", () => {
     ({ type: "chat_posted", message: { id, author_id: "ellie", author_name: "Ellie", text, at_ms: 1 } }) as const;
 
   test("a message waits until the room shows it", () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
-    expect(session.pending.value).toEqual([{ id: sent?.message_id, text: "hello", failed: null }]);
+    expect(session.posting.pending.value).toEqual([{ id: sent?.message_id, text: "hello", failed: null }]);
     server.socket.say(posted(sent?.message_id ?? ""), 1);
-    expect(session.pending.value).toEqual([]);
+    expect(session.posting.pending.value).toEqual([]);
     expect(session.room.value?.chat).toHaveLength(1);
   });
 
   test("a message that was stored just before a crash shows once", async () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
     server.socket.drop();
     await server.clock.advance(0);
@@ -383,28 +383,28 @@ describe("chat", () => {
     server.welcome(snapshotOf({ chat: [posted(sent?.message_id ?? "").message] }));
     expect(server.socket.ofType("post_chat")).toEqual([sent]);
     server.socket.say({ type: "ack", id: sent?.id ?? "" });
-    expect(session.pending.value).toEqual([]);
+    expect(session.posting.pending.value).toEqual([]);
     expect(session.room.value?.chat).toHaveLength(1);
   });
 
   test("a message that was stored, and is older than the fresh view of the room reaches, waits no longer", async () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
     server.socket.drop(4505);
     await server.clock.advance(0);
     server.welcome(snapshotOf({ chat: [posted("newer").message] }));
     server.socket.say({ type: "ack", id: sent?.id ?? "" });
     await settle();
-    expect(session.pending.value).toEqual([]);
+    expect(session.posting.pending.value).toEqual([]);
   });
 
   test("a refused message is kept and goes out again under its own id", async () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
     server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
     await settle();
-    expect(session.pending.value[0]?.failed).toBe("not_saved");
-    void session.retryChat(sent?.message_id ?? "");
+    expect(session.posting.pending.value[0]?.failed).toBe("not_saved");
+    void session.posting.retry(sent?.message_id ?? "");
     expect(server.socket.ofType("post_chat").map((message) => message.message_id)).toEqual([
       sent?.message_id,
       sent?.message_id,
@@ -415,11 +415,11 @@ describe("chat", () => {
 describe("a mentor's act", () => {
   beforeEach(() => enter());
 
-  const close: [string, () => Promise<void>] = ["close_microphone", () => session.closeMicrophone("ellie")];
+  const close: [string, () => Promise<void>] = ["close_microphone", () => session.ask.closeMicrophone("ellie")];
   const acts: [string, () => Promise<void>][] = [
-    ["allow_microphone", () => session.allowMicrophone("ellie")],
-    ["hide_chat", () => session.hideChat("m")],
-    ["show_chat", () => session.showChat("m")],
+    ["allow_microphone", () => session.ask.allowMicrophone("ellie")],
+    ["hide_chat", () => session.ask.hideChat("m")],
+    ["show_chat", () => session.ask.showChat("m")],
   ];
 
   test.each(acts)("%s is not repeated in a new session, and the mentor is told to look", async (type, act) => {
@@ -443,21 +443,21 @@ describe("a mentor's act", () => {
 
   test("of closing a microphone waits for the connection, is shown as waiting, and is done in the new session", async () => {
     server.socket.drop(4505);
-    void session.closeMicrophone("joy");
-    expect(session.closing.value).toEqual(new Set());
+    void session.ask.closeMicrophone("joy");
+    expect(session.ask.closing.value).toEqual(new Set());
     await server.clock.advance(1_000);
-    expect(session.closing.value).toEqual(new Set(["joy"]));
+    expect(session.ask.closing.value).toEqual(new Set(["joy"]));
     server.welcome();
     const [sent] = server.socket.ofType("close_microphone");
     expect(sent?.participant_id).toBe("joy");
     server.socket.say({ type: "ack", id: sent?.id ?? "" });
     await settle();
-    expect(session.closing.value).toEqual(new Set());
+    expect(session.ask.closing.value).toEqual(new Set());
     expect(session.notice.value).toBeNull();
   });
 
   test("of ending the session is repeated until it is done", async () => {
-    void session.endSession();
+    void session.ask.endSession();
     const first = server.socket.ofType("end_session");
     server.socket.drop(4505);
     await server.clock.advance(0);
@@ -466,14 +466,14 @@ describe("a mentor's act", () => {
   });
 
   test("leaves no note behind when one leaves", async () => {
-    void session.hideChat("m");
+    void session.ask.hideChat("m");
     session.leave();
     await settle();
     expect(session.notice.value).toBeNull();
   });
 
   test("that was not saved is said", async () => {
-    void session.closeMicrophone("ellie");
+    void session.ask.closeMicrophone("ellie");
     const [sent] = server.socket.ofType("close_microphone");
     server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
     await settle();

@@ -5,9 +5,9 @@ import { leads, person, rests, type RoomState } from "./room";
 export type Announcement =
   | { key: "sayReconnecting" | "sayBack" | "sayMicrophoneClosed" | "sayMicrophoneAllowed" | "sayEnded" }
   | { key: "sayDoubt" | "sayNoDoubt" | "sayMediaTrying" | "sayMediaStuck" }
-  | { key: "sayLetIn" | "sayLetInMuted" | "sayAsked" | "sayReturned" | "sayAllReturned" | "sayBegan" | "sayMentorLate" }
+  | { key: "sayLetIn" | "sayLetInMuted" | "sayAsked" | "sayInLobby" | "sayAllReturned" | "sayBegan" | "sayMentorLate" }
   | { key: "sayPaused" | "sayPausedStaff" | "sayGoesOn" | "sayGoesOnStaff" | "sayPausedMicrophone" }
-  | { key: "sayHidden" | "sayHiddenMicrophone" | "sayShownAgain" }
+  | { key: "sayHidden" | "sayHiddenDevices" | "sayShownAgain" }
   | { key: AboutPerson; name: string }
   | { key: "sayReacted"; name: string; reaction: Reaction }
   | { key: "sayMessage"; name: string; text: string };
@@ -57,7 +57,7 @@ export function announce(before: RoomState, after: RoomState, frame: RoomFrame):
       return frame.held && frame.participant_id === after.you ? { key: "sayMicrophoneClosed" } : null;
     case "view_replaced":
       if (before.waiting && !after.waiting) return { key: "sayLetIn" };
-      if (!before.waiting && after.waiting) return { key: after.asked ? "sayAsked" : "sayReturned" };
+      if (!before.waiting && after.waiting) return { key: after.asked ? "sayAsked" : "sayInLobby" };
       return after.waiting ? null : { key: "sayAllReturned" };
     case "lobby_joined":
       return before.lobby.some((one) => one.id === frame.person.id) ? null : { key: "sayWaits", name: frame.person.name };

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ChatView } from "../protocol/generated";
-import type { PendingChat } from "../session";
+import type { PendingChat } from "../posting";
 import { lettersLeft } from "../state/length";
 import { timeOfDay, type Words } from "../words";
 import { useFollow } from "./follow";

@@ -1,8 +1,9 @@
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
-import type { Notice, PendingChat } from "../session";
+import type { PendingChat } from "../posting";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
+import type { Notice } from "../state/notice";
 import { type RoomState } from "../state/room";
 import type { Doubt } from "../telling";
 import { type Words } from "../words";
