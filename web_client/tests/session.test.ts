@@ -416,7 +416,7 @@ describe("a mentor's act", () => {
   beforeEach(() => enter());
 
   const close: [string, () => Promise<void>] = ["close_microphone", () => session.ask.closeMicrophone("ellie")];
-  const acts: [string, () => Promise<void>][] = [
+  const acts: [string, () => Promise<unknown>][] = [
     ["allow_microphone", () => session.ask.allowMicrophone("ellie")],
     ["hide_chat", () => session.ask.hideChat("m")],
     ["show_chat", () => session.ask.showChat("m")],

@@ -37,6 +37,16 @@ beforeEach(() => {
     onMenu: vi.fn(),
     onCloseMicrophone: vi.fn(),
     onAllowMicrophone: vi.fn(),
+    onAdmit: vi.fn(),
+    onMove: vi.fn(),
+    onRemove: vi.fn(),
+    onCover: vi.fn(),
+    onListening: vi.fn(),
+    onReacting: vi.fn(),
+    onReact: vi.fn(),
+    onHideGroup: vi.fn(),
+    onShowGroup: vi.fn(),
+    onEarlyRead: vi.fn(),
   };
 });
 
@@ -73,6 +83,10 @@ function show(change: Partial<RoomModel> = {}): void {
     received: new Map(),
     pending: [],
     notice: null,
+    early: [],
+    reactions: new Map(),
+    reacting: false,
+    alone: { on: false, told: false },
     announcement: null,
     soundBlocked: false,
     wide: true,
@@ -172,7 +186,7 @@ describe("the bar", () => {
   test("keeps its order, Help second to last", () => {
     show({ wide: false });
     const names = [...box.querySelectorAll(".bar button")].map((key) => key.textContent);
-    expect(names).toEqual(["Microphone", "Camera", "Chat", "Help", "Leave"]);
+    expect(names).toEqual(["Microphone", "Camera", "Reactions", "Chat", "Help", "Leave"]);
   });
 
   test("says what a press will do", () => {
