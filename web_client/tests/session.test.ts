@@ -1,81 +1,9 @@
-import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../src/connection/api";
-import type { Device, LocalMedia } from "../src/media/devices";
-import type { IceServer, Source, SubscribeOffer } from "../src/protocol/generated";
+import type { LocalMedia } from "../src/media/devices";
 import { RoomSession } from "../src/session";
+import { FakeLocal, FakePublisher, FakeSubscriber } from "./fake_media";
 import { FakeServer, settle, snapshotOf } from "./fakes";
-
-function fakeTrack(): MediaStreamTrack {
-  return { enabled: true, stop() {} } as unknown as MediaStreamTrack;
-}
-
-/** The devices of a person who says yes, unless told otherwise. */
-class FakeLocal {
-  readonly microphone = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
-  readonly camera = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
-  answer: "yes" | "denied" = "yes";
-  asked: Source[] = [];
-  beforeAnswer: () => void = () => {};
-
-  async open(source: Source): Promise<boolean> {
-    if (this[source].value.track) return true;
-    this.asked.push(source);
-    await Promise.resolve();
-    this.beforeAnswer();
-    const yes = this.answer === "yes";
-    this[source].value = { track: yes ? fakeTrack() : null, problem: yes ? null : "denied", asking: false };
-    return yes;
-  }
-
-  close(source: Source): void {
-    this[source].value = { ...this[source].value, track: null };
-  }
-
-  closeAll(): void {
-    this.close("microphone");
-    this.close("camera");
-  }
-}
-
-class FakePublisher {
-  readonly sending: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null };
-  /** Every track that ever went out through the microphone's sender. */
-  readonly microphones: (MediaStreamTrack | null)[] = [];
-  starts = 0;
-  agains = 0;
-  resumes = 0;
-  closed = false;
-  again = () => void (this.agains += 1);
-  resumed = () => void (this.resumes += 1);
-
-  use(source: Source, track: MediaStreamTrack | null): void {
-    this.sending[source] = track;
-    if (source === "microphone") this.microphones.push(track);
-  }
-
-  start(_iceServers: readonly IceServer[]): void {
-    this.starts += 1;
-  }
-
-  close(): void {
-    this.closed = true;
-  }
-}
-
-class FakeSubscriber {
-  readonly offers: SubscribeOffer[] = [];
-  configured = 0;
-  resumes = 0;
-  refusals = 0;
-  agains = 0;
-  refused = () => void (this.refusals += 1);
-  again = () => void (this.agains += 1);
-  configure = () => void (this.configured += 1);
-  offered = (offer: SubscribeOffer) => void this.offers.push(offer);
-  resumed = () => void (this.resumes += 1);
-  close = () => {};
-}
 
 let server: FakeServer;
 let local: FakeLocal;

@@ -23,12 +23,18 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
         </Panel>
       )}
       {staff && until > 0 && (
-        <Panel care label={words.connection} icon="again" title={words.pausedStaffTitle}>
+        <Panel
+          care
+          label={words.connection}
+          icon={needsCover ? "people" : "again"}
+          title={needsCover ? words.coverTitle : words.pausedStaffTitle}
+        >
+          {needsCover && <p>{words.coverText}</p>}
           <p>{words.pausedStaffText}</p>
           <p>{words.pausedStaffUntil(clockTime(words, until))}</p>
         </Panel>
       )}
-      {needsCover && (
+      {needsCover && until === 0 && (
         <Panel label={words.needCover} icon="people" title={words.coverTitle}>
           <p class="quiet">{words.coverText}</p>
         </Panel>
@@ -47,7 +53,7 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
         </Panel>
       )}
       {model.early.length > 0 && !alone.on && (
-        <Panel label={words.participants} icon="leave" title={words.leftEarly(listOf(words, model.early))}>
+        <Panel label={words.whoLeft} icon="leave" title={words.leftEarly(listOf(words, model.early))}>
           <button class="btn" type="button" onClick={acts.onEarlyRead}>
             {words.ok}
           </button>

@@ -66,7 +66,7 @@ export function RemoveSheet({
       <p>{words.removeText(name)}</p>
       <div class="pair">
         <button class="btn l" type="button" onClick={onKeep}>
-          {words.keepPerson(name)}
+          {words.notNow}
         </button>
         <button class="btn danger-full l" type="button" onClick={onRemove}>
           {words.removePerson(name)}

@@ -188,7 +188,7 @@ export const en = {
   backText: "Your microphone is still off.",
   pausedStaffTitle: "Nobody leads right now",
   pausedStaffText:
-    "Microphones are closed and chat is paused for the group. You can still write. A therapist or another mentor takes over just by being here.",
+    "The group is paused: microphones are closed, chat waits. A therapist or another mentor takes over just by being here.",
   pausedStaffUntil: (time: string) => `If nobody can take over by ${time}, the group waits in the lobby.`,
   needCover: "I need cover",
   leadAgain: "I can lead again",
@@ -211,7 +211,8 @@ export const en = {
   removeTitle: (name: string) => `Remove ${name} from this session?`,
   removeText: (name: string) =>
     `${name} cannot come back into this session, with any link or device. A therapist is told.`,
-  keepPerson: (name: string) => `Keep ${name} here`,
+  notNow: "Not now",
+  whoLeft: "Who left",
   leftEarly: (names: string) => `${names} left early`,
 
   // Reactions, and not alone

@@ -217,7 +217,7 @@ export const es: Words = {
   backText: "Su micrófono sigue apagado.",
   pausedStaffTitle: "Ahora nadie guía",
   pausedStaffText:
-    "Para el grupo, los micrófonos están cerrados y el chat en pausa. Usted puede escribir. Un terapeuta u otro mentor toma el relevo con solo estar aquí.",
+    "El grupo está en pausa: los micrófonos están cerrados y el chat espera. Un terapeuta u otro mentor toma el relevo con solo estar aquí.",
   pausedStaffUntil: (time) => `Si nadie puede tomar el relevo antes de las ${time}, el grupo espera en la sala de espera.`,
   needCover: "Necesito relevo",
   leadAgain: "Puedo guiar otra vez",
@@ -241,7 +241,8 @@ export const es: Words = {
   removeTitle: (name) => `¿Retirar a ${name} de esta sesión?`,
   removeText: (name) =>
     `${name} no podrá volver a esta sesión, con ningún enlace ni dispositivo. Se avisa a un terapeuta.`,
-  keepPerson: (name) => `${name} se queda`,
+  notNow: "Ahora no",
+  whoLeft: "Quién salió",
   leftEarly: (names) => `Salida antes de tiempo: ${names}`,
 
   reactions: "Reacciones",
