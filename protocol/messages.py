@@ -14,7 +14,7 @@ from typing import Annotated, get_args
 from msgspec import Meta, Struct
 
 from protocol.errors import ErrorCode, Next
-from protocol.ids import ParticipantId, RequestId
+from protocol.ids import ConcernId, ParticipantId, RequestId, SessionId
 from protocol.values import (
     ChatView,
     ClientMessageId,
@@ -28,6 +28,7 @@ from protocol.values import (
     SessionView,
     Snapshot,
     Source,
+    SupervisedView,
     Text,
     Token,
     TrackInfo,
@@ -53,6 +54,23 @@ class Resume(Frame, frozen=True, tag="resume"):
 
     resume_token: Token
     seq: Annotated[int, Meta(ge=0)]
+
+
+class Watch(Frame, frozen=True, tag="watch"):
+    """First frame of a therapist's socket: the single-use token from `POST /api/v1/watch`.
+
+    It sees the sessions of the assigned groups from outside. It takes part in none of them, and leaves no trace there.
+    """
+
+    token: Token
+
+
+class Acknowledge(Frame, frozen=True, tag="acknowledge"):
+    """I have taken note of this concern. Only on a socket that watches."""
+
+    id: ClientRequestId
+    session_id: SessionId
+    concern_id: ConcernId
 
 
 class Ping(Frame, frozen=True, tag="ping"):
@@ -204,6 +222,7 @@ class RestartSubscribe(Frame, frozen=True, tag="restart_subscribe"):
 ClientMessage = (
     Join
     | Resume
+    | Watch
     | Ping
     | PostChat
     | HideChat
@@ -224,6 +243,7 @@ ClientMessage = (
     | PublishOffer
     | SubscribeAnswer
     | RestartSubscribe
+    | Acknowledge
 )
 
 
@@ -237,6 +257,26 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     resume_token: str
     server_time_ms: Millis
     ping_every_s: float
+
+
+class Watching(Frame, frozen=True, tag="watching"):
+    """Answer to `watch`: the sessions of your groups that people can come to now. A lost socket is begun anew."""
+
+    sessions: tuple[SupervisedView, ...]
+    server_time_ms: Millis
+    ping_every_s: float
+
+
+class Supervised(Frame, frozen=True, tag="supervised"):
+    """A session of your groups as it is now. Only the latest counts."""
+
+    view: SupervisedView
+
+
+class Unsupervised(Frame, frozen=True, tag="unsupervised"):
+    """That session has ended, or is no longer yours."""
+
+    session_id: SessionId
 
 
 class Resumed(Frame, frozen=True, tag="resumed"):
@@ -465,7 +505,19 @@ RoomFrame = (
     | SpeakersChanged
 )
 
-ServerMessage = Welcome | Resumed | Ack | Rejected | Goodbye | PublishAnswer | SubscribeOffer | RoomFrame
+ServerMessage = (
+    Welcome
+    | Resumed
+    | Watching
+    | Supervised
+    | Unsupervised
+    | Ack
+    | Rejected
+    | Goodbye
+    | PublishAnswer
+    | SubscribeOffer
+    | RoomFrame
+)
 
 CLIENT_MESSAGES: tuple[type[Frame], ...] = get_args(ClientMessage)
 SERVER_MESSAGES: tuple[type[Frame], ...] = get_args(ServerMessage)

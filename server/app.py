@@ -13,12 +13,15 @@ from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
+from moderation.permissions import Action
 from protocol.codec import Wire
-from protocol.ids import ParticipantId, SessionId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import SubscribeOffer
 from protocol.values import Source
+from rooms.life import Rules
 from server.auth import Auth
 from server.checkpoints import Checkpointer
+from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.front import Front
@@ -45,13 +48,14 @@ _log = structlog.stdlib.get_logger("holdspace.node")
 class Calls:
     """The media plane, as signaling sees it."""
 
-    def __init__(self, plane: MediaPlane) -> None:
+    def __init__(self, plane: MediaPlane, checks: Checks) -> None:
         self._plane = plane
+        self._checks = checks
 
     def begin(self, room: str, participant: str) -> None:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
-        self._plane.add_peer(room, participant)
+        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None)
 
     def end(self, room: str, participant: str) -> None:
         """A person is gone."""
@@ -146,6 +150,7 @@ class Node:
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
+        self._checks = Checks(plane, asyncio.get_running_loop(), new_id, unopened_s=config.sign_in.join_token_s)
         self._hall = hall = self._make_hall(plane)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
@@ -189,6 +194,9 @@ class Node:
         except TimeoutError:
             _log.warning("cut off at the end of the time of grace", step=step.__qualname__)
 
+    def _denied(self, identity_id: IdentityId, action: Action, session_id: SessionId) -> None:
+        """Someone in a room asked for what they may not do."""
+
     def _synced(self, group: Synced) -> None:
         self.metrics.committed(group.appends, group.seconds)
         self._hall.synced(group)
@@ -201,16 +209,22 @@ class Node:
             plane,
             self.clock,
             asyncio.get_running_loop(),
-            away_grace_ms=round(self.config.rooms.away_grace_s * 1000),
+            away_grace_ms=_ms(self.config.rooms.away_grace_s),
+            rules=Rules(
+                leader_grace_ms=_ms(self.config.rooms.leader_grace_s),
+                cover_wait_ms=_ms(self.config.rooms.cover_wait_s),
+                lobby_wait_ms=_ms(self.config.rooms.lobby_wait_s),
+            ),
             on_rooms=self.metrics.set_rooms,
             on_failed=self.metrics.room_failed,
+            on_denied=self._denied,
         )
 
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
         signaling = self.config.signaling
         return Endpoint(
-            hall,
-            Calls(plane),
+            HallWithChecks(hall, self._checks),
+            Calls(plane, self._checks),
             self.metrics,
             new_token=new_token,
             new_id=new_id,
@@ -242,6 +256,7 @@ class Node:
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
+            begin_check=self._checks.begin,
             sockets=sockets,
         )
 
@@ -254,3 +269,7 @@ class Node:
 
     def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
         self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -44,6 +44,7 @@ class JoinGrant:
     session_id: SessionId
     role: Role
     sign_in: str
+    enrolled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

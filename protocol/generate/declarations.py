@@ -29,12 +29,16 @@ ENUMS: Final[tuple[type[StrEnum], ...]] = (
     values.LeaveReason,
     values.WaitsFor,
     values.Reaction,
+    values.ConcernKind,
+    values.Severity,
 )
 VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.ParticipantView,
     values.WaitingView,
     values.ChatView,
     values.SessionView,
+    values.ConcernView,
+    values.SupervisedView,
     values.Snapshot,
     values.TrackInfo,
     values.IceServer,

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from protocol.codec import Wire
 from protocol.errors import ErrorCode, Next
 from protocol.messages import CLIENT_MESSAGES, ClientMessage
-from protocol.values import MAX_TEXT, LeaveReason, Reaction, Role, SessionStatus, Source, WaitsFor
+from protocol.values import (
+    MAX_TEXT,
+    ConcernKind,
+    LeaveReason,
+    Reaction,
+    Role,
+    SessionStatus,
+    Severity,
+    Source,
+    WaitsFor,
+)
 
 wires = st.sampled_from(Wire)
 client_ids = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
@@ -39,6 +49,7 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     ),
     "version": st.integers(1, 2**53 - 1),
     "urls": st.lists(words, max_size=3).map(tuple),
+    "leaders": st.lists(words, max_size=3).map(tuple),
 }
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     str: words,
@@ -53,6 +64,8 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     LeaveReason: st.sampled_from(LeaveReason),
     WaitsFor: st.sampled_from(WaitsFor),
     Reaction: st.sampled_from(Reaction),
+    ConcernKind: st.sampled_from(ConcernKind),
+    Severity: st.sampled_from(Severity),
 }
 
 

@@ -97,6 +97,26 @@ export type Reaction =
   | "thank_you"
   | "same_here";
 
+/**
+ * What a therapist has to know of.
+ * `leader_lost`: The last who led is gone, and the group pauses.
+ * `cover_needed`: Who leads asked for someone to take over.
+ * `lobby_unattended`: People have waited for long, and nobody came to lead.
+ * `removed`: A mentor removed a participant from the session.
+ */
+export type ConcernKind =
+  | "leader_lost"
+  | "cover_needed"
+  | "lobby_unattended"
+  | "removed";
+
+/** How much it presses. */
+export type Severity =
+  | "note"
+  | "concern"
+  | "urgent"
+  | "crisis";
+
 /** Words to fall back to, WebSocket close code, and what to do when a connection was closed with it. */
 export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next }> = {
   malformed: { text: "That could not be read.", close: 4400, then: "rejoin" },
@@ -193,6 +213,41 @@ export interface SessionView {
   late?: boolean;
 }
 
+/** Something in a session that a therapist has to know of. */
+export interface ConcernView {
+  id: string;
+  kind: ConcernKind;
+  severity: Severity;
+  at_ms: number;
+  /** Whom it concerns, by the name in the room; empty when it is the session. Left out when "". */
+  person?: string;
+  /** Who did or asked it; empty when nobody did. Left out when "". */
+  by?: string;
+  /** It has passed by itself (someone leads again). It still wants to be acknowledged. Left out when false. */
+  over?: boolean;
+  /** A therapist has taken note. Left out when false. */
+  acknowledged?: boolean;
+}
+
+/** A session of an assigned group, as its therapists see it from outside. */
+export interface SupervisedView {
+  session: SessionView;
+  /** How many are in the room; waiting: how many are in its lobby. Left out when 0. */
+  people?: number;
+  /** Left out when 0. */
+  waiting?: number;
+  /** The names of those who lead it now. Left out when []. */
+  leaders?: string[];
+  /** Left out when 0. */
+  paused_until_ms?: number;
+  /** The name of the therapist who said to be reachable; empty when nobody did. Left out when "". */
+  responder?: string;
+  /** It is you. Left out when false. */
+  you_respond?: boolean;
+  /** Not acknowledged ones first, then the newest. Left out when []. */
+  concerns?: ConcernView[];
+}
+
 /**
  * All that a viewer may see of a room at one moment. Frames after it complete it.
  *
@@ -242,6 +297,16 @@ export interface Resume {
   type: "resume";
   resume_token: string;
   seq: number;
+}
+
+/**
+ * First frame of a therapist's socket: the single-use token from `POST /api/v1/watch`.
+ *
+ * It sees the sessions of the assigned groups from outside. It takes part in none of them, and leaves no trace there.
+ */
+export interface Watch {
+  type: "watch";
+  token: string;
 }
 
 /** Asks for an ack, so that a client notices a dead connection. */
@@ -393,6 +458,14 @@ export interface RestartSubscribe {
   id: string;
 }
 
+/** I have taken note of this concern. Only on a socket that watches. */
+export interface Acknowledge {
+  type: "acknowledge";
+  id: string;
+  session_id: string;
+  concern_id: string;
+}
+
 /** Answer to `join`: the room as you see it, and how to come back after a lost socket. */
 export interface Welcome {
   type: "welcome";
@@ -411,6 +484,26 @@ export interface Resumed {
   type: "resumed";
   resume_token: string;
   server_time_ms: number;
+}
+
+/** Answer to `watch`: the sessions of your groups that people can come to now. A lost socket is begun anew. */
+export interface Watching {
+  type: "watching";
+  sessions: SupervisedView[];
+  server_time_ms: number;
+  ping_every_s: number;
+}
+
+/** A session of your groups as it is now. Only the latest counts. */
+export interface Supervised {
+  type: "supervised";
+  view: SupervisedView;
+}
+
+/** That session has ended, or is no longer yours. */
+export interface Unsupervised {
+  type: "unsupervised";
+  session_id: string;
 }
 
 /** The request was carried out, and what it changed is stored. */
@@ -612,6 +705,7 @@ export interface SpeakersChanged {
 export type ClientMessage =
   | Join
   | Resume
+  | Watch
   | Ping
   | PostChat
   | HideChat
@@ -631,7 +725,8 @@ export type ClientMessage =
   | Leave
   | PublishOffer
   | SubscribeAnswer
-  | RestartSubscribe;
+  | RestartSubscribe
+  | Acknowledge;
 
 /** What a room tells: durable events, and ephemeral latest values. */
 export type RoomFrame =
@@ -661,6 +756,9 @@ export type RoomFrame =
 export type ServerMessage =
   | Welcome
   | Resumed
+  | Watching
+  | Supervised
+  | Unsupervised
   | Ack
   | Rejected
   | Goodbye
