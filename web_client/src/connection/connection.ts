@@ -269,6 +269,11 @@ export class Connection {
       case "subscribe_offer":
         this.#events.subscribeOffer(body);
         return;
+      case "watching":
+      case "supervised":
+      case "unsupervised":
+        // Only a socket that watches gets these.
+        return;
       default:
         this.#events.frame(body);
     }
