@@ -172,6 +172,10 @@ class Person:
         """As far as the room, or its lobby while nobody leads."""
         await self.open(link)
         await self.button("Join").click()
+        await self.arrives()
+
+    async def arrives(self) -> None:
+        """Waits until this person is in the room or in its lobby."""
         await self.page.get_by_role("region", name="Participants").or_(self.waiting).wait_for()
 
     @property

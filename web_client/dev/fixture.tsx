@@ -305,6 +305,7 @@ const STATES: Record<string, () => ComponentChildren> = {
   "lobby-asked": () => lobby({ status: "live", note: "" }, {}, {}, true),
   "lobby-listening": () => lobby({}, { mine: chosen(true, true) }, { listening: true }),
   "lobby-off": () => lobby({ note: "" }, { mine: chosen(false, false) }),
+  "lobby-denied": () => lobby({ note: "" }, { mine: chosen(false, false), microphone: denied, camera: denied }),
   "lobby-reconnecting": () => lobby({}, { reconnecting: true }),
   "lobby-help": () => lobby({}, { sheet: "help" }),
   paused: () => room({ room: pausedRoom(), received: new Map() }),

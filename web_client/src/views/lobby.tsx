@@ -3,7 +3,7 @@ import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
 import { person, type RoomState } from "../state/room";
 import type { Words } from "../words";
-import { problemText } from "./allow";
+import { AllowSteps, problemText } from "./allow";
 import { HelpSheet, PageBar, Top } from "./frame";
 import { Icon } from "./icon";
 import { Panel } from "./panel";
@@ -105,6 +105,14 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
                     ? words.lobbyWillHear
                     : words.willNotHear}
             </p>
+            {(camera.problem === "denied" || microphone.problem === "denied") && (
+              <div class="note care">
+                <Icon name="alert" />
+                <div class="stack s grow">
+                  <AllowSteps words={words} />
+                </div>
+              </div>
+            )}
             <button
               class={listening ? "btn soft wide" : "btn wide"}
               type="button"
