@@ -110,6 +110,13 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
                 <Icon name="alert" />
                 <div class="stack s grow">
                   <AllowSteps words={words} />
+                  <button
+                    class="btn"
+                    type="button"
+                    onClick={camera.problem === "denied" ? acts.onCamera : acts.onMicrophone}
+                  >
+                    {words.tryAgain}
+                  </button>
                 </div>
               </div>
             )}

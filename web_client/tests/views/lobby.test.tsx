@@ -123,3 +123,10 @@ test("Help, Leave and Quick exit are at hand, and Not alone is not needed here",
   show({ sheet: "help" });
   expect(() => button("Not alone")).toThrow();
 });
+
+test("a denied device says how to open it, and is tried again at a press", () => {
+  show({ microphone: { track: null, problem: "denied", asking: false }, mine: chosen(false, false) });
+  expect(box.textContent).toContain(en.microphoneDenied);
+  button("Try again").click();
+  expect(acts.onMicrophone).toHaveBeenCalled();
+});
