@@ -19,6 +19,7 @@ class Session:
 
     `note` is for those who wait in its lobby. `responder_id` is the therapist who said to be reachable while it lasts,
     `responder_waived_by` the clinical lead who lets it begin without one.
+    `legal_hold`: nothing of it is purged. `chat_purged_ms`: since when what was written is gone.
     """
 
     id: SessionId
@@ -30,6 +31,8 @@ class Session:
     note: str = ""
     responder_id: IdentityId | None = None
     responder_waived_by: IdentityId | None = None
+    legal_hold: bool = False
+    chat_purged_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,35 @@ async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit:
     return [Invitation(_session(row), Role(row.role)) for row in rows]
 
 
+async def hold_session(connection: AsyncConnection, session_id: SessionId, *, hold: bool) -> bool:
+    """Sets or lifts the legal hold; False when it was so already, or there is no such session."""
+    done = await connection.execute(
+        update(sessions).where(sessions.c.id == session_id, sessions.c.legal_hold != hold).values(legal_hold=hold)
+    )
+    return done.rowcount == 1
+
+
+async def chats_to_purge(connection: AsyncConnection, ended_ms: int, limit: int) -> list[SessionId]:
+    """Sessions that ended at that time or before, whose chat is there still and may be purged; the oldest first."""
+    found = await connection.scalars(
+        select(sessions.c.id)
+        .where(
+            sessions.c.status == SessionStatus.ENDED.value,
+            sessions.c.ended_ms <= ended_ms,
+            sessions.c.legal_hold.is_(False),
+            sessions.c.chat_purged_ms.is_(None),
+        )
+        .order_by(sessions.c.ended_ms, sessions.c.id)
+        .limit(limit)
+    )
+    return [SessionId(session_id) for session_id in found]
+
+
+async def mark_chat_purged(connection: AsyncConnection, session_id: SessionId, now_ms: int) -> None:
+    """What was written in that session is gone."""
+    await connection.execute(update(sessions).where(sessions.c.id == session_id).values(chat_purged_ms=now_ms))
+
+
 def _session(row: Row[Any]) -> Session:
     return Session(
         SessionId(row.id),
@@ -145,4 +177,6 @@ def _session(row: Row[Any]) -> Session:
         row.note,
         row.responder_id and IdentityId(row.responder_id),
         row.responder_waived_by and IdentityId(row.responder_waived_by),
+        row.legal_hold,
+        row.chat_purged_ms,
     )

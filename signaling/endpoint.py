@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from moderation.decision import Rejection
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
-from protocol.ids import ParticipantId, SessionId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import Join, Resume, Resumed, SpeakersChanged, SubscribeOffer, Welcome
 from protocol.values import LeaveReason
 from rooms.commands import Depart, Enter, RestoreConnection
@@ -125,7 +125,8 @@ class Endpoint:
             data = await ws.recv()
         match decode_client(data, socket.wire):
             case Join(token=token):
-                return await self._join(await self._hall.redeem(token), socket)
+                endings = self._sessions.endings
+                return await self._join(await self._hall.redeem(token), socket, endings)
             case Resume() as message:
                 return await self._resume(message, socket)
             case _:
@@ -142,7 +143,8 @@ class Endpoint:
 
     # ── coming in, and coming back ───────────────────────────────────────────────────────────
 
-    async def _join(self, admission: Admission, socket: Socket) -> Session:
+    async def _join(self, admission: Admission, socket: Socket, endings: int) -> Session:
+        """`endings`: how many people's presence had been ended before the token was looked at."""
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
         entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled))
@@ -151,6 +153,10 @@ class Endpoint:
             if self._sessions.sign_in_ended(admission.sign_in):
                 self._depart(room, who)
                 raise Refused(ErrorCode.SIGNED_OUT)
+            ended = self._sessions.person_ended_since(admission.identity_id, endings)
+            if ended is not None:
+                self._depart(room, who)
+                raise Refused(ended)
             session = Session(
                 room, admission.sign_in, Viewer(who, admission.role), self._new_token, self._sessions.discard
             )
@@ -203,6 +209,16 @@ class Endpoint:
         """A sign-in ended: its pages are closed now, and its person leaves every room they are in by it."""
         for session in self._sessions.end_sign_in(sign_in):
             session.dismiss(ErrorCode.SIGNED_OUT)
+            self._depart(session.room, session.viewer.participant_id)
+
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page connected now."""
+        return self._sessions.sign_ins_in_use()
+
+    def end_person(self, identity: IdentityId, code: ErrorCode) -> None:
+        """A person may be in no room any more: they leave all of them now, and their pages close with that code."""
+        for session in self._sessions.end_person(identity, code):
+            session.dismiss(code)
             self._depart(session.room, session.viewer.participant_id)
 
     def offer(self, room: SessionId, participant: ParticipantId, offer: SubscribeOffer) -> None:

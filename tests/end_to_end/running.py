@@ -132,13 +132,15 @@ class Server:
         process.send_signal(number)
         return await process.wait()
 
-    async def links(self) -> dict[str, Any]:
+    async def links(self, *, ready: bool = True) -> dict[str, Any]:
+        """Fresh links; unless `ready` is false, their people have agreed to everything before they come."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "server.cli",
             "links",
             "--json",
+            *(("--demo-ready",) if ready else ()),
             cwd=ROOT,
             env=self.environment,
             stdout=asyncio.subprocess.PIPE,

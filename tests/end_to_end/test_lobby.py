@@ -7,14 +7,23 @@ import time
 from typing import Any, cast
 
 from playwright.async_api import Browser, Route
+from sqlalchemy import delete
 
+from program.groups import add_member
 from program.people import Person as ProgramPerson
 from program.people import ProgramRole, add_person
-from protocol.ids import IdentityId
+from program.tables import group_members
+from protocol.ids import IdentityId, SessionId
+from protocol.values import Role
+from server.arrivals import Arrivals, notices_of
 from server.auth import Auth
 from server.clock import SystemClock
+from server.config import load_config
+from server.demo import GROUP_ID, make_ready
+from server.keys import load_root_key
 from server.storage.engine import open_engine, writing
-from tests.end_to_end.running import Person, Server, person, until
+from server.storage.vault import Vault
+from tests.end_to_end.running import ROOT, Person, Server, person, until
 
 PAUSED_WITHIN_S = 5.0
 
@@ -206,14 +215,21 @@ async def hears(listener: Person, speaker: Person) -> None:
 
 async def knock(server: Server, noor: Person, enrolled: Person) -> None:
     """Someone of the program who does not belong to the group; the page is told of the session, as by an invitation."""
-    engine = open_engine(server.environment["HOLDSPACE__STORAGE__URL"])
+    theirs = await enrolled.page.evaluate("fetch('/api/v1/me').then((answer) => answer.json())")
+    settings = load_config(ROOT / "config.toml", server.environment)
+    engine, clock, who = open_engine(settings.storage.url), SystemClock(), IdentityId("noor")
+    arrivals = Arrivals(engine, Vault(load_root_key(settings, server.environment)), clock, notices_of(settings))
     try:
         async with writing(engine) as connection:
-            await add_person(connection, ProgramPerson(IdentityId("noor"), "Noor", ProgramRole.PARTICIPANT, 0))
-        token = await Auth(engine, SystemClock()).make_link(IdentityId("noor"), ttl_s=600)
+            await add_person(connection, ProgramPerson(who, "Noor", ProgramRole.PARTICIPANT, 0))
+            await add_member(connection, GROUP_ID, who, Role.PARTICIPANT)
+        # Asked by the group once, and not of it any more.
+        await make_ready(engine, arrivals, who, SessionId(theirs["sessions"][0]["id"]))
+        async with writing(engine) as connection:
+            await connection.execute(delete(group_members).where(group_members.c.person_id == who))
+        token = await Auth(engine, clock).make_link(who, ttl_s=600)
     finally:
         await engine.dispose()
-    theirs = await enrolled.page.evaluate("fetch('/api/v1/me').then((answer) => answer.json())")
 
     async def invited(route: Route) -> None:
         answer = await route.fetch()

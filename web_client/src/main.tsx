@@ -13,7 +13,7 @@ import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { exposeCheckForDebugging, exposeForDebugging } from "./debug";
-import { clearStorage, owed } from "./remembered";
+import { clearStorage, kept, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { wordsFor } from "./words";
@@ -115,6 +115,7 @@ function start(root: HTMLElement): void {
       clearStorage();
     },
     owed,
+    kept,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.
   addEventListener("hashchange", () => {

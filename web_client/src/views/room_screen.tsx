@@ -61,7 +61,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
   if (!room) {
     const phase = session.phase.value;
     const away = phase.name !== "connecting" || phase.tries < 2 ? "joining" : "unreachable";
-    const title = words[phase.name === "connecting" && phase.busy ? "busy" : away];
+    const title = words[(phase.name === "connecting" && phase.trouble) || away];
     const acts = {
       onHelp: (open: boolean) => {
         app.help.value = open;

@@ -17,6 +17,7 @@ export const en = {
   loading: "One moment.",
   unreachable: "We cannot reach Holdspace. Trying again by itself.",
   busy: "Many people are coming in right now. Trying again by itself.",
+  cannotSave: "We cannot save anything right now, so nobody can come in. Trying again by itself.",
   arriveTitle: "Come in",
   hello: (name: string) => `Welcome, ${name}.`,
   place: "There is a place for you here.",

@@ -50,6 +50,7 @@ export const es: Words = {
   loading: "Un momento.",
   unreachable: "No podemos llegar a Holdspace. Se intenta otra vez sin que haga nada.",
   busy: "Mucha gente está entrando ahora. Se intenta otra vez sin que haga nada.",
+  cannotSave: "Ahora mismo no podemos guardar nada, y nadie puede entrar. Se intenta otra vez sin que haga nada.",
   arriveTitle: "Pase",
   hello: (name) => `Le damos la bienvenida, ${name}.`,
   place: "Aquí hay un lugar para usted.",

@@ -51,14 +51,17 @@ describe("joining", () => {
     expect(other.last).toEqual({ name: "live" });
   });
 
-  test("a busy server is left alone for longer, and the person is told so", async () => {
+  test.each([
+    ["overloaded", "busy"],
+    ["not_saved", "cannotSave"],
+  ] as const)("a server that is %s is left alone for longer, and the person is told so", async (code, trouble) => {
     const other = new Told();
-    server.joinFails = new ApiError("overloaded");
+    server.joinFails = new ApiError(code);
     server.connect(other).start();
     const before = server.joins;
     await server.clock.advance(10_000);
     expect(server.joins - before).toBeLessThanOrEqual(4);
-    expect(other.last).toMatchObject({ name: "connecting", busy: true });
+    expect(other.last).toMatchObject({ name: "connecting", trouble });
     server.joinFails = null;
     await server.clock.advance(20_000);
     server.welcome();
