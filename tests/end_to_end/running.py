@@ -171,9 +171,19 @@ class Person:
         await self.page.goto(link.replace("/join#", f"/join?debug&capture={CAPTURE}#"))
 
     async def join(self, link: str) -> None:
+        """As far as the room, or its lobby while nobody leads."""
         await self.open(link)
         await self.button("Join").click()
-        await self.page.get_by_role("region", name="Participants").wait_for()
+        await self.arrives()
+
+    async def arrives(self) -> None:
+        """Waits until this person is in the room or in its lobby."""
+        await self.page.get_by_role("region", name="Participants").or_(self.waiting).wait_for()
+
+    @property
+    def waiting(self) -> Any:
+        """The heading of the lobby; there is one while this person waits."""
+        return self.page.locator("main.lobby").get_by_role("heading", level=1)
 
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -22,6 +22,7 @@ import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/arrive.css";
 import "./styles/room.css";
+import "./styles/life.css";
 
 /** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";

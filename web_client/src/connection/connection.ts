@@ -228,7 +228,8 @@ export class Connection {
     this.#heard();
     if (frame.seq !== null) {
       if (frame.seq <= this.#seq) return;
-      if (frame.seq !== this.#seq + 1) {
+      // A whole view contains what came before it; of anything else nothing may be missing.
+      if (frame.seq !== this.#seq + 1 && frame.body.type !== "view_replaced") {
         this.#lost("rejoin", null);
         return;
       }
@@ -267,6 +268,11 @@ export class Connection {
         return;
       case "subscribe_offer":
         this.#events.subscribeOffer(body);
+        return;
+      case "watching":
+      case "supervised":
+      case "unsupervised":
+        // Only a socket that watches gets these.
         return;
       default:
         this.#events.frame(body);

@@ -215,6 +215,16 @@ describe("sequence", () => {
     expect(server.joins).toBe(2);
   });
 
+  test("only a whole view may jump ahead, and counting goes on from it", async () => {
+    server.socket.say({ type: "view_replaced", snapshot: snapshotOf() }, 5);
+    server.socket.say({ type: "view_replaced", snapshot: snapshotOf() }, 4);
+    server.socket.say({ type: "session_ended" }, 6);
+    expect(told.frames.map((frame) => frame.type)).toEqual(["view_replaced", "session_ended"]);
+    server.socket.say({ type: "session_ended" }, 8);
+    await server.clock.advance(0);
+    expect(server.joins).toBe(2);
+  });
+
   test("a frame that was seen before is not applied twice", () => {
     server.socket.say({ type: "session_ended" }, 1);
     server.socket.say({ type: "session_ended" }, 1);
