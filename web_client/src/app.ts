@@ -1,19 +1,23 @@
-import { computed, effect, signal } from "@preact/signals";
-import { ApiError, isBusy, type Api, type Me, type SessionEntry } from "./connection/api";
-import { delayBefore, delayWhenBusy } from "./connection/backoff";
+import { computed, effect, signal, untracked } from "@preact/signals";
+import { Arrival } from "./arrival";
+import { ApiError, type Api, type Me, type SessionEntry } from "./connection/api";
 import type { Clock } from "./connection/clock";
+import { insist, type Waiting } from "./connection/insist";
 import type { LocalMedia } from "./media/devices";
 import type { ErrorCode } from "./protocol/generated";
 import type { RoomSession } from "./session";
+import type { CheckPath, PathState } from "./state/path";
 
 export type Stage =
-  | { name: "loading"; trouble: "unreachable" | "busy" | null }
+  | { name: "loading"; trouble: Waiting | null }
   | { name: "link"; code: ErrorCode }
   | { name: "nothing" }
   | { name: "choose"; me: Me; sessions: readonly SessionEntry[] }
   | { name: "arrive"; me: Me; entry: SessionEntry }
   | { name: "room"; me: Me; entry: SessionEntry; session: RoomSession }
-  | { name: "left" | "replaced"; me: Me; entry: SessionEntry }
+  | { name: "left" | "replaced" | "removed"; me: Me; entry: SessionEntry }
+  | { name: "revoking"; me: Me; entry: SessionEntry | null; trouble: Waiting | null; failed: ErrorCode | null }
+  | { name: "revoked"; me: Me; entry: SessionEntry | null }
   | { name: "ended" }
   | { name: "stopped"; code: ErrorCode; me: Me; entry: SessionEntry };
 
@@ -24,6 +28,12 @@ export interface AppDeps {
   local: LocalMedia;
   openRoom: (me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }) => RoomSession;
   watchLevel: (track: MediaStreamTrack, heard: (level: number) => void) => () => void;
+  /** Left out where nothing looks at the way for sound and picture; then nothing is said about it. */
+  checkPath?: CheckPath;
+  /** Resolves when the soft tone is over. */
+  playTone: () => Promise<void>;
+  /** The language of the texts to agree to. */
+  language: string;
   /** Removes the sign-in token from the address, so that it cannot be read over a shoulder or copied. */
   forgetToken: () => void;
   /** Leaves this page at once and without a way back. */
@@ -48,17 +58,32 @@ export class App {
   readonly level = signal(0);
   readonly wasHeard = signal(false);
   readonly help = signal(false);
+  readonly arrival: Arrival;
+  /** Null where nothing looks at it. */
+  readonly path = signal<PathState | null>(null);
   /** At the end of the last stay a mentor had closed my microphone. */
   readonly wasClosed = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
   readonly draft = signal("");
   readonly #deps: AppDeps;
+  readonly #checking;
+  #me: Me | null = null;
   #stopWatching: () => void = () => {};
+  #stopPath: () => void = () => {};
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
+    const { api, clock, random, language } = deps;
+    this.arrival = new Arrival({ api, clock, random, language, refused: (code) => this.#refused(code) });
+    this.#checking = computed(() => this.stage.value.name === "arrive" && this.arrival.step.value === "check");
+    effect(() => {
+      const checking = this.#checking.value;
+      this.#stopPath();
+      this.#stopPath = () => {};
+      if (checking) untracked(() => this.#check());
+    });
     const listenTo = computed(() =>
-      this.stage.value.name === "arrive" && this.wanted.value.microphone ? deps.local.microphone.value.track : null,
+      this.#checking.value && this.wanted.value.microphone ? deps.local.microphone.value.track : null,
     );
     effect(() => {
       const track = listenTo.value;
@@ -86,6 +111,7 @@ export class App {
     const code = await this.#insist(async () => {
       me = await this.#deps.api.me();
     });
+    this.#me = me;
     if (code || me === null) this.stage.value = { name: "link", code: code ?? "signed_out" };
     else this.#offer(me);
   }
@@ -115,7 +141,8 @@ export class App {
 
   join(): void {
     const stage = this.stage.value;
-    if (stage.name !== "arrive" && stage.name !== "replaced") return;
+    if (stage.name !== "replaced" && !this.#checking.value) return;
+    if (!("entry" in stage) || stage.entry === null) return;
     const { me, entry } = stage;
     const { microphone, camera } = this.#deps.local;
     const session = this.#deps.openRoom(me, entry, {
@@ -123,20 +150,84 @@ export class App {
       camera: this.wanted.value.camera && camera.value.problem === null,
     });
     this.help.value = false;
-    this.stage.value = { name: "room", me, entry, session };
+    const here: Stage = { name: "room", me, entry, session };
+    this.stage.value = here;
+    this.arrival.stop();
     const stop = effect(() => {
       const code = session.over.value;
       if (code === null) return;
       // Not within the effect: letting go changes what it depends on.
       queueMicrotask(() => {
         stop();
+        if (this.stage.peek() !== here) return;
         // However it ended: who had the camera off does not find it on at the next door.
         this.#remember(session);
         session.dispose();
-        this.stage.value = after(me, entry, code);
+        if (code === "arrival_incomplete") this.#arrive(me, entry, true);
+        else this.stage.value = after(me, entry, code);
       });
     });
     session.start();
+  }
+
+  joinWithout(source: "microphone" | "camera"): void {
+    this.wanted.value = { ...this.wanted.value, [source]: false };
+    this.#deps.local.close(source);
+    this.join();
+  }
+
+  /** To the step before; whoever leaves the check is neither seen nor heard by this page. */
+  back(): void {
+    this.#deps.local.closeAll();
+    this.arrival.back();
+  }
+
+  /** Changes from the check what was given before. */
+  visit(step: "welcome" | "where"): void {
+    this.#deps.local.closeAll();
+    this.arrival.visit(step);
+  }
+
+  playTone(): Promise<void> {
+    return this.#deps.playTone();
+  }
+
+  /** Whether there may be an agreement to take back. */
+  get mayTakeBack(): boolean {
+    const stage = this.stage.value;
+    if (stage.name === "loading" || stage.name === "link" || stage.name === "revoked" || stage.name === "revoking") return false;
+    return stage.name !== "arrive" || (this.arrival.answer.value?.notice.agreed ?? false);
+  }
+
+  /** Out of the room first, at once; then it is stored, however long the server is away. */
+  async takeBack(): Promise<void> {
+    const stage = this.stage.peek();
+    const me = this.#me;
+    if (me === null) return;
+    const entry = "entry" in stage ? stage.entry : null;
+    this.help.value = false;
+    this.stage.value = { name: "revoking", me, entry, trouble: null, failed: null };
+    this.arrival.forget();
+    if (stage.name === "room") {
+      this.#remember(stage.session);
+      stage.session.dispose();
+    }
+    this.#deps.local.closeAll();
+    const { api, clock, random } = this.#deps;
+    const asMyself = async () => {
+      if ((await api.me()).you !== me.you) throw new ApiError("other_person");
+      await api.takeBack();
+    };
+    const failed = await insist(asMyself, {
+      clock,
+      random,
+      waiting: (trouble) => {
+        if (this.stage.peek().name === "revoking") this.stage.value = { name: "revoking", me, entry, trouble, failed: null };
+      },
+      wanted: () => this.stage.peek().name === "revoking",
+    });
+    if (this.stage.peek().name !== "revoking") return;
+    this.stage.value = failed ? { name: "revoking", me, entry, trouble: null, failed } : { name: "revoked", me, entry };
   }
 
   leave(): void {
@@ -145,6 +236,7 @@ export class App {
       stage.session.leave();
     } else if (stage.name === "arrive") {
       this.#deps.local.closeAll();
+      this.arrival.stop();
       this.stage.value = { name: "left", me: stage.me, entry: stage.entry };
     }
   }
@@ -152,7 +244,7 @@ export class App {
   /** Back to the device check: nobody comes on screen by surprise. */
   joinAgain(): void {
     const stage = this.stage.value;
-    if ("entry" in stage) this.#arrive(stage.me, stage.entry);
+    if ("entry" in stage && stage.entry) this.#arrive(stage.me, stage.entry);
   }
 
   /** This screen takes over from the other one, with microphone and camera off until tapped. */
@@ -176,6 +268,7 @@ export class App {
       this.#deps.local.closeAll();
     } finally {
       this.draft.value = "";
+      this.arrival.forget();
       this.#deps.vanish();
       owed.set();
     }
@@ -190,7 +283,7 @@ export class App {
   allowed(source: "microphone" | "camera"): void {
     const device = this.#deps.local[source].value;
     if (device.problem !== "denied") return;
-    if (this.stage.value.name === "arrive") this.tryAgain();
+    if (this.#checking.value) this.tryAgain();
     else if (this.stage.value.name === "room") this.stage.value.session.allowed(source);
   }
 
@@ -214,10 +307,30 @@ export class App {
     else this.stage.value = { name: me.sessions.length > 0 ? "ended" : "nothing" };
   }
 
-  #arrive(me: Me, entry: SessionEntry): void {
-    this.wasHeard.value = false;
+  #arrive(me: Me, entry: SessionEntry, needed = false): void {
     this.stage.value = { name: "arrive", me, entry };
+    this.arrival.begin(me.you, entry.id, needed);
+  }
+
+  #refused(code: ErrorCode): void {
+    const stage = this.stage.peek();
+    if (stage.name !== "arrive") return;
+    this.arrival.stop();
+    this.stage.value = after(stage.me, stage.entry, code);
+  }
+
+  /** Only here microphone and camera are opened before a room is. */
+  #check(): void {
+    this.wasHeard.value = false;
     this.#open();
+    this.path.value = null;
+    if (!this.#deps.checkPath) return;
+    this.path.value = "trying";
+    this.#stopPath = this.#deps.checkPath({
+      state: (state) => {
+        this.path.value = state;
+      },
+    });
   }
 
   #open(): void {
@@ -233,45 +346,26 @@ export class App {
     if (level > AUDIBLE) this.wasHeard.value = true;
   }
 
-  /** Repeats what only the network or a busy server keeps from working; resolves to the code of a final "no". */
-  async #insist(request: () => Promise<void>): Promise<ErrorCode | null> {
+  #insist(request: () => Promise<void>): Promise<ErrorCode | null> {
     const { clock, random } = this.#deps;
-    const begun = clock.now();
-    for (let tries = 1; ; tries += 1) {
-      let busy: boolean;
-      try {
-        await request();
-        return null;
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (error.code && FINAL.has(error.code)) return error.code;
-        busy = isBusy(error.code);
-        this.stage.value = { name: "loading", trouble: busy ? "busy" : "unreachable" };
-      }
-      const wait = busy ? delayWhenBusy(tries, random()) : delayBefore(tries, clock.now() - begun, random());
-      await new Promise<void>((go) => clock.after(wait, go));
-    }
+    return insist(request, {
+      clock,
+      random,
+      waiting: (trouble) => {
+        this.stage.value = { name: "loading", trouble };
+      },
+    });
   }
 }
-
-/** Answers that trying again would not change. */
-const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "signed_out",
-  "link_invalid",
-  "other_person",
-  "token_invalid",
-  "origin_refused",
-  "not_allowed",
-  "not_found",
-  "malformed",
-  "invalid_field",
-]);
 
 function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
   switch (code) {
     case "left":
     case "replaced":
+    case "removed":
       return { name: code, me, entry };
+    case "consent_revoked":
+      return { name: "revoked", me, entry };
     case "session_ended":
       return { name: "ended" };
     case "signed_out":

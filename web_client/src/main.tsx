@@ -10,6 +10,7 @@ import { watchLevel } from "./media/level";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
+import { playTone } from "./media/tone";
 import { exposeForDebugging } from "./debug";
 import { clearStorage, owed } from "./remembered";
 import { RoomSession } from "./session";
@@ -92,6 +93,8 @@ function start(root: HTMLElement): void {
     local,
     openRoom,
     watchLevel,
+    playTone,
+    language: words.language,
     forgetToken: () => history.replaceState(null, "", location.pathname + location.search),
     vanish: () => {
       document.title = "New page";
