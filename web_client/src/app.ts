@@ -1,12 +1,14 @@
-import { computed, effect, signal, untracked } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { Arrival } from "./arrival";
-import { ApiError, type Api, type Me, type SessionEntry } from "./connection/api";
+import type { Api, Me, SessionEntry } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import { insist, type Waiting } from "./connection/insist";
+import { asMyself } from "./connection/myself";
+import { DeviceCheck } from "./device_check";
 import type { LocalMedia } from "./media/devices";
 import type { ErrorCode } from "./protocol/generated";
 import type { RoomSession } from "./session";
-import type { CheckPath, PathState } from "./state/path";
+import type { CheckPath } from "./state/path";
 
 export type Stage =
   | { name: "loading"; trouble: Waiting | null }
@@ -49,18 +51,12 @@ export interface Owed {
   clear(): void;
 }
 
-const AUDIBLE = 0.3;
-
 /** From the link to the room and out again. */
 export class App {
   readonly stage = signal<Stage>({ name: "loading", trouble: null });
-  readonly wanted = signal({ microphone: true, camera: true });
-  readonly level = signal(0);
-  readonly wasHeard = signal(false);
   readonly help = signal(false);
   readonly arrival: Arrival;
-  /** Null where nothing looks at it. */
-  readonly path = signal<PathState | null>(null);
+  readonly check: DeviceCheck;
   /** At the end of the last stay a mentor had closed my microphone. */
   readonly wasClosed = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
@@ -68,28 +64,13 @@ export class App {
   readonly #deps: AppDeps;
   readonly #checking;
   #me: Me | null = null;
-  #stopWatching: () => void = () => {};
-  #stopPath: () => void = () => {};
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
     const { api, clock, random, language } = deps;
     this.arrival = new Arrival({ api, clock, random, language, refused: (code) => this.#refused(code) });
     this.#checking = computed(() => this.stage.value.name === "arrive" && this.arrival.step.value === "check");
-    effect(() => {
-      const checking = this.#checking.value;
-      this.#stopPath();
-      this.#stopPath = () => {};
-      if (checking) untracked(() => this.#check());
-    });
-    const listenTo = computed(() =>
-      this.#checking.value && this.wanted.value.microphone ? deps.local.microphone.value.track : null,
-    );
-    effect(() => {
-      const track = listenTo.value;
-      this.#stopWatching();
-      this.#stopWatching = track ? deps.watchLevel(track, (level) => this.#heard(level)) : () => {};
-    });
+    this.check = new DeviceCheck(deps, this.#checking);
   }
 
   /** Signs in with the link's token where there is one, and finds out where this person may go. */
@@ -120,35 +101,12 @@ export class App {
     this.#arrive(me, entry);
   }
 
-  toggle(source: "microphone" | "camera"): void {
-    const { local } = this.#deps;
-    const on = this.wanted.value[source] && local[source].value.problem === null;
-    this.wanted.value = { ...this.wanted.value, [source]: !on };
-    if (on) local.close(source);
-    else void local.open(source);
-  }
-
-  /** Asks once more for what could not be had; what was turned off stays off. */
-  tryAgain(): void {
-    const { local } = this.#deps;
-    const { microphone, camera } = this.wanted.value;
-    this.wanted.value = {
-      microphone: microphone || local.microphone.value.problem !== null,
-      camera: camera || local.camera.value.problem !== null,
-    };
-    this.#open();
-  }
-
   join(): void {
     const stage = this.stage.value;
     if (stage.name !== "replaced" && !this.#checking.value) return;
     if (!("entry" in stage) || stage.entry === null) return;
     const { me, entry } = stage;
-    const { microphone, camera } = this.#deps.local;
-    const session = this.#deps.openRoom(me, entry, {
-      microphone: this.wanted.value.microphone && microphone.value.problem === null,
-      camera: this.wanted.value.camera && camera.value.problem === null,
-    });
+    const session = this.#deps.openRoom(me, entry, this.check.result);
     this.help.value = false;
     const here: Stage = { name: "room", me, entry, session };
     this.stage.value = here;
@@ -171,8 +129,7 @@ export class App {
   }
 
   joinWithout(source: "microphone" | "camera"): void {
-    this.wanted.value = { ...this.wanted.value, [source]: false };
-    this.#deps.local.close(source);
+    this.check.doWithout(source);
     this.join();
   }
 
@@ -214,11 +171,7 @@ export class App {
     }
     this.#deps.local.closeAll();
     const { api, clock, random } = this.#deps;
-    const asMyself = async () => {
-      if ((await api.me()).you !== me.you) throw new ApiError("other_person");
-      await api.takeBack();
-    };
-    const failed = await insist(asMyself, {
+    const failed = await insist(() => asMyself(api, me.you, () => api.takeBack()), {
       clock,
       random,
       waiting: (trouble) => {
@@ -249,7 +202,7 @@ export class App {
 
   /** This screen takes over from the other one, with microphone and camera off until tapped. */
   useThisScreen(): void {
-    this.wanted.value = { microphone: false, camera: false };
+    this.check.wanted.value = { microphone: false, camera: false };
     this.join();
   }
 
@@ -283,8 +236,8 @@ export class App {
   allowed(source: "microphone" | "camera"): void {
     const device = this.#deps.local[source].value;
     if (device.problem !== "denied") return;
-    if (this.#checking.value) this.tryAgain();
-    else if (this.stage.value.name === "room") this.stage.value.session.allowed(source);
+    this.check.allowed();
+    if (this.stage.value.name === "room") this.stage.value.session.allowed(source);
   }
 
   /** The page or the network is back. */
@@ -296,7 +249,7 @@ export class App {
   #remember(session: RoomSession): void {
     const { microphone, camera, closed } = session.mine.value;
     this.wasClosed.value = closed;
-    this.wanted.value = { microphone, camera };
+    this.check.wanted.value = { microphone, camera };
   }
 
   #offer(me: Me): void {
@@ -317,33 +270,6 @@ export class App {
     if (stage.name !== "arrive") return;
     this.arrival.stop();
     this.stage.value = after(stage.me, stage.entry, code);
-  }
-
-  /** Only here microphone and camera are opened before a room is. */
-  #check(): void {
-    this.wasHeard.value = false;
-    this.#open();
-    this.path.value = null;
-    if (!this.#deps.checkPath) return;
-    this.path.value = "trying";
-    this.#stopPath = this.#deps.checkPath({
-      state: (state) => {
-        this.path.value = state;
-      },
-    });
-  }
-
-  #open(): void {
-    const { local } = this.#deps;
-    const { microphone, camera } = this.wanted.value;
-    if (microphone && camera) void local.openBoth();
-    else if (microphone) void local.open("microphone");
-    else if (camera) void local.open("camera");
-  }
-
-  #heard(level: number): void {
-    this.level.value = level;
-    if (level > AUDIBLE) this.wasHeard.value = true;
   }
 
   #insist(request: () => Promise<void>): Promise<ErrorCode | null> {

@@ -1,7 +1,8 @@
 import { batch, signal } from "@preact/signals";
-import { ApiError, type Api, type ArrivalAnswer, type Consent } from "./connection/api";
+import type { Api, ArrivalAnswer, Consent } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import { insist, type Waiting } from "./connection/insist";
+import { asMyself } from "./connection/myself";
 import type { ErrorCode } from "./protocol/generated";
 import {
   changedSince,
@@ -240,13 +241,8 @@ export class Arrival {
   #insist(turn: number, request: () => Promise<void>): Promise<ErrorCode | null> {
     const { api, clock, random } = this.#deps;
     const wanted = () => turn === this.#turn;
-    const asMyself = async () => {
-      // Someone else may have signed in beside this page: nothing of theirs is shown, nothing is stored as theirs.
-      const { you } = await api.me();
-      if (you !== this.#you) throw new ApiError("other_person");
-      if (wanted()) await request();
-    };
-    return insist(asMyself, {
+    const asked = () => asMyself(api, this.#you, async () => void (wanted() && (await request())));
+    return insist(asked, {
       clock,
       random,
       wanted,

@@ -23,10 +23,10 @@ export function NoticeStep({ model, acts }: { model: StepModel; acts: StepActs }
   return (
     <StepForm wrong={model.wrong} onSubmit={acts.onSubmit}>
       <div class="stack s">
-        <h1 lang={langOf(model, notice.language)}>{notice.title}</h1>
+        <h1 lang={notice.language}>{notice.title}</h1>
         <p class="big quiet">{door.noticeMore}</p>
       </div>
-      <section class="card" aria-label={notice.title} lang={langOf(model, notice.language)}>
+      <section class="card" aria-label={notice.title} lang={notice.language}>
         <ul class="promise">
           {notice.sections.map(({ icon, heading, paragraphs }) => (
             <li key={heading}>
@@ -49,7 +49,7 @@ export function NoticeStep({ model, acts }: { model: StepModel; acts: StepActs }
             <span class="link">{door.fullNotice}</span> <span class="quiet">{door.version(notice.version)}</span>
           </span>
         </summary>
-        <div class="stack" lang={langOf(model, notice.language)}>
+        <div class="stack" lang={notice.language}>
           {notice.full.map(({ heading, paragraphs }) => (
             <section key={heading} class="stack s">
               <h2>{heading}</h2>
@@ -73,10 +73,10 @@ export function AgreementStep({ model, acts }: { model: StepModel; acts: StepAct
   return (
     <StepForm wrong={model.wrong} onSubmit={acts.onSubmit}>
       <div class="stack s">
-        <h1 lang={langOf(model, agreement.language)}>{agreement.title}</h1>
+        <h1 lang={agreement.language}>{agreement.title}</h1>
         <p class="big quiet">{words.door.agreementMore}</p>
       </div>
-      <section class="card stack l" aria-label={agreement.title} lang={langOf(model, agreement.language)}>
+      <section class="card stack l" aria-label={agreement.title} lang={agreement.language}>
         {agreement.sections.map(({ heading, paragraphs }) => (
           <div key={heading} class="stack s">
             <h2 class="h3">{heading}</h2>
@@ -112,9 +112,4 @@ function Answer({ model, acts, agreed, label }: { model: StepModel; acts: StepAc
       )}
     </div>
   );
-}
-
-/** Said only where the text is in another language than the page. */
-function langOf({ words }: StepModel, language: string): string | undefined {
-  return language === words.language ? undefined : language;
 }

@@ -1,4 +1,4 @@
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, TargetedInputEvent } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Waiting } from "../connection/insist";
 import type { Field as FieldName, Wrong, Wrongs } from "../state/arrival";
@@ -15,7 +15,7 @@ export function Field({
   value,
   onType,
   autocomplete,
-  type = "text",
+  phone = false,
   required = false,
 }: {
   words: Words;
@@ -26,25 +26,25 @@ export function Field({
   value: string;
   onType: (field: FieldName, value: string) => void;
   autocomplete: string;
-  type?: "text" | "tel";
+  phone?: boolean;
   required?: boolean;
 }) {
   const described = [wrong && `${name}-wrong`, hint && `${name}-hint`].filter(Boolean).join(" ");
+  const line = {
+    class: "input",
+    id: name,
+    name,
+    value,
+    autocomplete,
+    required,
+    "aria-invalid": wrong ? true : undefined,
+    "aria-describedby": described || undefined,
+    onInput: (event: TargetedInputEvent<HTMLInputElement>) => onType(name, event.currentTarget.value),
+  };
   return (
     <div class="field">
       <label for={name}>{label}</label>
-      <input
-        class="input"
-        id={name}
-        name={name}
-        value={value}
-        aria-invalid={wrong ? true : undefined}
-        aria-describedby={described || undefined}
-        onInput={(event) => onType(name, event.currentTarget.value)}
-        autocomplete={autocomplete}
-        type={type}
-        required={required}
-      />
+      {phone ? <input {...line} type="tel" /> : <input {...line} type="text" />}
       {wrong && <WrongLine words={words} id={`${name}-wrong`} wrong={name === "name" && wrong === "missing" ? "name" : wrong} />}
       {hint && (
         <p class="quiet" id={`${name}-hint`}>
@@ -110,7 +110,7 @@ export function GoOn({
   waiting: Waiting | null;
 }) {
   return (
-    <>
+    <div class="go">
       <div role="status">
         {saving && waiting && (
           <p class="note care">
@@ -123,6 +123,6 @@ export function GoOn({
       <button class="btn main l wide" type="submit" aria-disabled={saving || undefined}>
         {saving ? words.door.saving : label}
       </button>
-    </>
+    </div>
   );
 }

@@ -125,11 +125,13 @@ export function HelpSheet({ words, onClose }: { words: Words; onClose: () => voi
       {yourself && (
         <section class="stack s" aria-labelledby="yourself">
           <h3 id="yourself">{words.yourself.title}</h3>
-          <button class="way" type="button" onClick={() => setExplaining(true)}>
+          <button class="way" type="button" aria-describedby="take-back-more" onClick={() => setExplaining(true)}>
             <Icon name="person" />
             <span>
               <strong>{words.yourself.takeBack}</strong>
-              <span class="quiet">{words.yourself.takeBackMore}</span>
+              <span class="quiet" id="take-back-more" aria-hidden="true">
+                {words.yourself.takeBackMore}
+              </span>
             </span>
           </button>
         </section>

@@ -32,7 +32,7 @@ export function WhereStep({ model, acts }: { model: StepModel; acts: StepActs })
           <Field {...line("city", door.city)} autocomplete="address-level2" required />
           <Field {...line("region", door.region)} autocomplete="address-level1" required />
         </div>
-        <Field {...line("call_back", door.callBack, door.callBackHint)} autocomplete="tel" type="tel" required />
+        <Field {...line("call_back", door.callBack, door.callBackHint)} autocomplete="tel" phone required />
       </section>
       <section class="card stack" aria-labelledby="contact">
         <div class="head">
@@ -56,7 +56,7 @@ export function WhereStep({ model, acts }: { model: StepModel; acts: StepActs })
           <>
             <Field {...line("contact_name", door.contactName)} autocomplete="off" required />
             <Field {...line("contact_relation", door.contactRelation, door.contactRelationHint)} autocomplete="off" />
-            <Field {...line("contact_phone", door.contactPhone)} autocomplete="off" type="tel" required />
+            <Field {...line("contact_phone", door.contactPhone)} autocomplete="off" phone required />
           </>
         ) : (
           <p>
