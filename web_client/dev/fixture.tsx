@@ -23,7 +23,7 @@ import "../src/styles/arrive.css";
 import "../src/styles/room.css";
 
 const query = new URLSearchParams(location.search);
-const words = wordsFor([query.get("lang") ?? "en"]);
+const words = await wordsFor([query.get("lang") ?? "en"]);
 document.documentElement.lang = words.language;
 const nothing = () => {};
 const title = "Tuesday evening group";

@@ -23,10 +23,10 @@ export function planOf(answer: ArrivalAnswer, before: readonly Step[] = []): rea
   return ORDER.filter((step) => step === "check" || open.includes(step) || before.includes(step));
 }
 
-/** Where a step stands; null for one that was opened on the person's own wish. */
+/** Where a step stands; null for the only one, and for one that was opened on the person's own wish. */
 export function placeOf(plan: readonly Step[], step: Step): { number: number; of: number } | null {
   const index = plan.indexOf(step);
-  return index < 0 ? null : { number: index + 1, of: plan.length };
+  return index < 0 || plan.length < 2 ? null : { number: index + 1, of: plan.length };
 }
 
 /** A step that is not part of the plan was opened from the check, and leads back to it. */

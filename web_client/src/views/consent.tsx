@@ -44,10 +44,9 @@ export function NoticeStep({ model, acts }: { model: StepModel; acts: StepActs }
         </ul>
       </section>
       <details class="full">
-        <summary>
-          <span>
-            <span class="link">{door.fullNotice}</span> <span class="quiet">{door.version(notice.version)}</span>
-          </span>
+        <summary aria-label={`${door.fullNotice}, ${door.version(notice.version)}`}>
+          <span class="link">{door.fullNotice}</span>
+          <span class="quiet">{door.version(notice.version)}</span>
         </summary>
         <div class="stack" lang={notice.language}>
           {notice.full.map(({ heading, paragraphs }) => (

@@ -52,6 +52,7 @@ describe("the way through", () => {
   test("leads from what was opened by wish back to the check", () => {
     const short = planOf(ready);
     expect(placeOf(short, "welcome")).toBeNull();
+    expect(placeOf(short, "check")).toBeNull();
     expect(nextStep(short, "welcome")).toBe("check");
     expect(previousStep(short, "welcome")).toBe("check");
     expect(previousStep(short, "check")).toBeNull();

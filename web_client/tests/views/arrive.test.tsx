@@ -12,7 +12,7 @@ import { HelpSheet } from "../../src/views/frame";
 import { Yourself } from "../../src/views/yourself";
 import { arrivalOf, readyAnswer, REMEMBERED } from "../fakes";
 import { Choose, Page } from "../../src/views/pages";
-import { catalogs } from "../../src/words";
+import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 
 const OPEN: Device = { track: new EventTarget() as MediaStreamTrack, problem: null, asking: false };
