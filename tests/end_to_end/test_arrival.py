@@ -95,8 +95,11 @@ async def arriving(browser: Browser, name: str) -> Arriving:
 
 async def test_a_newcomer_comes_from_the_link_into_the_room(server: Server, browser: Browser) -> None:
     links = await server.links(ready=False)
-    ellie, dana = await arriving(browser, "Ellie"), await person(browser, "Dana")
-    await dana.join((await server.links())["mentor"])
+    ellie, dana = await arriving(browser, "Ellie"), await arriving(browser, "Dana")
+    await dana.open(links["mentor"])
+    await dana.agree_to_notice()
+    await dana.agree_with_group()
+    await dana.enter()
     await ellie.come(links["participants"][0])
     await ellie.text("Step 1 of 5").wait_for()
     await audit(ellie.page, "welcome")
