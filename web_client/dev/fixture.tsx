@@ -1,14 +1,21 @@
 // Development only, not part of the build: every state of the client by `?state=NAME`, in English or `?lang=es`.
 import { render, type ComponentChildren } from "preact";
 import type { ChatView, ParticipantView, SessionView, WaitingView } from "../src/protocol/generated";
+import { playTone } from "../src/media/tone";
+import { NOWHERE, placeOf, type Step } from "../src/state/arrival";
 import { chosen } from "../src/state/devices";
 import type { RoomState } from "../src/state/room";
-import { Arrive, type ArriveModel } from "../src/views/arrive";
+import { Arrive } from "../src/views/arrive";
+import type { StepModel } from "../src/views/arrive_model";
+import { Check, type CheckModel } from "../src/views/check";
+import { HelpWays } from "../src/views/frame";
 import { Lobby, type LobbyModel } from "../src/views/lobby";
 import { Choose, Page } from "../src/views/pages";
 import { Room } from "../src/views/room";
 import type { RoomModel } from "../src/views/room_model";
+import { Yourself } from "../src/views/yourself";
 import { wordsFor } from "../src/words";
+import { arrivalAnswer, remembered } from "./arrival";
 import { pictureOf } from "./people";
 import "../src/styles/tokens.css";
 import "../src/styles/base.css";
@@ -18,7 +25,7 @@ import "../src/styles/room.css";
 import "../src/styles/life.css";
 
 const query = new URLSearchParams(location.search);
-const words = wordsFor([query.get("lang") ?? "en"]);
+const words = await wordsFor([query.get("lang") ?? "en"]);
 document.documentElement.lang = words.language;
 const nothing = () => {};
 const title = "Tuesday evening group";
@@ -168,37 +175,73 @@ function lobby(session: Partial<SessionView> = {}, change: Partial<LobbyModel> =
   );
 }
 
-function arrive(change: Partial<ArriveModel> = {}): ComponentChildren {
-  const model: ArriveModel = {
-    words,
-    name: "Ellie",
-    title,
-    // Any track will do for a picture of the page.
-    microphone: { track: pictures.get("dana") ?? null, problem: null, asking: false },
-    camera: { track: pictures.get("ellie") ?? null, problem: null, asking: false },
-    wanted: { microphone: true, camera: true },
-    level: 0.58,
-    wasHeard: true,
-    help: false,
-    wasClosed: false,
-    ...change,
-  };
+function check(change: Partial<CheckModel> = {}): ComponentChildren {
   return (
-    <Arrive
-      model={model}
+    <Check
+      model={{
+        words,
+        name: "Ellie",
+        // Any track will do for a picture of the page.
+        microphone: { track: pictures.get("dana") ?? null, problem: null, asking: false },
+        camera: { track: pictures.get("ellie") ?? null, problem: null, asking: false },
+        wanted: { microphone: true, camera: true },
+        level: 0.58,
+        wasHeard: true,
+        wasClosed: false,
+        path: "good",
+        hasPlace: true,
+        ...change,
+      }}
       acts={{
         onMicrophone: nothing,
         onCamera: nothing,
         onTryAgain: nothing,
+        onTone: playTone,
+        onChange: nothing,
         onJoin: nothing,
-        onHelp: nothing,
-        onLeave: nothing,
-        onQuickExit: nothing,
+        onJoinWithout: nothing,
       }}
     />
   );
 }
 
+function arrive(step: Step, change: Partial<StepModel> = {}, checked: Partial<CheckModel> = {}): ComponentChildren {
+  const plan: readonly Step[] = ["welcome", "notice", "agreement", "where", "check"];
+  return (
+    <Arrive
+      model={{
+        words,
+        answer: arrivalAnswer,
+        step,
+        place: placeOf(plan, step),
+        back: step !== "welcome",
+        line: null,
+        declined: false,
+        draft: { name: "Ellie", adult: true, whereabouts: remembered },
+        wrong: {},
+        saving: false,
+        waiting: null,
+        help: false,
+        ...change,
+      }}
+      acts={{
+        onType: nothing,
+        onSubmit: nothing,
+        onNotNow: nothing,
+        onReconsider: nothing,
+        onBack: nothing,
+        onHelp: nothing,
+        onLeave: nothing,
+        onQuickExit: nothing,
+      }}
+      check={step === "check" && check(checked)}
+    />
+  );
+}
+
+const takingBack = (children: ComponentChildren) => (
+  <Yourself.Provider value={{ onTakeBack: nothing }}>{children}</Yourself.Provider>
+);
 const asking = { track: null, problem: null, asking: true } as const;
 const denied = { track: null, problem: "denied", asking: false } as const;
 const leaders = everyone.map((one) => (one.id === "priya" ? { ...one, microphone_closed: true } : one));
@@ -239,13 +282,55 @@ const beginning = (waitsFor: "leader" | "responder") =>
 const few = (count: number) => roomOf("ellie", [...everyone.slice(0, count - 1), everyone[7] as ParticipantView]);
 
 const STATES: Record<string, () => ComponentChildren> = {
-  arrive: () => arrive(),
-  "arrive-off": () => arrive({ wanted: { microphone: false, camera: false } }),
-  "arrive-denied": () => arrive({ microphone: denied, camera: denied, browser: "chromeAndroid" }),
-  "arrive-busy": () => arrive({ camera: { track: null, problem: "busy", asking: false } }),
-  "arrive-asking": () => arrive({ microphone: asking, camera: asking }),
-  "arrive-closed": () => arrive({ wasClosed: true }),
-  "arrive-help": () => arrive({ help: true }),
+  welcome: () => arrive("welcome"),
+  "welcome-wrong": () =>
+    arrive("welcome", {
+      draft: { name: "", adult: false, whereabouts: NOWHERE },
+      wrong: { name: "missing", adult: "adults_only" },
+    }),
+  notice: () => arrive("notice"),
+  "notice-changed": () => arrive("notice", { line: "changed" }),
+  "notice-saving": () => arrive("notice", { saving: true }),
+  "not-now": () => arrive("notice", { declined: true }),
+  agreement: () => arrive("agreement"),
+  where: () => arrive("where"),
+  "where-first": () => arrive("where", { draft: { name: "Ellie", adult: true, whereabouts: NOWHERE } }),
+  "where-wrong": () =>
+    arrive("where", {
+      draft: { name: "Ellie", adult: true, whereabouts: { ...remembered, call_back: "none" } },
+      wrong: { place: "missing", call_back: "phone" },
+    }),
+  "where-waiting": () => arrive("where", { saving: true, waiting: "unreachable" }),
+  "where-needed": () => arrive("where", { line: "needed" }),
+  arrive: () => arrive("check"),
+  "arrive-path": () => arrive("check", {}, { path: "weak" }),
+  "arrive-off": () => arrive("check", {}, { wanted: { microphone: false, camera: false } }),
+  "arrive-denied": () =>
+    arrive("check", {}, { microphone: denied, camera: denied, path: "none", browser: "chromeAndroid" }),
+  "arrive-busy": () => arrive("check", {}, { camera: { track: null, problem: "busy", asking: false } }),
+  "arrive-asking": () => arrive("check", {}, { microphone: asking, camera: asking, path: "trying" }),
+  "arrive-closed": () => arrive("check", {}, { wasClosed: true, path: null }),
+  "arrive-help": () => takingBack(arrive("check", { help: true })),
+  "room-help": () => takingBack(room({ sheet: "help" })),
+  removed: () => (
+    <Page {...page} icon="mark" title={words.yourself.removedTitle} text={words.yourself.removedText}>
+      <HelpWays words={words} />
+    </Page>
+  ),
+  revoking: () => (
+    <Page {...page} icon="lock" title={words.yourself.takingTitle} text={words.yourself.takingUnreachable} />
+  ),
+  revoked: () => (
+    <Page
+      {...page}
+      icon="check"
+      title={words.yourself.takenTitle}
+      text={words.yourself.takenText}
+      act={again(words.door.readAgain)}
+    >
+      <HelpWays words={words} />
+    </Page>
+  ),
   choose: () => (
     <Choose
       {...page}

@@ -12,11 +12,12 @@ import { watchLevel } from "./media/level";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
+import { playTone } from "./media/tone";
 import { exposeCheckForDebugging, exposeForDebugging } from "./debug";
 import { clearStorage, kept, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
-import { wordsFor } from "./words";
+import { languageFor, wordsFor } from "./words";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
@@ -26,6 +27,7 @@ import "./styles/life.css";
 
 /** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";
+const RELOAD_MS = 3_000;
 
 function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(15));
@@ -34,7 +36,8 @@ function newId(): string {
 
 function start(root: HTMLElement): void {
   const query = new URLSearchParams(location.search);
-  const words = wordsFor(navigator.languages);
+  // Beside the first requests, so that nobody waits for both.
+  const loading = wordsFor(navigator.languages);
   const api = makeApi((input, init) => fetch(input, init));
   const local = new LocalMedia(captureFrom(query), navigator.mediaDevices);
   const sound = new Sound();
@@ -105,6 +108,9 @@ function start(root: HTMLElement): void {
     local,
     openRoom,
     watchLevel,
+    checkPath: ({ state }) => check((verdict) => state(verdict.path)),
+    playTone,
+    language: languageFor(navigator.languages),
     forgetToken: () => history.replaceState(null, "", location.pathname + location.search),
     vanish: () => {
       document.title = "New page";
@@ -131,8 +137,15 @@ function start(root: HTMLElement): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") app.nudge();
   });
-  document.documentElement.lang = words.language;
-  render(<Root app={app} local={local} sound={sound} words={words} />, root);
+  loading.then(
+    (words) => {
+      if (location.pathname === GOODBYE) return;
+      document.documentElement.lang = words.language;
+      render(<Root app={app} local={local} sound={sound} words={words} />, root);
+    },
+    // Without words there is no page. The sign-in is kept, by the link or its cookie.
+    () => setTimeout(() => location.reload(), RELOAD_MS),
+  );
   void app.begin(location.hash.length > 1 ? location.hash.slice(1) : null);
 }
 

@@ -96,7 +96,7 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
               </button>
             </div>
             <p class="quiet">
-              {camera.problem ? problemText(words, "camera", camera.problem) : cameraOn ? words.willSee : words.willNotSee}{" "}
+              {camera.problem ? problemText(words, "camera", camera.problem) : cameraOn ? words.lobbyWillSee : words.willNotSee}{" "}
               {mine.closed
                 ? words.closedNotice
                 : microphone.problem

@@ -1,13 +1,15 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { App } from "../app";
-import type { SessionEntry, Me } from "../connection/api";
+import type { Waiting } from "../connection/insist";
 import type { LocalMedia } from "../media/devices";
 import type { Sound } from "../media/sound";
 import type { ErrorCode } from "../protocol/generated";
 import type { Words } from "../words";
-import { Arrive } from "./arrive";
+import { ArriveScreen } from "./arrive_screen";
+import { HelpWays } from "./frame";
 import { Choose, Page } from "./pages";
 import { RoomScreen } from "./room_screen";
+import { Yourself } from "./yourself";
 
 export interface RootProps {
   app: App;
@@ -16,8 +18,19 @@ export interface RootProps {
   words: Words;
 }
 
+export function Root(props: RootProps) {
+  const { app } = props;
+  const mayTakeBack = app.mayTakeBack;
+  const yourself = useMemo(() => (mayTakeBack ? { onTakeBack: () => void app.takeBack() } : null), [app, mayTakeBack]);
+  return (
+    <Yourself.Provider value={yourself}>
+      <Stages {...props} />
+    </Yourself.Provider>
+  );
+}
+
 /** Chooses the page; the pages themselves know nothing of connections. */
-export function Root({ app, local, sound, words }: RootProps) {
+function Stages({ app, local, sound, words }: RootProps) {
   const stage = app.stage.value;
   const help = app.help.value;
   const acts = {
@@ -30,12 +43,17 @@ export function Root({ app, local, sound, words }: RootProps) {
   useEffect(() => {
     document.title = place === null ? words.product : `${place} – ${words.product}`;
   }, [place, words]);
-  const arrived = useRef(stage.name);
+  const { step, declined } = app.arrival;
+  const screen = stage.name === "arrive" ? `${step.value} ${declined.value}` : stage.name;
+  const arrived = useRef(screen);
   useEffect(() => {
     // The button that led here is gone; keyboard and screen reader go on at the new page's start.
-    if (arrived.current !== stage.name) document.getElementById("main")?.focus();
-    arrived.current = stage.name;
-  }, [stage.name]);
+    if (arrived.current !== screen) {
+      document.getElementById("main")?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    arrived.current = screen;
+  }, [screen]);
   const page = { words, help, acts };
   switch (stage.name) {
     case "loading":
@@ -54,7 +72,7 @@ export function Root({ app, local, sound, words }: RootProps) {
         />
       );
     case "arrive":
-      return <ArriveScreen app={app} local={local} words={words} me={stage.me} entry={stage.entry} />;
+      return <ArriveScreen app={app} local={local} words={words} />;
     case "room":
       return <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />;
     case "left":
@@ -77,6 +95,34 @@ export function Root({ app, local, sound, words }: RootProps) {
           act={{ label: words.useThisScreen, on: () => app.useThisScreen() }}
         />
       );
+    case "removed":
+      return (
+        <Page {...page} icon="mark" title={words.yourself.removedTitle} text={words.yourself.removedText}>
+          <HelpWays words={words} />
+        </Page>
+      );
+    case "revoking":
+      return (
+        <Page {...page} icon="lock" {...revokingPage(words, stage.trouble, stage.failed)}>
+          {stage.failed && (
+            <button class="btn l" type="button" onClick={() => void app.takeBack()}>
+              {words.tryAgain}
+            </button>
+          )}
+        </Page>
+      );
+    case "revoked":
+      return (
+        <Page
+          {...page}
+          icon="check"
+          title={words.yourself.takenTitle}
+          text={words.yourself.takenText}
+          act={stage.entry ? { label: words.door.readAgain, on: () => app.joinAgain() } : undefined}
+        >
+          <HelpWays words={words} />
+        </Page>
+      );
     case "ended":
       return <Page {...page} icon="check" title={words.endedTitle} text={words.endedText} />;
     case "stopped":
@@ -92,6 +138,13 @@ export function Root({ app, local, sound, words }: RootProps) {
   }
 }
 
+function revokingPage(words: Words, trouble: Waiting | null, failed: ErrorCode | null): { title: string; text: string } {
+  const { takingTitle, takingText, takingBusy, takingUnreachable, notTakenTitle } = words.yourself;
+  if (failed) return { title: notTakenTitle, text: words.error(failed) };
+  const text = trouble === null ? takingText : trouble === "busy" ? takingBusy : takingUnreachable;
+  return { title: takingTitle, text };
+}
+
 function linkPage(words: Words, code: ErrorCode): { title: string; text: string } {
   switch (code) {
     case "link_invalid":
@@ -103,40 +156,4 @@ function linkPage(words: Words, code: ErrorCode): { title: string; text: string 
     default:
       return { title: words.stoppedTitle, text: words.error(code) };
   }
-}
-
-function ArriveScreen({
-  app,
-  local,
-  words,
-  me,
-  entry,
-}: Pick<RootProps, "app" | "local" | "words"> & { me: Me; entry: SessionEntry }) {
-  return (
-    <Arrive
-      model={{
-        words,
-        name: me.name,
-        title: entry.title,
-        microphone: local.microphone.value,
-        camera: local.camera.value,
-        wanted: app.wanted.value,
-        level: app.level.value,
-        wasHeard: app.wasHeard.value,
-        help: app.help.value,
-        wasClosed: app.wasClosed.value,
-      }}
-      acts={{
-        onMicrophone: () => app.toggle("microphone"),
-        onCamera: () => app.toggle("camera"),
-        onTryAgain: () => app.tryAgain(),
-        onJoin: () => app.join(),
-        onHelp: (open) => {
-          app.help.value = open;
-        },
-        onLeave: () => app.leave(),
-        onQuickExit: () => app.quickExit(),
-      }}
-    />
-  );
 }

@@ -6,7 +6,7 @@ import type { ParticipantView, SessionView } from "../../src/protocol/generated"
 import { chosen } from "../../src/state/devices";
 import { fromSnapshot } from "../../src/state/room";
 import { Lobby, type LobbyActs, type LobbyModel } from "../../src/views/lobby";
-import { catalogs } from "../../src/words";
+import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { snapshotOf } from "../fakes";
 

@@ -6,7 +6,7 @@ import { chosen } from "../../src/state/devices";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { Room } from "../../src/views/room";
 import type { RoomActs, RoomModel } from "../../src/views/room_model";
-import { catalogs } from "../../src/words";
+import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { snapshotOf } from "../fakes";
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ERRORS, type ErrorCode } from "../../src/protocol/generated";
-import { catalogs, clockTime, listOf, timeOfDay, wordsFor } from "../../src/words";
+import { clockTime, languageFor, listOf, timeOfDay, wordsFor } from "../../src/words";
+import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { es } from "../../src/words/es";
 
@@ -30,10 +31,12 @@ test("each error code has words in each language", () => {
   }
 });
 
-test("the person's first language that we have is chosen", () => {
-  expect(wordsFor(["fr-FR", "es-MX", "en-US"])).toBe(es);
-  expect(wordsFor(["fr"])).toBe(en);
-  expect(wordsFor([])).toBe(en);
+test("the person's first language that we have is chosen", async () => {
+  expect(await wordsFor(["fr-FR", "es-MX", "en-US"])).toBe(es);
+  expect(await wordsFor(["en-US", "es"])).toBe(en);
+  expect(await wordsFor(["fr"])).toBe(en);
+  expect(await wordsFor([])).toBe(en);
+  expect(["es-MX", "en-GB", "toString"].map((language) => languageFor([language]))).toEqual(["es", "en", "en"]);
 });
 
 test("accessible names that people's tools rely on stay as they are", () => {
@@ -59,6 +62,11 @@ test("accessible names that people's tools rely on stay as they are", () => {
     en.admitPerson("Ana"),
     en.removePerson("Ana"),
     en.lobby,
+    en.door.agree,
+    en.door.withoutCamera,
+    en.door.withoutMicrophone,
+    en.door.playTone,
+    en.yourself.takeBack,
   ]).toEqual([
     "Join",
     "Leave",
@@ -81,6 +89,11 @@ test("accessible names that people's tools rely on stay as they are", () => {
     "Admit Ana",
     "Remove Ana",
     "Lobby",
+    "I understand and agree",
+    "Join without camera",
+    "Join without microphone",
+    "Play a tone",
+    "Take my agreement back",
   ]);
 });
 
