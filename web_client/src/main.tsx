@@ -91,6 +91,10 @@ function start(root: HTMLElement): void {
     random: Math.random,
     local,
     openRoom,
+    openDesk: async (me) => {
+      const { openDesk } = await import("./therapist");
+      return openDesk({ api, clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
+    },
     watchLevel,
     forgetToken: () => history.replaceState(null, "", location.pathname + location.search),
     vanish: () => {

@@ -40,9 +40,17 @@ export interface Api {
   signOut(): Promise<void>;
 }
 
+/** What therapists ask for, too. */
+export interface SupervisionApi {
+  /** A token to see the sessions of my groups from outside; `you` as in `join`. */
+  watch(you: string): Promise<JoinAnswer>;
+  /** Whether I can be reached while this session lasts. */
+  setReachable(sessionId: string, reachable: boolean): Promise<void>;
+}
+
 const PATIENCE_MS = 10_000;
 
-export function makeApi(send: typeof fetch): Api {
+export function makeApi(send: typeof fetch): Api & SupervisionApi {
   async function call(method: "GET" | "POST", path: string, body?: object, keepalive = false): Promise<unknown> {
     let response: Response;
     try {
@@ -65,6 +73,10 @@ export function makeApi(send: typeof fetch): Api {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
     me: () => call("GET", "/me") as Promise<Me>,
     join: (id, you) => call("POST", `/sessions/${encodeURIComponent(id)}/join`, { you }) as Promise<JoinAnswer>,
+    watch: (you) => call("POST", "/watch", { you }) as Promise<JoinAnswer>,
+    setReachable: async (id, reachable) => {
+      await call("POST", `/sessions/${encodeURIComponent(id)}/responder`, { reachable });
+    },
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);
     },

@@ -268,6 +268,11 @@ export class Connection {
       case "subscribe_offer":
         this.#events.subscribeOffer(body);
         return;
+      case "watching":
+      case "supervised":
+      case "unsupervised":
+        // What a therapist sees from outside; a room's socket carries none of it.
+        return;
       default:
         this.#events.frame(body);
     }

@@ -31,9 +31,11 @@ export function Root({ app, local, sound, words }: RootProps) {
     onQuickExit: () => app.quickExit(),
   };
   const place = "entry" in stage && (stage.name === "arrive" || stage.name === "room") ? stage.entry.title : null;
+  const deskOpen = stage.name === "therapist" && app.desk.value !== null;
   useEffect(() => {
-    document.title = place === null ? words.product : `${place} – ${words.product}`;
-  }, [place, words]);
+    // That page counts in its title what waits.
+    if (!deskOpen) document.title = place === null ? words.product : `${place} – ${words.product}`;
+  }, [place, words, deskOpen]);
   const arrived = useRef(stage.name);
   useEffect(() => {
     // The button that led here is gone; keyboard and screen reader go on at the new page's start.
@@ -57,6 +59,15 @@ export function Root({ app, local, sound, words }: RootProps) {
           onChoose={(entry) => app.choose(stage.me, entry)}
         />
       );
+    case "therapist": {
+      const desk = app.desk.value;
+      if (desk) {
+        const inside = { ...acts, onStepIn: (entry: SessionEntry) => app.stepIn(entry), onOwn: (entry: SessionEntry) => app.choose(stage.me, entry) };
+        return <desk.Page me={stage.me} words={words} help={help} acts={inside} />;
+      }
+      const again = { label: words.tryAgain, on: () => location.reload() };
+      return <Page {...page} icon="mark" title={words[stage.missing ? "unreachable" : "loading"]} act={stage.missing ? again : undefined} />;
+    }
     case "arrive":
       return <ArriveScreen app={app} local={local} words={words} me={stage.me} entry={stage.entry} />;
     case "room":
