@@ -9,11 +9,13 @@ import { Room } from "../src/views/room";
 import type { RoomModel } from "../src/views/room_model";
 import { wordsFor } from "../src/words";
 import { pictureOf } from "./people";
+import { DESK_STATES } from "./desk";
 import "../src/styles/tokens.css";
 import "../src/styles/base.css";
 import "../src/styles/parts.css";
 import "../src/styles/arrive.css";
 import "../src/styles/room.css";
+import "../src/styles/therapist.css";
 
 const query = new URLSearchParams(location.search);
 const words = wordsFor([query.get("lang") ?? "en"]);
@@ -149,6 +151,7 @@ const mentorRoom = () => roomOf("dana", leaders, { chat: hiddenChat });
 const few = (count: number) => roomOf("ellie", [...everyone.slice(0, count - 1), everyone[7] as ParticipantView]);
 
 const STATES: Record<string, () => ComponentChildren> = {
+  ...DESK_STATES(words),
   arrive: () => arrive(),
   "arrive-off": () => arrive({ wanted: { microphone: false, camera: false } }),
   "arrive-denied": () => arrive({ microphone: denied, camera: denied, browser: "chromeAndroid" }),

@@ -1,6 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import type { Me, SupervisionApi } from "./connection/api";
+import { ApiError, type Api, type Me, type SupervisionApi } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import type { OpenSocket } from "./connection/socket";
 import { WatchConnection } from "./connection/watch";
@@ -15,7 +15,7 @@ import { therapistWordsFor } from "./words/therapist";
 import "./styles/therapist.css";
 
 export interface DeskDeps {
-  api: SupervisionApi;
+  api: SupervisionApi & Pick<Api, "me">;
   clock: Clock;
   openSocket: OpenSocket;
   random: () => number;
@@ -32,9 +32,14 @@ const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["signed_out", "li
 export function openDesk({ api, me, ...deps }: DeskDeps): Desk {
   const chime = new Chime();
   const toneOn = signal(tone.on);
+  // Someone else may have opened their link beside this page: nothing of theirs is shown or said here.
+  const asMyself = async <T,>(act: () => Promise<T>): Promise<T> => {
+    if ((await api.me()).you !== me.you) throw new ApiError("other_person");
+    return act();
+  };
   const supervision = new Supervision({
-    connect: (events) => new WatchConnection({ ...deps, watch: () => api.watch(me.you) }, events),
-    setReachable: (sessionId, reachable) => api.setReachable(sessionId, reachable),
+    connect: (events) => new WatchConnection({ ...deps, watch: () => asMyself(() => api.watch()) }, events),
+    setReachable: (sessionId, reachable) => asMyself(() => api.setReachable(sessionId, reachable)),
     name: me.name,
     wallNow: () => Date.now(),
     ring: () => {

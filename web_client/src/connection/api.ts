@@ -42,8 +42,8 @@ export interface Api {
 
 /** What therapists ask for, too. */
 export interface SupervisionApi {
-  /** A token to see the sessions of my groups from outside; `you` as in `join`. */
-  watch(you: string): Promise<JoinAnswer>;
+  /** A token to see the sessions of my groups from outside. */
+  watch(): Promise<JoinAnswer>;
   /** Whether I can be reached while this session lasts. */
   setReachable(sessionId: string, reachable: boolean): Promise<void>;
 }
@@ -73,7 +73,7 @@ export function makeApi(send: typeof fetch): Api & SupervisionApi {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
     me: () => call("GET", "/me") as Promise<Me>,
     join: (id, you) => call("POST", `/sessions/${encodeURIComponent(id)}/join`, { you }) as Promise<JoinAnswer>,
-    watch: (you) => call("POST", "/watch", { you }) as Promise<JoinAnswer>,
+    watch: () => call("POST", "/watch", {}) as Promise<JoinAnswer>,
     setReachable: async (id, reachable) => {
       await call("POST", `/sessions/${encodeURIComponent(id)}/responder`, { reachable });
     },
