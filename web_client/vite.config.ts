@@ -9,7 +9,6 @@ export default defineConfig({
     // A strict content security policy: nothing inline, no data: scripts or styles.
     assetsInlineLimit: 0,
     modulePreload: false,
-    cssCodeSplit: false,
     sourcemap: false,
     reportCompressedSize: false,
   },

@@ -17,12 +17,14 @@ import { Yourself } from "../src/views/yourself";
 import { wordsFor } from "../src/words";
 import { arrivalAnswer, remembered } from "./arrival";
 import { pictureOf } from "./people";
+import { DESK_STATES } from "./desk";
 import "../src/styles/tokens.css";
 import "../src/styles/base.css";
 import "../src/styles/parts.css";
 import "../src/styles/arrive.css";
 import "../src/styles/room.css";
 import "../src/styles/life.css";
+import "../src/styles/therapist.css";
 
 const query = new URLSearchParams(location.search);
 const words = await wordsFor([query.get("lang") ?? "en"]);
@@ -282,6 +284,7 @@ const beginning = (waitsFor: "leader" | "responder") =>
 const few = (count: number) => roomOf("ellie", [...everyone.slice(0, count - 1), everyone[7] as ParticipantView]);
 
 const STATES: Record<string, () => ComponentChildren> = {
+  ...DESK_STATES(words),
   welcome: () => arrive("welcome"),
   "welcome-wrong": () =>
     arrive("welcome", {

@@ -2,9 +2,11 @@ import { computed, effect, signal } from "@preact/signals";
 import { Arrival } from "./arrival";
 import type { Api, Me, SessionEntry } from "./connection/api";
 import type { Clock } from "./connection/clock";
+import { delayBefore } from "./connection/backoff";
 import { insist, type Waiting } from "./connection/insist";
 import { asMyself } from "./connection/myself";
 import { DeviceCheck } from "./device_check";
+import type { Desk } from "./desk";
 import type { LocalMedia } from "./media/devices";
 import type { ErrorCode } from "./protocol/generated";
 import type { RoomSession } from "./session";
@@ -15,6 +17,7 @@ export type Stage =
   | { name: "link"; code: ErrorCode }
   | { name: "nothing" }
   | { name: "choose"; me: Me; sessions: readonly SessionEntry[] }
+  | { name: "therapist"; me: Me; missing: boolean }
   | { name: "arrive"; me: Me; entry: SessionEntry }
   | { name: "room"; me: Me; entry: SessionEntry; session: RoomSession }
   | { name: "left" | "replaced" | "removed"; me: Me; entry: SessionEntry }
@@ -29,6 +32,8 @@ export interface AppDeps {
   random: () => number;
   local: LocalMedia;
   openRoom: (me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }) => RoomSession;
+  /** Loads a therapist's page, which nobody else pays for; rejects where it cannot be loaded. Left out where there is none. */
+  openDesk?: (me: Me) => Promise<Desk>;
   watchLevel: (track: MediaStreamTrack, heard: (level: number) => void) => () => void;
   /** Left out where nothing looks at the way for sound and picture; then nothing is said about it. */
   checkPath?: CheckPath;
@@ -68,6 +73,8 @@ export class App {
   readonly wasClosed = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
   readonly draft = signal("");
+  /** A therapist's page. It stays while they are in a room: the other sessions go on. */
+  readonly desk = signal<Desk | null>(null);
   readonly #deps: AppDeps;
   readonly #checking;
   #me: Me | null = null;
@@ -113,6 +120,45 @@ export class App {
     this.#arrive(me, entry);
   }
 
+  /** From the therapist's page into a session, seen and heard by everyone in it. */
+  stepIn(entry: SessionEntry): void {
+    if (this.stage.value.name === "therapist") this.#arrive(this.stage.value.me, entry);
+  }
+
+  /** To all sessions, seen from outside. What stands in the way of loading the page is tried again. */
+  async openDesk(me: Me): Promise<void> {
+    const here: Stage = { name: "therapist", me, missing: false };
+    this.stage.value = here;
+    const { openDesk: open, clock, random } = this.#deps;
+    if (this.desk.peek() || !open) return;
+    let desk: Desk | null = null;
+    const begun = clock.now();
+    for (let tries = 1; desk === null; tries += 1) {
+      try {
+        desk = await open(me);
+      } catch {
+        // An import fails when the network does, or when this page is older than the server's files.
+        if (this.stage.peek().name !== "therapist") return;
+        this.stage.value = { ...here, missing: true };
+        await new Promise<void>((go) => clock.after(delayBefore(tries, clock.now() - begun, random()), go));
+      }
+    }
+    if (this.stage.peek().name !== "therapist") {
+      desk.stop();
+      return;
+    }
+    this.desk.value = desk;
+    const stop = effect(() => {
+      const code = desk.signedOut.value;
+      if (code === null) return;
+      queueMicrotask(() => {
+        stop();
+        this.#closeDesk();
+        if (this.stage.peek().name === "therapist") this.stage.value = { name: "link", code };
+      });
+    });
+  }
+
   join(): void {
     const stage = this.stage.value;
     if (stage.name !== "replaced" && !this.#checking.value) return;
@@ -134,6 +180,7 @@ export class App {
         this.#remember(session);
         session.dispose();
         if (code === "arrival_incomplete") this.#arrive(me, entry, true);
+        else if (this.#hasDesk(me) && (code === "left" || code === "session_ended")) void this.openDesk(me);
         else this.stage.value = after(me, entry, code);
         // Who went, and who is no longer the one signed in here, leaves nothing to read behind.
         if (LEAVES_NOTHING.has(this.stage.peek().name)) this.draft.value = "";
@@ -205,7 +252,8 @@ export class App {
       this.draft.value = "";
       this.#deps.local.closeAll();
       this.arrival.stop();
-      this.stage.value = { name: "left", me: stage.me, entry: stage.entry };
+      if (this.#hasDesk(stage.me)) void this.openDesk(stage.me);
+      else this.stage.value = { name: "left", me: stage.me, entry: stage.entry };
     }
   }
 
@@ -233,6 +281,7 @@ export class App {
         () => undefined,
       );
       if (stage.name === "room") stage.session.dispose();
+      this.#closeDesk();
       this.#deps.local.closeAll();
     } finally {
       this.draft.value = "";
@@ -244,6 +293,7 @@ export class App {
 
   /** The device says that it has no network. */
   networkLost(): void {
+    this.desk.value?.networkLost();
     if (this.stage.value.name === "room") this.stage.value.session.networkLost();
   }
 
@@ -258,6 +308,7 @@ export class App {
   /** The page or the network is back. */
   nudge(): void {
     this.#deps.local.check();
+    this.desk.value?.nudge();
     if (this.stage.value.name === "room") this.stage.value.session.nudge();
   }
 
@@ -267,7 +318,20 @@ export class App {
     this.check.wanted.value = { microphone, camera };
   }
 
+  #hasDesk(me: Me): boolean {
+    return this.#deps.openDesk !== undefined && me.sessions.some(({ role }) => role === "therapist");
+  }
+
+  #closeDesk(): void {
+    this.desk.value?.stop();
+    this.desk.value = null;
+  }
+
   #offer(me: Me): void {
+    if (this.#hasDesk(me)) {
+      void this.openDesk(me);
+      return;
+    }
     const live = me.sessions.filter((entry) => entry.status === "live");
     const [only] = live;
     if (live.length > 1) this.stage.value = { name: "choose", me, sessions: live };
@@ -320,4 +384,4 @@ function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
   }
 }
 
-const LEAVES_NOTHING: ReadonlySet<Stage["name"]> = new Set<Stage["name"]>(["left", "link", "removed", "revoked"]);
+const LEAVES_NOTHING: ReadonlySet<Stage["name"]> = new Set<Stage["name"]>(["left", "link", "removed", "revoked", "therapist"]);

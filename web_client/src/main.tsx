@@ -4,16 +4,14 @@ import { makeApi, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
-import { blackTrack } from "./media/black";
 import { captureFrom } from "./media/capture";
-import { checkPath, type PathVerdict } from "./media/check";
+import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
 import { watchLevel } from "./media/level";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
-import { exposeCheckForDebugging, exposeForDebugging } from "./debug";
 import { clearStorage, kept, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
@@ -22,8 +20,6 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/arrive.css";
-import "./styles/room.css";
-import "./styles/life.css";
 
 /** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";
@@ -87,19 +83,28 @@ function start(root: HTMLElement): void {
       },
       wanted,
     );
-    if (query.has("debug")) exposeForDebugging(publisher, subscriber);
+    if (query.has("debug")) void import("./debug").then((debug) => debug.exposeForDebugging(publisher, subscriber));
     return session;
   }
 
-  function check(on: (verdict: PathVerdict) => void): () => void {
+  /** Loaded when it is begun: a page is there without it. `failed`: it could not be loaded. */
+  function check(on: (verdict: PathVerdict) => void, failed: () => void = () => {}): () => void {
     const connect = (events: ConnectionEvents) =>
       new Connection(
         { clock: systemClock, openSocket: openWebSocket, join: () => api.check(), random: Math.random, newId },
         events,
       );
-    return checkPath({ clock: systemClock, connect, makePeer, local, blackTrack }, on);
+    let stopped = false;
+    let stop = () => {};
+    void Promise.all([import("./media/check"), import("./media/black")]).then(([{ checkPath }, { blackTrack }]) => {
+      if (!stopped) stop = checkPath({ clock: systemClock, connect, makePeer, local, blackTrack }, on);
+    }, failed);
+    return () => {
+      stopped = true;
+      stop();
+    };
   }
-  if (query.has("debug")) exposeCheckForDebugging(check);
+  if (query.has("debug")) void import("./debug").then((debug) => debug.exposeCheckForDebugging(check));
 
   const app = new App({
     api,
@@ -107,8 +112,16 @@ function start(root: HTMLElement): void {
     random: Math.random,
     local,
     openRoom,
+    openDesk: async (me) => {
+      const { openDesk } = await import("./therapist");
+      return openDesk({ api, clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
+    },
     watchLevel,
-    checkPath: ({ state }) => check((verdict) => state(verdict.path)),
+    checkPath: ({ state }) =>
+      check(
+        (verdict) => state(verdict.path),
+        () => state("off"),
+      ),
     playTone,
     language: languageFor(navigator.languages),
     forgetToken: () => history.replaceState(null, "", location.pathname + location.search),

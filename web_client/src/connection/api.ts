@@ -98,9 +98,17 @@ export interface Api {
   signOut(): Promise<void>;
 }
 
+/** What therapists ask for, too. */
+export interface SupervisionApi {
+  /** A token to see the sessions of my groups from outside. */
+  watch(): Promise<JoinAnswer>;
+  /** Whether I can be reached while this session lasts. */
+  setReachable(sessionId: string, reachable: boolean): Promise<void>;
+}
+
 const PATIENCE_MS = 10_000;
 
-export function makeApi(send: typeof fetch): Api {
+export function makeApi(send: typeof fetch): Api & SupervisionApi {
   async function call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, keepalive = false): Promise<unknown> {
     let response: Response;
     try {
@@ -136,6 +144,10 @@ export function makeApi(send: typeof fetch): Api {
     },
     join: (id, you) => call("POST", `${session(id)}/join`, { you }) as Promise<JoinAnswer>,
     check: () => call("POST", "/check", {}) as Promise<JoinAnswer>,
+    watch: () => call("POST", "/watch", {}) as Promise<JoinAnswer>,
+    setReachable: async (id, reachable) => {
+      await call("POST", `${session(id)}/responder`, { reachable });
+    },
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);
     },

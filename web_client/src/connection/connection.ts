@@ -272,7 +272,7 @@ export class Connection {
       case "watching":
       case "supervised":
       case "unsupervised":
-        // Only a socket that watches gets these.
+        // What a therapist sees from outside; a room's socket carries none of it.
         return;
       default:
         this.#events.frame(body);

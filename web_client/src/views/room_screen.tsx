@@ -11,6 +11,8 @@ import { Page } from "./pages";
 import { Room } from "./room";
 import type { OpenSheet, RoomActs } from "./room_model";
 import { useWide } from "./wide";
+import "../styles/room.css";
+import "../styles/life.css";
 
 interface Props {
   app: App;

@@ -1,5 +1,6 @@
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
+import type { SessionEntry } from "../connection/api";
 import type { Waiting } from "../connection/insist";
 import type { LocalMedia } from "../media/devices";
 import type { Sound } from "../media/sound";
@@ -8,7 +9,6 @@ import type { Words } from "../words";
 import { ArriveScreen } from "./arrive_screen";
 import { HelpWays } from "./frame";
 import { Choose, Page } from "./pages";
-import { RoomScreen } from "./room_screen";
 import { Yourself } from "./yourself";
 
 export interface RootProps {
@@ -40,9 +40,11 @@ function Stages({ app, local, sound, words }: RootProps) {
     onQuickExit: () => app.quickExit(),
   };
   const place = "entry" in stage && (stage.name === "arrive" || stage.name === "room") ? stage.entry.title : null;
+  const deskOpen = stage.name === "therapist" && app.desk.value !== null;
   useEffect(() => {
-    document.title = place === null ? words.product : `${place} – ${words.product}`;
-  }, [place, words]);
+    // That page counts in its title what waits.
+    if (!deskOpen) document.title = place === null ? words.product : `${place} – ${words.product}`;
+  }, [place, words, deskOpen]);
   const { step, declined } = app.arrival;
   const screen = stage.name === "arrive" ? `${step.value} ${declined.value}` : stage.name;
   const arrived = useRef(screen);
@@ -54,6 +56,7 @@ function Stages({ app, local, sound, words }: RootProps) {
     }
     arrived.current = screen;
   }, [screen]);
+  const RoomScreen = useRoomScreen(stage.name === "arrive" || stage.name === "room");
   const page = { words, help, acts };
   switch (stage.name) {
     case "loading":
@@ -71,10 +74,20 @@ function Stages({ app, local, sound, words }: RootProps) {
           onChoose={(entry) => app.choose(stage.me, entry)}
         />
       );
+    case "therapist": {
+      const desk = app.desk.value;
+      if (desk) {
+        const inside = { ...acts, onStepIn: (entry: SessionEntry) => app.stepIn(entry), onOwn: (entry: SessionEntry) => app.choose(stage.me, entry) };
+        return <desk.Page me={stage.me} words={words} help={help} acts={inside} />;
+      }
+      const again = { label: words.tryAgain, on: () => location.reload() };
+      return <Page {...page} icon="mark" title={words[stage.missing ? "unreachable" : "loading"]} act={stage.missing ? again : undefined} />;
+    }
     case "arrive":
       return <ArriveScreen app={app} local={local} words={words} />;
     case "room":
-      return <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />;
+      if (RoomScreen) return <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />;
+      return <Page {...page} icon="mark" title={words.joining} onLeave={() => app.leave()} />;
     case "left":
       return (
         <Page
@@ -157,3 +170,25 @@ function linkPage(words: Words, code: ErrorCode): { title: string; text: string 
       return { title: words.stoppedTitle, text: words.error(code) };
   }
 }
+
+type RoomScreenPart = typeof import("./room_screen").RoomScreen;
+
+/** The room's own part of the client: loaded while people still arrive, and tried again until it is there. */
+function useRoomScreen(wanted: boolean): RoomScreenPart | null {
+  const [part, setPart] = useState<RoomScreenPart | null>(null);
+  const [tries, setTries] = useState(0);
+  useEffect(() => {
+    if (!wanted || part) return undefined;
+    let again: ReturnType<typeof setTimeout> | undefined;
+    void import("./room_screen").then(
+      (loaded) => setPart(() => loaded.RoomScreen),
+      () => {
+        again = setTimeout(() => setTries(tries + 1), RELOAD_PART_MS);
+      },
+    );
+    return () => clearTimeout(again);
+  }, [wanted, part, tries]);
+  return part;
+}
+
+const RELOAD_PART_MS = 2_000;

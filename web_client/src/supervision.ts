@@ -1,0 +1,124 @@
+import { signal } from "@preact/signals";
+import { ApiError } from "./connection/api";
+import type { WatchConnection, WatchEvents, WatchPhase } from "./connection/watch";
+import type { ErrorCode } from "./protocol/generated";
+import {
+  acknowledged,
+  fromWatching,
+  news,
+  reduce,
+  responding,
+  type Flag,
+  type Supervision as Sessions,
+} from "./state/supervision";
+
+export interface SupervisionDeps {
+  connect: (events: WatchEvents) => WatchConnection;
+  /** Throws ApiError. */
+  setReachable: (sessionId: string, reachable: boolean) => Promise<void>;
+  /** Mine, as the groups know it. */
+  name: string;
+  /** Unix ms on this device. */
+  wallNow: () => number;
+  /** A soft tone. */
+  ring: () => void;
+}
+
+/** A request that was not carried out; `null`: nobody could be reached. */
+export type Failure = ErrorCode | null;
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What a therapist sees of all sessions from outside, and what they answer. */
+export class Supervision {
+  readonly sessions = signal<Sessions | null>(null);
+  readonly phase = signal<WatchPhase>({ name: "away", failed: 0, busy: false });
+  /** Since when nothing new can have come, in Unix ms on this device; null while connected, and before the first time. */
+  readonly silentSince = signal<number | null>(null);
+  /** By how much the server's clock is ahead of this device's, in ms. */
+  readonly ahead = signal(0);
+  /** Concerns whose acknowledgement is on its way, and sessions whose responder is. */
+  readonly saving = signal(NONE);
+  readonly failed = signal<ReadonlyMap<string, Failure>>(new Map());
+  /** What has just come up, to be said aloud. */
+  readonly latest = signal<readonly Flag[]>([]);
+  readonly #deps: SupervisionDeps;
+  readonly #connection: WatchConnection;
+  #heardAt: number | null = null;
+
+  constructor(deps: SupervisionDeps) {
+    this.#deps = deps;
+    this.#connection = deps.connect({
+      phase: (phase) => this.#entered(phase),
+      heard: () => {
+        this.#heardAt = deps.wallNow();
+      },
+      watching: (watching) => {
+        this.ahead.value = watching.server_time_ms - deps.wallNow();
+        this.#now(fromWatching(this.sessions.peek() ?? [], watching));
+      },
+      frame: (frame) => this.#now(reduce(this.sessions.peek() ?? [], frame)),
+    });
+  }
+
+  start(): void {
+    this.#connection.start();
+  }
+
+  stop(): void {
+    this.#connection.stop();
+  }
+
+  nudge(): void {
+    this.#connection.nudge();
+  }
+
+  networkLost(): void {
+    this.#connection.networkLost();
+  }
+
+  /** Asks again until the server has answered. */
+  async acknowledge(sessionId: string, concernId: string): Promise<void> {
+    await this.#save(concernId, async () => {
+      const outcome = await this.#connection.acknowledge(sessionId, concernId);
+      if (outcome.type === "rejected") throw new ApiError(outcome.code);
+      if (outcome.type === "dropped") throw new ApiError(null);
+      this.sessions.value = acknowledged(this.sessions.peek() ?? [], sessionId, concernId);
+    });
+  }
+
+  async setReachable(sessionId: string, reachable: boolean): Promise<void> {
+    await this.#save(sessionId, async () => {
+      await this.#deps.setReachable(sessionId, reachable);
+      this.sessions.value = responding(this.sessions.peek() ?? [], sessionId, reachable, this.#deps.name);
+    });
+  }
+
+  async #save(id: string, act: () => Promise<void>): Promise<void> {
+    if (this.saving.peek().has(id)) return;
+    this.saving.value = new Set([...this.saving.peek(), id]);
+    this.failed.value = new Map([...this.failed.peek()].filter(([other]) => other !== id));
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.failed.value = new Map([...this.failed.peek(), [id, error.code]]);
+    } finally {
+      this.saving.value = new Set([...this.saving.peek()].filter((other) => other !== id));
+    }
+  }
+
+  #entered(phase: WatchPhase): void {
+    this.phase.value = phase;
+    if (phase.name === "live") this.silentSince.value = null;
+    else this.silentSince.value ??= this.#heardAt;
+  }
+
+  #now(sessions: Sessions): void {
+    const fresh = news(this.sessions.peek() ?? [], sessions);
+    this.sessions.value = sessions;
+    if (fresh.length === 0) return;
+    this.latest.value = fresh;
+    this.#deps.ring();
+  }
+}
