@@ -44,7 +44,7 @@ from rooms.upcasting import VERSIONS, present_event
 from rooms.view import Viewer, is_sequenced, latest, project, replayed, snapshot
 from server.clock import Clock
 from server.logs import where_it_failed
-from server.storage.log import AppendFailed, Claim, NewEvent, StoredEvent, StreamMoved
+from server.storage.log import AppendFailed, Claim, NewEvent, StoredEvent, StreamLost
 from signaling.outbox import Prepared
 from signaling.ports import Listener
 
@@ -332,20 +332,19 @@ class Keeper:
     def _take_back(self, error: AppendFailed) -> None:
         """The first flight was not stored: nothing decided on top of it holds.
 
-        Those behind it cannot have been stored either, since each names the head that it follows. Should the
-        disk have kept the first one after all, the next append finds a head that it does not expect, and the
-        room is loaded again.
+        Those behind it cannot have been stored either, since each names the head that it follows. When the stream
+        is lost (another owns it, or nobody knows what became of the append), the room is loaded again.
         """
         lost = tuple(self._flights)
         self._flights.clear()
         for flight in lost[1:]:
             if flight.stored is not None:
                 flight.stored.add_done_callback(_heard)
-        moved = isinstance(error, StreamMoved)
-        _log.error("not_saved", session=self._session_id, commands=len(lost), moved=moved)
+        stream_lost = isinstance(error, StreamLost)
+        _log.error("not_saved", session=self._session_id, commands=len(lost), stream_lost=stream_lost)
         for flight in lost:
             _answer(flight.reply, Rejection(ErrorCode.NOT_SAVED))
-        if moved:
+        if stream_lost:
             raise RuntimeError("the stream has another owner, or is not as expected")
         self._head = self._landed
         kept_shut = aftermath(self._committed, tuple(event for flight in lost for event in flight.decision.events))

@@ -32,7 +32,7 @@ from rooms.decide import Accepted, Rejection
 from rooms.state import EMPTY
 from server import keeper as keeper_module
 from server.keeper import Keeper, replay
-from server.storage.log import Claim, StoredEvent, StreamMoved
+from server.storage.log import Claim, OutcomeUnknown, StoredEvent, StreamMoved
 from tests.fakes import FakeClock
 from tests.room_fakes import FakeListener, FakeLog, FakeMedia, FakeTimers
 
@@ -226,6 +226,21 @@ async def test_a_stream_with_another_owner_ends_this_keeper_only(stage: Stage) -
     assert stage.failed == [ROOM]
     assert stage.listeners[ELLIE].dismissed is ErrorCode.ROOM_FAILED
     assert (await stage.chat(ELLIE, "more", "m2")) == Rejection(ErrorCode.ROOM_FAILED)
+
+
+async def test_when_nobody_knows_whether_a_closing_is_stored_the_room_is_loaded_again_and_nothing_stays_open(
+    stage: Stage,
+) -> None:
+    await stage.devices(MARCUS, microphone=True)
+    stage.log.hold = True
+    reply = stage.close_mic(DANA, MARCUS)
+    stage.log.fail(OutcomeUnknown)
+    await settle()
+    assert reply.result() == Rejection(ErrorCode.NOT_SAVED)
+    assert stage.media.open == set()
+    assert stage.failed == [ROOM]
+    allowed = stage.keeper.submit(Requested(DANA, AllowMicrophone(stage.rid(), MARCUS)))
+    assert await allowed == Rejection(ErrorCode.ROOM_FAILED)
 
 
 async def test_a_bug_ends_the_room_and_answers_everyone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
