@@ -1,0 +1,335 @@
+"""What must hold, judged from outside: by the log's own rows, and by what reached each screen.
+
+The judge reads every stored event as soon as it is committed, and keeps the room as of each. From the server it takes
+nothing on trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from protocol.errors import ErrorCode
+from protocol.messages import (
+    AllowMicrophone,
+    ChatHidden,
+    ChatPosted,
+    ChatShown,
+    CloseMicrophone,
+    EndSession,
+    HideChat,
+    Leave,
+    MicrophoneClosed,
+    ParticipantJoined,
+    ParticipantLeft,
+    PostChat,
+    Role,
+    RoomFrame,
+    SessionEnded,
+    SessionStatus,
+    SetDevices,
+    ShowChat,
+    Source,
+    Welcome,
+)
+from rooms.commands import RoomRequest
+from rooms.events import ChatWritten
+from rooms.evolve import evolve
+from rooms.state import EMPTY, Participant, RoomState
+from rooms.upcasting import present_event
+from rooms.view import Viewer, snapshot
+from server.storage.chain import Header
+from server.storage.reading import Record
+from server.storage.vault import Vault, WrappedKey
+from tests.rooms.client_model import ClientModel
+from tests.server.secret import vault
+from tests.simulation.client import Asked, Client
+from tests.simulation.network import SimSocket
+from tests.simulation.server import ROOM
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SECRET = "~secret~"
+"""Every name and every text carries it."""
+
+NOT_YET = 1 << 40
+_NEW_ROWS = """
+    SELECT e.seq, e.at_ms, e.type, e.version, e.retention, e.key_id, e.commitment, e.link, p.sealed,
+           k.root_key_id, k.wrapped
+    FROM events e JOIN payloads p USING (stream_id, seq) JOIN data_keys k ON k.id = e.key_id
+    WHERE e.stream_id = ? AND e.seq > ? ORDER BY e.seq
+"""
+
+
+class Judge:
+    """`states[n]` is the room after its n-th stored event."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._vault: Vault = vault()
+        self.states: list[RoomState] = [EMPTY]
+        self._places: dict[str, int] = {}
+        """Of messages: where in the log they were posted."""
+        self._last_present: dict[str, int] = {}
+        """Of identities: the newest event after which they were in the room."""
+        self._known: list[tuple[float, int]] = [(0.0, 0)]
+        """Since when the server has known of which head."""
+        self._order = 0
+        self._turned_on: dict[tuple[str, Source], int] = {}
+        self._turned_off: dict[tuple[str, Source], int] = {}
+        self._closings: dict[str, dict[int, bool]] = {}
+        """Of participants: closings that were answered, by their order, and whether they are stored."""
+        self._allowances: dict[str, dict[int, int]] = {}
+        """Of participants: when each allowance was asked for, and when nothing more could come of it."""
+        self.checked = 0
+
+    @property
+    def head(self) -> int:
+        """How many events are stored."""
+        return len(self.states) - 1
+
+    # ── the log ──────────────────────────────────────────────────────────────────────────────
+
+    def committed(self) -> None:
+        """Something was committed."""
+        for seq, at_ms, kind, version, retention, key_id, commitment, link, sealed, root, wrapped in (
+            self._world.disk.raw.execute(_NEW_ROWS, (ROOM, self.head)).fetchall()
+        ):
+            header = Header(ROOM, seq, at_ms, kind, version, retention, key_id)
+            record = Record(header, commitment, link, sealed, WrappedKey(key_id, ROOM, retention, root, wrapped))
+            payload = record.payload(self._vault)
+            assert payload is not None
+            assert seq == self.head + 1, "the log has a gap"
+            event = present_event(kind, version, payload)
+            if isinstance(event, ChatWritten):
+                assert event.message_id not in self._places, "a message was stored twice"
+                self._places[event.message_id] = seq
+            self.states.append(evolve(self.states[-1], event))
+            for person in self.states[-1].present():
+                self._last_present[person.identity_id] = seq
+            self._world.tell(f"stored {seq} {kind}")
+
+    def answered_by_disk(self) -> None:
+        """The server learned how its transaction ended."""
+        self._known.append((self._world.loop.time(), self.head))
+
+    def _surely(self) -> Iterable[RoomState]:
+        """The states that may be the newest one the server knows of, when everything known has been taken up."""
+        now, known = self._world.loop.time(), 0
+        for at, head in reversed(self._known):
+            if at < now:
+                known = head
+                break
+        return self.states[known:]
+
+    # ── what was asked and answered ──────────────────────────────────────────────────────────
+
+    def _next(self) -> int:
+        self._order += 1
+        return self._order
+
+    def asked(self, client: Client, message: RoomRequest) -> int:
+        """A client asks for something; the place of that among everything asked."""
+        order = self._next()
+        match message:
+            case SetDevices(microphone=on, camera=also) if client.participant is not None:
+                for source, wanted in ((Source.MICROPHONE, on), (Source.CAMERA, also)):
+                    if wanted:
+                        self._turned_on[client.participant, source] = order
+            case AllowMicrophone(participant_id=whose):
+                self._allowances.setdefault(whose, {})[order] = NOT_YET
+            case _:
+                pass
+        return order
+
+    def dropped(self, asked: Asked) -> None:
+        """Nobody waits for that answer any more; what is under way may still arrive for a while."""
+        match asked.message:
+            case AllowMicrophone(participant_id=whose):
+                self._world.loop.call_later(15.0, self._settled, whose, asked.order)
+            case _:
+                pass
+
+    def _settled(self, whose: str, order: int) -> None:
+        self._allowances[whose][order] = self._next()
+
+    def answered(self, client: Client, asked: Asked, code: ErrorCode | None, head: int) -> None:
+        """An answer arrives that was given when the log had `head` events; without a code it acknowledges."""
+        message, whose = asked.message, client.participant
+        if isinstance(message, AllowMicrophone):
+            self._settled(message.participant_id, asked.order)
+        if code in (None, ErrorCode.NOT_SAVED):
+            match message:
+                case CloseMicrophone(participant_id=target):
+                    self._closings.setdefault(target, {})[asked.order] = code is None
+                case SetDevices(microphone=on, camera=also) if whose is not None:
+                    for source, wanted in ((Source.MICROPHONE, on), (Source.CAMERA, also)):
+                        if not wanted:
+                            self._turned_off[whose, source] = asked.order
+                case _:
+                    pass
+        if code is None:
+            self.checked += 1
+            states = self.states[asked.head : head + 1]
+            assert any(_took_effect(message, state, whose) for state in states), (
+                f"acknowledged to {client} and not stored: {type(message).__name__} {message.id}"
+            )
+
+    def room_was_lost(self) -> None:
+        """The server, or its keeper of the room, is gone, with what it could not store."""
+        for closings in self._closings.values():
+            for order in [order for order, stored in closings.items() if not stored]:
+                del closings[order]
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────
+
+    def sending(self, client: Client, socket: SimSocket, opened_at: int, data: bytes) -> int:
+        """Bytes leave for a socket that was opened when the log had `opened_at` events. Returns the head."""
+        if SECRET.encode() in data:
+            self._may_learn(client, opened_at, data)
+        return self.head
+
+    def _may_learn(self, client: Client, opened_at: int, data: bytes) -> None:
+        last = self._last_present.get(client.who.identity, -1)
+        # Who waits may be told their own name, and nothing else.
+        others = data.replace(client.who.name.encode(), b"")
+        assert last >= opened_at or SECRET.encode() not in others, f"{client} is not admitted and learns a name"
+        for message_id, place in self._places.items():
+            if place > last:
+                text = self.states[place].chat[message_id].text  # type: ignore[index]
+                assert text.encode() not in data, f"{client} has gone and learns what was written since"
+        if client.who.role is not Role.THERAPIST:
+            surely = tuple(self._surely())
+            for message in surely[-1].chat:
+                if all((m := state.chat.get(message.id)) is not None and m.hidden_by is not None for state in surely):
+                    assert message.text.encode() not in data, f"{client} learns a text that is hidden"
+
+    def welcomed(self, client: Client, frame: Welcome, head: int) -> None:
+        """A snapshot arrives."""
+        self.checked += 1
+        state = self.states[head]
+        assert any(p.identity_id == client.who.identity and p.id == frame.snapshot.you for p in state.people.values())
+        for message in frame.snapshot.chat:
+            self._in_order(client, message.id, head)
+        for person in frame.snapshot.participants:
+            assert person.id in state.people, "a name is shown that is not stored"
+
+    def shown(self, client: Client, seq: int | None, frame: RoomFrame, head: int) -> None:
+        """A frame arrives that was sent when the log had `head` events."""
+        if seq is None:
+            return
+        self.checked += 1
+        state, ever = self.states[head], self.states[: head + 1]
+        match frame:
+            case ChatPosted(message=message):
+                self._in_order(client, message.id, head)
+            case ChatHidden(message=message) | ChatShown(message=message):
+                assert state.chat.get(message.id) is not None
+            case ParticipantJoined(participant=person):
+                known = state.people.get(person.id)
+                assert known is not None
+                assert (known.role, known.place) == (person.role, person.place)
+            case ParticipantLeft(participant_id=who):
+                assert any(each.here(who) is None for each in ever)
+            case MicrophoneClosed(participant_id=who):
+                assert any(who in each.people and each.people[who].shut for each in ever), "closed, and not stored"
+            case SessionEnded():
+                assert state.status is SessionStatus.ENDED
+            case _:
+                pass
+
+    def _in_order(self, client: Client, message_id: str, head: int) -> None:
+        place = self._places.get(message_id, NOT_YET)
+        assert place <= head, f"{client} is shown a message that is not stored"
+        assert place > client.latest_shown, f"{client} is shown messages in another order"
+        client.latest_shown = place
+
+    # ── sound ────────────────────────────────────────────────────────────────────────────────
+
+    def listen(self) -> None:
+        """Everyone who has a connection sends, as a client would that does not obey. Nothing closed comes out."""
+        sound = self._world.server.sound
+        here = sound.visitors(ROOM)
+        surely = tuple(self._surely())
+        for who in here:
+            for source in Source:
+                heard_by = sound.say(ROOM, who, source)
+                assert heard_by <= set(here) - {who}
+                if heard_by:
+                    why = self._silent(who, source, surely)
+                    assert why is None, f"{source} of {who} is heard: {why}"
+
+    def _silent(self, who: str, source: Source, surely: tuple[RoomState, ...]) -> str | None:
+        """Why nothing may be heard or seen of someone; None when something may."""
+        if self._turned_off.get((who, source), 0) > self._turned_on.get((who, source), 0):
+            return "turned off by themselves"
+        people = [state.people.get(who) for state in surely]  # type: ignore[call-overload]
+        if all(person is not None and not person.present for person in people):
+            return "has left"
+        if source is Source.MICROPHONE:
+            if all(person is not None and person.shut for person in people):
+                return "closed by a mentor"
+            allowed = max(self._allowances.get(who, {}).values(), default=0)
+            if any(order > allowed for order in self._closings.get(who, {})):
+                return "closed by a mentor, who was told so"
+        return None
+
+    # ── at rest ──────────────────────────────────────────────────────────────────────────────
+
+    def compare(self) -> None:
+        """When nothing is on its way to the disk, what the room shows is what the log says."""
+        keeper = self._world.server.keeper()
+        if keeper is not None and not keeper._flights:
+            assert _durable(keeper.state) == _durable(self.states[-1]), "the room is not what its log says"
+
+    def final(self, clients: list[Client]) -> None:
+        """Everyone has caught up: each screen shows the room, and those who are on are heard."""
+        keeper = self._world.server.keeper()
+        inside = [client for client in clients if client.connected]
+        assert keeper is not None or not inside
+        if keeper is None:
+            return
+        sound = self._world.server.sound
+        visitors = set(sound.visitors(ROOM))
+        assert visitors <= {person.id for person in keeper.state.present()}, "a connection outlives its person"
+        for client in inside:
+            model = client.model
+            assert model is not None
+            viewer = Viewer(model.you, client.who.role)  # type: ignore[arg-type]
+            fresh = ClientModel(snapshot(keeper.state, viewer)).shows()
+            assert model.shows() == fresh, f"{client} does not show what a fresh page would"
+            assert list(model.chat) == [message.id for message in self.states[-1].chat]
+            me = model.people[model.you]
+            for source, on in ((Source.MICROPHONE, me["microphone"]), (Source.CAMERA, me["camera"])):
+                heard_by = sound.say(ROOM, model.you, source)
+                assert heard_by == (visitors - {model.you} if on else set()), f"{source} of {client}"
+
+
+def _took_effect(message: RoomRequest, state: RoomState, whose: str | None) -> bool:
+    """Whether the stored room shows what an acknowledged request is to do. Devices are never stored."""
+    match message:
+        case PostChat():
+            posted = state.chat.get(message.message_id)
+            return posted is not None and (posted.author_id, posted.text) == (whose, message.text)
+        case HideChat() | ShowChat():
+            known = state.chat.get(message.message_id)
+            return known is not None and (known.hidden_by is not None) == isinstance(message, HideChat)
+        case CloseMicrophone() | AllowMicrophone():
+            person = state.people.get(message.participant_id)
+            return person is not None and person.shut == isinstance(message, CloseMicrophone)
+        case Leave():
+            return whose is not None and state.here(whose) is None  # type: ignore[arg-type]
+        case EndSession():
+            return state.status is SessionStatus.ENDED
+        case SetDevices():
+            return True
+
+
+def _durable(state: RoomState) -> Any:
+    def plain(person: Participant) -> Participant:
+        return replace(person, away_until_ms=None, microphone=False, camera=False, held=False, closings=0)
+
+    return replace(state, people={who: plain(person) for who, person in state.people.items()})
