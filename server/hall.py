@@ -102,7 +102,9 @@ class Hall:
             self._run(self._snapshots.take(session_id))
 
     async def close(self) -> None:
-        """Waits until every room's decided commands have landed."""
+        """Waits until every room's decided commands have landed, those of rooms that are just being loaded, too."""
+        if self._keepers:
+            await asyncio.wait(tuple(self._keepers.values()))
         await asyncio.gather(*(keeper.close() for keeper in self._open()))
         self._closed = True
         if self._errands:

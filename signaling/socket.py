@@ -85,6 +85,9 @@ class Socket:
                         return
         except (ConnectionClosed, TimeoutError):
             return
+        finally:
+            # Whoever ends the socket a moment later finds nobody left to hurry.
+            self._patience = None
 
     async def _empty(self) -> None:
         frames = size = 0

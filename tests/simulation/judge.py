@@ -300,7 +300,9 @@ class Judge:
             assert model is not None
             viewer = Viewer(model.you, client.who.role)  # type: ignore[arg-type]
             fresh = ClientModel(snapshot(keeper.state, viewer)).shows()
-            assert model.shows() == fresh, f"{client} does not show what a fresh page would"
+            shown = model.shows()
+            differs = [f"{shown[part]} and not {fresh[part]}" for part in fresh if shown[part] != fresh[part]]
+            assert not differs, f"{client} shows {'; '.join(differs)}"
             assert list(model.chat) == [message.id for message in self.states[-1].chat]
             me = model.people[model.you]
             for source, on in ((Source.MICROPHONE, me["microphone"]), (Source.CAMERA, me["camera"])):

@@ -6,7 +6,8 @@ import asyncio
 import heapq
 from asyncio import Handle, TimerHandle
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 
@@ -105,13 +106,19 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs until `main` is done. Raises Hang."""
-        asyncio.events._set_running_loop(self)  # type: ignore[attr-defined]
-        self._running = True
-        try:
+        with self.current():
             task = self.create_task(main)
             while not task.done():
                 self._step()
             return task.result()
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Code in this block finds the loop running."""
+        asyncio.events._set_running_loop(self)  # type: ignore[attr-defined]
+        self._running = True
+        try:
+            yield
         finally:
             self._running = False
             asyncio.events._set_running_loop(None)  # type: ignore[attr-defined]

@@ -66,6 +66,11 @@ class SimSocket:
         self._cut_up = self._cut_down = False
         network.sockets.append(self)
 
+    @property
+    def whole(self) -> bool:
+        """Whether both ends still have it, and all passes."""
+        return self.open and self._server_open and not (self._cut_up or self._cut_down)
+
     # ── the server's end ─────────────────────────────────────────────────────────────────────
 
     async def send(self, message: str | bytes) -> None:

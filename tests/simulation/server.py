@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
@@ -154,7 +155,11 @@ class Server:
         """After a run: what was cut off in the middle is thrown away, without a word."""
         self.process.dead = True
         for task in self.process.tasks:
-            task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
+            if not task.done():
+                task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
+                with contextlib.suppress(Exception):
+                    # Now, and not when the garbage is collected: what it still does on its way out is without effect.
+                    task.get_coro().close()  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def _counted(prefix: str) -> Callable[[], str]:

@@ -233,7 +233,9 @@ class World:
 
     @staticmethod
     def _rests(client: Client) -> bool:
-        return not client.pending and (client.connected or not client.wants_in)
+        if not client.wants_in:
+            return True
+        return not client.pending and client.connected and client.socket is not None and client.socket.whole
 
     async def _end(self) -> None:
         """Goes down; what is stored is whole, and a new life finds the room as it was."""
@@ -290,9 +292,10 @@ def play(seed: int, steps: int) -> Outcome:
             seed, steps, world.trace(), failure, tuple(world.story), world.loop.steps, world.judge.head,
             world.judge.checked, world.crashes, world.disk.unsure,
         )  # fmt: skip
-        for server in world.servers:
-            server.bury()
-        del world
+        with world.loop.current():
+            for server in world.servers:
+                server.bury()
+        world.loop.close()
     return outcome
 
 
