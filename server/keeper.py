@@ -341,7 +341,7 @@ class Keeper:
             if flight.stored is not None:
                 flight.stored.add_done_callback(_heard)
         stream_lost = isinstance(error, StreamLost)
-        _log.error("not_saved", session=self._session_id, commands=len(lost), stream_lost=stream_lost)
+        _log.error("not_saved", session=self._session_id, commands=len(lost), why=type(error).__name__)
         for flight in lost:
             _answer(flight.reply, Rejection(ErrorCode.NOT_SAVED))
         if stream_lost:

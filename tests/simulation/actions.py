@@ -66,7 +66,9 @@ def _message(world: World, client: Client) -> MessageId | None:
 
 def _participant(world: World, client: Client) -> ParticipantId | None:
     people = client.model.people.values() if client.model is not None else ()
-    known = [person["id"] for person in people if person["role"] == "participant"]
+    there = [person for person in people if person["role"] == "participant"]
+    heard = [person for person in there if person["microphone"]]
+    known = [person["id"] for person in (heard if heard and world.chance.random() < 0.8 else there)]
     return ParticipantId(world.chance.choice(known)) if known else None
 
 
@@ -124,7 +126,7 @@ def _allow_microphone(world: World) -> None:
 def _devices(world: World) -> None:
     client = _someone(world)
     if client is not None and (me := client.me) is not None:
-        microphone, camera = world.chance.random() < 0.7, world.chance.random() < 0.4
+        microphone, camera = world.chance.random() < 0.8, world.chance.random() < 0.4
         client.ask(SetDevices(client.request_id(), microphone, camera, me["closings"]))
 
 
@@ -209,6 +211,10 @@ def _crash(world: World) -> None:
     world.crash_in(world.chance.randint(0, world.chance.choice((20, 100, 400))), world.chance.choice((0.1, 2.0, 20.0)))
 
 
+async def _zombie(world: World) -> None:
+    await world.start_beside()
+
+
 async def _restart(world: World) -> None:
     await world.restart_gently(world.chance.choice((0.2, 3.0)))
 
@@ -249,6 +255,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("lose a socket", lambda odds: 10 * odds.socket_loss, _lose_socket),
     Action("lose all sockets", lambda odds: odds.socket_loss, _lose_all),
     Action("crash", lambda odds: 15 * odds.crash, _crash),
+    Action("another server", lambda odds: 15 * odds.zombie, _zombie),
     Action("restart", lambda odds: 3 * odds.crash, _restart),
     Action("disk full", lambda odds: 10 * odds.outage, _disk_full),
     Action("disk stuck", lambda odds: 5 * odds.outage, _disk_stuck),

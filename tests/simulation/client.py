@@ -30,7 +30,7 @@ from rooms.commands import RoomRequest
 from signaling.session import TRY_AGAIN
 from tests.rooms.client_model import ClientModel
 from tests.rooms.client_model import Wire as Plain
-from tests.simulation.network import SimSocket
+from tests.simulation.network import SimSocket, Stamp
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -227,8 +227,8 @@ class Client:
 
     # ── frames ───────────────────────────────────────────────────────────────────────────────
 
-    def take(self, socket: SimSocket, data: bytes, head: int) -> None:
-        """A frame arrives; it was sent when the log had `head` events."""
+    def take(self, socket: SimSocket, data: bytes, stamp: Stamp) -> None:
+        """A frame arrives."""
         if socket is not self.socket:
             return
         seq, frame = decode_server(data.decode() if self.wire is Wire.JSON else data, self.wire)
@@ -238,16 +238,16 @@ class Client:
                 self.world.tell(f"{self} welcome")
                 self.model = ClientModel(frame.snapshot)
                 self._resume_token, self.welcomed = frame.resume_token, True
-                self.world.judge.welcomed(self, frame, head)
+                self.world.judge.welcomed(self, frame, stamp)
                 self._again()
             case Resumed():
                 self.world.tell(f"{self} resumed")
                 self._resume_token, self.welcomed = frame.resume_token, True
                 self._again()
             case Ack(id=which):
-                self._answered(which, None, head)
+                self._answered(which, None, stamp)
             case Rejected(id=which, code=code):
-                self._answered(which, code, head)
+                self._answered(which, code, stamp)
             case Goodbye():
                 self.world.tell(f"{self} goodbye {frame.code}")
                 self._goodbye = frame.then
@@ -256,18 +256,18 @@ class Client:
             case _:
                 assert self.model is not None, "a frame of the room before the room"
                 self.world.tell(f"{self} {seq} {type(frame).__name__}")
-                self.world.judge.shown(self, seq, frame, head)
+                self.world.judge.shown(self, seq, frame, stamp.head)
                 self.model.take(seq, frame)
 
     def _again(self) -> None:
         for asked in self.pending.values():
             self.send(asked.message)
 
-    def _answered(self, which: str, code: ErrorCode | None, head: int) -> None:
+    def _answered(self, which: str, code: ErrorCode | None, stamp: Stamp) -> None:
         asked = self.pending.pop(which, None)
         if asked is None:
             return
         self.world.tell(f"{self} {which} {code or 'ok'}")
-        self.world.judge.answered(self, asked, code, head)
+        self.world.judge.answered(self, asked, code, stamp.head)
         if code in TRY_AGAIN and isinstance(asked.message, PostChat):
             self.unsaved.append(asked.message)

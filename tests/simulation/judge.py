@@ -6,7 +6,6 @@ nothing on trust.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -37,6 +36,7 @@ from protocol.messages import (
 from rooms.commands import RoomRequest
 from rooms.events import ChatWritten
 from rooms.evolve import evolve
+from rooms.gates import open_gates
 from rooms.state import EMPTY, Participant, RoomState
 from rooms.upcasting import present_event
 from rooms.view import Viewer, snapshot
@@ -46,7 +46,7 @@ from server.storage.vault import Vault, WrappedKey
 from tests.rooms.client_model import ClientModel
 from tests.server.secret import vault
 from tests.simulation.client import Asked, Client
-from tests.simulation.network import SimSocket
+from tests.simulation.network import Stamp
 from tests.simulation.server import ROOM
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ class Judge:
         """The server learned how its transaction ended."""
         self._known.append((self._world.loop.time(), self.head))
 
-    def _surely(self) -> Iterable[RoomState]:
+    def _surely(self, now: float | None = None) -> list[RoomState]:
         """The states that may be the newest one the server knows of, when everything known has been taken up."""
-        now, known = self._world.loop.time(), 0
+        now, known = self._world.loop.time() if now is None else now, 0
         for at, head in reversed(self._known):
             if at < now:
                 known = head
@@ -168,7 +168,8 @@ class Judge:
                 case SetDevices(microphone=on, camera=also) if whose is not None:
                     for source, wanted in ((Source.MICROPHONE, on), (Source.CAMERA, also)):
                         if not wanted:
-                            self._turned_off[whose, source] = asked.order
+                            before = self._turned_off.get((whose, source), 0)
+                            self._turned_off[whose, source] = max(before, asked.order)
                 case _:
                     pass
         if code is None:
@@ -186,13 +187,17 @@ class Judge:
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────
 
-    def sending(self, client: Client, socket: SimSocket, opened_at: int, data: bytes) -> int:
-        """Bytes leave for a socket that was opened when the log had `opened_at` events. Returns the head."""
+    def sending(self, client: Client, opened_at: int, data: bytes, since: float) -> Stamp:
+        """Bytes leave for a socket that was opened when the log had `opened_at` events; they may wait `since` then."""
         if SECRET.encode() in data:
-            self._may_learn(client, opened_at, data)
-        return self.head
+            try:
+                self._may_learn(client, opened_at, data, since)
+            except AssertionError as violation:
+                # The server would take it for a bug of its own.
+                self._world.loop.violation = violation
+        return Stamp(self.head, self._next())
 
-    def _may_learn(self, client: Client, opened_at: int, data: bytes) -> None:
+    def _may_learn(self, client: Client, opened_at: int, data: bytes, since: float) -> None:
         last = self._last_present.get(client.who.identity, -1)
         # Who waits may be told their own name, and nothing else.
         others = data.replace(client.who.name.encode(), b"")
@@ -202,14 +207,19 @@ class Judge:
                 text = self.states[place].chat[message_id].text  # type: ignore[index]
                 assert text.encode() not in data, f"{client} has gone and learns what was written since"
         if client.who.role is not Role.THERAPIST:
-            surely = tuple(self._surely())
+            surely = self._surely(since)
             for message in surely[-1].chat:
                 if all((m := state.chat.get(message.id)) is not None and m.hidden_by is not None for state in surely):
                     assert message.text.encode() not in data, f"{client} learns a text that is hidden"
 
-    def welcomed(self, client: Client, frame: Welcome, head: int) -> None:
+    def welcomed(self, client: Client, frame: Welcome, stamp: Stamp) -> None:
         """A snapshot arrives."""
         self.checked += 1
+        head = stamp.head
+        for source in Source:
+            # Another page opens its own microphone and camera, or does not.
+            before = self._turned_off.get((frame.snapshot.you, source), 0)
+            self._turned_off[frame.snapshot.you, source] = max(before, stamp.order)
         state = self.states[head]
         assert any(p.identity_id == client.who.identity and p.id == frame.snapshot.you for p in state.people.values())
         for message in frame.snapshot.chat:
@@ -253,16 +263,20 @@ class Judge:
         """Everyone who has a connection sends, as a client would that does not obey. Nothing closed comes out."""
         sound = self._world.server.sound
         here = sound.visitors(ROOM)
-        surely = tuple(self._surely())
+        surely = self._surely()
+        keeper = self._world.server.keeper()
+        decided = frozenset() if keeper is None else open_gates(keeper._pending)
         for who in here:
             for source in Source:
                 heard_by = sound.say(ROOM, who, source)
                 assert heard_by <= set(here) - {who}
                 if heard_by:
                     why = self._silent(who, source, surely)
+                    if why is None and (who, source) not in decided:
+                        why = "closed by what was decided"
                     assert why is None, f"{source} of {who} is heard: {why}"
 
-    def _silent(self, who: str, source: Source, surely: tuple[RoomState, ...]) -> str | None:
+    def _silent(self, who: str, source: Source, surely: list[RoomState]) -> str | None:
         """Why nothing may be heard or seen of someone; None when something may."""
         if self._turned_off.get((who, source), 0) > self._turned_on.get((who, source), 0):
             return "turned off by themselves"
@@ -285,8 +299,11 @@ class Judge:
         if keeper is not None and not keeper._flights:
             assert _durable(keeper.state) == _durable(self.states[-1]), "the room is not what its log says"
 
-    def final(self, clients: list[Client]) -> None:
-        """Everyone has caught up: each screen shows the room, and those who are on are heard."""
+    def final(self, clients: list[Client], *, long_after: bool) -> None:
+        """Everyone has caught up: each screen shows the room, and those who are on are heard.
+
+        `long_after`: whoever went away did so longer ago than a place is kept.
+        """
         keeper = self._world.server.keeper()
         inside = [client for client in clients if client.connected]
         assert keeper is not None or not inside
@@ -294,7 +311,10 @@ class Judge:
             return
         sound = self._world.server.sound
         visitors = set(sound.visitors(ROOM))
-        assert visitors <= {person.id for person in keeper.state.present()}, "a connection outlives its person"
+        present = {person.id for person in keeper.state.present()}
+        assert visitors <= present, "a connection outlives its person"
+        if long_after:
+            assert present == {client.participant for client in inside}, "a place is kept for ever"
         for client in inside:
             model = client.model
             assert model is not None

@@ -44,6 +44,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.crash_at: int | None = None
         self.crash: Callable[[], None] = lambda: None
         self.complaints: list[str] = []
+        self.violation: AssertionError | None = None
+        """What did not hold. The run ends before the next step."""
         self._now = 1_000.0
         self._ready: deque[Handle] = deque()
         self._timers: list[tuple[float, int, TimerHandle]] = []
@@ -100,6 +102,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """A cancelled timer is passed over when it is due."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, AssertionError):
+            self.violation = self.violation or error
         self.complaints.append(f"{context.get('message')}: {context.get('exception')!r} {context.get('task') or ''}")
 
     # ── running ──────────────────────────────────────────────────────────────────────────────
@@ -138,6 +143,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         process = handle._context.get(PROCESS)
         if process is None or not process.dead:
             handle._run()
+        if self.violation is not None:
+            raise self.violation
 
     def _let_time_pass(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
+from dataclasses import dataclass
 from random import Random
 
 from websockets.exceptions import ConnectionClosedError
@@ -35,6 +36,19 @@ class Network:
         slow = self.odds is not None and self.chance.random() < self.odds.slow_network
         return self.chance.uniform(0.3, 4.0) if slow else self.chance.uniform(0.005, 0.05)
 
+    def reader_takes(self) -> float:
+        """How long a client's full buffers hold the server up now, in seconds."""
+        slow = self.odds is not None and self.chance.random() < self.odds.slow_reader
+        return self.chance.uniform(0.1, 3.0) if slow else 0.0
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When a frame left: how many events the log had, and how many requests had been made."""
+
+    head: int
+    order: int
+
 
 class SimSocket:
     """Both ends of one WebSocket: `send`, `recv`, `close` are the server's; the rest is the client's.
@@ -46,11 +60,13 @@ class SimSocket:
         self,
         network: Network,
         wire: Wire,
-        on_frame: Callable[[SimSocket, bytes, int], None],
+        on_frame: Callable[[SimSocket, bytes, Stamp], None],
         on_closed: Callable[[SimSocket, int], None],
-        sending: Callable[[SimSocket, bytes], int],
+        sending: Callable[[bytes, float], Stamp],
     ) -> None:
-        """`sending` sees each of the server's frames as it leaves; what it returns arrives with the frame."""
+        """`sending` sees each of the server's frames as it leaves, and since when it may have been waiting to; what it
+        returns arrives with the frame.
+        """
         self.wire = wire
         self.open = True
         """As the client has it."""
@@ -64,6 +80,8 @@ class SimSocket:
         self._up = self._down = 0.0
         """When the latest frame arrives, in each direction."""
         self._cut_up = self._cut_down = False
+        self._held_since: float | None = None
+        self._held_until = 0.0
         network.sockets.append(self)
 
     @property
@@ -77,7 +95,16 @@ class SimSocket:
         if not self._server_open:
             raise ConnectionClosedError(None, None)
         data = message.encode() if isinstance(message, str) else message
-        self._pass_down(self._arrives, data, self._sending(self, data))
+        now = self._network.loop.time()
+        if self._held_since is None or self._held_until < now:
+            self._held_since = now
+        patience = self._network.reader_takes()
+        if patience:
+            await asyncio.sleep(patience)
+            if not self._server_open:
+                raise ConnectionClosedError(None, None)
+        self._held_until = self._network.loop.time()
+        self._pass_down(self._arrives, data, self._sending(data, self._held_since))
 
     async def recv(self) -> str | bytes:
         while not self._inbox:
@@ -135,10 +162,10 @@ class SimSocket:
             # Whatever the server sent is on its way, whether or not the server lives on.
             self._network.loop.call_at(self._down, arrive, *what, context=self._network.outside)
 
-    def _arrives(self, data: bytes, note: int) -> None:
+    def _arrives(self, data: bytes, stamp: Stamp) -> None:
         self._network.moving -= 1
         if self.open and not self._cut_down:
-            self._on_frame(self, data, note)
+            self._on_frame(self, data, stamp)
 
     def _closed(self, code: int) -> None:
         self._network.moving -= 1

@@ -13,11 +13,13 @@ class Odds:
     people: int
     therapist: bool
     slow_network: float
+    slow_reader: float
     socket_loss: float
     disk_error: float
     kept_though_failed: float
     slow_disk: float
     crash: float
+    zombie: float
     outage: float
     repeats: float
     wall_steps: float
@@ -38,12 +40,14 @@ def odds_of(seed: int) -> Odds:
     return Odds(
         people=chance.randint(2, 4),
         therapist=chance.random() < 0.3,
-        slow_network=some(0.3),
+        slow_network=some(0.2),
+        slow_reader=some(0.1, 0.3),
         socket_loss=some(0.25, 0.6),
-        disk_error=some(0.3),
+        disk_error=some(0.4),
         kept_though_failed=some(1.0),
         slow_disk=some(0.4),
         crash=some(0.12, 0.6),
+        zombie=some(0.05, 0.2),
         outage=some(0.1, 0.4),
         repeats=some(0.3),
         wall_steps=some(0.1, 0.2),

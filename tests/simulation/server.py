@@ -127,10 +127,14 @@ class Server:
 
     # ── its end ──────────────────────────────────────────────────────────────────────────────
 
-    def crash(self) -> None:
+    def die(self) -> None:
         """From this moment on not one more step of it is taken."""
         self.process.dead, self.accepts = True, False
         self._disk.crash()
+
+    def crash(self) -> None:
+        """Dies, and takes the connections along."""
+        self.die()
         for socket in self._network.sockets:
             socket.server_died()
 

@@ -23,10 +23,10 @@ from tests.simulation.actions import next_action
 from tests.simulation.client import Client, Who
 from tests.simulation.disk import Access, Disk
 from tests.simulation.judge import SECRET, Judge
-from tests.simulation.loop import Hang, VirtualLoop
+from tests.simulation.loop import PROCESS, Hang, VirtualLoop
 from tests.simulation.network import Network, SimSocket
 from tests.simulation.randomness import odds_of, part
-from tests.simulation.server import ROOM, Server, SimClock
+from tests.simulation.server import ROOM, SETTINGS, Server, SimClock
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -132,7 +132,7 @@ class World:
             wire,
             client.take,
             client.closed,
-            lambda socket, data: self.judge.sending(client, socket, opened_at, data),
+            lambda data, since: self.judge.sending(client, opened_at, data, since),
         )
         self.server.accept(socket)
         return socket
@@ -165,6 +165,20 @@ class World:
         await asyncio.sleep(self._down_s)
         await self.start_server()
 
+    async def start_beside(self) -> None:
+        """The server is cut off and believed dead, and another is started; but it lives on for a while."""
+        if not self.server.accepts:
+            return
+        self.tell("server is believed dead")
+        zombie = self.server
+        zombie.accepts = False
+        self.loop.crash_at = None
+        self.judge.room_was_lost()
+        for socket in self.network.sockets:
+            socket.lose()
+        self.loop.call_later(100.0, zombie.die, context=self.network.outside)
+        await self.start_server()
+
     async def restart_gently(self, down_s: float) -> None:
         """A stop as an update does it, and a start."""
         if not self.server.accepts:
@@ -190,12 +204,18 @@ class World:
                 client.come()
         await asyncio.sleep(self.chance.choice((0.1, 0.5, 2.0)))
         for _ in range(steps):
-            await next_action(self)
-            await asyncio.sleep(self.chance.choice((0.0, 0.001, 0.02, 0.1, 0.3, 1.0, 3.0)))
+            for _ in range(self.chance.choice((1, 1, 2, 3))):
+                await next_action(self)
+                await asyncio.sleep(self.chance.choice((0.0, 0.0, 0.001, 0.02, 0.06)))
+            self._look()
+            await asyncio.sleep(self.chance.choice((0.0, 0.02, 0.1, 0.3, 1.0, 3.0)))
             self._look()
         await self._come_to_rest()
+        long_after = self.chance.random() < 0.3
+        if long_after:
+            await asyncio.sleep(SETTINGS.silent_s + SETTINGS.away_grace_ms / 1000 + 10)
         self.judge.listen()
-        self.judge.final(self.clients)
+        self.judge.final(self.clients, long_after=long_after)
         self.judge.compare()
         await self._end()
 
@@ -213,6 +233,8 @@ class World:
         """The faults are over; everyone who wants to be there is, and nothing is on its way."""
         self.tell("faults end")
         self.loop.crash_at = None
+        for server in self.servers[:-1]:
+            server.die()
         self.disk.heal()
         self.network.odds = None
         for _ in range(60):
@@ -262,17 +284,18 @@ class World:
             bug = line.get("exc_info")
             cause = type(bug).__name__ if isinstance(bug, BaseException) else str(line.get("error", ""))
             if not (event == "socket_failed" and cause == "OperationalError") and not (
-                event == "room_failed" and self._stream_lost
+                event == "room_failed" and self._may_fail
             ):
                 self.complaints.append(f"{event} {cause} {bug!r} {line.get('at')}")
-        if line.get("stream_lost"):
-            self._stream_lost = True
-        if event == "room_failed":
+        if event == "not_saved":
+            zombie = PROCESS.get() is not self.server.process
+            self._may_fail = line["why"] == "OutcomeUnknown" or (zombie and line["why"] == "StreamMoved")
+        if event == "room_failed" and PROCESS.get() is self.server.process:
             self.judge.room_was_lost()
         self.tell(f"log: {event}")
         raise structlog.DropEvent
 
-    _stream_lost = False
+    _may_fail = False
     _down_s = 0.0
 
 
