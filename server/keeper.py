@@ -288,6 +288,7 @@ class Keeper:
 
     def _land(self, flight: _Flight) -> None:
         gone: list[ParticipantId] = []
+        leaving: list[tuple[Listener, ErrorCode]] = []
         ended = False
         for event in flight.decision.events:
             before, self._committed = self._committed, evolve(self._committed, event)
@@ -295,13 +296,13 @@ class Keeper:
             self._show(event, before)
             if isinstance(event, ParticipantDeparted):
                 gone.append(event.participant_id)
+                leaving += self._let_go(event)
             ended = ended or isinstance(event, SessionClosed)
         self._reconcile_gates()
         _answer(flight.reply, flight.decision)
         if gone or ended:
             # Replies are callbacks of the future: they go out before the goodbye.
-            reasons = {e.participant_id: e.reason for e in flight.decision.events if isinstance(e, ParticipantDeparted)}
-            asyncio.get_running_loop().call_soon(self._dismiss, reasons, ended)
+            asyncio.get_running_loop().call_soon(self._dismiss, gone, leaving, ended)
         self._set_alarm()
 
     def _show(self, event: Event, before: RoomState) -> None:
@@ -311,17 +312,23 @@ class Keeper:
             if frame is not None:
                 listener.deliver(prepared.setdefault(frame, Prepared(frame)), sequenced=is_sequenced(frame))
 
-    def _dismiss(self, gone: dict[ParticipantId, LeaveReason], ended: bool) -> None:
+    def _let_go(self, left: ParticipantDeparted) -> list[tuple[Listener, ErrorCode]]:
+        """Who left hears of that and of nothing after it, whatever lands in the same moment."""
+        leaving = [each for each in self._listeners if each.viewer.participant_id == left.participant_id]
+        for listener in leaving:
+            self.detach(listener)
+        code = ErrorCode.LEFT if left.reason is LeaveReason.LEFT else ErrorCode.RESYNC
+        return [(listener, code) for listener in leaving]
+
+    def _dismiss(self, gone: list[ParticipantId], leaving: list[tuple[Listener, ErrorCode]], ended: bool) -> None:
         for who in gone:
             if self._committed.here(who) is None:
                 self._media.remove_peer(self._session_id, who)
-        for listener in tuple(self._listeners):
-            who = listener.viewer.participant_id
-            if ended:
-                listener.dismiss(ErrorCode.SESSION_ENDED)
-            elif who in gone and self._committed.here(who) is None:
-                listener.dismiss(ErrorCode.LEFT if gone[who] is LeaveReason.LEFT else ErrorCode.RESYNC)
+        for listener, code in leaving:
+            listener.dismiss(code)
         if ended:
+            for listener in tuple(self._listeners):
+                listener.dismiss(ErrorCode.SESSION_ENDED)
             self._media.close_room(self._session_id)
             self._on_ended(self._session_id)
         elif self.idle:

@@ -334,6 +334,16 @@ async def test_who_leaves_is_answered_and_then_dismissed(stage: Stage) -> None:
     assert stage.listeners[DANA].dismissed is None
 
 
+async def test_who_leaves_is_told_nothing_of_what_is_stored_in_the_same_moment(stage: Stage) -> None:
+    stage.log.hold = True
+    stage.keeper.submit(Requested(ELLIE, Leave(stage.rid())))
+    stage.chat(MARCUS, "now that she is gone")
+    stage.log.sync()
+    await settle()
+    assert [type(frame) for frame in stage.listeners[ELLIE].frames] == [ParticipantLeft]
+    assert [type(frame) for frame in stage.listeners[DANA].frames] == [ParticipantLeft, ChatPosted]
+
+
 async def test_the_end_of_a_session_shuts_everything_after_it_is_stored(stage: Stage) -> None:
     await stage.devices(ELLIE, microphone=True, camera=True)
     stage.log.hold = True

@@ -265,14 +265,16 @@ class Judge:
         here = sound.visitors(ROOM)
         surely = self._surely()
         keeper = self._world.server.keeper()
-        decided = frozenset() if keeper is None else open_gates(keeper._pending)
+        # The end of a session shuts what is open once it is stored.
+        deciding = keeper is not None and keeper._pending.status is SessionStatus.LIVE
+        decided = open_gates(keeper._pending) if keeper is not None and deciding else None
         for who in here:
             for source in Source:
                 heard_by = sound.say(ROOM, who, source)
                 assert heard_by <= set(here) - {who}
                 if heard_by:
                     why = self._silent(who, source, surely)
-                    if why is None and (who, source) not in decided:
+                    if why is None and decided is not None and (who, source) not in decided:
                         why = "closed by what was decided"
                     assert why is None, f"{source} of {who} is heard: {why}"
 

@@ -116,7 +116,12 @@ class Server:
 
     def accept(self, socket: SimSocket) -> None:
         """A WebSocket was opened."""
-        self.begin(self.endpoint.handle(socket, socket.wire))
+        self.begin(self._handle(socket))
+
+    async def _handle(self, socket: SimSocket) -> None:
+        await self.endpoint.handle(socket, socket.wire)
+        # As `server.sockets` does.
+        await socket.close()
 
     def keeper(self) -> Keeper | None:
         """The room's keeper, if there is one that works."""
