@@ -32,11 +32,11 @@ from protocol.messages import (
     Rejected,
     ServerMessage,
     SetDevices,
-    Source,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
 )
+from protocol.values import Source
 from server.bot.way_in import Link, Visitor
 
 REPLY_S: Final = 10.0

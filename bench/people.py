@@ -8,7 +8,7 @@ from program.groups import Group, add_group, add_member
 from program.people import Person, ProgramRole, add_person
 from program.sessions import open_session
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.auth import Auth
 from server.clock import SystemClock
 from server.storage.engine import open_engine, writing
@@ -27,7 +27,7 @@ class Tokens:
 
 
 async def make_people(storage_url: str, *, forwarding: int, joins: int, chat: int) -> Tokens:
-    """Makes the rooms with so many people each, all participants."""
+    """Makes the rooms with so many people each. All are mentors: nobody has to be let in, whoever comes first."""
     await migrate(storage_url)
     engine = open_engine(storage_url)
     clock = SystemClock()
@@ -40,8 +40,8 @@ async def make_people(storage_url: str, *, forwarding: int, joins: int, chat: in
             async with writing(engine) as connection:
                 await add_group(connection, Group(f"bench-{name}", f"Bench {name}", now))
                 for number, who in enumerate(people):
-                    await add_person(connection, Person(who, f"Person {number}", ProgramRole.PARTICIPANT, now))
-                    await add_member(connection, f"bench-{name}", who, Role.PARTICIPANT)
+                    await add_person(connection, Person(who, f"Person {number}", ProgramRole.MENTOR, now))
+                    await add_member(connection, f"bench-{name}", who, Role.MENTOR)
                 await open_session(connection, SessionId(f"bench-{name}"), f"bench-{name}", f"Bench {name}", now)
             return tuple([await auth.make_link(who, ttl_s=LINK_S) for who in people])
 

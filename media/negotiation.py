@@ -10,7 +10,7 @@ from media import sdp
 from media.dtls import Fingerprint
 from media.engine.interface import Candidate, ExtensionIds, Kind
 from media.sdp import Direction, Section, refuse
-from protocol.messages import Source
+from protocol.values import Source
 
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 TRANSPORT_CC_URI: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"

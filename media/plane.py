@@ -28,7 +28,8 @@ from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publi
 from media.stats import MediaStats, media_stats
 from media.subscription import Subscription
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import Source, SubscribeOffer
+from protocol.messages import SubscribeOffer
+from protocol.values import Source
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import MAX_SDP
+from protocol.values import MAX_SDP
 
 MAX_SECTIONS: Final = 64
 """Sound and picture of 32 people: more fit in no description of `MAX_SDP` characters."""

@@ -26,7 +26,8 @@ from media.negotiation import (
 )
 from media.sdp import refuse
 from protocol.ids import ParticipantId
-from protocol.messages import Source, SubscribeOffer, TrackInfo
+from protocol.messages import SubscribeOffer
+from protocol.values import Source, TrackInfo
 
 
 @dataclass(slots=True)

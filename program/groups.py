@@ -9,27 +9,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from program.tables import group_members, groups
 from protocol.ids import IdentityId
-from protocol.messages import Role
+from protocol.values import Role
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """People who meet. `created_ms` is Unix time."""
+    """People who meet. `created_ms` is Unix time; `knock`: others of the program may knock at its sessions."""
 
     id: str
     name: str
     created_ms: int
+    knock: bool = False
 
 
 async def add_group(connection: AsyncConnection, group: Group) -> None:
     """Raises sqlalchemy.exc.IntegrityError when the id is taken."""
-    await connection.execute(insert(groups).values(id=group.id, name=group.name, created_ms=group.created_ms))
+    await connection.execute(
+        insert(groups).values(id=group.id, name=group.name, created_ms=group.created_ms, knock=group.knock)
+    )
 
 
 async def find_group(connection: AsyncConnection, group_id: str) -> Group | None:
     """The group of that id."""
     row = (await connection.execute(select(groups).where(groups.c.id == group_id))).one_or_none()
-    return None if row is None else Group(row.id, row.name, row.created_ms)
+    return None if row is None else Group(row.id, row.name, row.created_ms, row.knock)
 
 
 async def add_member(connection: AsyncConnection, group_id: str, person_id: IdentityId, role: Role) -> None:

@@ -8,14 +8,18 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import group_members, sessions
+from program.tables import group_members, groups, sessions
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role, SessionStatus
+from protocol.values import Role, SessionStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One meeting. Times are Unix milliseconds; `ended_ms` is None while it is live."""
+    """One meeting. Times are Unix milliseconds; `ended_ms` is None while it is live.
+
+    `note` is for those who wait in its lobby. `responder_id` is the therapist who said to be reachable while it lasts,
+    `responder_waived_by` the clinical lead who lets it begin without one.
+    """
 
     id: SessionId
     group_id: str
@@ -23,6 +27,9 @@ class Session:
     status: SessionStatus
     opened_ms: int
     ended_ms: int | None = None
+    note: str = ""
+    responder_id: IdentityId | None = None
+    responder_waived_by: IdentityId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +41,29 @@ class Invitation:
 
 
 async def open_session(
-    connection: AsyncConnection, session_id: SessionId, group_id: str, title: str, now_ms: int
+    connection: AsyncConnection,
+    session_id: SessionId,
+    group_id: str,
+    title: str,
+    now_ms: int,
+    *,
+    note: str = "",
+    responder_id: IdentityId | None = None,
 ) -> Session:
-    """Makes a live session. Raises sqlalchemy.exc.IntegrityError when the id is taken or the group unknown."""
-    session = Session(session_id, group_id, title, SessionStatus.LIVE, now_ms)
+    """Makes a session that people can come to: into its lobby, until someone leads it.
+
+    Raises sqlalchemy.exc.IntegrityError when the id is taken, or the group or the responder unknown.
+    """
+    session = Session(session_id, group_id, title, SessionStatus.LIVE, now_ms, note=note, responder_id=responder_id)
     await connection.execute(
         insert(sessions).values(
-            id=session.id, group_id=group_id, title=title, status=session.status.value, opened_ms=now_ms
+            id=session.id,
+            group_id=group_id,
+            title=title,
+            status=session.status.value,
+            opened_ms=now_ms,
+            note=note,
+            responder_id=responder_id,
         )
     )
     return session
@@ -81,6 +104,24 @@ async def session_for(connection: AsyncConnection, person_id: IdentityId, sessio
     return None if role is None else Role(role)
 
 
+async def may_knock(connection: AsyncConnection, session_id: SessionId) -> bool:
+    """Whether people of the program who do not belong to the session's group may ask to be let in."""
+    knock = await connection.scalar(
+        select(groups.c.knock).join(sessions, sessions.c.group_id == groups.c.id).where(sessions.c.id == session_id)
+    )
+    return bool(knock)
+
+
+async def name_responder(connection: AsyncConnection, session_id: SessionId, person_id: IdentityId | None) -> None:
+    """That therapist says to be reachable while the session lasts; None: nobody does."""
+    await connection.execute(update(sessions).where(sessions.c.id == session_id).values(responder_id=person_id))
+
+
+async def waive_responder(connection: AsyncConnection, session_id: SessionId, by: IdentityId) -> None:
+    """The clinical lead lets the session begin without a responder."""
+    await connection.execute(update(sessions).where(sessions.c.id == session_id).values(responder_waived_by=by))
+
+
 async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit: int = 20) -> list[Invitation]:
     """The person's sessions: live ones first, then the newest."""
     rows = await connection.execute(
@@ -94,4 +135,14 @@ async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit:
 
 
 def _session(row: Row[Any]) -> Session:
-    return Session(SessionId(row.id), row.group_id, row.title, SessionStatus(row.status), row.opened_ms, row.ended_ms)
+    return Session(
+        SessionId(row.id),
+        row.group_id,
+        row.title,
+        SessionStatus(row.status),
+        row.opened_ms,
+        row.ended_ms,
+        row.note,
+        row.responder_id and IdentityId(row.responder_id),
+        row.responder_waived_by and IdentityId(row.responder_waived_by),
+    )

@@ -5,7 +5,19 @@ All times are whole milliseconds since the Unix epoch.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -34,6 +46,8 @@ groups = Table(
     Column("id", String(64), primary_key=True),
     Column("name", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    # People of the program who do not belong to it may knock at its sessions.
+    Column("knock", Boolean(create_constraint=False), nullable=False, server_default=false()),
 )
 
 group_members = Table(
@@ -55,6 +69,11 @@ sessions = Table(
     Column("status", String(16), nullable=False),
     Column("opened_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger),
+    # The mentor's words for those who wait in the lobby.
+    Column("note", Text, nullable=False, server_default=""),
+    # The therapist who said to be reachable while it lasts; or the clinical lead who lets it begin without one.
+    Column("responder_id", String(64), ForeignKey("people.id")),
+    Column("responder_waived_by", String(64), ForeignKey("people.id")),
     CheckConstraint("status IN ('live', 'ended')", name="status"),
     Index(None, "group_id", "status"),
 )

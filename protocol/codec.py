@@ -21,16 +21,8 @@ import msgspec
 
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.ids import CLIENT_ID_PATTERN, RequestId
-from protocol.messages import (
-    CLIENT_MESSAGES,
-    MAX_SDP,
-    MAX_TEXT_BYTES,
-    SERVER_MESSAGES,
-    ClientMessage,
-    Frame,
-    PostChat,
-    ServerMessage,
-)
+from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Frame, PostChat, ServerMessage
+from protocol.values import MAX_SDP, MAX_TEXT_BYTES
 
 MAX_CLIENT_FRAME: Final = 65_536
 """Longest frame a client may send, in bytes."""

@@ -27,12 +27,17 @@ class ErrorCode(StrEnum):
     TOKEN_INVALID = "token_invalid"
     ORIGIN_REFUSED = "origin_refused"
     NOT_ALLOWED = "not_allowed"
+    ARRIVAL_INCOMPLETE = "arrival_incomplete"
+    CONSENT_REVOKED = "consent_revoked"
+    NOT_ADMITTED = "not_admitted"
+    REMOVED = "removed"
     # What is asked for.
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     MICROPHONE_CLOSED = "microphone_closed"
     SESSION_ENDED = "session_ended"
     NOT_OPEN = "not_open"
+    PAUSED = "paused"
     SDP_REJECTED = "sdp_rejected"
     # The state of the server or of the connection.
     NOT_SAVED = "not_saved"
@@ -90,11 +95,16 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.TOKEN_INVALID: Meaning("That took a little too long. Trying again.", 401, 4411, Next.REJOIN),
     ErrorCode.ORIGIN_REFUSED: Meaning("This page may not talk to this server.", 403, 4406, Next.STOP),
     ErrorCode.NOT_ALLOWED: Meaning("You cannot do that here.", 403, 4403, Next.STOP),
+    ErrorCode.ARRIVAL_INCOMPLETE: Meaning("There is something to read or confirm first.", 409, 4427, Next.STOP),
+    ErrorCode.CONSENT_REVOKED: Meaning("You took your agreement back. Help stays here for you.", 409, 4430, Next.STOP),
+    ErrorCode.NOT_ADMITTED: Meaning("You are waiting. Your mentor will let you in.", 409, 4431, Next.RESUME),
+    ErrorCode.REMOVED: Meaning("You cannot come back into this session. Help stays here.", 410, 4432, Next.STOP),
     ErrorCode.NOT_FOUND: Meaning("That is not here.", 404, 4404, Next.STOP),
     ErrorCode.CONFLICT: Meaning("That was already done differently.", 409, 4409, Next.REJOIN),
     ErrorCode.MICROPHONE_CLOSED: Meaning("Your mentor closed your microphone for now.", 409, 4424, Next.RESUME),
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
     ErrorCode.NOT_OPEN: Meaning("This session is not open yet.", 409, 4425, Next.STOP),
+    ErrorCode.PAUSED: Meaning("The group is paused until your mentor is back.", 409, 4428, Next.RESUME),
     ErrorCode.SDP_REJECTED: Meaning("Sound and video could not be set up.", 422, 4426, Next.REJOIN),
     ErrorCode.NOT_SAVED: Meaning("That could not be saved. Please try again.", 503, 4503, Next.REJOIN),
     ErrorCode.OVERLOADED: Meaning("The server is busy. Please try again in a moment.", 503, 4504, Next.REJOIN),
@@ -165,11 +175,16 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             | ErrorCode.TOKEN_INVALID
             | ErrorCode.ORIGIN_REFUSED
             | ErrorCode.NOT_ALLOWED
+            | ErrorCode.ARRIVAL_INCOMPLETE
+            | ErrorCode.CONSENT_REVOKED
+            | ErrorCode.NOT_ADMITTED
+            | ErrorCode.REMOVED
             | ErrorCode.NOT_FOUND
             | ErrorCode.CONFLICT
             | ErrorCode.MICROPHONE_CLOSED
             | ErrorCode.SESSION_ENDED
             | ErrorCode.NOT_OPEN
+            | ErrorCode.PAUSED
             | ErrorCode.SDP_REJECTED
             | ErrorCode.RESYNC
             | ErrorCode.REPLACED

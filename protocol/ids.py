@@ -16,6 +16,9 @@ ParticipantId = NewType("ParticipantId", str)
 MessageId = NewType("MessageId", str)
 """A chat message. Made by the client that sends it, so that sending twice posts once."""
 
+ConcernId = NewType("ConcernId", str)
+"""Something in a session that a therapist has to know of. Made by the server."""
+
 RequestId = NewType("RequestId", str)
 """One request on one connection. Made by the client; the reply carries it back."""
 

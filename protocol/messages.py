@@ -9,59 +9,31 @@ Times are whole milliseconds since the Unix epoch on the server's clock.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, get_args
 
 from msgspec import Meta, Struct
 
 from protocol.errors import ErrorCode, Next
-from protocol.ids import CLIENT_ID_PATTERN, MessageId, ParticipantId, RequestId, SessionId
-
-MAX_TEXT = 2_000
-"""Longest chat message, in characters."""
-
-MAX_TEXT_BYTES = 4_000
-"""The same in bytes of UTF-8: 2,000 emoji weigh four times as much as 2,000 letters."""
-
-MAX_SDP = 48_000
-"""Longest session description, in characters."""
-
-ClientMessageId = Annotated[MessageId, Meta(pattern=CLIENT_ID_PATTERN)]
-ClientRequestId = Annotated[RequestId, Meta(pattern=CLIENT_ID_PATTERN)]
-Token = Annotated[str, Meta(min_length=16, max_length=128)]
-Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
-Sdp = Annotated[str, Meta(min_length=1, max_length=MAX_SDP)]
-Mid = Annotated[str, Meta(min_length=1, max_length=16)]
-Millis = int
-
-
-class Role(StrEnum):
-    """What a person is in one room; exactly one applies."""
-
-    PARTICIPANT = "participant"
-    MENTOR = "mentor"
-    THERAPIST = "therapist"
-
-
-class Source(StrEnum):
-    """What a published track shows or carries."""
-
-    MICROPHONE = "microphone"
-    CAMERA = "camera"
-
-
-class SessionStatus(StrEnum):
-    """Where a session is in its life."""
-
-    LIVE = "live"
-    ENDED = "ended"
-
-
-class LeaveReason(StrEnum):
-    """Why a participant is no longer present, as far as the room may know."""
-
-    LEFT = "left"
-    CONNECTION_LOST = "connection_lost"
+from protocol.ids import ConcernId, ParticipantId, RequestId, SessionId
+from protocol.values import (
+    ChatView,
+    ClientMessageId,
+    ClientRequestId,
+    LeaveReason,
+    Mid,
+    Millis,
+    ParticipantView,
+    Reaction,
+    Sdp,
+    SessionView,
+    Snapshot,
+    Source,
+    SupervisedView,
+    Text,
+    Token,
+    TrackInfo,
+    WaitingView,
+)
 
 
 class Frame(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
@@ -82,6 +54,23 @@ class Resume(Frame, frozen=True, tag="resume"):
 
     resume_token: Token
     seq: Annotated[int, Meta(ge=0)]
+
+
+class Watch(Frame, frozen=True, tag="watch"):
+    """First frame of a therapist's socket: the single-use token from `POST /api/v1/watch`.
+
+    It sees the sessions of the assigned groups from outside. It takes part in none of them, and leaves no trace there.
+    """
+
+    token: Token
+
+
+class Acknowledge(Frame, frozen=True, tag="acknowledge"):
+    """I have taken note of this concern. Only on a socket that watches."""
+
+    id: ClientRequestId
+    session_id: SessionId
+    concern_id: ConcernId
 
 
 class Ping(Frame, frozen=True, tag="ping"):
@@ -139,6 +128,60 @@ class AllowMicrophone(Frame, frozen=True, tag="allow_microphone"):
     participant_id: ParticipantId
 
 
+class Admit(Frame, frozen=True, tag="admit"):
+    """A mentor lets a person in from the lobby."""
+
+    id: ClientRequestId
+    participant_id: ParticipantId
+
+
+class MoveToLobby(Frame, frozen=True, tag="move_to_lobby"):
+    """A mentor asks a participant to wait outside; they come in again when admitted."""
+
+    id: ClientRequestId
+    participant_id: ParticipantId
+
+
+class Remove(Frame, frozen=True, tag="remove"):
+    """A mentor removes a participant from this session for good: every name, link and device of that person."""
+
+    id: ClientRequestId
+    participant_id: ParticipantId
+
+
+class AskForCover(Frame, frozen=True, tag="ask_for_cover"):
+    """I lead, and someone has to take over. Without another leader the group pauses at once."""
+
+    id: ClientRequestId
+
+
+class WithdrawCover(Frame, frozen=True, tag="withdraw_cover"):
+    """I can lead again."""
+
+    id: ClientRequestId
+
+
+class SetListening(Frame, frozen=True, tag="set_listening"):
+    """Just listening today, or not any more. A state, not an absence."""
+
+    id: ClientRequestId
+    on: bool
+
+
+class SetNotAlone(Frame, frozen=True, tag="set_not_alone"):
+    """The group is hidden and silent on my device, or is back. On: my microphone and camera close, mentors are told."""
+
+    id: ClientRequestId
+    on: bool
+
+
+class React(Frame, frozen=True, tag="react"):
+    """A kind, silent reaction; it passes by."""
+
+    id: ClientRequestId
+    reaction: Reaction
+
+
 class EndSession(Frame, frozen=True, tag="end_session"):
     """A mentor ends the session for everyone."""
 
@@ -179,6 +222,7 @@ class RestartSubscribe(Frame, frozen=True, tag="restart_subscribe"):
 ClientMessage = (
     Join
     | Resume
+    | Watch
     | Ping
     | PostChat
     | HideChat
@@ -186,85 +230,21 @@ ClientMessage = (
     | SetDevices
     | CloseMicrophone
     | AllowMicrophone
+    | Admit
+    | MoveToLobby
+    | Remove
+    | AskForCover
+    | WithdrawCover
+    | SetListening
+    | SetNotAlone
+    | React
     | EndSession
     | Leave
     | PublishOffer
     | SubscribeAnswer
     | RestartSubscribe
+    | Acknowledge
 )
-
-
-# ── what a viewer sees ────────────────────────────────────────────────────────────────────────
-
-
-class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A person in the room, as one viewer may see them.
-
-    Attributes:
-        place: order of first arrival; tiles are sorted by it, so that who comes back finds the old place.
-        connected: false while their connection is lost and their place is kept.
-        microphone_closed: closed by a mentor. Told only to that person, mentors and therapists;
-            to peers the microphone is simply off.
-        closings: how often a mentor closed this microphone; told only to the person themselves.
-    """
-
-    id: ParticipantId
-    name: str
-    role: Role
-    place: int
-    microphone: bool = False
-    camera: bool = False
-    connected: bool = True
-    microphone_closed: bool = False
-    closings: int = 0
-
-
-class ChatView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A chat message. `text` is empty when it is hidden from this viewer."""
-
-    id: MessageId
-    author_id: ParticipantId
-    author_name: str
-    text: str
-    at_ms: Millis
-    hidden: bool = False
-
-
-class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The session as such."""
-
-    id: SessionId
-    title: str
-    status: SessionStatus
-
-
-class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """All that a viewer may see of a room at one moment. Frames after it complete it."""
-
-    session: SessionView
-    you: ParticipantId
-    participants: tuple[ParticipantView, ...]
-    """Those present, sorted by place."""
-    chat: tuple[ChatView, ...]
-    """The newest messages, oldest first."""
-    earlier: bool = False
-    """There are older messages than those in `chat`."""
-
-
-class TrackInfo(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose track an m-section of the subscribe connection carries now."""
-
-    mid: str
-    participant_id: ParticipantId
-    source: Source
-
-
-class IceServer(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One entry of RTCConfiguration.iceServers."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
 
 
 # ── server → client: replies and the connection itself (seq null) ─────────────────────────────
@@ -277,6 +257,26 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     resume_token: str
     server_time_ms: Millis
     ping_every_s: float
+
+
+class Watching(Frame, frozen=True, tag="watching"):
+    """Answer to `watch`: the sessions of your groups that people can come to now. A lost socket is begun anew."""
+
+    sessions: tuple[SupervisedView, ...]
+    server_time_ms: Millis
+    ping_every_s: float
+
+
+class Supervised(Frame, frozen=True, tag="supervised"):
+    """A session of your groups as it is now. Only the latest counts."""
+
+    view: SupervisedView
+
+
+class Unsupervised(Frame, frozen=True, tag="unsupervised"):
+    """That session has ended, or is no longer yours."""
+
+    session_id: SessionId
 
 
 class Resumed(Frame, frozen=True, tag="resumed"):
@@ -377,6 +377,40 @@ class MicrophoneAllowed(Frame, frozen=True, tag="microphone_allowed"):
     participant_id: ParticipantId
 
 
+class ViewReplaced(Frame, frozen=True, tag="view_replaced"):
+    """The room as you see it from now on, in place of everything before: you were let in, asked to wait, or the session
+    went back to its lobby. Its seq may be any number above the last one: what it leaves out, it contains.
+    """
+
+    snapshot: Snapshot
+
+
+class LobbyJoined(Frame, frozen=True, tag="lobby_joined"):
+    """Someone waits now; who was in the room before is not in it any more. To mentors and therapists only."""
+
+    person: WaitingView
+
+
+class LobbyLeft(Frame, frozen=True, tag="lobby_left"):
+    """Someone waits no longer, and did not come in; who comes in is told by `participant_joined` alone."""
+
+    participant_id: ParticipantId
+
+
+class ListeningChanged(Frame, frozen=True, tag="listening_changed"):
+    """Someone is just listening today, or not any more."""
+
+    participant_id: ParticipantId
+    listening: bool
+
+
+class CoverChanged(Frame, frozen=True, tag="cover_changed"):
+    """Someone who leads asked for cover, or can lead again. To mentors and therapists only."""
+
+    participant_id: ParticipantId
+    needed: bool
+
+
 class SessionEnded(Frame, frozen=True, tag="session_ended"):
     """The session is over for everyone."""
 
@@ -410,6 +444,37 @@ class MicrophoneHeld(Frame, frozen=True, tag="microphone_held"):
     closings: int = 0
 
 
+class SessionChanged(Frame, frozen=True, tag="session_changed"):
+    """The session began, or something about it is otherwise now."""
+
+    session: SessionView
+
+
+class PauseChanged(Frame, frozen=True, tag="pause_changed"):
+    """Nobody leads: all participants' microphones are closed, they are off, and chat is paused until `until_ms`
+    at the latest; then everyone waits in the lobby. 0: someone leads again, and each person opens their own microphone.
+
+    `closings` is your own number after it.
+    """
+
+    until_ms: Millis
+    closings: int = 0
+
+
+class NotAloneChanged(Frame, frozen=True, tag="not_alone_changed"):
+    """Someone has hidden the group on their own device, or is back. To that person, mentors and therapists."""
+
+    participant_id: ParticipantId
+    on: bool
+
+
+class Reacted(Frame, frozen=True, tag="reacted"):
+    """A reaction, to be shown for a moment. It is part of no snapshot."""
+
+    participant_id: ParticipantId
+    reaction: Reaction
+
+
 class SpeakersChanged(Frame, frozen=True, tag="speakers_changed"):
     """Who is heard right now."""
 
@@ -424,14 +489,35 @@ RoomFrame = (
     | ChatShown
     | MicrophoneClosed
     | MicrophoneAllowed
+    | ViewReplaced
+    | LobbyJoined
+    | LobbyLeft
+    | ListeningChanged
+    | CoverChanged
     | SessionEnded
     | DevicesChanged
     | PresenceChanged
     | MicrophoneHeld
+    | SessionChanged
+    | PauseChanged
+    | NotAloneChanged
+    | Reacted
     | SpeakersChanged
 )
 
-ServerMessage = Welcome | Resumed | Ack | Rejected | Goodbye | PublishAnswer | SubscribeOffer | RoomFrame
+ServerMessage = (
+    Welcome
+    | Resumed
+    | Watching
+    | Supervised
+    | Unsupervised
+    | Ack
+    | Rejected
+    | Goodbye
+    | PublishAnswer
+    | SubscribeOffer
+    | RoomFrame
+)
 
 CLIENT_MESSAGES: tuple[type[Frame], ...] = get_args(ClientMessage)
 SERVER_MESSAGES: tuple[type[Frame], ...] = get_args(ServerMessage)

@@ -9,7 +9,7 @@ from immutables import Map
 from msgspec import Struct
 
 from protocol.ids import MessageId, ParticipantId
-from protocol.messages import Millis
+from protocol.values import Millis
 
 MAX_MESSAGES: Final = 20_000
 """Messages of one session; no group writes that many, and a script must not fill the disk."""

@@ -8,19 +8,43 @@ from msgspec import Struct
 
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import (
+    Admit,
     AllowMicrophone,
+    AskForCover,
     CloseMicrophone,
     EndSession,
     HideChat,
     Leave,
-    LeaveReason,
+    MoveToLobby,
     PostChat,
-    Role,
+    React,
+    Remove,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
+    WithdrawCover,
 )
+from protocol.values import LeaveReason, Role
 
-RoomRequest = PostChat | HideChat | ShowChat | SetDevices | CloseMicrophone | AllowMicrophone | EndSession | Leave
+RoomRequest = (
+    PostChat
+    | HideChat
+    | ShowChat
+    | SetDevices
+    | CloseMicrophone
+    | AllowMicrophone
+    | Admit
+    | MoveToLobby
+    | Remove
+    | AskForCover
+    | WithdrawCover
+    | SetListening
+    | SetNotAlone
+    | React
+    | EndSession
+    | Leave
+)
 """The client messages that concern the room's state."""
 
 ROOM_REQUESTS: tuple[type, ...] = get_args(RoomRequest)
@@ -34,19 +58,36 @@ class Requested(Struct, frozen=True):
 
 
 class OpenSession(Struct, frozen=True):
-    """The server opens the room of a session; without effect when it is open."""
+    """The server opens the lobby of a session; without effect when it is open. `note`: for those who wait."""
 
     session_id: SessionId
     title: str
+    note: str = ""
+
+
+class NameResponder(Struct, frozen=True):
+    """A therapist says to be reachable while the session lasts; None: nobody is, any more."""
+
+    identity_id: IdentityId | None
+
+
+class WaiveResponder(Struct, frozen=True):
+    """The clinical lead lets the session begin without a responder."""
+
+    identity_id: IdentityId
 
 
 class Enter(Struct, frozen=True):
-    """A person with a valid join token comes in, or takes over from another page; all devices begin off."""
+    """A person with a valid join token comes, or takes over from another page; all devices begin off.
+
+    `enrolled`: belongs to the group, and comes in by themselves; others knock.
+    """
 
     participant_id: ParticipantId
     identity_id: IdentityId
     name: str
     role: Role
+    enrolled: bool = True
 
 
 class LoseConnection(Struct, frozen=True):
@@ -73,4 +114,14 @@ class PassTime(Struct, frozen=True):
     """A deadline may have passed."""
 
 
-Command = Requested | OpenSession | Enter | LoseConnection | RestoreConnection | Depart | PassTime
+Command = (
+    Requested
+    | OpenSession
+    | NameResponder
+    | WaiveResponder
+    | Enter
+    | LoseConnection
+    | RestoreConnection
+    | Depart
+    | PassTime
+)

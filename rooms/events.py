@@ -10,8 +10,9 @@ from typing import TypeGuard, get_args
 
 from msgspec import Struct
 
+from moderation.decision import Accepted, Rejection
 from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
-from protocol.messages import LeaveReason, Millis, Role
+from protocol.values import LeaveReason, Millis, Reaction, Role, SessionStatus
 
 
 class RoomEvent(Struct, frozen=True, tag_field="type"):
@@ -19,21 +20,49 @@ class RoomEvent(Struct, frozen=True, tag_field="type"):
 
 
 class SessionOpened(RoomEvent, frozen=True, tag="session_opened"):
-    """First event of every room's log."""
+    """First event of every room's log. Version 1 knew no lobby: there the session was live at once."""
 
     at_ms: Millis
     session_id: SessionId
     title: str
+    note: str
+    status: SessionStatus
 
 
 class ParticipantEntered(RoomEvent, frozen=True, tag="participant_entered"):
-    """A person came in, for the first time or again."""
+    """A person came, for the first time or again: into the room, or into the lobby. Version 1 knew no lobby."""
 
     at_ms: Millis
     participant_id: ParticipantId
     identity_id: IdentityId
     name: str
     role: Role
+    waiting: bool
+    expected: bool
+
+
+class ParticipantAdmitted(RoomEvent, frozen=True, tag="participant_admitted"):
+    """Someone came in from the lobby: let in by a mentor, or by themselves (None)."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    by: ParticipantId | None
+
+
+class ParticipantMoved(RoomEvent, frozen=True, tag="participant_moved"):
+    """A mentor asked someone to wait in the lobby, until admitted."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    by: ParticipantId
+
+
+class ParticipantRemoved(RoomEvent, frozen=True, tag="participant_removed"):
+    """A mentor removed a person from this session."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    by: ParticipantId
 
 
 class ParticipantDeparted(RoomEvent, frozen=True, tag="participant_departed"):
@@ -85,6 +114,61 @@ class MicrophoneFreed(RoomEvent, frozen=True, tag="microphone_freed"):
     by: ParticipantId
 
 
+class ResponderNamed(RoomEvent, frozen=True, tag="responder_named"):
+    """A therapist is reachable while the session lasts; None: not any more."""
+
+    at_ms: Millis
+    identity_id: IdentityId | None
+
+
+class ResponderWaived(RoomEvent, frozen=True, tag="responder_waived"):
+    """The clinical lead let the session begin without a responder."""
+
+    at_ms: Millis
+    identity_id: IdentityId
+
+
+class SessionBegan(RoomEvent, frozen=True, tag="session_began"):
+    """The session is live: someone leads it, and someone else answers for it."""
+
+    at_ms: Millis
+
+
+class SessionReturned(RoomEvent, frozen=True, tag="session_returned"):
+    """Nobody took over: the session is back in its lobby, where all its participants wait. `moved`: who was inside."""
+
+    at_ms: Millis
+    moved: tuple[ParticipantId, ...]
+
+
+class LeaderMissed(RoomEvent, frozen=True, tag="leader_missed"):
+    """People have waited in the lobby for long, and nobody came to lead."""
+
+    at_ms: Millis
+
+
+class CoverAsked(RoomEvent, frozen=True, tag="cover_asked"):
+    """Someone who leads asked for another to take over."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+
+
+class CoverWithdrawn(RoomEvent, frozen=True, tag="cover_withdrawn"):
+    """They can lead again."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+
+
+class ListeningSet(RoomEvent, frozen=True, tag="listening_set"):
+    """Someone is just listening today, or not any more."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    listening: bool
+
+
 class SessionClosed(RoomEvent, frozen=True, tag="session_closed"):
     """The session ended for everyone; nobody is present any more."""
 
@@ -101,8 +185,9 @@ class DevicesSet(RoomEvent, frozen=True, tag="devices_set"):
 
 
 class ConnectionLost(RoomEvent, frozen=True, tag="connection_lost"):
-    """Ephemeral: a person's socket is gone; their place is kept until `until_ms`."""
+    """Ephemeral: a person's socket is gone since `at_ms`; their place is kept until `until_ms`."""
 
+    at_ms: Millis
     participant_id: ParticipantId
     until_ms: Millis
 
@@ -120,23 +205,77 @@ class MicrophoneHoldSet(RoomEvent, frozen=True, tag="microphone_hold_set"):
     held: bool
 
 
+class FloorPaused(RoomEvent, frozen=True, tag="floor_paused"):
+    """Ephemeral: nobody leads the live session. The microphones of `closed` are off until each opens it again."""
+
+    until_ms: Millis
+    closed: tuple[ParticipantId, ...]
+
+
+class FloorResumed(RoomEvent, frozen=True, tag="floor_resumed"):
+    """Ephemeral: someone leads again."""
+
+
+class NotAloneSet(RoomEvent, frozen=True, tag="not_alone_set"):
+    """Ephemeral: someone has hidden the group on their own device, or is back."""
+
+    participant_id: ParticipantId
+    on: bool
+
+
+class ReactionShown(RoomEvent, frozen=True, tag="reaction_shown"):
+    """Ephemeral: someone reacted; changes nothing in the room."""
+
+    participant_id: ParticipantId
+    reaction: Reaction
+
+
+class SentOut(RoomEvent, frozen=True, tag="sent_out"):
+    """Ephemeral: someone was moved or removed and it was not saved; they wait outside meanwhile."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+
+
 DurableEvent = (
     SessionOpened
     | ParticipantEntered
+    | ParticipantAdmitted
+    | ParticipantMoved
+    | ParticipantRemoved
     | ParticipantDeparted
     | ChatWritten
     | ChatConcealed
     | ChatRevealed
     | MicrophoneShut
     | MicrophoneFreed
+    | ResponderNamed
+    | ResponderWaived
+    | SessionBegan
+    | SessionReturned
+    | LeaderMissed
+    | CoverAsked
+    | CoverWithdrawn
+    | ListeningSet
     | SessionClosed
 )
-EphemeralEvent = DevicesSet | ConnectionLost | ConnectionRestored | MicrophoneHoldSet
+EphemeralEvent = (
+    DevicesSet
+    | ConnectionLost
+    | ConnectionRestored
+    | MicrophoneHoldSet
+    | FloorPaused
+    | FloorResumed
+    | NotAloneSet
+    | ReactionShown
+    | SentOut
+)
 Event = DurableEvent | EphemeralEvent
 
+Decision = Accepted[Event] | Rejection
+"""What becomes of a room's command."""
+
 DURABLE_EVENTS: tuple[type[RoomEvent], ...] = get_args(DurableEvent)
-EVENT_VERSION = 1
-"""Version of every durable event's stored form; raised together with an upcaster."""
 
 
 def is_durable(event: Event) -> TypeGuard[DurableEvent]:

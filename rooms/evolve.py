@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 from msgspec.structs import replace
 
 from protocol.ids import MessageId, ParticipantId
-from protocol.messages import Role, SessionStatus
+from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import ChatMessage
 from rooms.events import (
     ChatConcealed,
@@ -16,15 +16,31 @@ from rooms.events import (
     ChatWritten,
     ConnectionLost,
     ConnectionRestored,
+    CoverAsked,
+    CoverWithdrawn,
     DevicesSet,
     Event,
+    FloorPaused,
+    FloorResumed,
+    LeaderMissed,
+    ListeningSet,
     MicrophoneFreed,
     MicrophoneHoldSet,
     MicrophoneShut,
+    NotAloneSet,
+    ParticipantAdmitted,
     ParticipantDeparted,
     ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    ReactionShown,
+    ResponderNamed,
+    ResponderWaived,
+    SentOut,
+    SessionBegan,
     SessionClosed,
     SessionOpened,
+    SessionReturned,
 )
 from rooms.state import Participant, RoomState
 
@@ -33,39 +49,62 @@ def evolve(state: RoomState, event: Event) -> RoomState:
     """The state after `event`."""
     match event:
         case SessionOpened():
-            return replace(state, session_id=event.session_id, title=event.title, status=SessionStatus.LIVE)
+            return replace(state, session_id=event.session_id, title=event.title, note=event.note, status=event.status)
         case ParticipantEntered():
-            return _enter(state, event)
+            return _attended(_enter(state, event), event.at_ms)
+        case ParticipantAdmitted(participant_id=who):
+            return _attended(_person(state, who, waiting=False, expected=True), event.at_ms)
+        case ParticipantMoved(participant_id=who) | SentOut(participant_id=who):
+            return _attended(_person(state, who, **_outside(event.at_ms), expected=False), event.at_ms)
+        case ParticipantRemoved(participant_id=who):
+            return _attended(_person(state, who, **GONE, removed=True, expected=False), event.at_ms)
         case ParticipantDeparted(participant_id=who):
-            return _person(state, who, present=False, away_until_ms=None, microphone=False, camera=False)
-        case ChatWritten():
-            author = state.people[event.author_id]
-            message = ChatMessage(event.message_id, author.id, author.name, event.text, event.at_ms)
-            return replace(state, chat=state.chat.posted(message))
-        case ChatConcealed(message_id=which, by=by):
-            return _hidden(state, which, by)
-        case ChatRevealed(message_id=which):
-            return _hidden(state, which, None)
+            return _attended(_person(state, who, **GONE), event.at_ms)
+        case ResponderNamed():
+            return replace(state, responder=event.identity_id)
+        case ResponderWaived():
+            return replace(state, responder_waived=True)
+        case SessionBegan():
+            return replace(state, status=SessionStatus.LIVE, unattended_ms=None, late=False, paused_until_ms=None)
+        case SessionReturned():
+            return _returned(state, event.at_ms)
+        case LeaderMissed():
+            return replace(state, late=True)
+        case CoverAsked(participant_id=who):
+            return _person(state, who, needs_cover=True)
+        case CoverWithdrawn(participant_id=who):
+            return _person(state, who, needs_cover=False)
+        case ListeningSet(participant_id=who):
+            return _person(state, who, listening=event.listening)
+        case SessionClosed():
+            people = {who: replace(person, **GONE) for who, person in state.people.items()}
+            return replace(
+                state, status=SessionStatus.ENDED, people=people, unattended_ms=None, late=False, paused_until_ms=None
+            )
+        case ChatWritten() | ChatConcealed() | ChatRevealed():
+            return _chat(state, event)
         case MicrophoneShut(participant_id=who):
             return _close(state, who, shut=True, held=False)
         case MicrophoneFreed(participant_id=who):
             return _person(state, who, shut=False, held=False)
-        case SessionClosed():
-            people = {
-                who: replace(person, present=False, away_until_ms=None, microphone=False, camera=False)
-                for who, person in state.people.items()
-            }
-            return replace(state, status=SessionStatus.ENDED, people=people)
-        case DevicesSet(participant_id=who):
-            return _person(state, who, microphone=event.microphone, camera=event.camera)
-        case ConnectionLost(participant_id=who):
-            return _person(state, who, away_until_ms=event.until_ms)
-        case ConnectionRestored(participant_id=who):
-            return _person(state, who, away_until_ms=None)
         case MicrophoneHoldSet(participant_id=who, held=True):
             return _close(state, who, held=True)
         case MicrophoneHoldSet(participant_id=who):
             return _person(state, who, held=False)
+        case DevicesSet(participant_id=who):
+            return _person(state, who, microphone=event.microphone, camera=event.camera)
+        case ConnectionLost(participant_id=who):
+            return _person(state, who, lost_ms=event.at_ms, away_until_ms=event.until_ms)
+        case ConnectionRestored(participant_id=who):
+            return _person(state, who, lost_ms=None, away_until_ms=None)
+        case FloorPaused():
+            return _paused(state, event)
+        case FloorResumed():
+            return replace(state, paused_until_ms=None)
+        case NotAloneSet(participant_id=who):
+            return _person(state, who, not_alone=event.on)
+        case ReactionShown():
+            return state
     assert_never(event)
 
 
@@ -76,25 +115,85 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
     return state
 
 
+GONE: Mapping[str, Any] = {
+    "present": False,
+    "waiting": False,
+    "lost_ms": None,
+    "away_until_ms": None,
+    "microphone": False,
+    "camera": False,
+    "not_alone": False,
+    "needs_cover": False,
+}
+"""What becomes of someone who is no longer here."""
+
+
+def _outside(now_ms: Millis) -> dict[str, Any]:
+    return {"waiting": True, "since_ms": now_ms, "microphone": False, "camera": False, "not_alone": False}
+
+
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
     known = state.people.get(event.participant_id)
     if known is None:
-        person = Participant(event.participant_id, event.identity_id, event.name, event.role, place=len(state.people))
-    else:
-        # Only participants' microphones can be closed or allowed: whoever comes back as staff takes no closing along.
-        stays = event.role is Role.PARTICIPANT
-        person = replace(
-            known,
-            name=event.name,
-            role=event.role,
-            present=True,
-            away_until_ms=None,
-            microphone=False,
-            camera=False,
-            shut=known.shut and stays,
-            held=known.held and stays,
-        )
+        known = Participant(event.participant_id, event.identity_id, event.name, event.role, place=len(state.people))
+    # Only participants' microphones can be closed or allowed: whoever comes back as staff takes no closing along.
+    stays = event.role is Role.PARTICIPANT
+    person = replace(
+        known,
+        name=event.name,
+        role=event.role,
+        present=True,
+        waiting=event.waiting,
+        since_ms=event.at_ms,
+        expected=event.expected,
+        lost_ms=None,
+        away_until_ms=None,
+        microphone=False,
+        camera=False,
+        shut=known.shut and stays,
+        held=known.held and stays,
+        not_alone=False,
+        needs_cover=False,
+    )
     return replace(state, people={**state.people, person.id: person})
+
+
+def _attended(state: RoomState, now_ms: Millis) -> RoomState:
+    """With the time since which people wait, now that someone came or went."""
+    wait = state.status is SessionStatus.LOBBY and any(p.present and p.waiting for p in state.people.values())
+    if wait:
+        return state if state.unattended_ms is not None else replace(state, unattended_ms=now_ms)
+    return replace(state, unattended_ms=None, late=False)
+
+
+def _returned(state: RoomState, now_ms: Millis) -> RoomState:
+    people = {
+        who: replace(person, **_outside(now_ms)) if person.inside and not person.is_staff else person
+        for who, person in state.people.items()
+    }
+    return _attended(
+        replace(state, status=SessionStatus.LOBBY, people=people, paused_until_ms=None, unattended_ms=None), now_ms
+    )
+
+
+def _paused(state: RoomState, event: FloorPaused) -> RoomState:
+    people = dict(state.people)
+    for who in event.closed:
+        people[who] = replace(people[who], microphone=False, closings=people[who].closings + 1)
+    return replace(state, people=people, paused_until_ms=event.until_ms)
+
+
+def _chat(state: RoomState, event: ChatWritten | ChatConcealed | ChatRevealed) -> RoomState:
+    match event:
+        case ChatWritten():
+            name = state.people[event.author_id].name
+            message = ChatMessage(event.message_id, event.author_id, name, event.text, event.at_ms)
+            return replace(state, chat=state.chat.posted(message))
+        case ChatConcealed():
+            return _hidden(state, event.message_id, event.by)
+        case ChatRevealed():
+            return _hidden(state, event.message_id, None)
+    assert_never(event)
 
 
 def _person(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from protocol.ids import ParticipantId
-from protocol.messages import Source
-from rooms.events import DevicesSet, Event, MicrophoneHoldSet, MicrophoneShut, ParticipantDeparted, ParticipantEntered
+from protocol.values import Source
+from rooms.events import (
+    DevicesSet,
+    Event,
+    FloorPaused,
+    MicrophoneHoldSet,
+    MicrophoneShut,
+    ParticipantDeparted,
+    ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    SentOut,
+    SessionReturned,
+)
 from rooms.state import RoomState
 
 Gate = tuple[ParticipantId, Source]
@@ -13,7 +25,7 @@ Gate = tuple[ParticipantId, Source]
 def open_gates(state: RoomState) -> frozenset[Gate]:
     """The sources that this state lets through; all others are shut."""
     gates: set[Gate] = set()
-    for person in state.present():
+    for person in state.inside():
         if person.microphone and not person.microphone_closed:
             gates.add((person.id, Source.MICROPHONE))
         if person.camera:
@@ -26,7 +38,17 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
     match event:
         case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
             return frozenset({(who, Source.MICROPHONE)})
-        case ParticipantDeparted(participant_id=who) | ParticipantEntered(participant_id=who):
+        case FloorPaused(closed=people):
+            return frozenset((who, Source.MICROPHONE) for who in people)
+        case SessionReturned(moved=people):
+            return frozenset((who, source) for who in people for source in Source)
+        case (
+            ParticipantDeparted(participant_id=who)
+            | ParticipantEntered(participant_id=who)
+            | ParticipantMoved(participant_id=who)
+            | ParticipantRemoved(participant_id=who)
+            | SentOut(participant_id=who)
+        ):
             return frozenset({(who, Source.MICROPHONE), (who, Source.CAMERA)})
         case DevicesSet(participant_id=who):
             off = (
@@ -34,5 +56,16 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
                 (event.camera, Source.CAMERA),
             )
             return frozenset((who, source) for on, source in off if not on)
+        case _:
+            return frozenset()
+
+
+def cut_off_at_once(event: Event) -> frozenset[ParticipantId]:
+    """Who hears and sees nothing more as soon as `event` is decided, before anything is stored."""
+    match event:
+        case (
+            ParticipantMoved(participant_id=who) | ParticipantRemoved(participant_id=who) | SentOut(participant_id=who)
+        ):
+            return frozenset({who})
         case _:
             return frozenset()

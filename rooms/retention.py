@@ -9,13 +9,24 @@ from rooms.events import (
     ChatConcealed,
     ChatRevealed,
     ChatWritten,
+    CoverAsked,
+    CoverWithdrawn,
     DurableEvent,
+    LeaderMissed,
+    ListeningSet,
     MicrophoneFreed,
     MicrophoneShut,
+    ParticipantAdmitted,
     ParticipantDeparted,
     ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    ResponderNamed,
+    ResponderWaived,
+    SessionBegan,
     SessionClosed,
     SessionOpened,
+    SessionReturned,
 )
 
 
@@ -37,6 +48,17 @@ def retention_of(event: DurableEvent) -> Retention:
             | ParticipantDeparted()
             | MicrophoneShut()
             | MicrophoneFreed()
+            | ParticipantAdmitted()
+            | ParticipantMoved()
+            | ParticipantRemoved()
+            | ResponderNamed()
+            | ResponderWaived()
+            | SessionBegan()
+            | SessionReturned()
+            | LeaderMissed()
+            | CoverAsked()
+            | CoverWithdrawn()
+            | ListeningSet()
             | SessionClosed()
         ):
             return Retention.RECORD

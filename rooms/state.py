@@ -8,7 +8,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Millis, Role, SessionStatus
+from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import Chat
 
 
@@ -17,13 +17,21 @@ class Participant(Struct, frozen=True):
 
     Attributes:
         place: order of first arrival, from 0.
-        present: in the room, connected or with a place kept.
+        present: in the room or its lobby, connected or with a place kept.
+        waiting: in the lobby and not in the room.
+        since_ms: when they came, or last began to wait.
+        expected: comes in by themselves while someone leads; else a mentor has to admit them.
+        removed: a mentor removed this person from the session for good.
+        lost_ms: when the connection was lost; None when connected.
         away_until_ms: the connection is lost and the place is kept until then; None when connected.
         microphone: the person's microphone is on (by their own word).
         camera: the person's camera is on (by their own word).
         shut: a mentor closed the microphone.
         held: a closing took effect but is not saved yet; works like `shut`.
-        closings: how often it was shut or held; a client must know the latest before it may open.
+        closings: how often it was shut, held or closed by a pause; a client must know the latest before it may open.
+        listening: just listening today.
+        not_alone: has hidden the group on their own device.
+        needs_cover: leads, and asked someone to take over.
     """
 
     id: ParticipantId
@@ -32,17 +40,40 @@ class Participant(Struct, frozen=True):
     role: Role
     place: int
     present: bool = True
+    waiting: bool = False
+    since_ms: Millis = 0
+    expected: bool = True
+    removed: bool = False
+    lost_ms: Millis | None = None
     away_until_ms: Millis | None = None
     microphone: bool = False
     camera: bool = False
     shut: bool = False
     held: bool = False
     closings: int = 0
+    listening: bool = False
+    not_alone: bool = False
+    needs_cover: bool = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether the person is in the room itself."""
+        return self.present and not self.waiting
 
     @property
     def connected(self) -> bool:
         """Whether the person's connection stands."""
-        return self.away_until_ms is None
+        return self.lost_ms is None
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the person is here to support: a mentor, or a visible therapist."""
+        return self.role is not Role.PARTICIPANT
+
+    @property
+    def leads(self) -> bool:
+        """Whether the group is not alone while this person is here."""
+        return self.inside and self.is_staff and self.connected and not self.needs_cover
 
     @property
     def microphone_closed(self) -> bool:
@@ -54,22 +85,46 @@ class RoomState(Struct, frozen=True):
     """All that the room stream knows.
 
     Attributes:
+        note: the mentor's words for those who wait.
         people: everyone who was ever here, in order of first arrival.
         chat: messages in the room's one order.
+        responder: the therapist who is reachable while the session lasts.
+        responder_waived: the clinical lead lets it begin without one.
+        unattended_ms: since when people wait in the lobby; None when nobody waits or the session is live.
+        late: nobody came to lead for so long that the people who wait were told.
+        paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
     """
 
     session_id: SessionId = SessionId("")
     title: str = ""
+    note: str = ""
     status: SessionStatus | None = None
     people: Mapping[ParticipantId, Participant] = MappingProxyType({})
     chat: Chat = Chat()
+    responder: IdentityId | None = None
+    responder_waived: bool = False
+    unattended_ms: Millis | None = None
+    late: bool = False
+    paused_until_ms: Millis | None = None
 
     def present(self) -> Iterator[Participant]:
-        """Those who are here, by place."""
+        """Those who are in the room or wait in its lobby, by place."""
         return (p for p in self.people.values() if p.present)
 
+    def inside(self) -> Iterator[Participant]:
+        """Those who are in the room, by place."""
+        return (p for p in self.people.values() if p.inside)
+
+    def waiting(self) -> Iterator[Participant]:
+        """Those who wait in the lobby, the longest first."""
+        return iter(sorted((p for p in self.people.values() if p.present and p.waiting), key=lambda p: p.since_ms))
+
+    def leaders(self) -> Iterator[Participant]:
+        """Those with whom the group is not alone."""
+        return (p for p in self.people.values() if p.leads)
+
     def here(self, participant_id: ParticipantId) -> Participant | None:
-        """That person, if present."""
+        """That person, if in the room or in its lobby."""
         person = self.people.get(participant_id)
         return person if person is not None and person.present else None
 

@@ -11,18 +11,34 @@ from typing import Any, Final
 
 import msgspec
 
-from rooms.events import DURABLE_EVENTS, EVENT_VERSION, DurableEvent
+from rooms.events import DURABLE_EVENTS, DurableEvent
 
 Fields = dict[str, Any]
 Upcaster = Callable[[Fields], Fields]
 """Takes the fields of an event, `type` among them, and gives them in the form of the next version. It may rename it."""
 
+
+def _opened_live(fields: Fields) -> Fields:
+    """Before there were lobbies, a session was live from its opening on."""
+    return {**fields, "note": "", "status": "live"}
+
+
+def _entered_at_once(fields: Fields) -> Fields:
+    """Before there were lobbies, whoever came was in the room."""
+    return {**fields, "waiting": False, "expected": True}
+
+
 VERSIONS: Final[Mapping[str, int]] = {
-    str(event.__struct_config__.tag): EVENT_VERSION for event in DURABLE_EVENTS
-}  # fmt: skip
+    **{str(event.__struct_config__.tag): 1 for event in DURABLE_EVENTS},
+    "session_opened": 2,
+    "participant_entered": 2,
+}
 """The version in which each type of event is stored today."""
 
-UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = {}
+UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = {
+    ("session_opened", 1): _opened_live,
+    ("participant_entered", 1): _entered_at_once,
+}
 """From a (type, version) to the next version."""
 
 _present = msgspec.msgpack.Decoder(DurableEvent)

@@ -2,6 +2,8 @@
 
 Central property: for every viewer and every sequence of events, the snapshot at some moment completed
 by the frames after it equals a fresh snapshot.
+
+Who waits in the lobby is shown themselves and the session, and nothing else: no name, no number, no text.
 """
 
 from __future__ import annotations
@@ -12,27 +14,42 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from moderation.permissions import Action, permitted, relation_to
+from moderation.permissions import Action, Relation, permitted, relation_to
 from protocol.ids import ParticipantId
 from protocol.messages import (
     ChatHidden,
     ChatPosted,
     ChatShown,
-    ChatView,
+    CoverChanged,
     DevicesChanged,
+    ListeningChanged,
+    LobbyJoined,
+    LobbyLeft,
     MicrophoneAllowed,
     MicrophoneClosed,
     MicrophoneHeld,
+    NotAloneChanged,
     ParticipantJoined,
     ParticipantLeft,
-    ParticipantView,
+    PauseChanged,
     PresenceChanged,
-    Role,
+    Reacted,
     RoomFrame,
+    SessionChanged,
     SessionEnded,
+    ViewReplaced,
+)
+from protocol.values import (
+    ChatView,
+    LeaveReason,
+    Millis,
+    ParticipantView,
+    Role,
     SessionStatus,
     SessionView,
     Snapshot,
+    WaitingView,
+    WaitsFor,
 )
 from rooms.chat import ChatMessage
 from rooms.events import (
@@ -41,16 +58,33 @@ from rooms.events import (
     ChatWritten,
     ConnectionLost,
     ConnectionRestored,
+    CoverAsked,
+    CoverWithdrawn,
     DevicesSet,
     Event,
+    FloorPaused,
+    FloorResumed,
+    LeaderMissed,
+    ListeningSet,
     MicrophoneFreed,
     MicrophoneHoldSet,
     MicrophoneShut,
+    NotAloneSet,
+    ParticipantAdmitted,
     ParticipantDeparted,
     ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    ReactionShown,
+    ResponderNamed,
+    ResponderWaived,
+    SentOut,
+    SessionBegan,
     SessionClosed,
     SessionOpened,
+    SessionReturned,
 )
+from rooms.life import lacks_leader, lacks_responder
 from rooms.state import Participant, RoomState
 
 _SEQUENCED = (
@@ -61,8 +95,15 @@ _SEQUENCED = (
     ChatShown,
     MicrophoneClosed,
     MicrophoneAllowed,
+    ViewReplaced,
+    LobbyJoined,
+    LobbyLeft,
+    ListeningChanged,
+    CoverChanged,
     SessionEnded,
 )
+
+Frames = tuple[RoomFrame, ...]
 
 
 class Viewer(Struct, frozen=True):
@@ -74,19 +115,23 @@ class Viewer(Struct, frozen=True):
 
 def snapshot(state: RoomState, viewer: Viewer) -> Snapshot:
     """All that the viewer may see now. The room must have been opened."""
-    status = state.status or SessionStatus.ENDED
+    session = _session_view(state, viewer)
+    if _waits(state, viewer):
+        return Snapshot(session, viewer.participant_id, (_own_view(state, viewer),), (), waiting=True)
     newest = state.chat.newest()
     return Snapshot(
-        session=SessionView(state.session_id, state.title, status),
+        session=session,
         you=viewer.participant_id,
-        participants=tuple(_person_view(person, viewer) for person in state.present()),
+        participants=tuple(_person_view(person, viewer) for person in state.inside()),
         chat=tuple(_chat_view(message, state, viewer) for message in newest),
         earlier=len(newest) < len(state.chat),
+        lobby=tuple(_waiting_view(person) for person in state.waiting()) if _sees_lobby(viewer) else (),
+        paused_until_ms=_paused_until(state),
     )
 
 
-def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -> RoomFrame | None:
-    """The frame that this viewer receives for `event`, or None when it is nothing to them.
+def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -> Frames:
+    """The frames that this viewer receives for `event`, in order; none when it is nothing to them.
 
     Args:
         event: what happened.
@@ -94,43 +139,17 @@ def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -
         after: the room just after it.
         viewer: who looks.
     """
-    match event:
-        case SessionOpened():
-            return None
-        case ParticipantEntered():
-            return ParticipantJoined(_person_view(after.people[event.participant_id], viewer))
-        case ParticipantDeparted():
-            return ParticipantLeft(event.participant_id, event.reason)
-        case ChatWritten():
-            return ChatPosted(_chat_view(after.chat.last, after, viewer))
-        case ChatConcealed():
-            return ChatHidden(_chat_view(after.chat[event.message_id], after, viewer))
-        case ChatRevealed():
-            return ChatShown(_chat_view(after.chat[event.message_id], after, viewer))
-        case MicrophoneShut():
-            person = after.people[event.participant_id]
-            if _sees_closed(person, viewer):
-                return MicrophoneClosed(person.id, _closings(person, viewer))
-            return _devices_if_changed(before.people[person.id], person)
-        case MicrophoneFreed():
-            person = after.people[event.participant_id]
-            return MicrophoneAllowed(person.id) if _sees_closed(person, viewer) else None
-        case SessionClosed():
-            return SessionEnded()
-        case DevicesSet():
-            return _devices(after.people[event.participant_id])
-        case ConnectionLost():
-            return PresenceChanged(event.participant_id, connected=False)
-        case ConnectionRestored():
-            return PresenceChanged(event.participant_id, connected=True)
-        case MicrophoneHoldSet():
-            person = after.people[event.participant_id]
-            if not person.present:
-                return None
-            if _sees_closed(person, viewer):
-                return MicrophoneHeld(person.id, person.held, _closings(person, viewer))
-            return _devices_if_changed(before.people[person.id], person)
-    assert_never(event)
+    was, me = before.people.get(viewer.participant_id), after.people.get(viewer.participant_id)
+    if was is not None and not was.present and me is not None and not me.present:
+        # Gone already, and about to be told so.
+        return ()
+    if me is not None and me.present and (me.waiting != _waits(before, viewer) or isinstance(event, SessionReturned)):
+        return (ViewReplaced(snapshot(after, viewer)),)
+    frames = _in_lobby(event, after, viewer) if _waits(before, viewer) else _in_room(event, before, after, viewer)
+    session = _session_view(after, viewer)
+    if session == _session_view(before, viewer) or isinstance(event, SessionClosed):
+        return frames
+    return (*frames, SessionChanged(session))
 
 
 def is_sequenced(frame: RoomFrame) -> bool:
@@ -151,6 +170,8 @@ def replayed(frame: RoomFrame, state: RoomState, viewer: Viewer) -> RoomFrame:
         viewer: who resumes.
     """
     match frame:
+        case ViewReplaced():
+            return ViewReplaced(snapshot(state, viewer))
         case ChatPosted() | ChatHidden() | ChatShown():
             return replace(frame, message=_chat_view(state.chat[frame.message.id], state, viewer))
         case _:
@@ -159,16 +180,178 @@ def replayed(frame: RoomFrame, state: RoomState, viewer: Viewer) -> RoomFrame:
 
 def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:
     """The ephemeral values as of now, for a viewer who resumes after missing some."""
-    for person in state.present():
+    yield SessionChanged(_session_view(state, viewer))
+    if _waits(state, viewer):
+        return
+    yield _pause(state, viewer)
+    for person in state.inside():
         yield _devices(person)
         yield PresenceChanged(person.id, person.connected)
-        if not person.shut and _sees_closed(person, viewer):
+        if not person.shut and _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer):
             yield MicrophoneHeld(person.id, person.held, _closings(person, viewer))
+        if _sees(Action.SEE_NOT_ALONE, person, viewer):
+            yield NotAloneChanged(person.id, person.not_alone)
 
 
-def _sees_closed(person: Participant, viewer: Viewer) -> bool:
-    relation = relation_to(person.role, own=person.id == viewer.participant_id)
-    return permitted(viewer.role, Action.SEE_CLOSED_MICROPHONE, relation)
+# ── event by event ────────────────────────────────────────────────────────────────────────────
+
+
+def _in_lobby(event: Event, after: RoomState, viewer: Viewer) -> Frames:
+    """What someone who waits is told: what becomes of themselves, and of the session."""
+    match event:
+        case SessionClosed():
+            return (SessionEnded(),)
+        case ListeningSet(participant_id=viewer.participant_id):
+            return (ListeningChanged(viewer.participant_id, event.listening),)
+        case ParticipantEntered(participant_id=viewer.participant_id):
+            # Another name, or another role, by another page.
+            return (ParticipantJoined(_own_view(after, viewer)),)
+        case MicrophoneHoldSet(participant_id=viewer.participant_id):
+            me = after.people[viewer.participant_id]
+            return (MicrophoneHeld(me.id, me.held, _closings(me, viewer)),) if me.present else ()
+        case ParticipantDeparted(participant_id=viewer.participant_id):
+            return (ParticipantLeft(viewer.participant_id, event.reason),)
+        case _:
+            return ()
+
+
+def _in_room(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -> Frames:
+    match event:
+        case (
+            ParticipantEntered()
+            | ParticipantAdmitted()
+            | ParticipantMoved()
+            | SentOut()
+            | ParticipantRemoved()
+            | ParticipantDeparted()
+        ):
+            return _membership(event, before, after, viewer)
+        case ChatWritten():
+            return (ChatPosted(_chat_view(after.chat.last, after, viewer)),)
+        case ChatConcealed():
+            return (ChatHidden(_chat_view(after.chat[event.message_id], after, viewer)),)
+        case ChatRevealed():
+            return (ChatShown(_chat_view(after.chat[event.message_id], after, viewer)),)
+        case SessionClosed():
+            return (SessionEnded(),)
+        case FloorPaused() | FloorResumed():
+            return (_pause(after, viewer),)
+        case (
+            SessionOpened() | SessionBegan() | SessionReturned() | LeaderMissed() | ResponderNamed() | ResponderWaived()
+        ):
+            return ()
+        case _:
+            return _about_person(event, before, after, viewer)
+
+
+def _membership(
+    event: ParticipantEntered
+    | ParticipantAdmitted
+    | ParticipantMoved
+    | SentOut
+    | ParticipantRemoved
+    | ParticipantDeparted,
+    before: RoomState,
+    after: RoomState,
+    viewer: Viewer,
+) -> Frames:
+    """Someone's standing changed. What happens in the lobby, and why someone left the room, is told to staff only."""
+    was, now = before.people.get(event.participant_id), after.people[event.participant_id]
+    if now.inside:
+        return (ParticipantJoined(_person_view(now, viewer)),)
+    if now.waiting and _sees_lobby(viewer):
+        return (LobbyJoined(_waiting_view(now)),)
+    if was is not None and was.inside:
+        reason = event.reason if isinstance(event, ParticipantDeparted) else LeaveReason.LEFT
+        return (ParticipantLeft(now.id, reason),)
+    if was is not None and was.waiting and not now.waiting and _sees_lobby(viewer):
+        return (LobbyLeft(now.id),)
+    return ()
+
+
+def _about_person(
+    event: MicrophoneShut
+    | MicrophoneFreed
+    | MicrophoneHoldSet
+    | DevicesSet
+    | ConnectionLost
+    | ConnectionRestored
+    | CoverAsked
+    | CoverWithdrawn
+    | ListeningSet
+    | NotAloneSet
+    | ReactionShown,
+    before: RoomState,
+    after: RoomState,
+    viewer: Viewer,
+) -> Frames:
+    person = after.people[event.participant_id]
+    if not person.inside:
+        return ()
+    match event:
+        case MicrophoneShut():
+            if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer):
+                return (MicrophoneClosed(person.id, _closings(person, viewer)),)
+            return _devices_if_changed(before.people[person.id], person)
+        case MicrophoneFreed():
+            return (MicrophoneAllowed(person.id),) if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer) else ()
+        case MicrophoneHoldSet():
+            if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer):
+                return (MicrophoneHeld(person.id, person.held, _closings(person, viewer)),)
+            return _devices_if_changed(before.people[person.id], person)
+        case DevicesSet():
+            return (_devices(person),)
+        case ConnectionLost() | ConnectionRestored():
+            return (PresenceChanged(person.id, person.connected),)
+        case CoverAsked() | CoverWithdrawn():
+            if not _sees(Action.SEE_NEEDED_COVER, person, viewer):
+                return ()
+            return (CoverChanged(person.id, person.needs_cover),)
+        case ListeningSet():
+            return (ListeningChanged(person.id, person.listening),)
+        case NotAloneSet():
+            if not _sees(Action.SEE_NOT_ALONE, person, viewer):
+                return ()
+            return (NotAloneChanged(person.id, person.not_alone),)
+        case ReactionShown():
+            return (Reacted(person.id, event.reaction),)
+    assert_never(event)
+
+
+# ── what it is made of ────────────────────────────────────────────────────────────────────────
+
+
+def _waits(state: RoomState, viewer: Viewer) -> bool:
+    person = state.here(viewer.participant_id)
+    return person is not None and person.waiting
+
+
+def _sees_lobby(viewer: Viewer) -> bool:
+    return permitted(viewer.role, Action.SEE_LOBBY, Relation.ROOM)
+
+
+def _sees(action: Action, person: Participant, viewer: Viewer) -> bool:
+    return permitted(viewer.role, action, relation_to(person.role, own=person.id == viewer.participant_id))
+
+
+def _session_view(state: RoomState, viewer: Viewer) -> SessionView:
+    status = state.status or SessionStatus.ENDED
+    waits_for = WaitsFor.NOTHING
+    if status is SessionStatus.LOBBY and _sees_lobby(viewer):
+        if lacks_leader(state):
+            waits_for = WaitsFor.LEADER
+        elif lacks_responder(state):
+            waits_for = WaitsFor.RESPONDER
+    return SessionView(state.session_id, state.title, status, state.note, waits_for, state.late)
+
+
+def _paused_until(state: RoomState) -> Millis:
+    return state.paused_until_ms or 0
+
+
+def _pause(state: RoomState, viewer: Viewer) -> PauseChanged:
+    me = state.people.get(viewer.participant_id)
+    return PauseChanged(_paused_until(state), 0 if me is None else me.closings)
 
 
 def _closings(person: Participant, viewer: Viewer) -> int:
@@ -179,8 +362,17 @@ def _devices(person: Participant) -> DevicesChanged:
     return DevicesChanged(person.id, person.microphone, person.camera)
 
 
-def _devices_if_changed(before: Participant, after: Participant) -> DevicesChanged | None:
-    return _devices(after) if before.microphone != after.microphone else None
+def _devices_if_changed(before: Participant, after: Participant) -> Frames:
+    return (_devices(after),) if before.microphone != after.microphone else ()
+
+
+def _own_view(state: RoomState, viewer: Viewer) -> ParticipantView:
+    """Oneself in the lobby: without the place, which tells how many came before."""
+    return replace(_person_view(state.people[viewer.participant_id], viewer), place=0, connected=True)
+
+
+def _waiting_view(person: Participant) -> WaitingView:
+    return WaitingView(person.id, person.name, person.since_ms, person.expected)
 
 
 def _person_view(person: Participant, viewer: Viewer) -> ParticipantView:
@@ -192,8 +384,11 @@ def _person_view(person: Participant, viewer: Viewer) -> ParticipantView:
         microphone=person.microphone,
         camera=person.camera,
         connected=person.connected,
-        microphone_closed=person.microphone_closed and _sees_closed(person, viewer),
+        microphone_closed=person.microphone_closed and _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer),
         closings=_closings(person, viewer),
+        listening=person.listening,
+        not_alone=person.not_alone and _sees(Action.SEE_NOT_ALONE, person, viewer),
+        needs_cover=person.needs_cover and _sees(Action.SEE_NEEDED_COVER, person, viewer),
     )
 
 

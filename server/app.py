@@ -13,9 +13,12 @@ from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
+from moderation.permissions import Action
 from protocol.codec import Wire
-from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Source, SubscribeOffer
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.messages import SubscribeOffer
+from protocol.values import Source
+from rooms.life import Rules
 from server.auth import Auth
 from server.checkpoints import Checkpointer
 from server.clock import Clock, SystemClock
@@ -188,6 +191,9 @@ class Node:
         except TimeoutError:
             _log.warning("cut off at the end of the time of grace", step=step.__qualname__)
 
+    def _denied(self, identity_id: IdentityId, action: Action, session_id: SessionId) -> None:
+        """Someone in a room asked for what they may not do."""
+
     def _synced(self, group: Synced) -> None:
         self.metrics.committed(group.appends, group.seconds)
         self._hall.synced(group)
@@ -200,9 +206,15 @@ class Node:
             plane,
             self.clock,
             asyncio.get_running_loop(),
-            away_grace_ms=round(self.config.rooms.away_grace_s * 1000),
+            away_grace_ms=_ms(self.config.rooms.away_grace_s),
+            rules=Rules(
+                leader_grace_ms=_ms(self.config.rooms.leader_grace_s),
+                cover_wait_ms=_ms(self.config.rooms.cover_wait_s),
+                lobby_wait_ms=_ms(self.config.rooms.lobby_wait_s),
+            ),
             on_rooms=self.metrics.set_rooms,
             on_failed=self.metrics.room_failed,
+            on_denied=self._denied,
         )
 
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
@@ -253,3 +265,7 @@ class Node:
 
     def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
         self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from rooms.upcasting import UnknownEvent
 from server.audit import Report, verify
 from server.checkpoints import public_hex

@@ -74,6 +74,9 @@ class MediaConfig(Section, frozen=True):
 
 class RoomsConfig(Section, frozen=True):
     away_grace_s: Seconds = 60.0
+    leader_grace_s: Seconds = 2.0
+    cover_wait_s: Seconds = 120.0
+    lobby_wait_s: Seconds = 600.0
 
 
 class SignalingConfig(Section, frozen=True):

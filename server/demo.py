@@ -11,7 +11,7 @@ from program.groups import Group, add_group, add_member, find_group, members_of
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import live_sessions, open_session
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.auth import Auth
 from server.clock import Clock
 from server.config import is_loopback
@@ -21,6 +21,7 @@ from server.tokens import TokenSource, new_id
 GROUP_ID: Final = "demo-group"
 GROUP_NAME: Final = "Tuesday evening group"
 LINK_S: Final = 12 * 60 * 60
+NOTE: Final = "We start with a short round: one word for how you are. You can always pass. Bring tea if you like."
 
 # Ids appear in logs; names must not.
 _PEOPLE: Final = (
@@ -62,7 +63,7 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
     now = clock.now_ms()
     async with writing(engine) as connection:
         if await find_group(connection, GROUP_ID) is None:
-            await add_group(connection, Group(GROUP_ID, GROUP_NAME, now))
+            await add_group(connection, Group(GROUP_ID, GROUP_NAME, now, knock=True))
         members = await members_of(connection, GROUP_ID)
         for raw_id, name, role in _PEOPLE:
             person_id = IdentityId(raw_id)
@@ -71,7 +72,19 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
             if person_id not in members:
                 await add_member(connection, GROUP_ID, person_id, role)
         live = await live_sessions(connection, GROUP_ID)
-        session = live[0] if live else await open_session(connection, SessionId(ids()), GROUP_ID, GROUP_NAME, now)
+        session = (
+            live[0]
+            if live
+            else await open_session(
+                connection,
+                SessionId(ids()),
+                GROUP_ID,
+                GROUP_NAME,
+                now,
+                note=NOTE,
+                responder_id=_of(Role.THERAPIST)[0],
+            )
+        )
     return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], GROUP_ID, session.id)
 
 

@@ -10,13 +10,17 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from moderation.decision import Rejection
+from moderation.permissions import Action
 from program.people import find_person
 from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
-from protocol.ids import SessionId
-from protocol.messages import SessionStatus
-from rooms.commands import OpenSession
-from rooms.decide import Rejection
+from protocol.ids import IdentityId, SessionId
+from protocol.values import SessionStatus
+from rooms.commands import NameResponder, OpenSession, PassTime, WaiveResponder
+from rooms.events import Event
+from rooms.life import Rules
+from rooms.state import RoomState
 from rooms.upcasting import UnknownEvent
 from server.clock import Clock
 from server.keeper import Keeper, MediaPlane, Timers
@@ -48,10 +52,13 @@ class Hall:
         timers: Timers,
         *,
         away_grace_ms: int,
+        rules: Rules,
         on_rooms: Callable[[int], None],
         on_failed: Callable[[], None],
+        on_denied: Callable[[IdentityId, Action, SessionId], None],
     ) -> None:
-        """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended."""
+        """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended,
+        `on_denied` of each request that the permission function refused."""
         self._engine = engine
         self._log = log
         self._snapshots = RoomSnapshots(log)
@@ -60,8 +67,10 @@ class Hall:
         self._clock = clock
         self._timers = timers
         self._away_grace_ms = away_grace_ms
+        self._rules = rules
         self._on_rooms = on_rooms
         self._on_failed = on_failed
+        self._on_denied = on_denied
         self._keepers: dict[SessionId, asyncio.Task[Keeper]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -73,7 +82,9 @@ class Hall:
             person = await find_person(connection, grant.person_id)
         if person is None:
             raise Refused(ErrorCode.TOKEN_INVALID)
-        return Admission(grant.session_id, grant.person_id, person.display_name, grant.role, grant.sign_in)
+        return Admission(
+            grant.session_id, grant.person_id, person.display_name, grant.role, grant.enrolled, grant.sign_in
+        )
 
     async def room(self, session_id: SessionId) -> Keeper:
         """The session's room, loaded from its log when needed.
@@ -93,6 +104,19 @@ class Hall:
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""
         return sum(sum(1 for _ in keeper.state.present()) for keeper in self._open())
+
+    def name_responder(self, session_id: SessionId, identity_id: IdentityId | None) -> None:
+        """Who answers for a session has changed; a room that is not open hears of it when it is."""
+        self._tell(session_id, NameResponder(identity_id))
+
+    def waive_responder(self, session_id: SessionId, identity_id: IdentityId) -> None:
+        """The clinical lead lets a session begin without a responder."""
+        self._tell(session_id, WaiveResponder(identity_id))
+
+    def _tell(self, session_id: SessionId, command: NameResponder | WaiveResponder) -> None:
+        task = self._keepers.get(session_id)
+        if task is not None and task.done() and not task.exception():
+            task.result().submit(command)
 
     def synced(self, group: Synced) -> None:
         """More of these rooms is on disk: some have grown enough for a new snapshot."""
@@ -132,18 +156,21 @@ class Hall:
             self._media,
             self._clock,
             self._timers,
-            on_ended=self._ended,
-            on_failed=self._room_failed,
-            on_empty=self._emptied,
+            self,
+            self._rules,
         )
         if session.status is SessionStatus.LIVE:
-            opened = await keeper.submit(OpenSession(session_id, session.title))
+            opened = await keeper.submit(OpenSession(session_id, session.title, session.note))
             if isinstance(opened, Rejection):
                 raise Unavailable(opened.code)
+            keeper.submit(NameResponder(session.responder_id))
+            if session.responder_waived_by is not None:
+                keeper.submit(WaiveResponder(session.responder_waived_by))
         keeper.recover(self._away_grace_ms)
+        keeper.submit(PassTime())
         self._snapshots.watch(session_id, loaded.from_snapshot)
         if loaded.state.status is SessionStatus.ENDED:
-            self._ended(session_id)
+            self.ended(session_id)
         return keeper
 
     def _loaded(self, session_id: SessionId, done: asyncio.Task[Keeper]) -> None:
@@ -151,7 +178,10 @@ class Hall:
             self._keepers.pop(session_id, None)
         self._on_rooms(len(self._keepers))
 
-    def _emptied(self, session_id: SessionId) -> None:
+    # ── what rooms tell (`server.keeper.RoomHears`) ──────────────────────────────────────────
+
+    def emptied(self, session_id: SessionId) -> None:
+        """Nobody is there any more: the room is unloaded after a while."""
         self._timers.call_later(UNLOAD_AFTER_S, lambda: self._unload(session_id))
 
     def _unload(self, session_id: SessionId) -> None:
@@ -164,7 +194,8 @@ class Hall:
             self._media.close_room(session_id)
             self._drop(session_id)
 
-    def _room_failed(self, session_id: SessionId) -> None:
+    def failed(self, session_id: SessionId) -> None:
+        """A bug ended the room; it is loaded again when somebody comes."""
         self._on_failed()
         self._drop(session_id)
 
@@ -173,7 +204,14 @@ class Hall:
         self._snapshots.unwatch(session_id)
         self._on_rooms(len(self._keepers))
 
-    def _ended(self, session_id: SessionId) -> None:
+    def happened(self, session_id: SessionId, event: Event, state: RoomState, seq: int) -> None:
+        """Something happened in a room."""
+
+    def denied(self, session_id: SessionId, identity_id: IdentityId, action: Action) -> None:
+        """Someone in a room asked for what they may not do."""
+        self._on_denied(identity_id, action, session_id)
+
+    def ended(self, session_id: SessionId) -> None:
         """The room's log says that the session ended: its row follows, and the keeper may go."""
         self._drop(session_id)
         self._run(self._mark_ended(session_id))

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Role, Snapshot
+from protocol.values import Role, Snapshot
 from rooms.state import RoomState
 from rooms.view import Viewer, snapshot
 from server.keeper import replay

@@ -11,7 +11,7 @@ from typing import Final
 
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.clock import Clock
 
 TokenSource = Callable[[], str]
@@ -44,6 +44,7 @@ class JoinGrant:
     session_id: SessionId
     role: Role
     sign_in: str
+    enrolled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,33 +8,44 @@ from typing import assert_never
 
 import structlog
 
+from moderation.decision import Rejection
 from moderation.permissions import Action, Relation, permitted
 from protocol.codec import decode_client, request_id_of
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, Unavailable, meaning
 from protocol.ids import RequestId
 from protocol.messages import (
     Ack,
+    Acknowledge,
+    Admit,
     AllowMicrophone,
+    AskForCover,
     ClientMessage,
     CloseMicrophone,
     EndSession,
     HideChat,
     Join,
     Leave,
+    MoveToLobby,
     Ping,
     PostChat,
     PublishAnswer,
     PublishOffer,
+    React,
     Rejected,
+    Remove,
     RestartSubscribe,
     Resume,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
     SubscribeAnswer,
+    Watch,
+    WithdrawCover,
     tag_of,
 )
 from rooms.commands import Requested, RoomRequest
-from rooms.decide import Decision, Rejection
+from rooms.events import Decision
 from signaling.ports import Calls, Telemetry
 from signaling.rate import Allowance
 from signaling.session import Session
@@ -96,7 +107,7 @@ class Conversation:
         match message:
             case Ping():
                 self._session.send(Ack(message.id))
-            case Join() | Resume():
+            case Join() | Resume() | Watch():
                 raise ProtocolError(ErrorCode.UNEXPECTED, "already joined")
             case SubscribeAnswer():
                 self._carry_out(RequestId(""), message)
@@ -122,14 +133,17 @@ class Conversation:
         match message:
             case PublishOffer():
                 self._authorize(Action.PUBLISH, Relation.OWN)
+                self._must_be_inside()
                 answer = self._calls.publish(room, who, message.sdp, message.sources)
                 self._session.answer(message.id, PublishAnswer(message.id, answer))
             case SubscribeAnswer():
                 self._authorize(Action.SUBSCRIBE, Relation.ROOM)
+                self._must_be_inside()
                 self._calls.answer(room, who, message.version, message.sdp)
                 self._session.answered(message.version)
             case RestartSubscribe():
                 self._authorize(Action.SUBSCRIBE, Relation.ROOM)
+                self._must_be_inside()
                 self._calls.resubscribe(room, who)
                 self._session.answer(message.id, Ack(message.id))
             case (
@@ -139,11 +153,21 @@ class Conversation:
                 | SetDevices()
                 | CloseMicrophone()
                 | AllowMicrophone()
+                | Admit()
+                | MoveToLobby()
+                | Remove()
+                | AskForCover()
+                | WithdrawCover()
+                | SetListening()
+                | SetNotAlone()
+                | React()
                 | EndSession()
                 | Leave()
             ):
                 self._ask_room(message)
-            case Join() | Resume() | Ping():
+            case Acknowledge():
+                raise Refused(ErrorCode.NOT_ALLOWED)
+            case Join() | Resume() | Watch() | Ping():
                 raise ProtocolError(ErrorCode.UNEXPECTED)
             case _:
                 assert_never(message)
@@ -160,6 +184,10 @@ class Conversation:
 
         asked_of = Requested(self._session.viewer.participant_id, message)
         self._session.room.submit(asked_of).add_done_callback(answer)
+
+    def _must_be_inside(self) -> None:
+        if not self._session.room.is_inside(self._session.viewer.participant_id):
+            raise Refused(ErrorCode.NOT_ADMITTED)
 
     def _authorize(self, action: Action, relation: Relation) -> None:
         if not permitted(self._session.viewer.role, action, relation):

@@ -9,12 +9,14 @@ import structlog
 from msgspec import Struct
 from websockets.exceptions import ConnectionClosed
 
+from moderation.decision import Rejection
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
 from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Join, LeaveReason, Resume, Resumed, SpeakersChanged, SubscribeOffer, Welcome
+from protocol.messages import Join, Resume, Resumed, SpeakersChanged, SubscribeOffer, Welcome
+from protocol.values import LeaveReason
 from rooms.commands import Depart, Enter, RestoreConnection
-from rooms.decide import Decision, Rejection
+from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.conversation import Conversation
 from signaling.outbox import Prepared
@@ -143,7 +145,7 @@ class Endpoint:
     async def _join(self, admission: Admission, socket: Socket) -> Session:
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
-        entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role))
+        entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled))
         try:
             accepted(await asyncio.shield(entering))
             if self._sessions.sign_in_ended(admission.sign_in):
@@ -159,7 +161,8 @@ class Endpoint:
                 older.dismiss(ErrorCode.REPLACED)
             self._bind(session, socket)
             session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._settings.ping_every_s))
-            self._calls.begin(room.session_id, who)
+            if room.is_inside(who):
+                self._calls.begin(room.session_id, who)
         finally:
             self._tell_when(entering, room, who)
         return session

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
 from protocol.codec import Wire, encode_body, envelope
-from protocol.messages import Frame, RoomFrame
+from protocol.messages import Frame, RoomFrame, ViewReplaced
 
 HISTORY_FRAMES: Final = 512
 HISTORY_BYTES: Final = 256 * 1024
@@ -43,10 +43,15 @@ class History:
         self.seq = 0
         self._kept: deque[Prepared[RoomFrame]] = deque()
         self._bytes = 0
+        self._replaced = 0
 
     def add(self, frame: Prepared[RoomFrame]) -> int:
-        """Numbers a frame and keeps it. Returns its seq."""
+        """Numbers a frame and keeps it; one that replaces all before it stands for them. Returns its seq."""
         self.seq += 1
+        if isinstance(frame.frame, ViewReplaced):
+            self._kept.clear()
+            self._bytes = 0
+            self._replaced = self.seq
         self._kept.append(frame)
         self._bytes += len(frame.body(Wire.MSGPACK))
         while len(self._kept) > HISTORY_FRAMES or self._bytes > HISTORY_BYTES:
@@ -54,12 +59,16 @@ class History:
         return self.seq
 
     def after(self, seq: int) -> tuple[tuple[int, Prepared[RoomFrame]], ...] | None:
-        """All frames after `seq`; None when they are no longer (or not yet) known."""
-        missing = self.seq - seq
-        if missing < 0 or missing > len(self._kept):
+        """All frames that complete what a client knew at `seq`; None when they are no longer (or not yet) known.
+
+        They begin with the frame after `seq`, or with the one that replaced everything since.
+        """
+        first = max(seq + 1, self._replaced)
+        missing = self.seq + 1 - first
+        if seq > self.seq or missing > len(self._kept):
             return None
         frames = list(self._kept)[len(self._kept) - missing :]
-        return tuple(zip(range(seq + 1, self.seq + 1), frames, strict=True))
+        return tuple(zip(range(first, self.seq + 1), frames, strict=True))
 
 
 class Outbox:

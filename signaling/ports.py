@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Role, RoomFrame, Snapshot, Source
+from protocol.messages import RoomFrame
+from protocol.values import Role, Snapshot, Source
 from rooms.commands import Command
-from rooms.decide import Decision
+from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.outbox import Prepared
 
@@ -24,6 +25,8 @@ class Admission(Struct, frozen=True):
     identity_id: IdentityId
     name: str
     role: Role
+    enrolled: bool
+    """Belongs to the group; whoever does not has to knock."""
     sign_in: str
     """What this hangs on: when that sign-in ends, so does everything that it opened."""
 
@@ -55,6 +58,10 @@ class Room(Protocol):
 
     def participant_of(self, identity: IdentityId) -> ParticipantId | None:
         """The participant id that this person has, or is about to have, in this room."""
+        ...
+
+    def is_inside(self, participant_id: ParticipantId) -> bool:
+        """Whether that person is in the room itself, and does not wait in its lobby."""
         ...
 
     def submit(self, command: Command) -> Future[Decision]:

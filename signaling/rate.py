@@ -9,14 +9,19 @@ from msgspec import Struct
 
 from protocol.errors import ErrorCode, Unavailable
 from protocol.messages import (
+    AskForCover,
     ClientMessage,
     CloseMicrophone,
     EndSession,
     Leave,
+    MoveToLobby,
     PostChat,
     PublishOffer,
+    React,
+    Remove,
     RestartSubscribe,
     SetDevices,
+    SetNotAlone,
     SubscribeAnswer,
 )
 
@@ -86,9 +91,18 @@ class Allowance:
             Unavailable: RATE_LIMITED, the person must wait a moment.
         """
         match message:
-            case Leave() | EndSession() | CloseMicrophone() | SetDevices(microphone=False):
+            case (
+                Leave()
+                | EndSession()
+                | CloseMicrophone()
+                | MoveToLobby()
+                | Remove()
+                | AskForCover()
+                | SetDevices(microphone=False)
+                | SetNotAlone(on=True)
+            ):
                 return
-            case PostChat():
+            case PostChat() | React():
                 bucket = self._chat
             case PublishOffer() | SubscribeAnswer() | RestartSubscribe():
                 bucket = self._media

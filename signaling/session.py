@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from moderation.decision import Accepted
 from protocol.errors import ErrorCode, meaning
 from protocol.ids import RequestId
 from protocol.messages import (
@@ -14,13 +15,16 @@ from protocol.messages import (
     Frame,
     Goodbye,
     MicrophoneHeld,
+    NotAloneChanged,
     PresenceChanged,
+    Reacted,
     Rejected,
     RoomFrame,
     SpeakersChanged,
     SubscribeOffer,
+    ViewReplaced,
 )
-from rooms.decide import Accepted, Decision
+from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.outbox import History, Outbox, Prepared
 from signaling.ports import Room
@@ -118,6 +122,9 @@ class Session:
         missed = self._history.after(seq)
         if connection is None or missed is None:
             return
+        if missed and isinstance(missed[0][1].frame, ViewReplaced):
+            # It is made anew, as of now: what came after it is in it.
+            missed = ((missed[-1][0], missed[0][1]),)
         for number, frame in missed:
             again = self.room.replayed(frame.frame, self._viewer)
             connection.outbox.put(Prepared(again), number)
@@ -135,6 +142,8 @@ class Session:
         if self.over:
             return
         seq = self._history.add(frame) if sequenced else None
+        if isinstance(frame.frame, ViewReplaced):
+            self._forget_media()
         if self._connection is None:
             return
         self._connection.outbox.put(frame, seq, latest_of=None if sequenced else _key(frame.frame))
@@ -188,6 +197,11 @@ class Session:
         self._speakers = frame
         self.deliver(Prepared(frame), sequenced=False)
 
+    def _forget_media(self) -> None:
+        """Whoever comes into the room or goes out of it begins anew; what was offered before counts no more."""
+        self._offer = None
+        self._speakers = SpeakersChanged(())
+
     def dismiss(self, code: ErrorCode) -> None:
         """Ends the session for good and says why."""
         if self.over:
@@ -219,7 +233,7 @@ def goodbye(code: ErrorCode) -> Goodbye:
 
 def _key(value: Frame) -> object:
     match value:
-        case DevicesChanged() | PresenceChanged() | MicrophoneHeld():
+        case DevicesChanged() | PresenceChanged() | MicrophoneHeld() | NotAloneChanged() | Reacted():
             return (type(value), value.participant_id)
         case _:
             return type(value)

@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
+from moderation.decision import Rejection
 from protocol.errors import ErrorCode
 from protocol.ids import ParticipantId, SessionId
 from rooms.commands import LoseConnection, RestoreConnection
-from rooms.decide import Decision, Rejection
+from rooms.events import Decision
 from signaling.ports import Room
 from signaling.session import Session
 

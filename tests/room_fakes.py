@@ -9,7 +9,8 @@ from typing import Any
 
 from protocol.errors import ErrorCode
 from protocol.ids import ParticipantId
-from protocol.messages import Frame, Role, RoomFrame, Source
+from protocol.messages import Frame, RoomFrame
+from protocol.values import Role, Source
 from rooms.view import Viewer
 from server.storage.log import AppendFailed, NewEvent, StreamMoved
 from signaling.outbox import Prepared

@@ -16,25 +16,32 @@ from typing import Final, get_args
 import msgspec
 from msgspec.inspect import EnumType, StructType, type_info
 
-from protocol import messages
+from protocol import values
 from protocol.errors import ErrorCode, Next
 from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Frame, RoomFrame
 
 ENUMS: Final[tuple[type[StrEnum], ...]] = (
     ErrorCode,
     Next,
-    messages.Role,
-    messages.Source,
-    messages.SessionStatus,
-    messages.LeaveReason,
+    values.Role,
+    values.Source,
+    values.SessionStatus,
+    values.LeaveReason,
+    values.WaitsFor,
+    values.Reaction,
+    values.ConcernKind,
+    values.Severity,
 )
 VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
-    messages.ParticipantView,
-    messages.ChatView,
-    messages.SessionView,
-    messages.Snapshot,
-    messages.TrackInfo,
-    messages.IceServer,
+    values.ParticipantView,
+    values.WaitingView,
+    values.ChatView,
+    values.SessionView,
+    values.ConcernView,
+    values.SupervisedView,
+    values.Snapshot,
+    values.TrackInfo,
+    values.IceServer,
 )
 ROOM_FRAMES: Final[tuple[type[Frame], ...]] = get_args(RoomFrame)
 CONSTANTS: Final = ("MAX_TEXT", "MAX_TEXT_BYTES", "MAX_SDP")
@@ -91,10 +98,10 @@ class Declarations:
 
 
 def declarations(source: str) -> Declarations:
-    """Reads the declarations; `source` is the text of protocol/messages.py and protocol/errors.py together."""
+    """Reads the declarations; `source` is the text of the `SOURCES` together."""
     notes = _notes(ast.parse(source))
     return Declarations(
-        constants=tuple(Constant(name, getattr(messages, name), notes.get(name, "")) for name in CONSTANTS),
+        constants=tuple(Constant(name, getattr(values, name), notes.get(name, "")) for name in CONSTANTS),
         enums=tuple(_enumeration(cls, notes) for cls in ENUMS),
         views=tuple(_struct(cls, notes) for cls in VIEWS),
         client=tuple(_struct(cls, notes) for cls in CLIENT_MESSAGES),

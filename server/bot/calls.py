@@ -25,7 +25,8 @@ from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import MediaStreamError
 from av.error import FFmpegError
 
-from protocol.messages import IceServer, Mid, Source, SubscribeOffer, TrackInfo
+from protocol.messages import SubscribeOffer
+from protocol.values import IceServer, Mid, Source, TrackInfo
 from server.bot.report import BotFault, BotReport
 from server.bot.synthetic import Picture, Tone
 

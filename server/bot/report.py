@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from media.engine.rtp import unwrap
 from protocol.ids import MessageId, ParticipantId
-from protocol.messages import Source
+from protocol.values import Source
 
 _MAX_MISSING: Final = 4_096
 

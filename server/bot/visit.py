@@ -22,32 +22,43 @@ from protocol.messages import (
     ChatPosted,
     ChatShown,
     ClientMessage,
+    CoverChanged,
     DevicesChanged,
     Goodbye,
     Join,
     Leave,
+    ListeningChanged,
+    LobbyJoined,
+    LobbyLeft,
     MicrophoneAllowed,
     MicrophoneClosed,
     MicrophoneHeld,
+    NotAloneChanged,
     ParticipantJoined,
     ParticipantLeft,
-    ParticipantView,
+    PauseChanged,
     Ping,
     PresenceChanged,
     PublishAnswer,
     PublishOffer,
+    Reacted,
     Rejected,
     Resumed,
     ServerMessage,
+    SessionChanged,
     SessionEnded,
     SetDevices,
-    Source,
     SpeakersChanged,
     SubscribeAnswer,
     SubscribeOffer,
+    Supervised,
+    Unsupervised,
+    ViewReplaced,
+    Watching,
     Welcome,
     tag_of,
 )
+from protocol.values import ParticipantView, Snapshot, Source
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish
 from server.bot.report import BotFault, BotReport
 from server.bot.way_in import TIMEOUT_S, Visitor, parse_link
@@ -93,6 +104,7 @@ class _Visit:
         self._numbers = count(1)
         self._over = asyncio.Event()
         self._welcomed: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
+        self._inside: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._published: asyncio.Future[PublishAnswer] = asyncio.get_running_loop().create_future()
         self._offers: asyncio.Queue[SubscribeOffer] = asyncio.Queue()
         self._leaving = False
@@ -156,7 +168,7 @@ class _Visit:
             asyncio.create_task(self._chore(lambda: self._ping(ws, welcome.ping_every_s))),
         ]
         if publishing is not None:
-            chores.append(asyncio.create_task(self._chore(lambda: self._publish(ws, publishing, welcome))))
+            chores.append(asyncio.create_task(self._chore(lambda: self._publish(ws, publishing))))
         began_at = monotonic()
         try:
             with contextlib.suppress(TimeoutError):
@@ -181,9 +193,10 @@ class _Visit:
         except ConnectionClosed:
             pass  # `_read` hears it, too, and says why
 
-    async def _publish(self, ws: ClientConnection, publishing: Publishing, welcome: Welcome) -> None:
-        me = welcome.snapshot.you
-        closings = next((each.closings for each in welcome.snapshot.participants if each.id == me), 0)
+    async def _publish(self, ws: ClientConnection, publishing: Publishing) -> None:
+        """Waits in the lobby where it has to, and comes in with all that it brought."""
+        snapshot = await self._inside
+        closings = next((each.closings for each in snapshot.participants if each.id == snapshot.you), 0)
         sdp, sources = await publishing.offer()
         sending = set(sources.values())
         await self._send(
@@ -244,12 +257,12 @@ class _Visit:
     def _take(self, message: ServerMessage) -> None:
         match message:
             case Welcome():
-                self._report.participant_id = message.snapshot.you
-                self._report.chat += [each.id for each in message.snapshot.chat]
-                for person in message.snapshot.participants:
-                    self._is_on(person.id, microphone=person.microphone, camera=person.camera)
+                self._look_around(message.snapshot)
                 if not self._welcomed.done():
                     self._welcomed.set_result(message)
+            case ViewReplaced():
+                self._on_since.clear()
+                self._look_around(message.snapshot)
             case PublishAnswer():
                 if not self._published.done():
                     self._published.set_result(message)
@@ -278,17 +291,37 @@ class _Visit:
             case (
                 Ack()
                 | Resumed()
+                | Watching()
+                | Supervised()
+                | Unsupervised()
                 | ChatHidden()
                 | ChatShown()
                 | MicrophoneClosed()
                 | MicrophoneAllowed()
                 | MicrophoneHeld()
                 | SessionEnded()
+                | LobbyJoined()
+                | LobbyLeft()
+                | ListeningChanged()
+                | CoverChanged()
+                | SessionChanged()
+                | PauseChanged()
+                | NotAloneChanged()
+                | Reacted()
                 | SpeakersChanged()
             ):
                 pass
             case _:
                 assert_never(message)
+
+    def _look_around(self, snapshot: Snapshot) -> None:
+        self._report.participant_id = snapshot.you
+        known = set(self._report.chat)
+        self._report.chat += [each.id for each in snapshot.chat if each.id not in known]
+        for person in snapshot.participants:
+            self._is_on(person.id, microphone=person.microphone, camera=person.camera)
+        if not snapshot.waiting and not self._inside.done():
+            self._inside.set_result(snapshot)
 
     def _is_on(self, who: ParticipantId, *, microphone: bool, camera: bool) -> None:
         now = monotonic()

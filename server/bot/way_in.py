@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from protocol.messages import SessionStatus
+from protocol.values import SessionStatus
 from server.bot.report import BotFault
 from server.http.api import Joining, Me, MySession, Name, SignIn
 

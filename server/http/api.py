@@ -11,11 +11,11 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from program.people import Person
-from program.sessions import find_session, session_for, sessions_of
+from program.people import Person, ProgramRole
+from program.sessions import find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
-from protocol.messages import IceServer, Role, SessionStatus
+from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.storage.engine import reading
@@ -132,6 +132,9 @@ async def join(request: web.Request) -> web.Response:
     session_id = SessionId(wanted)
     async with reading(deps.engine) as connection:
         role = await session_for(connection, person.id, session_id)
+        enrolled = role is not None
+        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
+            role = Role.PARTICIPANT
         session = None if role is None else await find_session(connection, session_id)
     if role is None or session is None:
         raise raise_for(ErrorCode.NOT_FOUND)
@@ -144,7 +147,9 @@ async def join(request: web.Request) -> web.Response:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
-    issued = deps.join_tokens.issue(JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE])))
+    issued = deps.join_tokens.issue(
+        JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    )
     return _answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 

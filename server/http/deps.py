@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from protocol.messages import IceServer
+from protocol.values import IceServer
 from server.auth import Auth
 from server.clock import Clock
 from server.config import allowed_origins

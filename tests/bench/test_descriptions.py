@@ -13,7 +13,7 @@ from media.negotiation import (
     write_publish_answer,
     write_subscribe_offer,
 )
-from protocol.messages import Source
+from protocol.values import Source
 
 DIGEST = ":".join(["AB"] * 32)
 CLIENT = End("abcd1234", "0123456789abcdef01234567", f"sha-256 {DIGEST}")

@@ -17,7 +17,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from media.plane import MediaPlane
 from media.shell import UdpEngine
 from protocol.errors import HoldspaceError
-from protocol.messages import Source, SubscribeOffer
+from protocol.messages import SubscribeOffer
+from protocol.values import Source
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from protocol.messages import Source
+from protocol.values import Source
 from tests.media.browsing import Site, chromium, join, look, until
 
 

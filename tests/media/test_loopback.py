@@ -11,7 +11,8 @@ from aiortc.mediastreams import AudioStreamTrack
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
-from protocol.messages import Source, SubscribeOffer
+from protocol.messages import SubscribeOffer
+from protocol.values import Source
 
 
 class Picture(MediaStreamTrack):

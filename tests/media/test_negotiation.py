@@ -17,7 +17,7 @@ from media.negotiation import (
 from media.sdp import Direction
 from media.sdp import parse as parse_sdp
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import MAX_SDP, Source
+from protocol.values import MAX_SDP, Source
 from tests.media.offers import CHROMIUM_ANSWER, CHROMIUM_OFFER, DATA_CHANNEL
 
 SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}

@@ -11,7 +11,8 @@ from media.engine.interface import Level, Levels, Silent, SrtpKeys, SrtpProfile,
 from media.plane import MediaPlane
 from media.sdp import Direction, parse
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import Source, SubscribeOffer
+from protocol.messages import SubscribeOffer
+from protocol.values import Source
 from tests.media.fakes import FakeEngine
 from tests.media.offers import CHROMIUM_OFFER, answer_to
 

@@ -10,7 +10,7 @@ from media.negotiation import read_publish_offer, read_subscribe_answer
 from media.sdp import MAX_SECTIONS, Direction
 from media.sdp import parse as parse_sdp
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import MAX_SDP, Source
+from protocol.values import MAX_SDP, Source
 from tests.media.offers import CHROMIUM_ANSWER, CHROMIUM_OFFER
 
 SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}

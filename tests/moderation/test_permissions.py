@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from moderation.permissions import Action, Relation, permitted, relation_to
-from protocol.messages import Role
+from protocol.values import Role
 
 # One line for each action and relation that anyone may do anything to; letters are the roles that may:
 # P participant, M mentor of the room, T therapist who is visible in the room. All that is absent is refused.

@@ -11,7 +11,7 @@ from program.groups import Group, add_group, add_member, find_group, members_of
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import end_session, find_session, live_sessions, open_session, session_for, sessions_of
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role, SessionStatus
+from protocol.values import Role, SessionStatus
 from server.storage.engine import writing
 from tests.server.storage.databases import database
 

@@ -23,19 +23,8 @@ from protocol.codec import (
 )
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.ids import MessageId, RequestId
-from protocol.messages import (
-    CLIENT_MESSAGES,
-    MAX_TEXT,
-    MAX_TEXT_BYTES,
-    SERVER_MESSAGES,
-    Ack,
-    ClientMessage,
-    Frame,
-    Ping,
-    PostChat,
-    PublishOffer,
-    Source,
-)
+from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Ack, ClientMessage, Frame, Ping, PostChat, PublishOffer
+from protocol.values import MAX_TEXT, MAX_TEXT_BYTES, Source
 from tests.protocol import wire_strategies as some
 
 FRAME_CODES = {

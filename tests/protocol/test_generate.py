@@ -16,7 +16,8 @@ from protocol.errors import ErrorCode, meaning
 from protocol.generate.__main__ import ROOT, main, stale
 from protocol.generate.artifacts import SOURCES, artifacts
 from protocol.generate.declarations import declarations
-from protocol.messages import CLIENT_MESSAGES, MAX_TEXT, SERVER_MESSAGES, Frame
+from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Frame
+from protocol.values import MAX_TEXT
 from tests.protocol.wire_strategies import structs
 
 SOURCE = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in SOURCES)

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from protocol.codec import Wire
 from protocol.errors import ErrorCode, Next
-from protocol.messages import (
-    CLIENT_MESSAGES,
+from protocol.messages import CLIENT_MESSAGES, ClientMessage
+from protocol.values import (
     MAX_TEXT,
-    ClientMessage,
+    ConcernKind,
     LeaveReason,
+    Reaction,
     Role,
     SessionStatus,
+    Severity,
     Source,
+    WaitsFor,
 )
 
 wires = st.sampled_from(Wire)
@@ -46,6 +49,7 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     ),
     "version": st.integers(1, 2**53 - 1),
     "urls": st.lists(words, max_size=3).map(tuple),
+    "leaders": st.lists(words, max_size=3).map(tuple),
 }
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     str: words,
@@ -58,6 +62,10 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     Source: st.sampled_from(Source),
     SessionStatus: st.sampled_from(SessionStatus),
     LeaveReason: st.sampled_from(LeaveReason),
+    WaitsFor: st.sampled_from(WaitsFor),
+    Reaction: st.sampled_from(Reaction),
+    ConcernKind: st.sampled_from(ConcernKind),
+    Severity: st.sampled_from(Severity),
 }
 
 

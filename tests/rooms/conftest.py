@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from protocol.messages import Role
+from protocol.values import Role
 from tests.rooms.harness import RoomHarness, Seat
 
 

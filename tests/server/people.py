@@ -8,7 +8,7 @@ from program.groups import Group, add_group, add_member
 from program.people import Person, ProgramRole, add_person
 from program.sessions import open_session
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.storage.engine import writing
 from tests.fakes import START_MS
 

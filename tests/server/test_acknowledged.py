@@ -16,18 +16,8 @@ import pytest
 
 from protocol.codec import Wire
 from protocol.ids import IdentityId, MessageId, RequestId, SessionId
-from protocol.messages import (
-    Ack,
-    AllowMicrophone,
-    CloseMicrophone,
-    Frame,
-    HideChat,
-    Join,
-    PostChat,
-    Role,
-    Snapshot,
-    Welcome,
-)
+from protocol.messages import Ack, AllowMicrophone, CloseMicrophone, Frame, HideChat, Join, PostChat, Welcome
+from protocol.values import Role, Snapshot
 from rooms.commands import OpenSession
 from rooms.state import EMPTY
 from rooms.view import Viewer, snapshot

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from protocol.ids import SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server import cli
 from server.config import Config
 from server.keeper import stored_form

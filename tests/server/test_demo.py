@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from program.people import find_person
 from program.sessions import end_session, session_for
-from protocol.messages import Role
+from protocol.values import Role
 from server.auth import Auth
 from server.demo import DemoRefused, demo_links, seed
 from server.storage.engine import reading, writing

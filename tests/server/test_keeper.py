@@ -22,11 +22,10 @@ from protocol.messages import (
     ParticipantLeft,
     PostChat,
     PresenceChanged,
-    Role,
     SessionEnded,
     SetDevices,
-    Source,
 )
+from protocol.values import Role, Source
 from rooms.commands import Enter, LoseConnection, OpenSession, Requested, RestoreConnection
 from rooms.decide import Accepted, Rejection
 from rooms.state import EMPTY

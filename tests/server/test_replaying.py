@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.ids import MessageId, ParticipantId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from rooms.view import Viewer, snapshot
 from server.keeper import stored_form
 from server.replaying import Question, ReplayRefused, seen_in

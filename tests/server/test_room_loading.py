@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocol.ids import SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from rooms.events import DurableEvent
 from rooms.state import EMPTY
 from rooms.upcasting import UnknownEvent

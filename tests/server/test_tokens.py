@@ -6,7 +6,7 @@ import pytest
 
 from protocol.errors import ErrorCode, HoldspaceError
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
 from server.tokens import MAX_PER_PERSON, JoinGrant, JoinTokens, new_id, new_token
 from tests.fakes import FakeClock, counted
 

@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosedOK
 from protocol.codec import Wire, decode_server, encode_client
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import ClientMessage, Frame, Join, Resume, Role, Source, Welcome
+from protocol.messages import ClientMessage, Frame, Join, Resume, Welcome
+from protocol.values import Role, Source
 from rooms.commands import OpenSession
 from rooms.state import EMPTY
 from server.keeper import Keeper

@@ -32,15 +32,14 @@ from protocol.messages import (
     RestartSubscribe,
     Resume,
     Resumed,
-    Role,
     SessionEnded,
     SetDevices,
-    Source,
     SpeakersChanged,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
 )
+from protocol.values import Role, Source
 from rooms.state import RoomState
 from signaling.endpoint import Settings
 from signaling.rate import Rates

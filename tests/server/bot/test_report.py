@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from protocol.ids import ParticipantId
-from protocol.messages import Source
+from protocol.values import Source
 from server.bot.report import BotReport, Stream
 
 WHO = ParticipantId("p1")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.messages import Source
+from protocol.values import Source
 from server.app import Node
 from server.bot.visit import run_bot
 from server.config import Config, MediaConfig, ServerConfig, StorageConfig

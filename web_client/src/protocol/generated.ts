@@ -23,11 +23,16 @@ export type ErrorCode =
   | "token_invalid"
   | "origin_refused"
   | "not_allowed"
+  | "arrival_incomplete"
+  | "consent_revoked"
+  | "not_admitted"
+  | "removed"
   | "not_found"
   | "conflict"
   | "microphone_closed"
   | "session_ended"
   | "not_open"
+  | "paused"
   | "sdp_rejected"
   | "not_saved"
   | "overloaded"
@@ -62,8 +67,12 @@ export type Source =
   | "microphone"
   | "camera";
 
-/** Where a session is in its life. */
+/**
+ * Where a session is in its life.
+ * `lobby`: Open to come to, and not begun: participants wait, each for themselves.
+ */
 export type SessionStatus =
+  | "lobby"
   | "live"
   | "ended";
 
@@ -71,6 +80,42 @@ export type SessionStatus =
 export type LeaveReason =
   | "left"
   | "connection_lost";
+
+/**
+ * What a session in its lobby still needs to begin. Told to mentors and therapists only.
+ * `leader`: A mentor who is here, connected and able to lead.
+ * `responder`: A named therapist, other than who leads, who is reachable while it lasts.
+ */
+export type WaitsFor =
+  | "nothing"
+  | "leader"
+  | "responder";
+
+/** Kind and silent. */
+export type Reaction =
+  | "i_hear_you"
+  | "thank_you"
+  | "same_here";
+
+/**
+ * What a therapist has to know of.
+ * `leader_lost`: The last who led is gone, and the group pauses.
+ * `cover_needed`: Who leads asked for someone to take over.
+ * `lobby_unattended`: People have waited for long, and nobody came to lead.
+ * `removed`: A mentor removed a participant from the session.
+ */
+export type ConcernKind =
+  | "leader_lost"
+  | "cover_needed"
+  | "lobby_unattended"
+  | "removed";
+
+/** How much it presses. */
+export type Severity =
+  | "note"
+  | "concern"
+  | "urgent"
+  | "crisis";
 
 /** Words to fall back to, WebSocket close code, and what to do when a connection was closed with it. */
 export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next }> = {
@@ -86,11 +131,16 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   token_invalid: { text: "That took a little too long. Trying again.", close: 4411, then: "rejoin" },
   origin_refused: { text: "This page may not talk to this server.", close: 4406, then: "stop" },
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
+  arrival_incomplete: { text: "There is something to read or confirm first.", close: 4427, then: "stop" },
+  consent_revoked: { text: "You took your agreement back. Help stays here for you.", close: 4430, then: "stop" },
+  not_admitted: { text: "You are waiting. Your mentor will let you in.", close: 4431, then: "resume" },
+  removed: { text: "You cannot come back into this session. Help stays here.", close: 4432, then: "stop" },
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
   conflict: { text: "That was already done differently.", close: 4409, then: "rejoin" },
   microphone_closed: { text: "Your mentor closed your microphone for now.", close: 4424, then: "resume" },
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
   not_open: { text: "This session is not open yet.", close: 4425, then: "stop" },
+  paused: { text: "The group is paused until your mentor is back.", close: 4428, then: "resume" },
   sdp_rejected: { text: "Sound and video could not be set up.", close: 4426, then: "rejoin" },
   not_saved: { text: "That could not be saved. Please try again.", close: 4503, then: "rejoin" },
   overloaded: { text: "The server is busy. Please try again in a moment.", close: 4504, then: "rejoin" },
@@ -119,8 +169,24 @@ export interface ParticipantView {
   connected?: boolean;
   /** Closed by a mentor. Told only to that person, mentors and therapists; to peers the microphone is simply off. Left out when false. */
   microphone_closed?: boolean;
-  /** How often a mentor closed this microphone; told only to the person themselves. Left out when 0. */
+  /** How often this microphone was closed; told only to the person themselves. Left out when 0. */
   closings?: number;
+  /** Just listening today. Left out when false. */
+  listening?: boolean;
+  /** Has hidden the group on their own device. Told only to that person, mentors and therapists. Left out when false. */
+  not_alone?: boolean;
+  /** Leads, and asked someone to take over. Told only to mentors and therapists. Left out when false. */
+  needs_cover?: boolean;
+}
+
+/** A person in the lobby, as mentors and therapists see them. */
+export interface WaitingView {
+  id: string;
+  name: string;
+  /** When they came, or were asked to wait. */
+  since_ms: number;
+  /** Comes in by themselves once the session is live and led; else a mentor has to admit them. Left out when false. */
+  expected?: boolean;
 }
 
 /** A chat message. `text` is empty when it is hidden from this viewer. */
@@ -139,9 +205,54 @@ export interface SessionView {
   id: string;
   title: string;
   status: SessionStatus;
+  /** The mentor's words for those who wait. Left out when "". */
+  note?: string;
+  /** What is still missing to begin. Told only to mentors and therapists. Left out when "nothing". */
+  waits_for?: WaitsFor;
+  /** Nobody came to lead for so long that the backup was told. Left out when false. */
+  late?: boolean;
 }
 
-/** All that a viewer may see of a room at one moment. Frames after it complete it. */
+/** Something in a session that a therapist has to know of. */
+export interface ConcernView {
+  id: string;
+  kind: ConcernKind;
+  severity: Severity;
+  at_ms: number;
+  /** Whom it concerns, by the name in the room; empty when it is the session. Left out when "". */
+  person?: string;
+  /** Who did or asked it; empty when nobody did. Left out when "". */
+  by?: string;
+  /** It has passed by itself (someone leads again). It still wants to be acknowledged. Left out when false. */
+  over?: boolean;
+  /** A therapist has taken note. Left out when false. */
+  acknowledged?: boolean;
+}
+
+/** A session of an assigned group, as its therapists see it from outside. */
+export interface SupervisedView {
+  session: SessionView;
+  /** How many are in the room; waiting: how many are in its lobby. Left out when 0. */
+  people?: number;
+  /** Left out when 0. */
+  waiting?: number;
+  /** The names of those who lead it now. Left out when []. */
+  leaders?: string[];
+  /** Left out when 0. */
+  paused_until_ms?: number;
+  /** The name of the therapist who said to be reachable; empty when nobody did. Left out when "". */
+  responder?: string;
+  /** It is you. Left out when false. */
+  you_respond?: boolean;
+  /** Not acknowledged ones first, then the newest. Left out when []. */
+  concerns?: ConcernView[];
+}
+
+/**
+ * All that a viewer may see of a room at one moment. Frames after it complete it.
+ *
+ * Who waits in the lobby sees nobody and nothing of the room: `participants` holds only themselves, with place 0.
+ */
 export interface Snapshot {
   session: SessionView;
   you: string;
@@ -151,6 +262,12 @@ export interface Snapshot {
   chat: ChatView[];
   /** There are older messages than those in `chat`. Left out when false. */
   earlier?: boolean;
+  /** You are in the lobby. Left out when false. */
+  waiting?: boolean;
+  /** Who waits, the longest first. Told only to mentors and therapists. Left out when []. */
+  lobby?: WaitingView[];
+  /** Nobody leads: microphones are closed, chat pauses; without a leader by then all wait in the lobby. 0: no. Left out when 0. */
+  paused_until_ms?: number;
 }
 
 /** Whose track an m-section of the subscribe connection carries now. */
@@ -180,6 +297,16 @@ export interface Resume {
   type: "resume";
   resume_token: string;
   seq: number;
+}
+
+/**
+ * First frame of a therapist's socket: the single-use token from `POST /api/v1/watch`.
+ *
+ * It sees the sessions of the assigned groups from outside. It takes part in none of them, and leaves no trace there.
+ */
+export interface Watch {
+  type: "watch";
+  token: string;
 }
 
 /** Asks for an ack, so that a client notices a dead connection. */
@@ -239,6 +366,60 @@ export interface AllowMicrophone {
   participant_id: string;
 }
 
+/** A mentor lets a person in from the lobby. */
+export interface Admit {
+  type: "admit";
+  id: string;
+  participant_id: string;
+}
+
+/** A mentor asks a participant to wait outside; they come in again when admitted. */
+export interface MoveToLobby {
+  type: "move_to_lobby";
+  id: string;
+  participant_id: string;
+}
+
+/** A mentor removes a participant from this session for good: every name, link and device of that person. */
+export interface Remove {
+  type: "remove";
+  id: string;
+  participant_id: string;
+}
+
+/** I lead, and someone has to take over. Without another leader the group pauses at once. */
+export interface AskForCover {
+  type: "ask_for_cover";
+  id: string;
+}
+
+/** I can lead again. */
+export interface WithdrawCover {
+  type: "withdraw_cover";
+  id: string;
+}
+
+/** Just listening today, or not any more. A state, not an absence. */
+export interface SetListening {
+  type: "set_listening";
+  id: string;
+  on: boolean;
+}
+
+/** The group is hidden and silent on my device, or is back. On: my microphone and camera close, mentors are told. */
+export interface SetNotAlone {
+  type: "set_not_alone";
+  id: string;
+  on: boolean;
+}
+
+/** A kind, silent reaction; it passes by. */
+export interface React {
+  type: "react";
+  id: string;
+  reaction: Reaction;
+}
+
 /** A mentor ends the session for everyone. */
 export interface EndSession {
   type: "end_session";
@@ -277,6 +458,14 @@ export interface RestartSubscribe {
   id: string;
 }
 
+/** I have taken note of this concern. Only on a socket that watches. */
+export interface Acknowledge {
+  type: "acknowledge";
+  id: string;
+  session_id: string;
+  concern_id: string;
+}
+
 /** Answer to `join`: the room as you see it, and how to come back after a lost socket. */
 export interface Welcome {
   type: "welcome";
@@ -295,6 +484,26 @@ export interface Resumed {
   type: "resumed";
   resume_token: string;
   server_time_ms: number;
+}
+
+/** Answer to `watch`: the sessions of your groups that people can come to now. A lost socket is begun anew. */
+export interface Watching {
+  type: "watching";
+  sessions: SupervisedView[];
+  server_time_ms: number;
+  ping_every_s: number;
+}
+
+/** A session of your groups as it is now. Only the latest counts. */
+export interface Supervised {
+  type: "supervised";
+  view: SupervisedView;
+}
+
+/** That session has ended, or is no longer yours. */
+export interface Unsupervised {
+  type: "unsupervised";
+  session_id: string;
 }
 
 /** The request was carried out, and what it changed is stored. */
@@ -385,6 +594,41 @@ export interface MicrophoneAllowed {
   participant_id: string;
 }
 
+/**
+ * The room as you see it from now on, in place of everything before: you were let in, asked to wait, or the session
+ * went back to its lobby. Its seq may be any number above the last one: what it leaves out, it contains.
+ */
+export interface ViewReplaced {
+  type: "view_replaced";
+  snapshot: Snapshot;
+}
+
+/** Someone waits now; who was in the room before is not in it any more. To mentors and therapists only. */
+export interface LobbyJoined {
+  type: "lobby_joined";
+  person: WaitingView;
+}
+
+/** Someone waits no longer, and did not come in; who comes in is told by `participant_joined` alone. */
+export interface LobbyLeft {
+  type: "lobby_left";
+  participant_id: string;
+}
+
+/** Someone is just listening today, or not any more. */
+export interface ListeningChanged {
+  type: "listening_changed";
+  participant_id: string;
+  listening: boolean;
+}
+
+/** Someone who leads asked for cover, or can lead again. To mentors and therapists only. */
+export interface CoverChanged {
+  type: "cover_changed";
+  participant_id: string;
+  needed: boolean;
+}
+
 /** The session is over for everyone. */
 export interface SessionEnded {
   type: "session_ended";
@@ -418,6 +662,39 @@ export interface MicrophoneHeld {
   closings?: number;
 }
 
+/** The session began, or something about it is otherwise now. */
+export interface SessionChanged {
+  type: "session_changed";
+  session: SessionView;
+}
+
+/**
+ * Nobody leads: all participants' microphones are closed, they are off, and chat is paused until `until_ms`
+ * at the latest; then everyone waits in the lobby. 0: someone leads again, and each person opens their own microphone.
+ *
+ * `closings` is your own number after it.
+ */
+export interface PauseChanged {
+  type: "pause_changed";
+  until_ms: number;
+  /** Left out when 0. */
+  closings?: number;
+}
+
+/** Someone has hidden the group on their own device, or is back. To that person, mentors and therapists. */
+export interface NotAloneChanged {
+  type: "not_alone_changed";
+  participant_id: string;
+  on: boolean;
+}
+
+/** A reaction, to be shown for a moment. It is part of no snapshot. */
+export interface Reacted {
+  type: "reacted";
+  participant_id: string;
+  reaction: Reaction;
+}
+
 /** Who is heard right now. */
 export interface SpeakersChanged {
   type: "speakers_changed";
@@ -428,6 +705,7 @@ export interface SpeakersChanged {
 export type ClientMessage =
   | Join
   | Resume
+  | Watch
   | Ping
   | PostChat
   | HideChat
@@ -435,11 +713,20 @@ export type ClientMessage =
   | SetDevices
   | CloseMicrophone
   | AllowMicrophone
+  | Admit
+  | MoveToLobby
+  | Remove
+  | AskForCover
+  | WithdrawCover
+  | SetListening
+  | SetNotAlone
+  | React
   | EndSession
   | Leave
   | PublishOffer
   | SubscribeAnswer
-  | RestartSubscribe;
+  | RestartSubscribe
+  | Acknowledge;
 
 /** What a room tells: durable events, and ephemeral latest values. */
 export type RoomFrame =
@@ -450,16 +737,28 @@ export type RoomFrame =
   | ChatShown
   | MicrophoneClosed
   | MicrophoneAllowed
+  | ViewReplaced
+  | LobbyJoined
+  | LobbyLeft
+  | ListeningChanged
+  | CoverChanged
   | SessionEnded
   | DevicesChanged
   | PresenceChanged
   | MicrophoneHeld
+  | SessionChanged
+  | PauseChanged
+  | NotAloneChanged
+  | Reacted
   | SpeakersChanged;
 
 /** What a server may send, inside `[seq, body]`. */
 export type ServerMessage =
   | Welcome
   | Resumed
+  | Watching
+  | Supervised
+  | Unsupervised
   | Ack
   | Rejected
   | Goodbye

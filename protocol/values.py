@@ -1,0 +1,253 @@
+"""What messages are made of: limits, enumerations, and the views that a viewer gets of the room.
+
+Times are whole milliseconds since the Unix epoch on the server's clock.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from protocol.ids import CLIENT_ID_PATTERN, ConcernId, MessageId, ParticipantId, RequestId, SessionId
+
+MAX_TEXT = 2_000
+"""Longest chat message, in characters."""
+
+MAX_TEXT_BYTES = 4_000
+"""The same in bytes of UTF-8: 2,000 emoji weigh four times as much as 2,000 letters."""
+
+MAX_SDP = 48_000
+"""Longest session description, in characters."""
+
+ClientMessageId = Annotated[MessageId, Meta(pattern=CLIENT_ID_PATTERN)]
+ClientRequestId = Annotated[RequestId, Meta(pattern=CLIENT_ID_PATTERN)]
+Token = Annotated[str, Meta(min_length=16, max_length=128)]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Sdp = Annotated[str, Meta(min_length=1, max_length=MAX_SDP)]
+Mid = Annotated[str, Meta(min_length=1, max_length=16)]
+Millis = int
+
+
+class Role(StrEnum):
+    """What a person is in one room; exactly one applies."""
+
+    PARTICIPANT = "participant"
+    MENTOR = "mentor"
+    THERAPIST = "therapist"
+
+
+class Source(StrEnum):
+    """What a published track shows or carries."""
+
+    MICROPHONE = "microphone"
+    CAMERA = "camera"
+
+
+class SessionStatus(StrEnum):
+    """Where a session is in its life."""
+
+    LOBBY = "lobby"
+    """Open to come to, and not begun: participants wait, each for themselves."""
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class LeaveReason(StrEnum):
+    """Why a participant is no longer present, as far as the room may know."""
+
+    LEFT = "left"
+    CONNECTION_LOST = "connection_lost"
+
+
+class WaitsFor(StrEnum):
+    """What a session in its lobby still needs to begin. Told to mentors and therapists only."""
+
+    NOTHING = "nothing"
+    LEADER = "leader"
+    """A mentor who is here, connected and able to lead."""
+    RESPONDER = "responder"
+    """A named therapist, other than who leads, who is reachable while it lasts."""
+
+
+class Reaction(StrEnum):
+    """Kind and silent."""
+
+    I_HEAR_YOU = "i_hear_you"
+    THANK_YOU = "thank_you"
+    SAME_HERE = "same_here"
+
+
+# ── what a viewer sees ────────────────────────────────────────────────────────────────────────
+
+
+class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A person in the room, as one viewer may see them.
+
+    Attributes:
+        place: order of first arrival; tiles are sorted by it, so that who comes back finds the old place.
+        connected: false while their connection is lost and their place is kept.
+        microphone_closed: closed by a mentor. Told only to that person, mentors and therapists;
+            to peers the microphone is simply off.
+        closings: how often this microphone was closed; told only to the person themselves.
+        listening: just listening today.
+        not_alone: has hidden the group on their own device. Told only to that person, mentors and therapists.
+        needs_cover: leads, and asked someone to take over. Told only to mentors and therapists.
+    """
+
+    id: ParticipantId
+    name: str
+    role: Role
+    place: int
+    microphone: bool = False
+    camera: bool = False
+    connected: bool = True
+    microphone_closed: bool = False
+    closings: int = 0
+    listening: bool = False
+    not_alone: bool = False
+    needs_cover: bool = False
+
+
+class WaitingView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A person in the lobby, as mentors and therapists see them.
+
+    Attributes:
+        since_ms: when they came, or were asked to wait.
+        expected: comes in by themselves once the session is live and led; else a mentor has to admit them.
+    """
+
+    id: ParticipantId
+    name: str
+    since_ms: Millis
+    expected: bool = False
+
+
+class ChatView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A chat message. `text` is empty when it is hidden from this viewer."""
+
+    id: MessageId
+    author_id: ParticipantId
+    author_name: str
+    text: str
+    at_ms: Millis
+    hidden: bool = False
+
+
+class ConcernKind(StrEnum):
+    """What a therapist has to know of."""
+
+    LEADER_LOST = "leader_lost"
+    """The last who led is gone, and the group pauses."""
+    COVER_NEEDED = "cover_needed"
+    """Who leads asked for someone to take over."""
+    LOBBY_UNATTENDED = "lobby_unattended"
+    """People have waited for long, and nobody came to lead."""
+    REMOVED = "removed"
+    """A mentor removed a participant from the session."""
+
+
+class Severity(StrEnum):
+    """How much it presses."""
+
+    NOTE = "note"
+    CONCERN = "concern"
+    URGENT = "urgent"
+    CRISIS = "crisis"
+
+
+class ConcernView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something in a session that a therapist has to know of.
+
+    Attributes:
+        person: whom it concerns, by the name in the room; empty when it is the session.
+        by: who did or asked it; empty when nobody did.
+        over: it has passed by itself (someone leads again). It still wants to be acknowledged.
+        acknowledged: a therapist has taken note.
+    """
+
+    id: ConcernId
+    kind: ConcernKind
+    severity: Severity
+    at_ms: Millis
+    person: str = ""
+    by: str = ""
+    over: bool = False
+    acknowledged: bool = False
+
+
+class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The session as such.
+
+    Attributes:
+        note: the mentor's words for those who wait.
+        waits_for: what is still missing to begin. Told only to mentors and therapists.
+        late: nobody came to lead for so long that the backup was told.
+    """
+
+    id: SessionId
+    title: str
+    status: SessionStatus
+    note: str = ""
+    waits_for: WaitsFor = WaitsFor.NOTHING
+    late: bool = False
+
+
+class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A session of an assigned group, as its therapists see it from outside.
+
+    Attributes:
+        people: how many are in the room; waiting: how many are in its lobby.
+        leaders: the names of those who lead it now.
+        responder: the name of the therapist who said to be reachable; empty when nobody did.
+        you_respond: it is you.
+        concerns: not acknowledged ones first, then the newest.
+    """
+
+    session: SessionView
+    people: int = 0
+    waiting: int = 0
+    leaders: tuple[str, ...] = ()
+    paused_until_ms: Millis = 0
+    responder: str = ""
+    you_respond: bool = False
+    concerns: tuple[ConcernView, ...] = ()
+
+
+class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All that a viewer may see of a room at one moment. Frames after it complete it.
+
+    Who waits in the lobby sees nobody and nothing of the room: `participants` holds only themselves, with place 0.
+    """
+
+    session: SessionView
+    you: ParticipantId
+    participants: tuple[ParticipantView, ...]
+    """Those present, sorted by place."""
+    chat: tuple[ChatView, ...]
+    """The newest messages, oldest first."""
+    earlier: bool = False
+    """There are older messages than those in `chat`."""
+    waiting: bool = False
+    """You are in the lobby."""
+    lobby: tuple[WaitingView, ...] = ()
+    """Who waits, the longest first. Told only to mentors and therapists."""
+    paused_until_ms: Millis = 0
+    """Nobody leads: microphones are closed, chat pauses; without a leader by then all wait in the lobby. 0: no."""
+
+
+class TrackInfo(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose track an m-section of the subscribe connection carries now."""
+
+    mid: str
+    participant_id: ParticipantId
+    source: Source
+
+
+class IceServer(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One entry of RTCConfiguration.iceServers."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = ""

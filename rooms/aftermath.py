@@ -1,0 +1,78 @@
+"""What outlives a failure to store: whatever had been shut stays shut, and who is connected stays known."""
+
+from __future__ import annotations
+
+from protocol.values import SessionStatus
+from rooms.events import (
+    ConnectionLost,
+    ConnectionRestored,
+    DevicesSet,
+    Event,
+    FloorPaused,
+    MicrophoneHoldSet,
+    MicrophoneShut,
+    NotAloneSet,
+    ParticipantDeparted,
+    ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    SentOut,
+)
+from rooms.evolve import evolve
+from rooms.state import Participant, RoomState
+
+
+def aftermath(state: RoomState, lost: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Ephemeral events that keep what must outlive a failure to store: all that `shut_at_once` had shut, and who is
+    connected.
+
+    Args:
+        state: the room without the lost events.
+        lost: what was decided and did not come to pass, in order: durable events that were not stored, and whatever
+            waited behind them.
+    """
+    kept: list[Event] = []
+    for event in lost:
+        for again in _outlives(state, event):
+            state = evolve(state, again)
+            kept.append(again)
+    return tuple(kept)
+
+
+def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
+    match event:
+        case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
+            # Absent people, too: they may have come back in what was lost, and will come again.
+            person = state.people.get(who)
+            return () if person is None or person.microphone_closed else (MicrophoneHoldSet(who, held=True),)
+        case (
+            ParticipantMoved(participant_id=who) | ParticipantRemoved(participant_id=who) | SentOut(participant_id=who)
+        ):
+            person = state.here(who)
+            return (SentOut(event.at_ms, who),) if person is not None and person.inside else ()
+        case FloorPaused():
+            if state.status is not SessionStatus.LIVE or state.paused_until_ms is not None:
+                return ()
+            closed = tuple(person.id for person in state.inside() if not person.is_staff)
+            return (FloorPaused(event.until_ms, closed),)
+        case ParticipantDeparted(participant_id=who) | ParticipantEntered(participant_id=who):
+            return _turned_off(state.here(who), microphone=True, camera=True)
+        case DevicesSet(participant_id=who):
+            return _turned_off(state.here(who), microphone=not event.microphone, camera=not event.camera)
+        case NotAloneSet(participant_id=who):
+            person = state.here(who)
+            return (event,) if person is not None and person.inside and person.not_alone != event.on else ()
+        case ConnectionLost(participant_id=who):
+            person = state.here(who)
+            return (event,) if person is not None and person.connected else ()
+        case ConnectionRestored(participant_id=who):
+            person = state.here(who)
+            return (event,) if person is not None and not person.connected else ()
+        case _:
+            return ()
+
+
+def _turned_off(person: Participant | None, *, microphone: bool, camera: bool) -> tuple[Event, ...]:
+    if person is None or not ((microphone and person.microphone) or (camera and person.camera)):
+        return ()
+    return (DevicesSet(person.id, person.microphone and not microphone, person.camera and not camera),)

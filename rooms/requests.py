@@ -1,0 +1,294 @@
+"""What a person asks of the room: every request passes the permission function first.
+
+While the session lives and the person is in it, repeating a request that already took effect has no events, so that a
+client may send again what it got no answer for.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from moderation.decision import NOT_FOUND, NOTHING, Accepted, Rejection, denied
+from moderation.permissions import Action, Relation, permitted, relation_to
+from protocol.errors import ErrorCode
+from protocol.ids import MessageId, ParticipantId
+from protocol.messages import (
+    Admit,
+    AllowMicrophone,
+    AskForCover,
+    CloseMicrophone,
+    EndSession,
+    HideChat,
+    Leave,
+    MoveToLobby,
+    PostChat,
+    React,
+    Remove,
+    SetDevices,
+    SetListening,
+    SetNotAlone,
+    ShowChat,
+    WithdrawCover,
+)
+from protocol.values import LeaveReason, Millis, SessionStatus
+from rooms.chat import MAX_MESSAGES, ChatMessage
+from rooms.commands import Requested, RoomRequest
+from rooms.events import (
+    ChatConcealed,
+    ChatRevealed,
+    ChatWritten,
+    CoverAsked,
+    CoverWithdrawn,
+    Decision,
+    DevicesSet,
+    ListeningSet,
+    MicrophoneFreed,
+    MicrophoneHoldSet,
+    MicrophoneShut,
+    NotAloneSet,
+    ParticipantAdmitted,
+    ParticipantDeparted,
+    ParticipantMoved,
+    ParticipantRemoved,
+    ReactionShown,
+    SessionClosed,
+)
+from rooms.life import is_led
+from rooms.state import Participant, RoomState
+
+
+def requested(state: RoomState, command: Requested, now_ms: Millis) -> Decision:
+    """Decides what someone asks for."""
+    if state.status is SessionStatus.ENDED:
+        return Rejection(ErrorCode.SESSION_ENDED)
+    actor = state.here(command.actor)
+    if actor is None:
+        return Rejection(ErrorCode.NOT_ALLOWED)
+    if actor.waiting:
+        return _from_lobby(actor, command.message, now_ms)
+    return _from_room(state, actor, command.message, now_ms)
+
+
+def _from_lobby(actor: Participant, message: RoomRequest, now_ms: Millis) -> Decision:
+    """Who waits can leave, and say how they will come in."""
+    match message:
+        case Leave():
+            return _leave(actor, now_ms)
+        case SetListening():
+            return _set_listening(actor, message, now_ms)
+        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False):
+            return NOTHING
+        case _:
+            return Rejection(ErrorCode.NOT_ADMITTED)
+
+
+def _from_room(state: RoomState, actor: Participant, message: RoomRequest, now_ms: Millis) -> Decision:
+    match message:
+        case PostChat():
+            return _post_chat(state, actor, message, now_ms)
+        case HideChat():
+            return _hide_chat(state, actor, message, now_ms)
+        case ShowChat():
+            return _show_chat(state, actor, message, now_ms)
+        case SetDevices():
+            return _set_devices(state, actor, message)
+        case CloseMicrophone():
+            return _close_microphone(state, actor, message, now_ms)
+        case AllowMicrophone():
+            return _allow_microphone(state, actor, message, now_ms)
+        case Admit():
+            return _admit(state, actor, message, now_ms)
+        case MoveToLobby():
+            return _move_to_lobby(state, actor, message, now_ms)
+        case Remove():
+            return _remove(state, actor, message, now_ms)
+        case AskForCover() | WithdrawCover():
+            return _cover(actor, message, now_ms)
+        case SetListening():
+            return _set_listening(actor, message, now_ms)
+        case SetNotAlone():
+            return _set_not_alone(actor, message)
+        case React():
+            if not permitted(actor.role, Action.REACT, Relation.ROOM):
+                return denied(Action.REACT)
+            return Accepted((ReactionShown(actor.id, message.reaction),))
+        case EndSession():
+            if not permitted(actor.role, Action.END_SESSION, Relation.ROOM):
+                return denied(Action.END_SESSION)
+            return Accepted((SessionClosed(now_ms, actor.id),))
+        case Leave():
+            return _leave(actor, now_ms)
+    assert_never(message)
+
+
+# ── one's own part ────────────────────────────────────────────────────────────────────────────
+
+
+def _leave(actor: Participant, now_ms: Millis) -> Decision:
+    if not permitted(actor.role, Action.LEAVE, Relation.OWN):
+        return denied(Action.LEAVE)
+    return Accepted((ParticipantDeparted(now_ms, actor.id, LeaveReason.LEFT),))
+
+
+def _set_devices(state: RoomState, actor: Participant, message: SetDevices) -> Decision:
+    if not permitted(actor.role, Action.SET_DEVICES, Relation.OWN):
+        return denied(Action.SET_DEVICES)
+    opens = message.microphone and not actor.microphone
+    paused = state.paused_until_ms is not None and not actor.is_staff
+    # With other `closings` the client has not yet heard that its microphone was closed meanwhile; it must not
+    # open by itself.
+    if opens and (paused or actor.microphone_closed or message.closings != actor.closings):
+        if actor.camera and not message.camera:
+            # Said before the client heard of the closing: turning the camera off is never refused.
+            return Accepted((DevicesSet(actor.id, microphone=False, camera=False),))
+        if paused:
+            return Rejection(ErrorCode.PAUSED)
+        return Rejection(ErrorCode.MICROPHONE_CLOSED, "" if actor.microphone_closed else "closings")
+    if (message.microphone, message.camera) == (actor.microphone, actor.camera):
+        return NOTHING
+    return Accepted((DevicesSet(actor.id, message.microphone, message.camera),))
+
+
+def _set_listening(actor: Participant, message: SetListening, now_ms: Millis) -> Decision:
+    if not permitted(actor.role, Action.SET_LISTENING, Relation.OWN):
+        return denied(Action.SET_LISTENING)
+    return NOTHING if actor.listening == message.on else Accepted((ListeningSet(now_ms, actor.id, message.on),))
+
+
+def _set_not_alone(actor: Participant, message: SetNotAlone) -> Decision:
+    if not permitted(actor.role, Action.SET_NOT_ALONE, Relation.OWN):
+        return denied(Action.SET_NOT_ALONE)
+    if actor.not_alone == message.on:
+        return NOTHING
+    silenced = message.on and (actor.microphone or actor.camera)
+    off = (DevicesSet(actor.id, microphone=False, camera=False),) if silenced else ()
+    return Accepted((*off, NotAloneSet(actor.id, message.on)))
+
+
+# ── chat ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _post_chat(state: RoomState, actor: Participant, message: PostChat, now_ms: Millis) -> Decision:
+    if not permitted(actor.role, Action.POST_CHAT, Relation.ROOM):
+        return denied(Action.POST_CHAT)
+    if not message.text.strip():
+        return Rejection(ErrorCode.INVALID_FIELD, "text")
+    known = state.chat.get(message.message_id)
+    if known is not None:
+        if known.author_id == actor.id and known.text == message.text:
+            return NOTHING
+        return Rejection(ErrorCode.CONFLICT, "message_id")
+    if state.paused_until_ms is not None and not actor.is_staff:
+        return Rejection(ErrorCode.PAUSED)
+    if len(state.chat) >= MAX_MESSAGES:
+        return Rejection(ErrorCode.OVERLOADED, "chat")
+    return Accepted((ChatWritten(now_ms, message.message_id, actor.id, message.text),))
+
+
+def _hide_chat(state: RoomState, actor: Participant, message: HideChat, now_ms: Millis) -> Decision:
+    known = _moderated_message(state, actor, Action.HIDE_CHAT, message.message_id)
+    if isinstance(known, Rejection):
+        return known
+    return NOTHING if known.hidden_by is not None else Accepted((ChatConcealed(now_ms, known.id, actor.id),))
+
+
+def _show_chat(state: RoomState, actor: Participant, message: ShowChat, now_ms: Millis) -> Decision:
+    known = _moderated_message(state, actor, Action.SHOW_CHAT, message.message_id)
+    if isinstance(known, Rejection):
+        return known
+    return NOTHING if known.hidden_by is None else Accepted((ChatRevealed(now_ms, known.id, actor.id),))
+
+
+def _moderated_message(
+    state: RoomState, actor: Participant, action: Action, message_id: MessageId
+) -> ChatMessage | Rejection:
+    # Who may do this to no message at all is refused alike, whether or not this one exists.
+    if not permitted(actor.role, action, Relation.OWN):
+        return denied(action)
+    known = state.chat.get(message_id)
+    if known is None:
+        return NOT_FOUND
+    relation = _relation(actor, state.people[known.author_id])
+    return known if permitted(actor.role, action, relation) else denied(action)
+
+
+# ── towards others ────────────────────────────────────────────────────────────────────────────
+
+
+def _close_microphone(state: RoomState, actor: Participant, message: CloseMicrophone, now_ms: Millis) -> Decision:
+    target = _person_inside(state, actor, Action.CLOSE_MICROPHONE, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    return NOTHING if target.shut else Accepted((MicrophoneShut(now_ms, target.id, actor.id),))
+
+
+def _allow_microphone(state: RoomState, actor: Participant, message: AllowMicrophone, now_ms: Millis) -> Decision:
+    target = _person_inside(state, actor, Action.ALLOW_MICROPHONE, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    if target.shut:
+        return Accepted((MicrophoneFreed(now_ms, target.id, actor.id),))
+    return Accepted((MicrophoneHoldSet(target.id, held=False),)) if target.held else NOTHING
+
+
+def _admit(state: RoomState, actor: Participant, message: Admit, now_ms: Millis) -> Decision:
+    target = _moderated_person(state, actor, Action.ADMIT, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    if target.inside:
+        return NOTHING
+    if not is_led(state):
+        # Nobody comes into a room that nobody leads; who is expected comes in once it is led.
+        return Rejection(ErrorCode.PAUSED if state.status is SessionStatus.LIVE else ErrorCode.NOT_OPEN)
+    return Accepted((ParticipantAdmitted(now_ms, target.id, actor.id),))
+
+
+def _move_to_lobby(state: RoomState, actor: Participant, message: MoveToLobby, now_ms: Millis) -> Decision:
+    target = _moderated_person(state, actor, Action.MOVE_TO_LOBBY, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    # Who waits without having been asked to is asked to now, and does not come in by themselves.
+    if target.waiting and not target.expected:
+        return NOTHING
+    return Accepted((ParticipantMoved(now_ms, target.id, actor.id),))
+
+
+def _remove(state: RoomState, actor: Participant, message: Remove, now_ms: Millis) -> Decision:
+    known = state.people.get(message.participant_id)
+    if known is not None and known.removed and permitted(actor.role, Action.REMOVE, _relation(actor, known)):
+        return NOTHING
+    target = _moderated_person(state, actor, Action.REMOVE, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    return Accepted((ParticipantRemoved(now_ms, target.id, actor.id),))
+
+
+def _cover(actor: Participant, message: AskForCover | WithdrawCover, now_ms: Millis) -> Decision:
+    if not permitted(actor.role, Action.ASK_FOR_COVER, Relation.OWN):
+        return denied(Action.ASK_FOR_COVER)
+    asks = isinstance(message, AskForCover)
+    if actor.needs_cover == asks:
+        return NOTHING
+    return Accepted(((CoverAsked if asks else CoverWithdrawn)(now_ms, actor.id),))
+
+
+def _person_inside(
+    state: RoomState, actor: Participant, action: Action, participant_id: ParticipantId
+) -> Participant | Rejection:
+    target = _moderated_person(state, actor, action, participant_id)
+    return target if isinstance(target, Rejection) or target.inside else NOT_FOUND
+
+
+def _moderated_person(
+    state: RoomState, actor: Participant, action: Action, participant_id: ParticipantId
+) -> Participant | Rejection:
+    if not permitted(actor.role, action, Relation.PARTICIPANT):
+        return denied(action)
+    target = state.here(participant_id)
+    if target is None:
+        return NOT_FOUND
+    return target if permitted(actor.role, action, _relation(actor, target)) else denied(action)
+
+
+def _relation(actor: Participant, owner: Participant) -> Relation:
+    return relation_to(owner.role, own=owner.id == actor.id)
