@@ -21,6 +21,7 @@ from protocol.values import Source
 from rooms.life import Rules
 from server.auth import Auth
 from server.checkpoints import Checkpointer
+from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.front import Front
@@ -47,13 +48,14 @@ _log = structlog.stdlib.get_logger("holdspace.node")
 class Calls:
     """The media plane, as signaling sees it."""
 
-    def __init__(self, plane: MediaPlane) -> None:
+    def __init__(self, plane: MediaPlane, checks: Checks) -> None:
         self._plane = plane
+        self._checks = checks
 
     def begin(self, room: str, participant: str) -> None:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
-        self._plane.add_peer(room, participant)
+        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None)
 
     def end(self, room: str, participant: str) -> None:
         """A person is gone."""
@@ -148,6 +150,7 @@ class Node:
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
+        self._checks = Checks(plane, asyncio.get_running_loop(), new_id, unopened_s=config.sign_in.join_token_s)
         self._hall = hall = self._make_hall(plane)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
@@ -220,8 +223,8 @@ class Node:
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
         signaling = self.config.signaling
         return Endpoint(
-            hall,
-            Calls(plane),
+            HallWithChecks(hall, self._checks),
+            Calls(plane, self._checks),
             self.metrics,
             new_token=new_token,
             new_id=new_id,
@@ -253,6 +256,7 @@ class Node:
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
+            begin_check=self._checks.begin,
             sockets=sockets,
         )
 

@@ -17,6 +17,7 @@ from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
+from server.checks import ROLE as CHECK_ROLE
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.storage.engine import reading
 from server.tokens import JoinGrant
@@ -68,7 +69,7 @@ class Join(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Joining(Struct, frozen=True):
-    """Answer to `POST /api/v1/sessions/{id}/join`; `expires_at` is Unix ms."""
+    """Answer to `POST /api/v1/sessions/{id}/join` and `POST /api/v1/check`; `expires_at` is Unix ms."""
 
     ws_url: str
     token: str
@@ -81,6 +82,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/sign-in", sign_in)
     app.router.add_get("/api/v1/me", me)
     app.router.add_post("/api/v1/sessions/{session_id}/join", join)
+    app.router.add_post("/api/v1/check", check)
     app.router.add_post("/api/v1/sign-out", sign_out)
 
 
@@ -140,6 +142,20 @@ async def join(request: web.Request) -> web.Response:
         raise raise_for(ErrorCode.NOT_FOUND)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
+    _require_ready(deps)
+    return _way_in(request, JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled))
+
+
+async def check(request: web.Request) -> web.Response:
+    """A token for a check: a room of this person alone, whose sound and picture come back to them."""
+    deps = request.app[DEPS]
+    person = await _signed_in(request)
+    _require_ready(deps)
+    check_id = deps.begin_check(person.id)
+    return _way_in(request, JoinGrant(person.id, check_id, CHECK_ROLE, sign_in_id(request.cookies[COOKIE])))
+
+
+def _require_ready(deps: HttpDeps) -> None:
     match deps.readiness():
         case Readiness.READY:
             pass
@@ -147,9 +163,11 @@ async def join(request: web.Request) -> web.Response:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
-    issued = deps.join_tokens.issue(
-        JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
-    )
+
+
+def _way_in(request: web.Request, grant: JoinGrant) -> web.Response:
+    deps = request.app[DEPS]
+    issued = deps.join_tokens.issue(grant)
     return _answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 

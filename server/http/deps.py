@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from protocol.ids import IdentityId, SessionId
 from protocol.values import IceServer
 from server.auth import Auth
 from server.clock import Clock
@@ -44,6 +45,7 @@ class HttpDeps:
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
+        begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
 
@@ -56,6 +58,7 @@ class HttpDeps:
     readiness: Callable[[], Readiness]
     sign_in_failures: FailureLimit
     end_sign_in: Callable[[str], None]
+    begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
     also_at: tuple[str, ...] = ()

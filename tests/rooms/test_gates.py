@@ -31,7 +31,7 @@ from rooms.events import (
     SessionOpened,
     SessionReturned,
 )
-from rooms.gates import open_gates, shut_at_once
+from rooms.gates import cut_off_at_once, open_gates, shut_at_once
 from rooms.state import EMPTY, Participant, RoomState
 
 ANA, MIA = ParticipantId("ana"), ParticipantId("mia")
@@ -103,3 +103,16 @@ def test_only_what_is_on_of_people_present_and_not_closed_passes(
 )
 def test_what_turns_something_off_shuts_it_at_once(event: Event, shut: set[tuple[ParticipantId, Source]]) -> None:
     assert shut_at_once(event) == shut
+
+
+@pytest.mark.parametrize(
+    ("event", "who"),
+    [
+        (ParticipantMoved(1, ANA, MIA), {ANA}),
+        (ParticipantRemoved(1, ANA, MIA), {ANA}),
+        (SentOut(1, ANA), {ANA}),
+        (ParticipantDeparted(1, ANA, LeaveReason.LEFT), set()),
+    ],
+)
+def test_who_is_sent_out_hears_nothing_more_at_once(event: Event, who: set[ParticipantId]) -> None:
+    assert cut_off_at_once(event) == who

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from protocol.ids import SessionId
-from protocol.values import Role
 from server import cli
 from server.config import Config
 from server.keeper import stored_form
@@ -46,12 +45,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 
 def fill(folder: Path) -> None:
-    """A room in which Ana wrote at START_MS + 3 s."""
+    """A room in which Ana wrote at START_MS + 5 s."""
 
     async def write() -> None:
-        room = RoomHarness()
+        room = RoomHarness(hosted=False)
+        room.host("mia")
         room.enter("ana")
-        room.enter("mia", Role.MENTOR)
         room.post("ana", "hello", "m1")
         async with database(folder / "log.db") as engine:
             log = EventLog(engine, FakeClock(), Vault(RootKey(SECRET)))
@@ -68,7 +67,7 @@ def test_verify_says_that_everything_fits(command: Command, tmp_path: Path, caps
     fill(tmp_path)
     assert command("audit", "verify") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "1 streams, 4 events (0 of them purged), 0 checkpoints, 0 in the file outside",
+        "1 streams, 6 events (0 of them purged), 0 checkpoints, 0 in the file outside",
         "Everything fits.",
     ]
 
@@ -116,7 +115,7 @@ def test_audit_key_prints_the_public_key(command: Command, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    "at", [str(START_MS + 3_000), "2026-01-01T00:00:03Z", "2026-01-01T01:00:03+01:00", "2025-12-31T19:00:03.000-05:00"]
+    "at", [str(START_MS + 5_000), "2026-01-01T00:00:05Z", "2026-01-01T01:00:05+01:00", "2025-12-31T19:00:05.000-05:00"]
 )
 def test_replay_prints_what_someone_saw(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str
@@ -124,7 +123,7 @@ def test_replay_prints_what_someone_saw(
     fill(tmp_path)
     assert command("replay", ROOM, "--at", at, "--as", "mentor") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["at_ms"], told["seq"], told["participant"], told["role"]) == (START_MS + 3_000, 4, "mia", "mentor")
+    assert (told["at_ms"], told["seq"], told["participant"], told["role"]) == (START_MS + 5_000, 6, "mia", "mentor")
     assert [message["text"] for message in told["snapshot"]["chat"]] == ["hello"]
 
 
@@ -132,7 +131,7 @@ def test_replay_of_a_moment_before_shows_less(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path)
-    arguments = ("replay", ROOM, "--at", str(START_MS + 2_999), "--as", "participant", "--participant", "ana")
+    arguments = ("replay", ROOM, "--at", str(START_MS + 4_999), "--as", "participant", "--participant", "ana")
     assert command(*arguments) == 0
     assert json.loads(capsys.readouterr().out)["snapshot"]["chat"] == []
 

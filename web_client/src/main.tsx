@@ -2,15 +2,17 @@ import { render } from "preact";
 import { App } from "./app";
 import { makeApi, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
-import { Connection } from "./connection/connection";
+import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
+import { blackTrack } from "./media/black";
 import { captureFrom } from "./media/capture";
+import { checkPath, type PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
 import { watchLevel } from "./media/level";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
-import { exposeForDebugging } from "./debug";
+import { exposeCheckForDebugging, exposeForDebugging } from "./debug";
 import { clearStorage, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
@@ -84,6 +86,16 @@ function start(root: HTMLElement): void {
     if (query.has("debug")) exposeForDebugging(publisher, subscriber);
     return session;
   }
+
+  function check(on: (verdict: PathVerdict) => void): () => void {
+    const connect = (events: ConnectionEvents) =>
+      new Connection(
+        { clock: systemClock, openSocket: openWebSocket, join: () => api.check(), random: Math.random, newId },
+        events,
+      );
+    return checkPath({ clock: systemClock, connect, makePeer, local, blackTrack }, on);
+  }
+  if (query.has("debug")) exposeCheckForDebugging(check);
 
   const app = new App({
     api,

@@ -32,6 +32,7 @@ beforeEach(() => {
     signIn: vi.fn(async () => ({ name: "Ellie" })),
     me: vi.fn(async () => me),
     join: vi.fn(),
+    check: vi.fn(),
     signOut: vi.fn(async () => void events.push("sign out")),
   };
   owed = {

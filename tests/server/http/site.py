@@ -15,12 +15,14 @@ from websockets.asyncio.server import ServerConnection
 
 from protocol.ids import IdentityId
 from server.auth import Auth
+from server.checks import Checks
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import FailureLimit
 from server.sockets import WebSockets, WsHandler, WsOptions
 from server.tokens import JoinTokens
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, counted
+from tests.room_fakes import FakeMedia, FakeTimers
 from tests.server.people import add_everyone
 from tests.server.storage.databases import database
 
@@ -44,6 +46,7 @@ class Site:
     auth: Auth
     clock: FakeClock
     tokens: JoinTokens
+    checks: Checks
     sockets: WebSockets
     front: Front
     client_dir: Path
@@ -77,6 +80,7 @@ async def site(
         sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url, *also_at})))
         readiness = [Readiness.READY]
         ended: list[str] = []
+        checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0)
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -88,6 +92,7 @@ async def site(
                 readiness=lambda: readiness[0],
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
                 end_sign_in=ended.append,
+                begin_check=checks.begin,
                 sockets=sockets,
                 also_at=also_at,
                 authority=authority,
@@ -104,7 +109,7 @@ async def site(
         async with aiohttp.ClientSession(cookie_jar=jar) as client:
             scheme = "http" if tls is None else "https"
             yield Site(
-                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
+                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
                 tmp_path / "dist", readiness, ended,
             )  # fmt: skip
         await front.stop(1.0)

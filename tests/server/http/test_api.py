@@ -11,7 +11,9 @@ from aiohttp import web
 
 from program.sessions import end_session
 from protocol.errors import ErrorCode, meaning
+from protocol.ids import IdentityId
 from server.auth import sign_in_id
+from server.checks import MAX_CHECKS
 from server.http import Readiness
 from server.http.api import you
 from server.storage.engine import writing
@@ -149,6 +151,38 @@ async def test_nobody_joins_while_the_server_is_not_ready(
     await there.sign_in(ELLIE)
     there.readiness[0] = state
     assert await code(there, "POST", f"/api/v1/sessions/{SESSION}/join", headers=JSON) == expected
+    assert len(there.tokens) == 0
+
+
+async def test_a_check_is_joined_like_a_session_but_is_none(there: Site) -> None:
+    await there.sign_in(STRANGER)
+    async with there.client.post(f"{there.url}/api/v1/check", headers=JSON) as answer:
+        assert answer.status == 200
+        body = await answer.json()
+    assert set(body) == {"ws_url", "token", "ice_servers", "expires_at"}
+    grant = there.tokens.redeem(body["token"])
+    assert grant.person_id == STRANGER
+    assert there.checks.room(grant.session_id) is not None
+    assert await code(there, "POST", f"/api/v1/sessions/{grant.session_id}/join", headers=JSON) == (404, "not_found")
+
+
+async def test_nobody_checks_without_signing_in(there: Site) -> None:
+    assert await code(there, "POST", "/api/v1/check", headers=JSON) == (401, "signed_out")
+    assert len(there.checks) == 0
+
+
+async def test_nobody_checks_while_the_server_is_not_ready(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    there.readiness[0] = Readiness.DRAINING
+    assert await code(there, "POST", "/api/v1/check", headers=JSON) == (503, "draining")
+    assert len(there.checks) == 0
+
+
+async def test_too_many_checks_are_refused_as_overloaded(there: Site) -> None:
+    for number in range(MAX_CHECKS):
+        there.checks.begin(IdentityId(f"person-{number}"))
+    await there.sign_in(ELLIE)
+    assert await code(there, "POST", "/api/v1/check", headers=JSON) == (503, "overloaded")
     assert len(there.tokens) == 0
 
 

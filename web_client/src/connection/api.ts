@@ -36,6 +36,8 @@ export interface Api {
   me(): Promise<Me>;
   /** `you` is who this page is for; refused with `other_person` when that is no longer who is signed in. */
   join(sessionId: string, you: string): Promise<JoinAnswer>;
+  /** The way into a room of this person alone, whose sound and picture come back to them. */
+  check(): Promise<JoinAnswer>;
   /** Ends the sign-in even while the page goes away; nobody waits for it. */
   signOut(): Promise<void>;
 }
@@ -65,6 +67,7 @@ export function makeApi(send: typeof fetch): Api {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
     me: () => call("GET", "/me") as Promise<Me>,
     join: (id, you) => call("POST", `/sessions/${encodeURIComponent(id)}/join`, { you }) as Promise<JoinAnswer>,
+    check: () => call("POST", "/check", {}) as Promise<JoinAnswer>,
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);
     },
