@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING
 
 from protocol.ids import MessageId, ParticipantId
 from protocol.messages import (
+    Admit,
     AllowMicrophone,
+    AskForCover,
     CloseMicrophone,
     EndSession,
     HideChat,
     Join,
     Leave,
+    MoveToLobby,
     PostChat,
+    React,
+    Remove,
     Resume,
-    Role,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
+    WithdrawCover,
 )
+from protocol.values import Reaction, Role
 from tests.simulation.client import Client
 
 if TYPE_CHECKING:
@@ -128,6 +136,51 @@ def _devices(world: World) -> None:
     if client is not None and (me := client.me) is not None:
         microphone, camera = world.chance.random() < 0.8, world.chance.random() < 0.4
         client.ask(SetDevices(client.request_id(), microphone, camera, me["closings"]))
+
+
+def _admit(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and client.model is not None:
+        waiting = list(client.model.lobby)
+        whose = ParticipantId(world.chance.choice(waiting)) if waiting else _participant(world, client)
+        if whose is not None:
+            client.ask(Admit(client.request_id(), whose))
+
+
+def _move_to_lobby(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and (whose := _participant(world, client)) is not None:
+        client.ask(MoveToLobby(client.request_id(), whose))
+        if world.chance.random() < 0.3:
+            client.ask(MoveToLobby(client.request_id(), whose))
+
+
+def _remove(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and (whose := _participant(world, client)) is not None:
+        client.ask(Remove(client.request_id(), whose))
+
+
+def _cover(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None:
+        kind = AskForCover if world.chance.random() < 0.5 else WithdrawCover
+        client.ask(kind(client.request_id()))
+
+
+def _own_part(world: World) -> None:
+    client = _someone(world)
+    if client is not None:
+        on = world.chance.random() < 0.6
+        client.ask(
+            world.chance.choice(
+                (
+                    SetListening(client.request_id(), on),
+                    SetNotAlone(client.request_id(), on),
+                    React(client.request_id(), Reaction.THANK_YOU),
+                )
+            )
+        )
 
 
 def _come(world: World) -> None:
@@ -243,6 +296,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("close microphone", lambda _: 2.5, _close_microphone),
     Action("allow microphone", lambda _: 2, _allow_microphone),
     Action("devices", lambda _: 4, _devices),
+    Action("admit", lambda _: 1.5, _admit),
+    Action("move to the lobby", lambda _: 0.8, _move_to_lobby),
+    Action("remove", lambda _: 0.3, _remove),
+    Action("cover", lambda _: 0.6, _cover),
+    Action("own part", lambda _: 1, _own_part),
     Action("come", lambda _: 2, _come),
     Action("leave", lambda _: 0.7, _leave),
     Action("end", lambda _: 0.15, _end),

@@ -22,10 +22,10 @@ from protocol.messages import (
     Rejected,
     Resume,
     Resumed,
-    Role,
     SpeakersChanged,
     Welcome,
 )
+from protocol.values import Role
 from rooms.commands import RoomRequest
 from signaling.session import TRY_AGAIN
 from tests.rooms.client_model import ClientModel
@@ -48,6 +48,7 @@ class Who:
     identity: str
     name: str
     role: Role
+    enrolled: bool = True
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Client:
             first: ClientMessage = Resume(self._resume_token, self.model.seq)
         else:
             try:
-                first = Join(server.issue(self.who.identity, self.who.role))
+                first = Join(server.issue(self.who.identity, self.who.role, enrolled=self.who.enrolled))
             except HoldspaceError:
                 self._connect_in(1.0)
                 return

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from protocol.errors import ErrorCode
 from protocol.messages import (
+    Admit,
     AllowMicrophone,
+    AskForCover,
     ChatHidden,
     ChatPosted,
     ChatShown,
@@ -21,18 +23,22 @@ from protocol.messages import (
     HideChat,
     Leave,
     MicrophoneClosed,
+    MoveToLobby,
     ParticipantJoined,
-    ParticipantLeft,
     PostChat,
-    Role,
+    React,
+    Remove,
     RoomFrame,
     SessionEnded,
-    SessionStatus,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
-    Source,
+    ViewReplaced,
     Welcome,
+    WithdrawCover,
 )
+from protocol.values import Role, SessionStatus, Source
 from rooms.commands import RoomRequest
 from rooms.events import ChatWritten
 from rooms.evolve import evolve
@@ -47,7 +53,7 @@ from tests.rooms.client_model import ClientModel
 from tests.server.secret import vault
 from tests.simulation.client import Asked, Client
 from tests.simulation.network import Stamp
-from tests.simulation.server import ROOM
+from tests.simulation.server import ROOM, RULES, SETTINGS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -56,6 +62,9 @@ SECRET = "~secret~"
 """Every name and every text carries it."""
 
 NOT_YET = 1 << 40
+UNLED_S = SETTINGS.silent_s + RULES.leader_grace_ms / 1000 + 5
+"""After so long without anyone who leads, nobody may be heard: a connection that broke silently is noticed by then."""
+
 _NEW_ROWS = """
     SELECT e.seq, e.at_ms, e.type, e.version, e.retention, e.key_id, e.commitment, e.link, p.sealed,
            k.root_key_id, k.wrapped
@@ -73,8 +82,11 @@ class Judge:
         self.states: list[RoomState] = [EMPTY]
         self._places: dict[str, int] = {}
         """Of messages: where in the log they were posted."""
-        self._last_present: dict[str, int] = {}
-        """Of identities: the newest event after which they were in the room."""
+        self._last_inside: dict[str, int] = {}
+        """Of identities: the newest event after which they were in the room, and not in its lobby."""
+        self._unled_since: float | None = None
+        self._staff_at = 0.0
+        """When somebody who leads was last connected."""
         self._known: list[tuple[float, int]] = [(0.0, 0)]
         """Since when the server has known of which head."""
         self._order = 0
@@ -108,8 +120,9 @@ class Judge:
                 assert event.message_id not in self._places, "a message was stored twice"
                 self._places[event.message_id] = seq
             self.states.append(evolve(self.states[-1], event))
-            for person in self.states[-1].present():
-                self._last_present[person.identity_id] = seq
+            for person in self.states[-1].inside():
+                self._last_inside[person.identity_id] = seq
+                assert not person.removed, "who was removed is back"
             self._world.tell(f"stored {seq} {kind}")
 
     def answered_by_disk(self) -> None:
@@ -170,6 +183,10 @@ class Judge:
                         if not wanted:
                             before = self._turned_off.get((whose, source), 0)
                             self._turned_off[whose, source] = max(before, asked.order)
+                case SetNotAlone(on=True) if whose is not None and code is None:
+                    for source in Source:
+                        before = self._turned_off.get((whose, source), 0)
+                        self._turned_off[whose, source] = max(before, asked.order)
                 case _:
                     pass
         if code is None:
@@ -181,6 +198,7 @@ class Judge:
 
     def room_was_lost(self) -> None:
         """The server, or its keeper of the room, is gone, with what it could not store."""
+        self._unled_since = None
         for closings in self._closings.values():
             for order in [order for order, stored in closings.items() if not stored]:
                 del closings[order]
@@ -198,16 +216,18 @@ class Judge:
         return Stamp(self.head, self._next())
 
     def _may_learn(self, client: Client, opened_at: int, data: bytes, since: float) -> None:
-        last = self._last_present.get(client.who.identity, -1)
+        last = self._last_inside.get(client.who.identity, -1)
+        surely = self._surely(since)
         # Who waits may be told their own name, and nothing else.
-        others = data.replace(client.who.name.encode(), b"")
-        assert last >= opened_at or SECRET.encode() not in others, f"{client} is not admitted and learns a name"
+        if SECRET.encode() in data.replace(client.who.name.encode(), b""):
+            assert last >= opened_at, f"{client} is not admitted and learns a name"
+            outside = all(not _is_inside(state, client.who.identity) for state in surely)
+            assert not outside, f"{client} is no longer admitted and learns a name"
         for message_id, place in self._places.items():
             if place > last:
                 text = self.states[place].chat[message_id].text  # type: ignore[index]
                 assert text.encode() not in data, f"{client} has gone and learns what was written since"
         if client.who.role is not Role.THERAPIST:
-            surely = self._surely(since)
             for message in surely[-1].chat:
                 if all((m := state.chat.get(message.id)) is not None and m.hidden_by is not None for state in surely):
                     assert message.text.encode() not in data, f"{client} learns a text that is hidden"
@@ -222,6 +242,7 @@ class Judge:
             self._turned_off[frame.snapshot.you, source] = max(before, stamp.order)
         state = self.states[head]
         assert any(p.identity_id == client.who.identity and p.id == frame.snapshot.you for p in state.people.values())
+        client.latest_shown = 0
         for message in frame.snapshot.chat:
             self._in_order(client, message.id, head)
         for person in frame.snapshot.participants:
@@ -241,9 +262,13 @@ class Judge:
             case ParticipantJoined(participant=person):
                 known = state.people.get(person.id)
                 assert known is not None
-                assert (known.role, known.place) == (person.role, person.place)
-            case ParticipantLeft(participant_id=who):
-                assert any(each.here(who) is None for each in ever)
+                # Who waits is told no place, not even their own.
+                assert known.role is person.role
+                assert known.place == person.place or known.identity_id == client.who.identity
+            case ViewReplaced(snapshot=view):
+                client.latest_shown = 0
+                for message in view.chat:
+                    self._in_order(client, message.id, head)
             case MicrophoneClosed(participant_id=who):
                 assert any(who in each.people and each.people[who].shut for each in ever), "closed, and not stored"
             case SessionEnded():
@@ -266,14 +291,18 @@ class Judge:
         surely = self._surely()
         keeper = self._world.server.keeper()
         # The end of a session shuts what is open once it is stored.
-        deciding = keeper is not None and keeper._pending.status is SessionStatus.LIVE
-        decided = open_gates(keeper._pending) if keeper is not None and deciding else None
+        deciding = keeper is not None and keeper._writer.pending.status is not SessionStatus.ENDED
+        decided = open_gates(keeper._writer.pending) if keeper is not None and deciding else None
+        if keeper is not None:
+            self._is_led(keeper._writer.pending)
         for who in here:
             for source in Source:
                 heard_by = sound.say(ROOM, who, source)
                 assert heard_by <= set(here) - {who}
                 if heard_by:
                     why = self._silent(who, source, surely)
+                    if why is None and source is Source.MICROPHONE and self._world.loop.time() > self._staff_at + UNLED_S:
+                        why = "nobody leads"
                     if why is None and decided is not None and (who, source) not in decided:
                         why = "closed by what was decided"
                     assert why is None, f"{source} of {who} is heard: {why}"
@@ -283,8 +312,8 @@ class Judge:
         if self._turned_off.get((who, source), 0) > self._turned_on.get((who, source), 0):
             return "turned off by themselves"
         people = [state.people.get(who) for state in surely]  # type: ignore[call-overload]
-        if all(person is not None and not person.present for person in people):
-            return "has left"
+        if all(person is not None and not person.inside for person in people):
+            return "is not in the room"
         if source is Source.MICROPHONE:
             if all(person is not None and person.shut for person in people):
                 return "closed by a mentor"
@@ -293,13 +322,33 @@ class Judge:
                 return "closed by a mentor, who was told so"
         return None
 
+    def _is_led(self, state: RoomState) -> None:
+        """A live room is led, or pauses, but for the moment in which a connection may come back."""
+        now = self._world.loop.time()
+        if any(c.connected and c.socket is not None and c.socket.whole and c.who.role is not Role.PARTICIPANT
+               for c in self._world.clients):
+            self._staff_at = now
+        unled = state.status is SessionStatus.LIVE and state.paused_until_ms is None and not any(state.leaders())
+        if not unled:
+            self._unled_since = None
+        elif self._unled_since is None:
+            self._unled_since = now
+        else:
+            grace = RULES.leader_grace_ms / 1000 + 0.1
+            assert now - self._unled_since <= grace, "a live room is left without anyone who leads"
+
     # ── at rest ──────────────────────────────────────────────────────────────────────────────
 
     def compare(self) -> None:
         """When nothing is on its way to the disk, what the room shows is what the log says."""
         keeper = self._world.server.keeper()
-        if keeper is not None and not keeper._flights:
-            assert _durable(keeper.state) == _durable(self.states[-1]), "the room is not what its log says"
+        if keeper is not None and not keeper._writer.busy:
+            shown, stored = _durable(keeper.state), _durable(self.states[-1])
+            # Whom a mentor sent out stays outside, though that could not be saved.
+            for who, person in stored.people.items():
+                if person.inside and who in shown.people and shown.people[who].waiting:
+                    stored.people[who] = replace(person, waiting=True)
+            assert shown == stored, "the room is not what its log says"
 
     def final(self, clients: list[Client], *, long_after: bool) -> None:
         """Everyone has caught up: each screen shows the room, and those who are on are heard.
@@ -314,7 +363,7 @@ class Judge:
         sound = self._world.server.sound
         visitors = set(sound.visitors(ROOM))
         present = {person.id for person in keeper.state.present()}
-        assert visitors <= present, "a connection outlives its person"
+        assert visitors <= {person.id for person in keeper.state.inside()}, "a connection outlives its person"
         if long_after:
             assert present == {client.participant for client in inside}, "a place is kept for ever"
         for client in inside:
@@ -325,6 +374,9 @@ class Judge:
             shown = model.shows()
             differs = [f"{shown[part]} and not {fresh[part]}" for part in fresh if shown[part] != fresh[part]]
             assert not differs, f"{client} shows {'; '.join(differs)}"
+            if model.waiting:
+                assert model.you not in visitors
+                continue
             assert list(model.chat) == [message.id for message in self.states[-1].chat]
             me = model.people[model.you]
             for source, on in ((Source.MICROPHONE, me["microphone"]), (Source.CAMERA, me["camera"])):
@@ -344,16 +396,43 @@ def _took_effect(message: RoomRequest, state: RoomState, whose: str | None) -> b
         case CloseMicrophone() | AllowMicrophone():
             person = state.people.get(message.participant_id)
             return person is not None and person.shut == isinstance(message, CloseMicrophone)
+        case Admit() | MoveToLobby() | Remove():
+            person = state.people.get(message.participant_id)
+            if person is None or isinstance(message, Remove):
+                return person is not None and person.removed
+            return person.present and person.waiting == isinstance(message, MoveToLobby)
+        case AskForCover() | WithdrawCover():
+            me = state.people.get(whose)  # type: ignore[arg-type]
+            return me is not None and me.needs_cover == isinstance(message, AskForCover)
+        case SetListening():
+            me = state.people.get(whose)  # type: ignore[arg-type]
+            return me is not None and me.listening == message.on
         case Leave():
             return whose is not None and state.here(whose) is None  # type: ignore[arg-type]
         case EndSession():
             return state.status is SessionStatus.ENDED
-        case SetDevices():
+        case SetDevices() | SetNotAlone() | React():
             return True
+
+
+def _is_inside(state: RoomState, identity: str) -> bool:
+    return any(person.identity_id == identity for person in state.inside())
 
 
 def _durable(state: RoomState) -> Any:
     def plain(person: Participant) -> Participant:
-        return replace(person, away_until_ms=None, microphone=False, camera=False, held=False, closings=0)
+        return replace(
+            person,
+            away_until_ms=None,
+            lost_ms=None,
+            since_ms=0,
+            expected=True,
+            microphone=False,
+            camera=False,
+            held=False,
+            closings=0,
+            not_alone=False,
+        )
 
-    return replace(state, people={who: plain(person) for who, person in state.people.items()})
+    people = {who: plain(person) for who, person in state.people.items()}
+    return replace(state, people=people, paused_until_ms=None, unattended_ms=None)

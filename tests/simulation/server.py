@@ -9,7 +9,8 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Role
+from protocol.values import Role
+from rooms.life import Rules
 from server.hall import Hall
 from server.keeper import Keeper
 from server.storage.log import EventLog, Synced
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 ROOM = SessionId("room")
+RULES = Rules(cover_wait_ms=20_000, lobby_wait_ms=60_000)
 SETTINGS = Settings(ping_every_s=15.0, silent_s=40.0, rates=Rates(100, 200, 50, 100))
 
 
@@ -79,8 +81,10 @@ class Server:
             clock,
             cast("asyncio.AbstractEventLoop", loop),
             away_grace_ms=SETTINGS.away_grace_ms,
+            rules=RULES,
             on_rooms=lambda _: None,
             on_failed=lambda: None,
+            on_denied=lambda *_: None,
         )
         # Often enough that the few events of a run meet one.
         self.hall._snapshots._every = chance.choice((3, 8, 200))
@@ -110,9 +114,9 @@ class Server:
         await self.begin(self.log.start())
         self.accepts = True
 
-    def issue(self, person: str, role: Role) -> str:
-        """A join token, as the HTTP part hands it out to who belongs to the session."""
-        return self._tokens.issue(JoinGrant(IdentityId(person), ROOM, role, f"sign-in-{person}")).token
+    def issue(self, person: str, role: Role, *, enrolled: bool) -> str:
+        """A join token, as the HTTP part hands it out to who belongs to the session, or may knock."""
+        return self._tokens.issue(JoinGrant(IdentityId(person), ROOM, role, f"sign-in-{person}", enrolled)).token
 
     def accept(self, socket: SimSocket) -> None:
         """A WebSocket was opened."""
@@ -126,7 +130,7 @@ class Server:
     def keeper(self) -> Keeper | None:
         """The room's keeper, if there is one that works."""
         loading = self.hall._keepers.get(ROOM)
-        if loading is None or not loading.done() or loading.exception() is not None or loading.result().failed:
+        if loading is None or not loading.done() or loading.exception() is not None or loading.result().over:
             return None
         return loading.result()
 

@@ -26,7 +26,7 @@ from media.engine.rtp import build, extension_block
 from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, USERNAME
 from media.engine.stun import build as build_stun
 from media.engine.transport import Path
-from protocol.messages import Source
+from protocol.values import Source
 from tests.media.engine.world import NullCipher
 from tests.simulation.loop import VirtualLoop
 
@@ -69,6 +69,11 @@ class Sound:
 
     def begin(self, room: str, participant: str) -> None:
         self.end(room, participant)
+        self.add_peer(room, participant)
+
+    def add_peer(self, room: str, participant: str) -> None:
+        if participant in self.visitors(room):
+            return
         known = self._rooms.setdefault(room, _Room())
         visit = self._visit(participant)
         for source, mid in MIDS.items():

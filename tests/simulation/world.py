@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from protocol.codec import Wire
-from protocol.messages import Role, SessionStatus
+from protocol.values import Role, SessionStatus
 from server.audit import verify
 from tests.fakes import START_MS
 from tests.server.secret import ROOT_KEY, vault
@@ -102,12 +102,15 @@ class World:
         if self.chance.random() < 0.2:
             roles.append(Role.MENTOR)
         everyone = [Who(f"id-{n}", f"{SECRET}name-{n}~", role) for n, role in enumerate(roles)]
+        if self.chance.random() < 0.4:
+            everyone.append(Who("id-knocks", f"{SECRET}knocks~", Role.PARTICIPANT, enrolled=False))
         rows = [(who.identity, who.name, who.role.value, START_MS) for who in everyone]
         raw = self.disk.raw
         raw.executemany("INSERT INTO people (id, display_name, program_role, created_ms) VALUES (?, ?, ?, ?)", rows)
         raw.execute("INSERT INTO groups (id, name, created_ms) VALUES ('group', 'Tuesday', ?)", (START_MS,))
         raw.execute(
-            "INSERT INTO sessions (id, group_id, title, status, opened_ms) VALUES (?, 'group', 'Tuesday', 'live', ?)",
+            "INSERT INTO sessions (id, group_id, title, status, opened_ms, responder_waived_by)"
+            " VALUES (?, 'group', 'Tuesday', 'live', ?, 'id-lead')",
             (ROOM, START_MS),
         )
         for who in everyone:
@@ -249,7 +252,7 @@ class World:
         return (
             self.server.accepts
             and self.network.moving == 0
-            and (keeper is None or not keeper._flights)
+            and (keeper is None or not keeper._writer.busy)
             and all(self._rests(client) for client in self.clients)
         )
 
@@ -269,7 +272,7 @@ class World:
         assert report.ok, report.findings
         assert report.events == self.judge.head
         await self.start_server()
-        if self.judge.states[-1].status is SessionStatus.LIVE:
+        if self.judge.states[-1].status in (SessionStatus.LIVE, SessionStatus.LOBBY):
             await self.server.begin(self.server.hall.room(ROOM))
             self.judge.compare()
         await self.server.stop()
@@ -284,13 +287,13 @@ class World:
             bug = line.get("exc_info")
             cause = type(bug).__name__ if isinstance(bug, BaseException) else str(line.get("error", ""))
             if not (event == "socket_failed" and cause == "OperationalError") and not (
-                event == "room_failed" and self._may_fail
+                event == "stream_failed" and self._may_fail
             ):
                 self.complaints.append(f"{event} {cause} {bug!r} {line.get('at')}")
         if event == "not_saved":
             zombie = PROCESS.get() is not self.server.process
             self._may_fail = line["why"] == "OutcomeUnknown" or (zombie and line["why"] == "StreamMoved")
-        if event == "room_failed" and PROCESS.get() is self.server.process:
+        if event == "stream_failed" and PROCESS.get() is self.server.process:
             self.judge.room_was_lost()
         self.tell(f"log: {event}")
         raise structlog.DropEvent
