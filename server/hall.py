@@ -162,6 +162,8 @@ class Hall:
         if session.status is SessionStatus.LIVE:
             opened = await keeper.submit(OpenSession(session_id, session.title, session.note))
             if isinstance(opened, Rejection):
+                # Its deadlines must not go on beside the keeper that takes its place.
+                keeper.retire()
                 raise Unavailable(opened.code)
             keeper.submit(NameResponder(session.responder_id))
             if session.responder_waived_by is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from protocol.errors import ErrorCode
+from protocol.ids import ParticipantId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
@@ -85,8 +86,8 @@ class Judge:
         self._last_inside: dict[str, int] = {}
         """Of identities: the newest event after which they were in the room, and not in its lobby."""
         self._unled_since: float | None = None
-        self._staff_at = 0.0
-        """When somebody who leads was last connected."""
+        self.staff_at = 0.0
+        """When the server last had a socket of somebody who leads."""
         self._known: list[tuple[float, int]] = [(0.0, 0)]
         """Since when the server has known of which head."""
         self._order = 0
@@ -207,6 +208,8 @@ class Judge:
 
     def sending(self, client: Client, opened_at: int, data: bytes, since: float) -> Stamp:
         """Bytes leave for a socket that was opened when the log had `opened_at` events; they may wait `since` then."""
+        if client.who.role is not Role.PARTICIPANT:
+            self.staff_at = self._world.loop.time()
         if SECRET.encode() in data:
             try:
                 self._may_learn(client, opened_at, data, since)
@@ -301,11 +304,16 @@ class Judge:
                 assert heard_by <= set(here) - {who}
                 if heard_by:
                     why = self._silent(who, source, surely)
-                    if why is None and source is Source.MICROPHONE and self._world.loop.time() > self._staff_at + UNLED_S:
+                    unled = self._world.loop.time() > self.staff_at + UNLED_S
+                    if why is None and unled and source is Source.MICROPHONE and self._is_participant(who):
                         why = "nobody leads"
                     if why is None and decided is not None and (who, source) not in decided:
                         why = "closed by what was decided"
                     assert why is None, f"{source} of {who} is heard: {why}"
+
+    def _is_participant(self, who: str) -> bool:
+        person = self.states[-1].people.get(ParticipantId(who))
+        return person is not None and person.role is Role.PARTICIPANT
 
     def _silent(self, who: str, source: Source, surely: list[RoomState]) -> str | None:
         """Why nothing may be heard or seen of someone; None when something may."""
@@ -325,9 +333,6 @@ class Judge:
     def _is_led(self, state: RoomState) -> None:
         """A live room is led, or pauses, but for the moment in which a connection may come back."""
         now = self._world.loop.time()
-        if any(c.connected and c.socket is not None and c.socket.whole and c.who.role is not Role.PARTICIPANT
-               for c in self._world.clients):
-            self._staff_at = now
         unled = state.status is SessionStatus.LIVE and state.paused_until_ms is None and not any(state.leaders())
         if not unled:
             self._unled_since = None
@@ -426,6 +431,7 @@ def _durable(state: RoomState) -> Any:
             away_until_ms=None,
             lost_ms=None,
             since_ms=0,
+            sent_out=False,
             expected=True,
             microphone=False,
             camera=False,
