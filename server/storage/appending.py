@@ -53,7 +53,7 @@ A = TypeVar("A", bound=Append)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Which appends (by their place in the group) are stored, and the newest seq and link of the streams they are in."""
+    """Which appends (by their place in the group) are stored, and the newest seq and link of their streams."""
 
     accepted: frozenset[int]
     events: int

@@ -237,7 +237,9 @@ def _nonsense(world: World) -> None:
 def _stranger(world: World) -> None:
     """Somebody without a valid token; whatever they are told, it is no name."""
     stranger = world.stranger()
-    first = world.chance.choice((Join("not-a-token-at-all"), Resume("not-a-token-at-all", 0), Leave(stranger.request_id())))
+    first = world.chance.choice(
+        (Join("not-a-token-at-all"), Resume("not-a-token-at-all", 0), Leave(stranger.request_id()))
+    )
     stranger.knock(first)
 
 

@@ -84,9 +84,7 @@ class Disk:
         where = self.chance.choice(("begin", "work", "commit")) if why is not None else ""
         if where == "begin":
             self._fail(where, why)
-        kept = (
-            why == FAILED and where == "commit" and self.odds and self.chance.random() < self.odds.kept_though_failed
-        )
+        kept = why == FAILED and where == "commit" and self.odds and self.chance.random() < self.odds.kept_though_failed
         before = self.raw.total_changes
         with self.engine.connect() as connection:
             transaction = connection.begin()

@@ -108,9 +108,19 @@ class Judge:
 
     def committed(self) -> None:
         """Something was committed."""
-        for seq, at_ms, kind, version, retention, key_id, commitment, link, sealed, root, wrapped in (
-            self._world.disk.raw.execute(_NEW_ROWS, (ROOM, self.head)).fetchall()
-        ):
+        for (
+            seq,
+            at_ms,
+            kind,
+            version,
+            retention,
+            key_id,
+            commitment,
+            link,
+            sealed,
+            root,
+            wrapped,
+        ) in self._world.disk.raw.execute(_NEW_ROWS, (ROOM, self.head)).fetchall():
             header = Header(ROOM, seq, at_ms, kind, version, retention, key_id)
             record = Record(header, commitment, link, sealed, WrappedKey(key_id, ROOM, retention, root, wrapped))
             payload = record.payload(self._vault)

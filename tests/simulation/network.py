@@ -1,4 +1,4 @@
-"""Sockets between clients and the server. Frames may be late, and a socket may break in either direction at any time."""
+"""Sockets between clients and the server: frames may be late, and a socket may break at any time."""
 
 from __future__ import annotations
 

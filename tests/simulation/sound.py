@@ -134,8 +134,12 @@ class Sound:
         else:
             extensions = extension_block([(1, MIDS[source].encode())])
             # Each a whole key frame (RFC 7741 section 4.2), so that there is nothing to wait for.
-            head = bytes((0x90, 0xE0, 0x80 | visit.sequence >> 8 & 0x7F, visit.sequence & 0xFF, visit.sequence & 0xFF, 0x20))
-            packet = build(VP8, True, visit.sequence, visit.sequence * 9_000, visit.ssrc + 1, extensions, head + b"\0" + mark)
+            head = bytes(
+                (0x90, 0xE0, 0x80 | visit.sequence >> 8 & 0x7F, visit.sequence & 0xFF, visit.sequence & 0xFF, 0x20)
+            )
+            packet = build(
+                VP8, True, visit.sequence, visit.sequence * 9_000, visit.ssrc + 1, extensions, head + b"\0" + mark
+            )
         self._core.receive(packet, visit.path, self._loop.time())
         return {self._places[path] for data, path in self._flush() if mark in data}
 
