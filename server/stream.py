@@ -291,7 +291,7 @@ class StreamWriter(Generic[S, C, E]):
         for flight in lost:
             _answer(flight.reply, Rejection(ErrorCode.NOT_SAVED))
         if isinstance(error, StreamLost):
-            raise RuntimeError("the stream has another owner, or is not as expected") from error
+            raise RuntimeError("the stream has another owner, or is not as expected") from error  # noqa: TRY004
         self._head = self._landed
         kept = self._core.aftermath(
             self._committed, tuple(event for flight in lost for event in flight.decision.events)

@@ -19,10 +19,15 @@ from protocol.messages import (
     Leave,
     Ping,
     PostChat,
+    PublishAnswer,
     Rejected,
     Resume,
     Resumed,
     SpeakersChanged,
+    SubscribeOffer,
+    Supervised,
+    Unsupervised,
+    Watching,
     Welcome,
 )
 from protocol.values import Role
@@ -254,6 +259,8 @@ class Client:
                 self._goodbye = frame.then
             case SpeakersChanged():
                 pass
+            case Watching() | Supervised() | Unsupervised() | PublishAnswer() | SubscribeOffer():
+                raise AssertionError(f"nobody asked for {type(frame).__name__}")
             case _:
                 assert self.model is not None, "a frame of the room before the room"
                 self.world.tell(f"{self} {seq} {type(frame).__name__}")

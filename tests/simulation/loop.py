@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from asyncio import Handle, TimerHandle
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar
@@ -118,7 +118,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             return task.result()
 
     @contextmanager
-    def current(self) -> Iterator[None]:
+    def current(self) -> Generator[None]:
         """Code in this block finds the loop running."""
         asyncio.events._set_running_loop(self)  # type: ignore[attr-defined]
         self._running = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -336,7 +336,7 @@ def _place(error: BaseException) -> str:
 
 
 @contextmanager
-def _logging_to(world: World) -> Iterator[None]:
+def _logging_to(world: World) -> Generator[None]:
     before = structlog.get_config()
     structlog.configure(processors=[world.logged])
     try:
