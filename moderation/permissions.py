@@ -93,6 +93,7 @@ class Action(StrEnum):
     REVIEW_BREAK_GLASS = "review_break_glass"
     WHISPER = "whisper"
     STEP_IN = "step_in"
+    CONFIRM_WHEREABOUTS = "confirm_whereabouts"
     READ_WHEREABOUTS = "read_whereabouts"
     # Records.
     EXPORT_AUDIT = "export_audit"
@@ -193,6 +194,7 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.REVIEW_BREAK_GLASS: {_LEAD: _ANY_GROUP},
     Action.WHISPER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.STEP_IN: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
+    Action.CONFIRM_WHEREABOUTS: {_P: _OWN},
     Action.READ_WHEREABOUTS: {_T: _PARTICIPANT, _ASSIGNED: _PARTICIPANT, _ON_CALL: _PARTICIPANT, _LEAD: _PARTICIPANT},
     Action.EXPORT_AUDIT: {_LEAD: _ANY_GROUP},
 }

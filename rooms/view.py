@@ -115,7 +115,7 @@ class Viewer(Struct, frozen=True):
 
 def snapshot(state: RoomState, viewer: Viewer) -> Snapshot:
     """All that the viewer may see now. The room must have been opened."""
-    session = _session_view(state, viewer)
+    session = session_view(state, viewer)
     if _waits(state, viewer):
         return Snapshot(session, viewer.participant_id, (_own_view(state, viewer),), (), waiting=True)
     newest = state.chat.newest()
@@ -146,8 +146,8 @@ def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -
     if me is not None and me.present and (me.waiting != _waits(before, viewer) or isinstance(event, SessionReturned)):
         return (ViewReplaced(snapshot(after, viewer)),)
     frames = _in_lobby(event, after, viewer) if _waits(before, viewer) else _in_room(event, before, after, viewer)
-    session = _session_view(after, viewer)
-    if session == _session_view(before, viewer) or isinstance(event, SessionClosed):
+    session = session_view(after, viewer)
+    if session == session_view(before, viewer) or isinstance(event, SessionClosed):
         return frames
     return (*frames, SessionChanged(session))
 
@@ -180,7 +180,7 @@ def replayed(frame: RoomFrame, state: RoomState, viewer: Viewer) -> RoomFrame:
 
 def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:
     """The ephemeral values as of now, for a viewer who resumes after missing some."""
-    yield SessionChanged(_session_view(state, viewer))
+    yield SessionChanged(session_view(state, viewer))
     if _waits(state, viewer):
         return
     yield _pause(state, viewer)
@@ -334,7 +334,8 @@ def _sees(action: Action, person: Participant, viewer: Viewer) -> bool:
     return permitted(viewer.role, action, relation_to(person.role, own=person.id == viewer.participant_id))
 
 
-def _session_view(state: RoomState, viewer: Viewer) -> SessionView:
+def session_view(state: RoomState, viewer: Viewer) -> SessionView:
+    """The session as such."""
     status = state.status or SessionStatus.ENDED
     waits_for = WaitsFor.NOTHING
     if status is SessionStatus.LOBBY and _sees_lobby(viewer):

@@ -105,6 +105,7 @@ review_break_glass     room           L
 review_break_glass     elsewhere      L
 whisper                room           AO
 step_in                room           AO
+confirm_whereabouts    own          P
 read_whereabouts       participant    TAOL
 export_audit           room           L
 export_audit           elsewhere      L

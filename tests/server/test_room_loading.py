@@ -196,8 +196,8 @@ async def test_open_room_gets_its_snapshot_while_it_runs(tmp_path: Path) -> None
         def hall() -> Hall:
             return Hall(
                 engine, log, JoinTokens(clock, ttl_s=60), FakeMedia(), clock, FakeTimers(),
-                away_grace_ms=60_000, rules=DEFAULT_RULES, on_rooms=lambda _count: None, on_failed=lambda: None,
-                on_denied=lambda *_: None,
+                arrived=everyone_arrived, away_grace_ms=60_000, rules=DEFAULT_RULES, on_rooms=lambda _count: None,
+                on_failed=lambda: None, on_denied=lambda *_: None,
             )  # fmt: skip
 
         halls.append(hall())
@@ -216,3 +216,7 @@ async def test_open_room_gets_its_snapshot_while_it_runs(tmp_path: Path) -> None
         assert [message.text for message in again.state.chat] == [f"{n}" for n in range(450)]
         await halls[0].close()
         await log.stop()
+
+
+async def everyone_arrived(*_: object) -> bool:
+    return True

@@ -39,6 +39,15 @@ class FakeWebSocket:
         self.deaf = False
         self.writable = asyncio.Event()
         self.writable.set()
+        self.pings: list[asyncio.Future[float]] = []
+
+    async def ping(self) -> asyncio.Future[float]:
+        """The test answers it, or does not."""
+        await self.writable.wait()
+        if self.closed_with is not None:
+            raise ConnectionClosedOK(None, None)
+        self.pings.append(asyncio.get_running_loop().create_future())
+        return self.pings[-1]
 
     async def send(self, message: str | bytes) -> None:
         await self.writable.wait()

@@ -382,6 +382,15 @@ async def test_who_came_back_while_the_disk_was_slow_is_connected(stage: Stage) 
     assert len(marcus.got(Welcome)) == 1
 
 
+async def test_sign_ins_in_use_are_those_with_a_page_connected(stage: Stage) -> None:
+    await stage.join("Ellie")
+    marcus = await stage.join("Marcus")
+    assert stage.endpoint.sign_ins_in_use() == {"sign-in-of-Ellie", "sign-in-of-Marcus"}
+    marcus.drop()
+    await stage.settle()
+    assert stage.endpoint.sign_ins_in_use() == {"sign-in-of-Ellie"}
+
+
 async def test_a_sign_in_that_ends_while_its_join_is_on_the_way_lets_nobody_in(stage: Stage) -> None:
     stage.log.hold = True
     ellie = await stage.socket(Join(stage.token("Ellie")))

@@ -1,9 +1,10 @@
 // Development only, not part of the build: every state of the client by `?state=NAME`, in English or `?lang=es`.
 import { render, type ComponentChildren } from "preact";
-import type { ChatView, ParticipantView } from "../src/protocol/generated";
+import type { ChatView, ParticipantView, SessionView, WaitingView } from "../src/protocol/generated";
 import { chosen } from "../src/state/devices";
 import type { RoomState } from "../src/state/room";
 import { Arrive, type ArriveModel } from "../src/views/arrive";
+import { Lobby, type LobbyModel } from "../src/views/lobby";
 import { Choose, Page } from "../src/views/pages";
 import { Room } from "../src/views/room";
 import type { RoomModel } from "../src/views/room_model";
@@ -14,6 +15,7 @@ import "../src/styles/base.css";
 import "../src/styles/parts.css";
 import "../src/styles/arrive.css";
 import "../src/styles/room.css";
+import "../src/styles/life.css";
 
 const query = new URLSearchParams(location.search);
 const words = wordsFor([query.get("lang") ?? "en"]);
@@ -49,6 +51,10 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     chat,
     earlier: false,
     speakers: ["marcus"],
+    waiting: false,
+    asked: false,
+    lobby: [],
+    pausedUntilMs: 0,
     ...change,
   };
 }
@@ -71,6 +77,10 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     received: new Map([...pictures].flatMap(([id, camera]) => (camera ? [[id, { camera }] as const] : []))),
     pending: [],
     notice: null,
+    early: [],
+    reactions: new Map(),
+    reacting: false,
+    alone: { on: false, told: false },
     announcement: null,
     soundBlocked: false,
     wide: matchMedia("(min-width: 64rem)").matches,
@@ -103,6 +113,56 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onMenu: nothing,
         onCloseMicrophone: nothing,
         onAllowMicrophone: nothing,
+        onAdmit: nothing,
+        onMove: nothing,
+        onRemove: nothing,
+        onCover: nothing,
+        onListening: nothing,
+        onReacting: nothing,
+        onReact: nothing,
+        onHideGroup: nothing,
+        onShowGroup: nothing,
+        onEarlyRead: nothing,
+      }}
+    />
+  );
+}
+
+const lobbySession: SessionView = {
+  id: "s",
+  title,
+  status: "lobby",
+  note: "We start with a short round: one word for how you are. You can always pass. Bring tea if you like.",
+};
+
+function lobby(session: Partial<SessionView> = {}, change: Partial<LobbyModel> = {}, me: Partial<ParticipantView> = {}, asked = false) {
+  const model: LobbyModel = {
+    words,
+    room: roomOf("ellie", [{ id: "ellie", name: "Ellie", role: "participant", place: 0, ...me }], {
+      session: { ...lobbySession, ...session },
+      chat: [],
+      speakers: [],
+      waiting: true,
+      asked,
+    }),
+    mine: chosen(false, true),
+    microphone: { track: pictures.get("dana") ?? null, problem: null, asking: false },
+    camera: { track: pictures.get("ellie") ?? null, problem: null, asking: false },
+    reconnecting: false,
+    announcement: null,
+    sheet: null,
+    ...change,
+  };
+  return (
+    <Lobby
+      model={model}
+      acts={{
+        onMicrophone: nothing,
+        onCamera: nothing,
+        onListening: nothing,
+        onSheet: nothing,
+        onLeave: nothing,
+        onQuickExit: nothing,
       }}
     />
   );
@@ -146,6 +206,36 @@ const hiddenChat = chat.map((message) => (message.id === "m2" ? { ...message, hi
 const page = { words, help: false, acts: { onHelp: nothing, onQuickExit: nothing } };
 const again = (label: string) => ({ label, on: nothing });
 const mentorRoom = () => roomOf("dana", leaders, { chat: hiddenChat });
+const noor: WaitingView = { id: "noor", name: "Noor", since_ms: at(10) };
+const many: WaitingView[] = [
+  noor,
+  { id: "ada", name: "Ada", since_ms: at(11) },
+  { id: "theo", name: "Theodora Papadopoulos-Winterbottom", since_ms: at(12) },
+  { id: "lena", name: "Lena", since_ms: at(13) },
+];
+const soon: WaitingView[] = [
+  { id: "marcus", name: "Marcus", since_ms: at(1), expected: true },
+  { id: "priya", name: "Priya", since_ms: at(2), expected: true },
+  noor,
+];
+const rested = everyone.map((one) =>
+  one.id === "dana" ? { ...one, connected: false } : one.role === "participant" ? { ...one, microphone: false } : one,
+);
+const pausedRoom = () => roomOf("ellie", rested, { pausedUntilMs: at(25) });
+const tagged = everyone.map((one) => {
+  if (one.id === "wren") return { ...one, listening: true };
+  if (one.id === "joy") return { ...one, not_alone: true, camera: false, microphone: false };
+  return one.id === "priya" ? { ...one, microphone_closed: true, listening: true } : one;
+});
+const doorRoom = (waiting: WaitingView[]) => roomOf("dana", tagged, { lobby: waiting });
+const covered = everyone.map((one) => (one.id === "dana" ? { ...one, needs_cover: true } : one));
+const beginning = (waitsFor: "leader" | "responder") =>
+  roomOf("dana", everyone.slice(0, 1), {
+    session: { ...lobbySession, waits_for: waitsFor },
+    lobby: soon,
+    chat: [],
+    speakers: [],
+  });
 const few = (count: number) => roomOf("ellie", [...everyone.slice(0, count - 1), everyone[7] as ParticipantView]);
 
 const STATES: Record<string, () => ComponentChildren> = {
@@ -209,6 +299,40 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-leave": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "leave" }),
   "mentor-end": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "end" }),
   "mentor-unsaved": () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "request", code: "not_saved" } }),
+  lobby: () => lobby(),
+  "lobby-live": () => lobby({ status: "live" }),
+  "lobby-late": () => lobby({ late: true, note: "" }),
+  "lobby-asked": () => lobby({ status: "live", note: "" }, {}, {}, true),
+  "lobby-listening": () => lobby({}, { mine: chosen(true, true) }, { listening: true }),
+  "lobby-off": () => lobby({ note: "" }, { mine: chosen(false, false) }),
+  "lobby-denied": () => lobby({ note: "" }, { mine: chosen(false, false), microphone: denied, camera: denied }),
+  "lobby-reconnecting": () => lobby({}, { reconnecting: true }),
+  "lobby-help": () => lobby({}, { sheet: "help" }),
+  paused: () => room({ room: pausedRoom(), received: new Map() }),
+  "paused-chat": () => room({ room: pausedRoom(), chatOpen: true, draft: "I was about to say" }),
+  back: () => room({ notice: { about: "back" } }),
+  reactions: () =>
+    room({ reacting: true, reactions: new Map([["joy", "i_hear_you"], ["ellie", "thank_you"], ["tomas", "same_here"]]) }),
+  listening: () =>
+    room({ room: roomOf("ellie", everyone.map((one) => (["wren", "ellie"].includes(one.id) ? { ...one, listening: true } : one))), reacting: true }),
+  alone: () => room({ alone: { on: true, told: true }, mine: chosen(false, false), unread: 0 }),
+  "alone-telling": () => room({ alone: { on: true, told: false }, mine: chosen(false, false), unread: 0 }),
+  "mentor-door": () => room({ room: doorRoom([noor]), mine: chosen(true, true), early: ["Samir"] }),
+  "mentor-door-many": () => room({ room: doorRoom(many), mine: chosen(true, true) }),
+  "mentor-door-menu": () => room({ room: doorRoom([noor]), mine: chosen(true, true), menuFor: "noor" }),
+  "mentor-remove": () => room({ room: doorRoom([noor]), mine: chosen(true, true), sheet: { remove: "noor", name: "Noor" } }),
+  "mentor-begin": () => room({ room: beginning("responder"), mine: chosen(true, true) }),
+  "mentor-begin-leader": () => room({ room: beginning("leader"), mine: chosen(true, true) }),
+  "mentor-cover": () =>
+    room({
+      room: roomOf("dana", covered.map((one) => (one.role === "participant" ? { ...one, microphone: false } : one)), {
+        pausedUntilMs: at(25),
+        lobby: [noor],
+      }),
+      mine: chosen(false, true),
+    }),
+  "mentor-covered": () => room({ room: roomOf("dana", covered), mine: chosen(false, true) }),
+  "mentor-reactions": () => room({ room: doorRoom([]), mine: chosen(true, true), reactions: new Map([["priya", "thank_you"], ["joy", "same_here"]]) }),
   loading: () => <Page {...page} icon="mark" title={words.loading} />,
   left: () => <Page {...page} icon="leave" title={words.leftTitle} text={words.leftText} act={again(words.joinAgain)} />,
   ended: () => <Page {...page} icon="check" title={words.endedTitle} text={words.endedText} />,

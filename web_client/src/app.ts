@@ -1,5 +1,5 @@
 import { computed, effect, signal } from "@preact/signals";
-import { ApiError, isBusy, type Api, type Me, type SessionEntry } from "./connection/api";
+import { ApiError, troubleOf, type Api, type Me, type SessionEntry, type Trouble } from "./connection/api";
 import { delayBefore, delayWhenBusy } from "./connection/backoff";
 import type { Clock } from "./connection/clock";
 import type { LocalMedia } from "./media/devices";
@@ -7,7 +7,7 @@ import type { ErrorCode } from "./protocol/generated";
 import type { RoomSession } from "./session";
 
 export type Stage =
-  | { name: "loading"; trouble: "unreachable" | "busy" | null }
+  | { name: "loading"; trouble: "unreachable" | Trouble | null }
   | { name: "link"; code: ErrorCode }
   | { name: "nothing" }
   | { name: "choose"; me: Me; sessions: readonly SessionEntry[] }
@@ -30,6 +30,13 @@ export interface AppDeps {
   vanish: () => void;
   /** That a sign-in has to end before anything else, remembered over pages. */
   owed: Owed;
+  kept: Kept;
+}
+
+/** What is being written, kept over a reload for this tab alone. `whose`: of which person, in which session. */
+export interface Kept {
+  read(whose: string): string;
+  write(whose: string, text: string): void;
 }
 
 /** A nameless mark: whoever opens this page next begins by signing out. */
@@ -54,6 +61,7 @@ export class App {
   readonly draft = signal("");
   readonly #deps: AppDeps;
   #stopWatching: () => void = () => {};
+  #whose = "";
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
@@ -64,6 +72,10 @@ export class App {
       const track = listenTo.value;
       this.#stopWatching();
       this.#stopWatching = track ? deps.watchLevel(track, (level) => this.#heard(level)) : () => {};
+    });
+    effect(() => {
+      const text = this.draft.value;
+      if (this.#whose) deps.kept.write(this.#whose, text);
     });
   }
 
@@ -134,6 +146,8 @@ export class App {
         this.#remember(session);
         session.dispose();
         this.stage.value = after(me, entry, code);
+        // Who went, and who is no longer the one signed in here, leaves nothing to read behind.
+        if (this.stage.value.name === "left" || this.stage.value.name === "link") this.draft.value = "";
       });
     });
     session.start();
@@ -144,6 +158,7 @@ export class App {
     if (stage.name === "room") {
       stage.session.leave();
     } else if (stage.name === "arrive") {
+      this.draft.value = "";
       this.#deps.local.closeAll();
       this.stage.value = { name: "left", me: stage.me, entry: stage.entry };
     }
@@ -216,6 +231,8 @@ export class App {
 
   #arrive(me: Me, entry: SessionEntry): void {
     this.wasHeard.value = false;
+    this.#whose = `${me.you}/${entry.id}`;
+    if (!this.draft.value) this.draft.value = this.#deps.kept.read(this.#whose);
     this.stage.value = { name: "arrive", me, entry };
     this.#open();
   }
@@ -238,17 +255,17 @@ export class App {
     const { clock, random } = this.#deps;
     const begun = clock.now();
     for (let tries = 1; ; tries += 1) {
-      let busy: boolean;
+      let trouble: Trouble | null;
       try {
         await request();
         return null;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (error.code && FINAL.has(error.code)) return error.code;
-        busy = isBusy(error.code);
-        this.stage.value = { name: "loading", trouble: busy ? "busy" : "unreachable" };
+        trouble = troubleOf(error.code);
+        this.stage.value = { name: "loading", trouble: trouble ?? "unreachable" };
       }
-      const wait = busy ? delayWhenBusy(tries, random()) : delayBefore(tries, clock.now() - begun, random());
+      const wait = trouble ? delayWhenBusy(tries, random()) : delayBefore(tries, clock.now() - begun, random());
       await new Promise<void>((go) => clock.after(wait, go));
     }
   }

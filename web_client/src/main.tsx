@@ -13,7 +13,7 @@ import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { exposeCheckForDebugging, exposeForDebugging } from "./debug";
-import { clearStorage, owed } from "./remembered";
+import { clearStorage, kept, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { wordsFor } from "./words";
@@ -22,6 +22,7 @@ import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/arrive.css";
 import "./styles/room.css";
+import "./styles/life.css";
 
 /** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";
@@ -114,6 +115,7 @@ function start(root: HTMLElement): void {
       clearStorage();
     },
     owed,
+    kept,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.
   addEventListener("hashchange", () => {

@@ -21,6 +21,7 @@ let app: App;
 let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnType<typeof vi.fn>> &
   Record<Source, ReturnType<typeof signal<Device>>>;
 let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean; closed?: boolean }>>;
+let stored: Map<string, string>;
 let owed: { there: boolean; set: () => void; clear: () => void };
 
 beforeEach(() => {
@@ -51,7 +52,12 @@ beforeEach(() => {
     check: vi.fn(),
     closeAll: vi.fn(() => events.push("devices off")),
   };
-  app = new App({
+  stored = new Map();
+  app = open();
+});
+
+function open(): App {
+  return new App({
     api,
     clock,
     random: () => 0.5,
@@ -64,8 +70,9 @@ beforeEach(() => {
     forgetToken: () => events.push("forget token"),
     vanish: () => events.push("vanish"),
     owed,
+    kept: { read: (whose) => stored.get(whose) ?? "", write: (whose, text) => void stored.set(whose, text) },
   });
-});
+}
 
 describe("the link", () => {
   test("signs in, forgets the token and shows the device check", async () => {
@@ -121,7 +128,10 @@ describe("the link", () => {
     expect(app.stage.value).toEqual({ name: "loading", trouble: "unreachable" });
     await clock.advance(1_000);
     expect(app.stage.value).toEqual({ name: "loading", trouble: "busy" });
+    api.me.mockRejectedValueOnce(new ApiError("not_saved"));
     await clock.advance(3_000);
+    expect(app.stage.value).toEqual({ name: "loading", trouble: "cannotSave" });
+    await clock.advance(10_000);
     expect(app.stage.value.name).toBe("arrive");
   });
 
@@ -199,6 +209,31 @@ describe("a stay", () => {
     expect(app.draft.value).toBe("half a thought");
     app.quickExit();
     expect(app.draft.value).toBe("");
+  });
+
+  test("a reload in the middle of a thought leaves the thought, to the same person in the same session", async () => {
+    app.draft.value = "half a thought";
+    const again = open();
+    await again.begin(null);
+    expect(again.draft.value).toBe("half a thought");
+    api.me.mockResolvedValueOnce({ ...me, you: "marcus" });
+    const other = open();
+    await other.begin(null);
+    expect(other.draft.value).toBe("");
+  });
+
+  test.each(["left", "signed_out", "other_person"] as const)("%s leaves nothing to read behind", async (code) => {
+    app.join();
+    app.draft.value = "half a thought";
+    over.value = code;
+    await settle();
+    expect([app.draft.value, [...stored.values()]]).toEqual(["", [""]]);
+  });
+
+  test.each(["leave", "quickExit"] as const)("%s from the device check leaves nothing to read behind", (way) => {
+    app.draft.value = "half a thought";
+    app[way]();
+    expect([app.draft.value, [...stored.values()]]).toEqual(["", [""]]);
   });
 
   test("trying again asks for what could not be had, and for nothing that was turned off", () => {

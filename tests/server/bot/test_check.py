@@ -20,11 +20,12 @@ from protocol.messages import (
     PublishAnswer,
     PublishOffer,
     SetDevices,
-    Source,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
 )
+from protocol.values import Source
+from server.auditing import AUDIT_STREAM
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish
 from server.bot.report import BotReport
 from server.bot.visit import _open, run_bot
@@ -113,7 +114,10 @@ class Caller:
 async def calling(link: str, path: str = "/api/v1/check") -> AsyncGenerator[Caller]:
     async with Visitor(parse_link(link)) as visitor:
         await visitor.sign_in()
-        path = path.replace("SESSION", (await visitor.live_session()).id)
+        session = await visitor.live_session()
+        if path == ROOM:
+            await visitor.arrive(session)
+        path = path.replace("SESSION", session.id)
         joining = await visitor._ask("POST", path, Joining, Struct())
     ws = await _open(joining.ws_url)
     caller = Caller(ws, joining)
@@ -164,7 +168,8 @@ async def test_nothing_of_a_check_is_stored(running: Running) -> None:
         await caller.set_devices(microphone=True, camera=True)
         await caller.until_comes(Source.MICROPHONE)
     async with reading(running.node.engine) as connection:
-        for table in (streams, events, payloads, room_snapshots):
+        assert list(await connection.scalars(select(streams.c.id))) == [AUDIT_STREAM]
+        for table in (events, payloads, room_snapshots):
             assert (await connection.execute(select(func.count()).select_from(table))).scalar_one() == 0
 
 

@@ -84,9 +84,13 @@ async function read(response: Response): Promise<unknown> {
 
 const BY_STATUS: Record<number, ErrorCode> = { 401: "signed_out", 429: "rate_limited", 503: "overloaded" };
 
-/** The server has too much to do, or we asked too much: it wants to be left alone for a while. */
-export function isBusy(code: ErrorCode | null): boolean {
-  return code === "rate_limited" || code === "overloaded";
+/** What keeps people waiting, apart from a network that does not reach: too much to do, or nothing can be stored. */
+export type Trouble = "busy" | "cannotSave";
+
+/** Whether the server wants to be left alone for a while, and why. */
+export function troubleOf(code: ErrorCode | null): Trouble | null {
+  if (code === "not_saved") return "cannotSave";
+  return code === "rate_limited" || code === "overloaded" ? "busy" : null;
 }
 
 async function codeOf(response: Response): Promise<ErrorCode | null> {

@@ -114,7 +114,7 @@ class Check {
 
   #phase(phase: Phase): void {
     if (this.#over) return;
-    this.#busy = phase.name === "connecting" && phase.busy;
+    this.#busy = phase.name === "connecting" && phase.trouble !== null;
     // The server answered, and lets nobody try this out now: that says nothing of the way.
     if (phase.name === "stopped") this.#finish({ ...this.#without("off"), reach: true });
   }

@@ -10,11 +10,14 @@ export function Top({
   title,
   subtitle,
   onQuickExit,
+  children,
 }: {
   words: Words;
   title: string | null;
   subtitle?: string;
   onQuickExit: () => void;
+  /** What has to be at hand whatever is open: beside Quick exit, or on a line of its own where there is no room. */
+  children?: ComponentChildren;
 }) {
   return (
     <>
@@ -41,6 +44,7 @@ export function Top({
           )}
           {subtitle && <p class="quiet">{subtitle}</p>}
         </div>
+        {children && <div class="at-hand">{children}</div>}
         <button class="btn exit" type="button" onClick={onQuickExit}>
           <Icon name="exit" small />
           {words.quickExit}
@@ -98,7 +102,16 @@ export function Sheet({
 }
 
 /** Crisis help: plain numbers, one tap from every screen, without any network. */
-export function HelpSheet({ words, onClose }: { words: Words; onClose: () => void }) {
+export function HelpSheet({
+  words,
+  onClose,
+  children,
+}: {
+  words: Words;
+  onClose: () => void;
+  /** What else helps where I am. */
+  children?: ComponentChildren;
+}) {
   return (
     <Sheet title={words.helpTitle} closeLabel={words.closeHelp} onClose={onClose}>
       <div class="ways">
@@ -123,6 +136,7 @@ export function HelpSheet({ words, onClose }: { words: Words; onClose: () => voi
             <span class="quiet">{words.callEmergencyMore}</span>
           </span>
         </a>
+        {children}
       </div>
       <p class="note">
         <Icon name="lock" />

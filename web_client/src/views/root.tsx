@@ -1,17 +1,13 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
 import type { SessionEntry, Me } from "../connection/api";
 import type { LocalMedia } from "../media/devices";
 import type { Sound } from "../media/sound";
 import type { ErrorCode } from "../protocol/generated";
-import { worst, type RoomSession } from "../session";
-import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
 import { Arrive } from "./arrive";
 import { Choose, Page } from "./pages";
-import { Room } from "./room";
-import type { OpenSheet } from "./room_model";
-import { useWide } from "./wide";
+import { RoomScreen } from "./room_screen";
 
 export interface RootProps {
   app: App;
@@ -140,114 +136,6 @@ function ArriveScreen({
         },
         onLeave: () => app.leave(),
         onQuickExit: () => app.quickExit(),
-      }}
-    />
-  );
-}
-
-/** Open panels and what was read live here: a lost connection does not touch them. */
-function RoomScreen({ app, local, sound, words, session }: RootProps & { session: RoomSession }) {
-  const [chatOpen, setChatOpen] = useState(false);
-  const [sheet, setSheet] = useState<OpenSheet>(null);
-  const [menuFor, setMenuFor] = useState<string | null>(null);
-  const [read, setRead] = useState<string | null | undefined>(undefined);
-  const wide = useWide();
-  const room = session.room.value;
-  const received = session.received.value;
-  const latest = room ? (room.chat.at(-1)?.id ?? null) : undefined;
-  const visible = wide || chatOpen;
-  // What was written before I came is not news.
-  const began = useRef(false);
-  useEffect(() => {
-    if (latest === undefined) return;
-    if (visible || !began.current) setRead(latest);
-    began.current = true;
-  }, [visible, latest]);
-  useEffect(() => {
-    sound.play([...received.values()].flatMap((tracks) => (tracks.microphone ? [tracks.microphone] : [])));
-  }, [received, sound]);
-  useEffect(() => () => sound.play([]), [sound]);
-  const inside = room !== null;
-  useEffect(() => {
-    // The page of waiting is gone, and the focus with it.
-    if (inside && document.activeElement === document.body) document.getElementById("main")?.focus();
-  }, [inside]);
-  if (!room) {
-    const phase = session.phase.value;
-    const away = phase.name !== "connecting" || phase.tries < 2 ? "joining" : "unreachable";
-    const title = words[phase.name === "connecting" && phase.busy ? "busy" : away];
-    const acts = {
-      onHelp: (open: boolean) => {
-        app.help.value = open;
-      },
-      onQuickExit: () => app.quickExit(),
-    };
-    return (
-      <Page
-        words={words}
-        icon="mark"
-        title={title}
-        help={app.help.value}
-        acts={acts}
-        onLeave={() => app.leave()}
-      />
-    );
-  }
-  return (
-    <Room
-      model={{
-        words,
-        room,
-        reconnecting: session.phase.value.name !== "live",
-        awayLong: session.awayLong.value,
-        asking: local.microphone.value.asking || local.camera.value.asking,
-        closing: session.closing.value,
-        mine: session.mine.value,
-        actual: session.actual.value,
-        doubt: session.doubt.value,
-        trouble: worst(session.troubles.value),
-        myPicture: local.camera.value.track ?? undefined,
-        received,
-        pending: session.pending.value,
-        notice: session.notice.value,
-        announcement: session.announcement.value,
-        soundBlocked: sound.blocked.value,
-        wide,
-        chatOpen,
-        unread: visible || read === undefined ? 0 : unreadAfter(room.chat, read, room.you),
-        draft: app.draft.value,
-        sheet,
-        menuFor,
-      }}
-      acts={{
-        onMicrophone: () => void session.tapMicrophone(),
-        onCamera: () => void session.tapCamera(),
-        onChat: setChatOpen,
-        onSheet: setSheet,
-        onLeave: () => {
-          setSheet(null);
-          app.leave();
-        },
-        onQuickExit: () => app.quickExit(),
-        onEnd: () => {
-          setSheet(null);
-          void session.endSession();
-        },
-        onRetryMedia: () => session.retryMedia(),
-        onHear: () => void sound.unblock(),
-        onNoticeRead: () => {
-          session.notice.value = null;
-        },
-        onDraft: (draft) => {
-          app.draft.value = draft;
-        },
-        onSend: (text) => session.postChat(text),
-        onRetry: (id) => void session.retryChat(id),
-        onHide: (id) => void session.hideChat(id),
-        onShow: (id) => void session.showChat(id),
-        onMenu: setMenuFor,
-        onCloseMicrophone: (id) => void session.closeMicrophone(id),
-        onAllowMicrophone: (id) => void session.allowMicrophone(id),
       }}
     />
   );

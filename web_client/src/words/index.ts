@@ -20,14 +20,22 @@ export function say(words: Words, announcement: Announcement): string {
   switch (announcement.key) {
     case "sayMessage":
       return words.sayMessage(announcement.name, announcement.text);
-    case "sayJoined":
-    case "sayLeft":
-    case "sayAway":
-    case "sayHere":
-      return words[announcement.key](announcement.name);
+    case "sayReacted":
+      return words.sayReacted(announcement.name, words.reaction[announcement.reaction]);
     default:
-      return words[announcement.key];
+      return "name" in announcement ? words[announcement.key](announcement.name) : words[announcement.key];
   }
+}
+
+/** "6:25 pm", for a time that has to be right. */
+export function clockTime(words: Words, atMs: number): string {
+  const time = new Intl.DateTimeFormat(words.language, { hour: "numeric", minute: "2-digit" }).format(atMs);
+  return time.replaceAll(/\s/g, " ").toLowerCase();
+}
+
+/** "Joy, Wren and Samir". */
+export function listOf(words: Words, names: readonly string[]): string {
+  return new Intl.ListFormat(words.language, { type: "conjunction" }).format(names);
 }
 
 /** "6:02", without the "PM" that a chat does not need. */

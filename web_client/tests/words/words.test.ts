@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ERRORS, type ErrorCode } from "../../src/protocol/generated";
-import { catalogs, timeOfDay, wordsFor } from "../../src/words";
+import { catalogs, clockTime, listOf, timeOfDay, wordsFor } from "../../src/words";
 import { en } from "../../src/words/en";
 import { es } from "../../src/words/es";
 
@@ -54,6 +54,11 @@ test("accessible names that people's tools rely on stay as they are", () => {
     en.allowMicrophoneOf("Ana"),
     en.hideMessage,
     en.joinAgain,
+    en.notAlone,
+    en.needCover,
+    en.admitPerson("Ana"),
+    en.removePerson("Ana"),
+    en.lobby,
   ]).toEqual([
     "Join",
     "Leave",
@@ -71,12 +76,23 @@ test("accessible names that people's tools rely on stay as they are", () => {
     "Allow microphone of Ana",
     "Hide message",
     "Join again",
+    "Not alone",
+    "I need cover",
+    "Admit Ana",
+    "Remove Ana",
+    "Lobby",
   ]);
 });
 
 test("a chat's time of day is short", () => {
   expect(timeOfDay(en, new Date(2026, 10, 24, 18, 2).getTime())).toBe("6:02");
   expect(timeOfDay(es, new Date(2026, 10, 24, 18, 2).getTime())).toBe("18:02");
+});
+
+test("a time that has to be right has its half of the day", () => {
+  const at = new Date(2026, 10, 24, 18, 25).getTime();
+  expect([clockTime(en, at), clockTime(es, at)]).toEqual(["6:25 pm", "18:25"]);
+  expect([listOf(en, ["Joy", "Wren", "Samir"]), listOf(es, ["Joy", "Wren"])]).toEqual(["Joy, Wren, and Samir", "Joy y Wren"]);
 });
 
 test("crisis help says what each row does, with the line's own numbers", () => {
