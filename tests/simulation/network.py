@@ -76,6 +76,7 @@ class SimSocket:
         self._sending = sending
         self._inbox: deque[str | bytes] = deque()
         self._reader: asyncio.Future[None] | None = None
+        self._pongs: list[asyncio.Future[float]] = []
         self._server_open = True
         self._up = self._down = 0.0
         """When the latest frame arrives, in each direction."""
@@ -113,6 +114,15 @@ class SimSocket:
             self._reader = self._network.loop.create_future()
             await self._reader
         return self._inbox.popleft()
+
+    async def ping(self) -> asyncio.Future[float]:
+        """Browsers answer it by themselves, behind what they have said before."""
+        if not self._server_open:
+            raise ConnectionClosedError(None, None)
+        pong: asyncio.Future[float] = self._network.loop.create_future()
+        self._pongs.append(pong)
+        self._pass_down(self._pinged, pong)
+        return pong
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if self._server_open:
@@ -152,6 +162,7 @@ class SimSocket:
     def server_died(self) -> None:
         """Its machine answers no more, or says that it knows no such connection."""
         self._server_open = False
+        self._pongs.clear()
         self._cut_up = True
         self._network.loop.call_later(self._network.delay(), self._client_loses)
 
@@ -166,6 +177,16 @@ class SimSocket:
         self._network.moving -= 1
         if self.open and not self._cut_down:
             self._on_frame(self, data, stamp)
+
+    def _pinged(self, pong: asyncio.Future[float]) -> None:
+        self._network.moving -= 1
+        if self.open and not self._cut_down and not self._cut_up:
+            self._up = max(self._up, self._network.loop.time() + self._network.delay())
+            self._network.loop.call_at(self._up, self._ponged, pong)
+
+    def _ponged(self, pong: asyncio.Future[float]) -> None:
+        if self._server_open and not self._cut_up and not pong.done():
+            pong.set_result(0.0)
 
     def _closed(self, code: int) -> None:
         self._network.moving -= 1
@@ -190,5 +211,12 @@ class SimSocket:
             self._on_closed(self, GONE)
 
     def _wake(self) -> None:
+        if not self._server_open:
+            for pong in self._pongs:
+                if not pong.done():
+                    pong.set_exception(ConnectionClosedError(None, None))
+                    # Nobody need have waited for it.
+                    pong.exception()
+            self._pongs.clear()
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)

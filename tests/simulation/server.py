@@ -81,6 +81,7 @@ class Server:
             clock,
             cast("asyncio.AbstractEventLoop", loop),
             away_grace_ms=SETTINGS.away_grace_ms,
+            arrived=_has_arrived,
             rules=RULES,
             on_rooms=lambda _: None,
             on_failed=lambda: None,
@@ -173,6 +174,10 @@ class Server:
                 with contextlib.suppress(Exception):
                     # Now, and not when the garbage is collected: what it still does on its way out is without effect.
                     task.get_coro().close()  # pyright: ignore[reportOptionalMemberAccess]
+
+
+async def _has_arrived(*_: object) -> bool:
+    return True
 
 
 def _counted(prefix: str) -> Callable[[], str]:

@@ -33,7 +33,14 @@ if TYPE_CHECKING:
 KEPT = 80
 """Lines of a run that are told when it fails."""
 
-EXPECTED = ("not_saved", "snapshot_not_saved", "end_not_marked", "commit failed and had worked", "commit uncertain")
+EXPECTED = (
+    "not_saved",
+    "room_not_claimed",
+    "snapshot_not_saved",
+    "end_not_marked",
+    "commit failed and had worked",
+    "commit uncertain",
+)
 
 
 @dataclass(frozen=True)
