@@ -99,7 +99,9 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
                 responder_id=_of(Role.THERAPIST)[0],
             )
         )
-    return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], VISITOR[0], GROUP_ID, session.id)
+    return DemoPeople(
+        _of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], VISITOR[0], GROUP_ID, session.id
+    )
 
 
 SOMEWHERE: Final = Whereabouts(
