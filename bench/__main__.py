@@ -1,4 +1,8 @@
-"""`python -m bench`: prints a Markdown table, writes bench/results/latest.json. Takes under two minutes."""
+"""`python -m bench`: prints a Markdown table, writes bench/results/latest.json. Takes under two minutes.
+
+`python -m bench crashes [TIMES]` and `python -m bench floods [JOINS] [DATAGRAMS_PER_S]` do what is told there, and
+write a file of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +20,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from bench import crashes, floods
 from bench.client import ClientFailed
 from bench.figures import Row, as_markdown
 from bench.measures import CHATTERS, JOIN_PUBLISHERS, JOINERS, PUBLISHERS, SUBSCRIBERS, Bench, Chat, Forwarding, Joins
@@ -23,7 +29,7 @@ from bench.process import ServerFailed, ServerProcess, free_ports
 from server.bot.report import BotFault
 
 LIMIT_S: Final = 120.0
-RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
+RESULTS: Final = Path(__file__).parent / "results"
 
 LIMITS: Final = (
     "One machine: the load generator runs beside the server and shares its cores, over loopback.",
@@ -141,20 +147,34 @@ def _say(what: str) -> None:
     print(f"bench: {what} …", file=sys.stderr, flush=True)
 
 
-async def _bounded() -> tuple[list[Row], dict[str, Any]]:
-    async with asyncio.timeout(LIMIT_S):
-        return await run()
+async def _named(name: str, arguments: Sequence[str]) -> tuple[list[Row], dict[str, Any], Sequence[str]]:
+    """The measure of that name: rows, figures, and what they do not say."""
+    match name:
+        case "crashes":
+            found = await crashes.run(int(arguments[0]) if arguments else 20)
+            return crashes.rows(found), asdict(found), crashes.LIMITS
+        case "floods":
+            joins = int(arguments[0]) if arguments else floods.JOINS
+            flooded = await floods.run(joins, rate=float(arguments[1]) if len(arguments) > 1 else floods.RATE)
+            return floods.rows(flooded), asdict(flooded), floods.LIMITS
+        case _:
+            async with asyncio.timeout(LIMIT_S):
+                return *(await run()), LIMITS
 
 
-def main() -> int:
-    """Exit code 1 when the run is void; a missed target is a figure, not a failure."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Exit code 1 when the run is void; a missed target is a figure, not a failure. 2: there is no such measure."""
+    name = arguments[0] if arguments else "latest"
+    if name not in {"latest", "crashes", "floods"}:
+        print(__doc__, file=sys.stderr)
+        return 2
     machine = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": len(os.sched_getaffinity(0)),
     }
     try:
-        rows, figures = asyncio.run(_bounded())
+        rows, figures, limits = asyncio.run(_named(name, arguments[1:]))
     except (ServerFailed, ClientFailed) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -162,18 +182,19 @@ def main() -> int:
         print(f"bench: {fault.words} ({fault.code})", file=sys.stderr)
         return 1
     except TimeoutError:
-        print(f"bench: not done within {LIMIT_S:.0f} s", file=sys.stderr)
+        print("bench: not done in time", file=sys.stderr)
         return 1
     print(f"\nPython {machine['python']}, {machine['system']}, {machine['cores']} cores\n")
     print(as_markdown(rows))
     print("\nLimits of these figures:")
-    for limit in LIMITS:
+    for limit in limits:
         print(f"- {limit}")
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    results = RESULTS / f"{name}.json"
+    results.parent.mkdir(parents=True, exist_ok=True)
     document = {"at": datetime.now(tz=UTC).isoformat(timespec="seconds"), "machine": machine, "figures": figures}
-    RESULTS.write_text(json.dumps(document | {"limits": LIMITS}, indent=2) + "\n")
+    results.write_text(json.dumps(document | {"limits": limits}, indent=2) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

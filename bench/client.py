@@ -21,8 +21,11 @@ from protocol.codec import MAX_SERVER_FRAME, Wire, decode_server, encode_client
 from protocol.ids import MessageId, RequestId
 from protocol.messages import (
     Ack,
+    AllowMicrophone,
     ClientMessage,
+    CloseMicrophone,
     Goodbye,
+    HideChat,
     Join,
     Leave,
     Ping,
@@ -32,6 +35,7 @@ from protocol.messages import (
     Rejected,
     ServerMessage,
     SetDevices,
+    ShowChat,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
@@ -42,8 +46,15 @@ from server.bot.way_in import Link, Visitor
 REPLY_S: Final = 10.0
 
 
+Request = SetDevices | PublishOffer | PostChat | HideChat | ShowChat | CloseMicrophone | AllowMicrophone
+
+
 class ClientFailed(Exception):
-    """A light client was turned away or left waiting; the run is void."""
+    """A light client was turned away or left waiting; the run is void. `code` is the server's, if it gave one."""
+
+    def __init__(self, words: str, code: str = "") -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class LightClient:
@@ -53,9 +64,17 @@ class LightClient:
         opened_at, welcomed_at: monotonic times of the present visit.
         first_media_at: first RTP packet of someone else; None before.
         all_media_at: first packet of the last of the expected tracks; None before.
+        lost: set when the socket of this visit has ended.
     """
 
-    def __init__(self, identity: Identity, base_url: str, token: str) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        base_url: str,
+        token: str,
+        on_message: Callable[[int | None, ServerMessage], None] | None = None,
+    ) -> None:
+        """`on_message` is called with the sequence number and the body of everything that arrives."""
         self._identity = identity
         self._visitor = Visitor(Link(base_url, token))
         self._ws: ClientConnection | None = None
@@ -66,6 +85,8 @@ class LightClient:
         self.first_media_at: float | None = None
         self.all_media_at: float | None = None
         self.all_came = asyncio.Event()
+        self.lost = asyncio.Event()
+        self._on_message = on_message
         self._expected = 0
         self._heard: set[int] = set()
         self.subscription: LightConnection | None = None
@@ -74,8 +95,9 @@ class LightClient:
         self.video: Vp8Stream | None = None
 
     async def sign_in(self) -> None:
-        """Uses the sign-in link."""
+        """Uses the sign-in link, and agrees to what a join asks for."""
         await self._visitor.sign_in()
+        await self._visitor.arrive(await self._visitor.live_session())
 
     async def join(self, *, tracks: int) -> None:
         """Opens a WebSocket and joins; answers subscribe offers if it is to receive any `tracks`."""
@@ -84,17 +106,8 @@ class LightClient:
         self.first_media_at = self.all_media_at = None
         self.all_came.clear()
         joining = await self._visitor.join(await self._visitor.live_session())
-        self._ws = await connect(
-            joining.ws_url,
-            subprotocols=[Subprotocol(Wire.MSGPACK.value)],
-            compression=None,
-            max_size=MAX_SERVER_FRAME,
-            proxy=None,
-        )
-        self.opened_at = monotonic()
         welcome = self._expect("welcome")
-        self._reading = asyncio.create_task(self._read(self._ws))
-        await self._send(Join(joining.token))
+        await self._open(joining.ws_url, Join(joining.token))
         message = await self._await(welcome)
         assert isinstance(message, Welcome)
         self.welcomed_at = monotonic()
@@ -106,10 +119,10 @@ class LightClient:
         self.audio = OpusStream(secrets.randbits(31) + 1, OPUS, AUDIO_MID, feed)
         self.video = Vp8Stream(secrets.randbits(31) + 1, VP8, VIDEO_MID, feed)
         connection = self.publication = LightConnection(self._identity, on_rtcp=self._hear_wishes)
-        await self._request(SetDevices(RequestId("devices"), microphone=True, camera=True))
+        await self.request(SetDevices(RequestId("devices"), microphone=True, camera=True))
         offer = publish_offer(connection.local, self.audio.ssrc, self.video.ssrc)
         sources = {AUDIO_MID: Source.MICROPHONE, VIDEO_MID: Source.CAMERA}
-        answer = await self._request(PublishOffer(RequestId("publish"), offer, sources))
+        answer = await self.request(PublishOffer(RequestId("publish"), offer, sources))
         assert isinstance(answer, PublishAnswer)
         connection.begin(read_remote(answer.sdp))
         await self.ready(connection)
@@ -126,11 +139,18 @@ class LightClient:
         """Posts a message; seconds until it was acknowledged, that is: stored."""
         began = monotonic()
         name = f"m{number}"
-        await self._request(PostChat(RequestId(name), MessageId(secrets.token_hex(8)), f"message {number}"))
+        await self.request(PostChat(RequestId(name), MessageId(secrets.token_hex(8)), f"message {number}"))
         return monotonic() - began
+
+    async def drop(self) -> None:
+        """Closes everything of this visit without a word, as when the network is gone."""
+        await self._close(politely=False)
 
     async def leave(self) -> None:
         """Leaves the room and closes everything of this visit."""
+        await self._close(politely=True)
+
+    async def _close(self, *, politely: bool) -> None:
         ws, reading = self._ws, self._reading
         for chore in self._chores:
             chore.cancel()
@@ -139,10 +159,14 @@ class LightClient:
                 connection.close()
         self.subscription = self.publication = None
         if ws is not None and reading is not None:
-            with contextlib.suppress(ConnectionClosed):
-                await self._send(Leave(RequestId("leave")))
-            await asyncio.wait((reading,), timeout=REPLY_S)
-            await ws.close()
+            if politely:
+                with contextlib.suppress(ConnectionClosed):
+                    await self._send(Leave(RequestId("leave")))
+                await asyncio.wait((reading,), timeout=REPLY_S)
+                await ws.close()
+            else:
+                ws.transport.abort()
+                await asyncio.wait((reading,), timeout=REPLY_S)
         await asyncio.gather(*self._chores, return_exceptions=True)
         self._chores.clear()
         self._ws = self._reading = None
@@ -154,9 +178,30 @@ class LightClient:
 
     # ── signaling ─────────────────────────────────────────────────────────────────────────────
 
-    async def _request(self, message: SetDevices | PublishOffer | PostChat) -> ServerMessage:
+    async def _open(self, ws_url: str, first: ClientMessage) -> None:
+        self._ws = await connect(
+            ws_url,
+            subprotocols=[Subprotocol(Wire.MSGPACK.value)],
+            compression=None,
+            max_size=MAX_SERVER_FRAME,
+            proxy=None,
+        )
+        self.opened_at = monotonic()
+        self.lost.clear()
+        self._reading = asyncio.create_task(self._read(self._ws))
+        await self._send(first)
+
+    async def request(self, message: Request) -> ServerMessage:
+        """The answer.
+
+        Raises:
+            ClientFailed: it was refused, or did not come.
+        """
         reply = self._expect(message.id)
-        await self._send(message)
+        try:
+            await self._send(message)
+        except ConnectionClosed:
+            raise ClientFailed("the connection was lost") from None
         return await self._await(reply)
 
     def _expect(self, name: str) -> asyncio.Future[ServerMessage]:
@@ -171,7 +216,7 @@ class LightClient:
         except TimeoutError:
             raise ClientFailed("the server did not reply") from None
         if isinstance(message, Rejected | Goodbye):
-            raise ClientFailed(f"the server refused: {message.code}")
+            raise ClientFailed(f"the server refused: {message.code}", message.code)
         return message
 
     async def _send(self, message: ClientMessage) -> None:
@@ -188,7 +233,9 @@ class LightClient:
     async def _read(self, ws: ClientConnection) -> None:
         try:
             async for data in ws:
-                _, message = decode_server(data, Wire.MSGPACK)
+                seq, message = decode_server(data, Wire.MSGPACK)
+                if self._on_message is not None:
+                    self._on_message(seq, message)
                 match message:
                     case Ack(id=name) | Rejected(id=name) | PublishAnswer(id=name):
                         self._reply(name, message)
@@ -202,7 +249,14 @@ class LightClient:
                     case _:
                         pass
         except ConnectionClosed:
-            return
+            pass
+        finally:
+            self.lost.set()
+            for waiting in self._replies.values():
+                if not waiting.done():
+                    waiting.set_exception(ClientFailed("the connection was lost"))
+                    waiting.exception()
+            self._replies.clear()
 
     def _reply(self, name: str, message: ServerMessage) -> None:
         waiting = self._replies.pop(name, None)

@@ -87,6 +87,11 @@ class LightConnection:
         self._timer: asyncio.TimerHandle | None = None
         self._checks: asyncio.TimerHandle | None = None
 
+    @property
+    def remote_ufrag(self) -> str:
+        """The server's name for this connection in ICE, empty before it began."""
+        return "" if self._remote is None else self._remote.ufrag
+
     def begin(self, remote: Remote) -> None:
         """Connects to the server's end; `ready` is set when packets can be protected."""
         version = ipaddress.ip_address(remote.host).version

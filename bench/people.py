@@ -1,12 +1,15 @@
-"""Whom the load consists of: three rooms of their own, made in an empty database before the server starts."""
+"""Whom the load consists of: rooms of their own, made in an empty database before the server starts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from program.groups import Group, add_group, add_member
 from program.people import Person, ProgramRole, add_person
-from program.sessions import open_session
+from program.sessions import open_session, waive_responder
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role
 from server.auth import Auth
@@ -15,6 +18,7 @@ from server.storage.engine import open_engine, writing
 from server.storage.migrate import migrate
 
 LINK_S = 60 * 60
+_PROGRAM = {Role.PARTICIPANT: ProgramRole.PARTICIPANT, Role.MENTOR: ProgramRole.MENTOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +32,34 @@ class Tokens:
 
 async def make_people(storage_url: str, *, forwarding: int, joins: int, chat: int) -> Tokens:
     """Makes the rooms with so many people each. All are mentors: nobody has to be let in, whoever comes first."""
+    made = await make_rooms(
+        storage_url,
+        {name: (Role.MENTOR,) * n for name, n in (("forwarding", forwarding), ("joins", joins), ("chat", chat))},
+    )
+    return Tokens(made["forwarding"], made["joins"], made["chat"])
+
+
+async def make_rooms(storage_url: str, rooms: Mapping[str, Sequence[Role]]) -> dict[str, tuple[str, ...]]:
+    """Makes live rooms, named, each with people of these roles; their sign-in tokens in the same order."""
     await migrate(storage_url)
     engine = open_engine(storage_url)
     clock = SystemClock()
     auth = Auth(engine, clock)
     try:
-
-        async def room(name: str, count: int) -> tuple[str, ...]:
-            now = clock.now_ms()
-            people = [IdentityId(f"bench-{name}-{number}") for number in range(count)]
-            async with writing(engine) as connection:
-                await add_group(connection, Group(f"bench-{name}", f"Bench {name}", now))
-                for number, who in enumerate(people):
-                    await add_person(connection, Person(who, f"Person {number}", ProgramRole.MENTOR, now))
-                    await add_member(connection, f"bench-{name}", who, Role.MENTOR)
-                await open_session(connection, SessionId(f"bench-{name}"), f"bench-{name}", f"Bench {name}", now)
-            return tuple([await auth.make_link(who, ttl_s=LINK_S) for who in people])
-
-        return Tokens(await room("forwarding", forwarding), await room("joins", joins), await room("chat", chat))
+        return {name: await _room(engine, auth, clock.now_ms(), name, roles) for name, roles in rooms.items()}
     finally:
         await engine.dispose()
+
+
+async def _room(engine: AsyncEngine, auth: Auth, now: int, name: str, roles: Sequence[Role]) -> tuple[str, ...]:
+    people = [IdentityId(f"bench-{name}-{number}") for number in range(len(roles))]
+    async with writing(engine) as connection:
+        await add_group(connection, Group(f"bench-{name}", f"Bench {name}", now))
+        for number, (who, role) in enumerate(zip(people, roles, strict=True)):
+            await add_person(connection, Person(who, f"Person {number}", _PROGRAM[role], now))
+            await add_member(connection, f"bench-{name}", who, role)
+        session_id = SessionId(f"bench-{name}")
+        await open_session(connection, session_id, f"bench-{name}", f"Bench {name}", now)
+        # Whoever leads may begin.
+        await waive_responder(connection, session_id, people[-1])
+    return tuple([await auth.make_link(who, ttl_s=LINK_S) for who in people])

@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -18,6 +19,7 @@ import aiohttp
 from bench.figures import parse_metrics
 
 ROOT: Final = Path(__file__).parent.parent
+ROOT_KEY: Final = "5c" * 32
 READY_S: Final = 30.0
 STOP_S: Final = 15.0
 _COMMAND: Final = "from server.cli import main; main()"
@@ -56,8 +58,10 @@ def free_ports() -> Ports:
 class ServerProcess:
     """`holdspace serve` on a database of its own."""
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    def __init__(self, folder: Path, ports: Ports, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are further ones, as in the environment without the prefix."""
         self.ports = ports
+        self._settings = {f"HOLDSPACE__{name}": value for name, value in (settings or {}).items()}
         self.storage_url = f"sqlite+aiosqlite:///{folder.absolute() / 'bench.db'}"
         self.base_url = f"http://127.0.0.1:{ports.http}"
         self._log = folder / "server.log"
@@ -81,7 +85,7 @@ class ServerProcess:
             ServerFailed: it ended, or is not ready after 30 s.
         """
         ours = {
-            "HOLDSPACE_ROOT_KEY": "5c" * 32,
+            "HOLDSPACE_ROOT_KEY": ROOT_KEY,
             "HOLDSPACE__STORAGE__URL": self.storage_url,
             "HOLDSPACE__SERVER__HOST": "127.0.0.1",
             "HOLDSPACE__SERVER__PORT": str(self.ports.http),
@@ -99,7 +103,7 @@ class ServerProcess:
                 _COMMAND,
                 "serve",
                 cwd=ROOT,
-                env=inherited | ours,
+                env=inherited | ours | self._settings,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -115,6 +119,13 @@ class ServerProcess:
                 pass
             await asyncio.sleep(0.01)
         raise ServerFailed("The server did not become ready.\n" + self._tail())
+
+    async def kill(self) -> None:
+        """Ends it at once, in the middle of whatever it does (SIGKILL)."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
 
     async def stop(self) -> None:
         """Ends it, by its pid."""

@@ -53,6 +53,8 @@ class _Publication:
 class _Peer:
     room: str
     participant: str
+    echo: bool = False
+    """Its own tracks come back to it."""
     subscription: Subscription | None = None
     version: int = 0
     publication: _Publication | None = None
@@ -73,7 +75,8 @@ class _Room:
 class MediaPlane:
     """All calls from one asyncio loop, after `start`. Room and participant ids are opaque.
 
-    Every track goes to all other peers of its room while its gate is open; gates are closed until opened.
+    Every track goes to all other peers of its room while its gate is open, and back to its own peer where that one
+    asked for an echo; gates are closed until opened.
     """
 
     def __init__(
@@ -115,12 +118,15 @@ class MediaPlane:
 
     # ── peers ─────────────────────────────────────────────────────────────────────────────────
 
-    def add_peer(self, room: str, participant: str) -> None:
-        """Lets a participant in; the first subscribe offer follows soon. Idempotent."""
+    def add_peer(self, room: str, participant: str, *, echo: bool = False) -> None:
+        """Lets a participant in; the first subscribe offer follows soon. Idempotent.
+
+        `echo`: their own tracks are sent back to them, to prove the way; what they close does not come back either.
+        """
         peers = self._room(room).peers
         if participant in peers:
             return
-        peer = peers[participant] = _Peer(room, participant)
+        peer = peers[participant] = _Peer(room, participant, echo)
         self._subscribe(peer)
 
     def remove_peer(self, room: str, participant: str) -> None:
@@ -184,11 +190,11 @@ class MediaPlane:
         for source, mid in mids.items():
             transport = publication.connection.transport
             self._engine.set_ingress_gate(transport, mid, (participant, source) in known.open)
-            for other in self._others(known, peer):
+            for other in self._receivers(known, peer):
                 other.show(participant, source, transport, mid)
         for source, mid in old.items():
             if source not in mids:
-                for other in self._others(known, peer):
+                for other in self._receivers(known, peer):
                     other.hide(participant, source)
             if before is publication and mid not in mids.values():
                 self._engine.remove_ingress(publication.connection.transport, mid)
@@ -221,15 +227,17 @@ class MediaPlane:
         if publication is None:
             return
         for source in publication.mids:
-            for other in self._others(known, peer):
+            for other in self._receivers(known, peer):
                 other.hide(peer.participant, source)
         self._end(publication.connection)
         known.listening.hush(peer.participant)
 
     @staticmethod
-    def _others(known: _Room, peer: _Peer) -> list[Subscription]:
+    def _receivers(known: _Room, peer: _Peer) -> list[Subscription]:
         return [
-            other.subscription for other in known.peers.values() if other is not peer and other.subscription is not None
+            other.subscription
+            for other in known.peers.values()
+            if _reaches(peer, other) and other.subscription is not None
         ]
 
     # ── subscribe ─────────────────────────────────────────────────────────────────────────────
@@ -280,7 +288,7 @@ class MediaPlane:
         connection = self._connect(peer)
         peer.subscription = Subscription(self._engine, connection, peer.version, lambda: self._schedule(peer))
         for other in self._rooms[peer.room].peers.values():
-            if other is not peer and other.publication is not None:
+            if _reaches(other, peer) and other.publication is not None:
                 for source, mid in other.publication.mids.items():
                     transport = other.publication.connection.transport
                     peer.subscription.show(other.participant, source, transport, mid)
@@ -400,13 +408,20 @@ class MediaPlane:
 
     def stats(self) -> MediaStats:
         """Counters for the metrics page."""
-        peers = [peer for room in self._rooms.values() for peer in room.peers.values()]
+        everyone = [peer for room in self._rooms.values() for peer in room.peers.values()]
+        peers = [peer for peer in everyone if not peer.echo]
+        checks = {peer.room for peer in everyone if peer.echo}
         return media_stats(
             self._engine.stats(),
-            rooms=len(self._rooms),
+            rooms=len(self._rooms) - len(checks),
+            checks=len(checks),
             peers=len(peers),
             published=sum(len(peer.publication.mids) for peer in peers if peer.publication is not None),
             handshakes_ok=self._handshakes_ok,
             handshakes_failed=self._handshakes_failed,
             offers=self._offers,
         )
+
+
+def _reaches(publisher: _Peer, subscriber: _Peer) -> bool:
+    return subscriber is not publisher or publisher.echo

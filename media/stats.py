@@ -9,9 +9,13 @@ from media.engine.interface import Drop, EngineStats
 
 @dataclass(frozen=True, slots=True)
 class MediaStats:
-    """Present sizes, and counters since the start. Flat, and without ids, for the metrics page."""
+    """Present sizes, and counters since the start. Flat, and without ids, for the metrics page.
+
+    A person who tries out their way is a check, and counts as no room, peer or published track.
+    """
 
     rooms: int
+    checks: int
     peers: int
     published: int
     transports: int
@@ -49,6 +53,7 @@ def media_stats(
     engine: EngineStats,
     *,
     rooms: int,
+    checks: int,
     peers: int,
     published: int,
     handshakes_ok: int,
@@ -60,6 +65,7 @@ def media_stats(
     dropped: dict[Drop, int] = counters.pop("dropped")
     return MediaStats(
         rooms=rooms,
+        checks=checks,
         peers=peers,
         published=published,
         handshakes_ok=handshakes_ok,

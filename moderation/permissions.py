@@ -93,6 +93,7 @@ class Action(StrEnum):
     REVIEW_BREAK_GLASS = "review_break_glass"
     WHISPER = "whisper"
     STEP_IN = "step_in"
+    CONFIRM_WHEREABOUTS = "confirm_whereabouts"
     READ_WHEREABOUTS = "read_whereabouts"
     # Records.
     EXPORT_AUDIT = "export_audit"
@@ -125,6 +126,7 @@ _ANYONE_ELSE: Final = frozenset({Relation.PARTICIPANT, Relation.STAFF})
 _ABOUT: Final = frozenset({Relation.OWN, Relation.PARTICIPANT, Relation.STAFF, Relation.ROOM})
 _FLAGS: Final = frozenset({Relation.OWN, Relation.ROOM})
 _ANY_GROUP: Final = frozenset({Relation.ROOM, Relation.ELSEWHERE})
+_ALL_FLAGS: Final = _FLAGS | _ANY_GROUP
 
 # A therapist in the room stream is one who joined visibly, or stepped in; silent monitors are not in it.
 _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
@@ -172,7 +174,13 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.SEE_FLAG_STATUS: {_M: _OWN, _T: _OWN},
     # None of what follows with the relation CONCERNS_ME: whom a flag concerns never sees, counts or touches it.
     Action.SEE_FLAG: {_T: _FLAGS, _ASSIGNED: _FLAGS, _ON_CALL: _FLAGS, _LEAD: _FLAGS},
-    Action.COUNT_FLAGS: {_T: _FLAGS, _ASSIGNED: _FLAGS, _ON_CALL: _FLAGS, _LEAD: _ANY_GROUP, _ADMIN: _ANY_GROUP},
+    Action.COUNT_FLAGS: {
+        _T: _FLAGS,
+        _ASSIGNED: _FLAGS,
+        _ON_CALL: _FLAGS,
+        _LEAD: _ALL_FLAGS,
+        _ADMIN: _ANY_GROUP,
+    },
     Action.ACKNOWLEDGE_FLAG: {_T: _FLAGS, _ASSIGNED: _FLAGS, _ON_CALL: _FLAGS, _LEAD: _FLAGS},
     Action.RESOLVE_FLAG: {_T: _FLAGS, _ASSIGNED: _FLAGS, _ON_CALL: _FLAGS, _LEAD: _FLAGS},
     # A flag stays as it was raised, for everyone.
@@ -183,9 +191,10 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.OVERRIDE_RESPONDER: {_LEAD: _ANY_GROUP},
     Action.MONITOR: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.BREAK_GLASS: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ANY_GROUP},
-    Action.REVIEW_BREAK_GLASS: {_LEAD: frozenset({Relation.ROOM, Relation.ELSEWHERE, Relation.PARTICIPANT})},
+    Action.REVIEW_BREAK_GLASS: {_LEAD: _ANY_GROUP},
     Action.WHISPER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.STEP_IN: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
+    Action.CONFIRM_WHEREABOUTS: {_P: _OWN},
     Action.READ_WHEREABOUTS: {_T: _PARTICIPANT, _ASSIGNED: _PARTICIPANT, _ON_CALL: _PARTICIPANT, _LEAD: _PARTICIPANT},
     Action.EXPORT_AUDIT: {_LEAD: _ANY_GROUP},
 }

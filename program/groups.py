@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import group_members, groups
+from program.tables import group_members, groups, people
 from protocol.ids import IdentityId
 from protocol.values import Role
 
@@ -48,3 +48,15 @@ async def members_of(connection: AsyncConnection, group_id: str) -> dict[Identit
         .order_by(group_members.c.person_id)
     )
     return {IdentityId(row.person_id): Role(row.role) for row in rows}
+
+
+async def host_of(connection: AsyncConnection, group_id: str) -> str:
+    """What the group's lead is called: its mentor, of several the first; empty when it has none."""
+    name = await connection.scalar(
+        select(people.c.display_name)
+        .join(group_members, group_members.c.person_id == people.c.id)
+        .where(group_members.c.group_id == group_id, group_members.c.role == Role.MENTOR.value)
+        .order_by(group_members.c.person_id)
+        .limit(1)
+    )
+    return name or ""

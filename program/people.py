@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from program.tables import people
@@ -18,6 +18,7 @@ class ProgramRole(StrEnum):
     PARTICIPANT = "participant"
     MENTOR = "mentor"
     THERAPIST = "therapist"
+    CLINICAL_LEAD = "clinical_lead"
     ADMIN = "admin"
 
 
@@ -49,3 +50,13 @@ async def find_person(connection: AsyncConnection, person_id: IdentityId) -> Per
     if row is None:
         return None
     return Person(IdentityId(row.id), row.display_name, ProgramRole(row.program_role), row.created_ms)
+
+
+async def rename_person(connection: AsyncConnection, person_id: IdentityId, display_name: str) -> bool:
+    """What the person is called from now on; False when that is their name already, or there is no such person."""
+    done = await connection.execute(
+        update(people)
+        .where(people.c.id == person_id, people.c.display_name != display_name)
+        .values(display_name=display_name)
+    )
+    return done.rowcount == 1

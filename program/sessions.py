@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import group_members, groups, sessions
+from program.tables import group_members, groups, people, sessions
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
 
@@ -19,6 +19,7 @@ class Session:
 
     `note` is for those who wait in its lobby. `responder_id` is the therapist who said to be reachable while it lasts,
     `responder_waived_by` the clinical lead who lets it begin without one.
+    `legal_hold`: nothing of it is purged. `chat_purged_ms`: since when what was written is gone.
     """
 
     id: SessionId
@@ -30,6 +31,8 @@ class Session:
     note: str = ""
     responder_id: IdentityId | None = None
     responder_waived_by: IdentityId | None = None
+    legal_hold: bool = False
+    chat_purged_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,14 @@ class Invitation:
 
     session: Session
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A session as a therapist of its group has it to answer for; the responder by name, "" when there is none."""
+
+    session: Session
+    responder_name: str
 
 
 async def open_session(
@@ -134,6 +145,61 @@ async def sessions_of(connection: AsyncConnection, person_id: IdentityId, limit:
     return [Invitation(_session(row), Role(row.role)) for row in rows]
 
 
+async def is_assigned(connection: AsyncConnection, person_id: IdentityId) -> bool:
+    """Whether the person is a therapist of any group."""
+    found = await connection.scalar(
+        select(group_members.c.group_id)
+        .where(group_members.c.person_id == person_id, group_members.c.role == Role.THERAPIST.value)
+        .limit(1)
+    )
+    return found is not None
+
+
+async def assignments_of(connection: AsyncConnection, person_id: IdentityId) -> list[Assignment]:
+    """The live sessions of the groups whose therapist the person is; the oldest first."""
+    rows = await connection.execute(
+        select(sessions, people.c.display_name)
+        .join(group_members, sessions.c.group_id == group_members.c.group_id)
+        .outerjoin(people, people.c.id == sessions.c.responder_id)
+        .where(
+            group_members.c.person_id == person_id,
+            group_members.c.role == Role.THERAPIST.value,
+            sessions.c.status == SessionStatus.LIVE.value,
+        )
+        .order_by(sessions.c.opened_ms, sessions.c.id)
+    )
+    return [Assignment(_session(row), row.display_name or "") for row in rows]
+
+
+async def hold_session(connection: AsyncConnection, session_id: SessionId, *, hold: bool) -> bool:
+    """Sets or lifts the legal hold; False when it was so already, or there is no such session."""
+    done = await connection.execute(
+        update(sessions).where(sessions.c.id == session_id, sessions.c.legal_hold != hold).values(legal_hold=hold)
+    )
+    return done.rowcount == 1
+
+
+async def chats_to_purge(connection: AsyncConnection, ended_ms: int, limit: int) -> list[SessionId]:
+    """Sessions that ended at that time or before, whose chat is there still and may be purged; the oldest first."""
+    found = await connection.scalars(
+        select(sessions.c.id)
+        .where(
+            sessions.c.status == SessionStatus.ENDED.value,
+            sessions.c.ended_ms <= ended_ms,
+            sessions.c.legal_hold.is_(False),
+            sessions.c.chat_purged_ms.is_(None),
+        )
+        .order_by(sessions.c.ended_ms, sessions.c.id)
+        .limit(limit)
+    )
+    return [SessionId(session_id) for session_id in found]
+
+
+async def mark_chat_purged(connection: AsyncConnection, session_id: SessionId, now_ms: int) -> None:
+    """What was written in that session is gone."""
+    await connection.execute(update(sessions).where(sessions.c.id == session_id).values(chat_purged_ms=now_ms))
+
+
 def _session(row: Row[Any]) -> Session:
     return Session(
         SessionId(row.id),
@@ -145,4 +211,6 @@ def _session(row: Row[Any]) -> Session:
         row.note,
         row.responder_id and IdentityId(row.responder_id),
         row.responder_waived_by and IdentityId(row.responder_waived_by),
+        row.legal_hold,
+        row.chat_purged_ms,
     )

@@ -6,12 +6,15 @@ All times are whole milliseconds since the Unix epoch.
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
+    Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -37,7 +40,9 @@ people = Table(
     Column("display_name", Text, nullable=False),
     Column("program_role", String(16), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
-    CheckConstraint("program_role IN ('participant', 'mentor', 'therapist', 'admin')", name="program_role"),
+    CheckConstraint(
+        "program_role IN ('participant', 'mentor', 'therapist', 'clinical_lead', 'admin')", name="program_role"
+    ),
 )
 
 groups = Table(
@@ -74,6 +79,59 @@ sessions = Table(
     # The therapist who said to be reachable while it lasts; or the clinical lead who lets it begin without one.
     Column("responder_id", String(64), ForeignKey("people.id")),
     Column("responder_waived_by", String(64), ForeignKey("people.id")),
+    # Nothing of this session is purged while it is set.
+    Column("legal_hold", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("chat_purged_ms", BigInteger),
     CheckConstraint("status IN ('live', 'ended')", name="status"),
     Index(None, "group_id", "status"),
 )
+
+group_agreements = Table(
+    "group_agreements",
+    metadata,
+    Column("group_id", String(64), ForeignKey("groups.id"), primary_key=True),
+    Column("version", String(32), nullable=False),
+    # By language; see program.agreements.
+    Column("texts", JSON, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", String(64), ForeignKey("people.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    # Of an agreement only.
+    Column("group_id", String(64), ForeignKey("groups.id")),
+    Column("version", String(32), nullable=False),
+    Column("language", String(8), nullable=False),
+    # SHA-256, in hexadecimal, of what was shown.
+    Column("text_hash", String(64), nullable=False),
+    Column("given_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    CheckConstraint("kind IN ('adult', 'notice', 'agreement')", name="kind"),
+    Index(None, "person_id", "kind"),
+)
+"""One row each time that someone agrees; rows are never deleted, and changed only by revoking."""
+
+whereabouts = Table(
+    "whereabouts",
+    metadata,
+    Column("person_id", String(64), ForeignKey("people.id"), primary_key=True),
+    Column("session_id", String(64), ForeignKey("sessions.id"), primary_key=True),
+    # Encrypted under a key of this row's own.
+    Column("key_id", String(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("confirmed_ms", BigInteger, nullable=False),
+    Index(None, "confirmed_ms"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("person_id", String(64), ForeignKey("people.id"), primary_key=True),
+    Column("key_id", String(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("saved_ms", BigInteger, nullable=False),
+)
+"""Call-back number and emergency contact, to be offered again. Encrypted."""

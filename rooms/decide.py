@@ -122,9 +122,9 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
 def _entered(state: RoomState, command: Enter, now_ms: Millis) -> ParticipantEntered:
     known = state.people.get(command.participant_id)
     expected = command.enrolled if known is None else known.expected
-    inside = known is not None and known.inside
+    stays = known is not None and known.inside and state.status is SessionStatus.LIVE
     # Staff are always inside: someone has to be there first.
-    waits = command.role is Role.PARTICIPANT and not inside and not (expected and is_led(state))
+    waits = command.role is Role.PARTICIPANT and not stays and not (expected and is_led(state))
     return ParticipantEntered(
         now_ms,
         command.participant_id,

@@ -1,4 +1,4 @@
-"""Which sources may be forwarded, and to whom. Closing acts at once; opening waits until its cause is stored."""
+"""Which sources may be forwarded. Closing acts at once; opening waits until its cause is stored."""
 
 from __future__ import annotations
 
@@ -69,8 +69,3 @@ def cut_off_at_once(event: Event) -> frozenset[ParticipantId]:
             return frozenset({who})
         case _:
             return frozenset()
-
-
-def audience(state: RoomState) -> frozenset[ParticipantId]:
-    """Who may be sent sound and picture of the room, and may publish theirs."""
-    return frozenset(person.id for person in state.inside())

@@ -115,10 +115,9 @@ class Viewer(Struct, frozen=True):
 
 def snapshot(state: RoomState, viewer: Viewer) -> Snapshot:
     """All that the viewer may see now. The room must have been opened."""
-    session = _session_view(state, viewer)
+    session = session_view(state, viewer)
     if _waits(state, viewer):
-        me = replace(_person_view(state.people[viewer.participant_id], viewer), place=0)
-        return Snapshot(session, viewer.participant_id, (me,), (), waiting=True)
+        return Snapshot(session, viewer.participant_id, (_own_view(state, viewer),), (), waiting=True)
     newest = state.chat.newest()
     return Snapshot(
         session=session,
@@ -140,12 +139,15 @@ def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -
         after: the room just after it.
         viewer: who looks.
     """
-    me = after.people.get(viewer.participant_id)
+    was, me = before.people.get(viewer.participant_id), after.people.get(viewer.participant_id)
+    if was is not None and not was.present and me is not None and not me.present:
+        # Gone already, and about to be told so.
+        return ()
     if me is not None and me.present and (me.waiting != _waits(before, viewer) or isinstance(event, SessionReturned)):
         return (ViewReplaced(snapshot(after, viewer)),)
     frames = _in_lobby(event, after, viewer) if _waits(before, viewer) else _in_room(event, before, after, viewer)
-    session = _session_view(after, viewer)
-    if session == _session_view(before, viewer) or isinstance(event, SessionClosed):
+    session = session_view(after, viewer)
+    if session == session_view(before, viewer) or isinstance(event, SessionClosed):
         return frames
     return (*frames, SessionChanged(session))
 
@@ -178,7 +180,7 @@ def replayed(frame: RoomFrame, state: RoomState, viewer: Viewer) -> RoomFrame:
 
 def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:
     """The ephemeral values as of now, for a viewer who resumes after missing some."""
-    yield SessionChanged(_session_view(state, viewer))
+    yield SessionChanged(session_view(state, viewer))
     if _waits(state, viewer):
         return
     yield _pause(state, viewer)
@@ -203,7 +205,7 @@ def _in_lobby(event: Event, after: RoomState, viewer: Viewer) -> Frames:
             return (ListeningChanged(viewer.participant_id, event.listening),)
         case ParticipantEntered(participant_id=viewer.participant_id):
             # Another name, or another role, by another page.
-            return (ParticipantJoined(replace(_person_view(after.people[viewer.participant_id], viewer), place=0)),)
+            return (ParticipantJoined(_own_view(after, viewer)),)
         case MicrophoneHoldSet(participant_id=viewer.participant_id):
             me = after.people[viewer.participant_id]
             return (MicrophoneHeld(me.id, me.held, _closings(me, viewer)),) if me.present else ()
@@ -332,7 +334,8 @@ def _sees(action: Action, person: Participant, viewer: Viewer) -> bool:
     return permitted(viewer.role, action, relation_to(person.role, own=person.id == viewer.participant_id))
 
 
-def _session_view(state: RoomState, viewer: Viewer) -> SessionView:
+def session_view(state: RoomState, viewer: Viewer) -> SessionView:
+    """The session as such."""
     status = state.status or SessionStatus.ENDED
     waits_for = WaitsFor.NOTHING
     if status is SessionStatus.LOBBY and _sees_lobby(viewer):
@@ -362,6 +365,11 @@ def _devices(person: Participant) -> DevicesChanged:
 
 def _devices_if_changed(before: Participant, after: Participant) -> Frames:
     return (_devices(after),) if before.microphone != after.microphone else ()
+
+
+def _own_view(state: RoomState, viewer: Viewer) -> ParticipantView:
+    """Oneself in the lobby: without the place, which tells how many came before."""
+    return replace(_person_view(state.people[viewer.participant_id], viewer), place=0, connected=True)
 
 
 def _waiting_view(person: Participant) -> WaitingView:

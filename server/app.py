@@ -9,35 +9,46 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
 from moderation.permissions import Action
 from protocol.codec import Wire
+from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import SubscribeOffer
-from protocol.values import Source
+from protocol.values import Role, Source
 from rooms.life import Rules
+from server.arrivals import Arrivals, notices_of
+from server.auditing import Auditor, begin_audit
 from server.auth import Auth
 from server.checkpoints import Checkpointer
+from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
+from server.denials import Denials
 from server.front import Front
 from server.hall import Hall
+from server.housekeeping import Housekeeping
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit
 from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
+from server.responders import Responders
+from server.signs_of_life import SignsOfLife
 from server.sockets import WebSockets, WsOptions
 from server.storage.engine import open_engine
 from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
-from server.storage.reading import check_root_key
+from server.storage.reading import check_root_key, newest_event_ms
 from server.storage.vault import Vault
-from server.tokens import JoinTokens, new_id, new_token
+from server.supervising import Supervision
+from server.tokens import JoinTokens, WatchTokens, new_id, new_token
+from server.watchers import Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
 
@@ -47,13 +58,14 @@ _log = structlog.stdlib.get_logger("holdspace.node")
 class Calls:
     """The media plane, as signaling sees it."""
 
-    def __init__(self, plane: MediaPlane) -> None:
+    def __init__(self, plane: MediaPlane, checks: Checks) -> None:
         self._plane = plane
+        self._checks = checks
 
     def begin(self, room: str, participant: str) -> None:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
-        self._plane.add_peer(room, participant)
+        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None)
 
     def end(self, room: str, participant: str) -> None:
         """A person is gone."""
@@ -83,7 +95,11 @@ class Node:
         *,
         lan: Lan | None = None,
     ) -> None:
-        """`lan`: the one port speaks TLS by itself, for others in this network; else a proxy does that."""
+        """`lan`: the one port speaks TLS by itself, for others in this network; else a proxy does that.
+
+        Raises:
+            ConfigError: the texts cannot be used.
+        """
         self.config = config
         self._lan = lan
         self._also_at = () if lan is None else lan.also_at
@@ -100,7 +116,11 @@ class Node:
         self._closing = AsyncExitStack()
         self._stop_by = 0.0
         self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
+        self._watch_tokens = WatchTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._vault = Vault(root_key)
+        self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
+        self._denials = Denials(self.engine, self._vault, self.clock)
+        self._housekeeping = Housekeeping(self.engine, self._vault, self.clock, chat_days=config.retention.chat_days)
         self._checkpointer = Checkpointer(
             self.engine,
             self.clock,
@@ -136,9 +156,16 @@ class Node:
         closing.push_async_callback(self.engine.dispose)
         await migrate(config.storage.url)
         await check_root_key(self.engine, self._vault)
+        if isinstance(self.clock, SystemClock):
+            self.clock.not_before(await newest_event_ms(self.engine))
         await self._checkpointer.start()
         # Stopped after the log, so that the last checkpoint covers everything.
         closing.push_async_callback(self._in_time, self._checkpointer.stop)
+        await begin_audit(self.engine)
+        await self._denials.start()
+        closing.push_async_callback(self._in_time, self._denials.stop)
+        await self._housekeeping.start()
+        closing.push_async_callback(self._in_time, self._housekeeping.stop)
         await self._log.start()
         closing.push_async_callback(self._in_time, self._log.stop)
         plane = MediaPlane(
@@ -148,9 +175,18 @@ class Node:
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
-        self._hall = hall = self._make_hall(plane)
+        loop = asyncio.get_running_loop()
+        supervision = Supervision(self._log, self.clock, loop)
+        closing.push_async_callback(self._in_time, supervision.close)
+        self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
+        closing.push_async_callback(self._in_time, self._watchers.close)
+        self._checks = Checks(plane, loop, new_id, unopened_s=config.sign_in.join_token_s)
+        self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
+        signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
+        signs.start()
+        closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
         self.metrics.count_participants(hall.participants)
         sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url(), *self._also_at)))
@@ -193,12 +229,13 @@ class Node:
 
     def _denied(self, identity_id: IdentityId, action: Action, session_id: SessionId) -> None:
         """Someone in a room asked for what they may not do."""
+        self._denials.denied(identity_id, action.value, session_id)
 
     def _synced(self, group: Synced) -> None:
         self.metrics.committed(group.appends, group.seconds)
         self._hall.synced(group)
 
-    def _make_hall(self, plane: MediaPlane) -> Hall:
+    def _make_hall(self, plane: MediaPlane, supervision: Supervision) -> Hall:
         return Hall(
             self.engine,
             self._log,
@@ -206,6 +243,7 @@ class Node:
             plane,
             self.clock,
             asyncio.get_running_loop(),
+            arrived=self._may_enter,
             away_grace_ms=_ms(self.config.rooms.away_grace_s),
             rules=Rules(
                 leader_grace_ms=_ms(self.config.rooms.leader_grace_s),
@@ -215,13 +253,23 @@ class Node:
             on_rooms=self.metrics.set_rooms,
             on_failed=self.metrics.room_failed,
             on_denied=self._denied,
+            follows=supervision,
+        )
+
+    def _make_responders(self) -> Responders:
+        return Responders(
+            self.engine,
+            self._hall,
+            Auditor(self._vault, self.clock),
+            on_changed=self._watchers.outdated,
+            on_denied=self._denied,
         )
 
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
         signaling = self.config.signaling
         return Endpoint(
-            hall,
-            Calls(plane),
+            HallWithChecks(hall, self._checks),
+            Calls(plane, self._checks),
             self.metrics,
             new_token=new_token,
             new_id=new_id,
@@ -238,6 +286,7 @@ class Node:
                     chat_burst=signaling.chat_burst,
                 ),
             ),
+            supervision=self._watchers,
         )
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
@@ -253,8 +302,28 @@ class Node:
             readiness=lambda: self.readiness,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
+            watch_tokens=self._watch_tokens,
+            responders=self._make_responders(),
+            arrivals=self.arrivals,
+            end_person=self._end_person,
+            participant=self._hall.participant,
+            changes=ChangeLimit(self.clock),
+            denied=self._denials.denied,
+            begin_check=self._checks.begin,
             sockets=sockets,
         )
+
+    async def _may_enter(
+        self, connection: AsyncConnection, person_id: IdentityId, session_id: SessionId, role: Role
+    ) -> bool:
+        """A check is for those who arrive: nothing is asked before it, and nobody else is in it."""
+        if self._checks.room(session_id) is not None:
+            return True
+        return await self.arrivals.may_enter(connection, person_id, session_id, role)
+
+    def _end_person(self, identity: IdentityId, code: ErrorCode) -> None:
+        self._endpoint.end_person(identity, code)
+        self._hall.depart(identity)
 
     async def _serve_socket(self, ws: ServerConnection) -> None:
         wire = Wire(ws.subprotocol) if ws.subprotocol else Wire.MSGPACK

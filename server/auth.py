@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from program.people import Person, find_person
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import IdentityId
 from server.clock import Clock
+from server.logs import where_it_failed
 from server.storage.engine import reading, writing
 from server.storage.schema import auth_sessions, sign_in_links
 from server.tokens import TokenSource, digest, new_token
@@ -20,7 +24,12 @@ MAX_SECRET: Final = 128
 """Longest link token or cookie that is looked up, in characters."""
 
 SEEN_EVERY_MS: Final = 60_000
-"""A request moves `last_seen_ms` at most this often: reading a page must not cost a write each time."""
+"""A sign of life moves `last_seen_ms` at most this often: reading a page must not cost a write each time."""
+
+_AT_ONCE: Final = 500
+"""Sign-ins of one statement: databases bound the number of parameters."""
+
+_log = structlog.stdlib.get_logger("holdspace.sign_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ class Auth:
         return SignedIn(secret, person)
 
     async def who(self, secret: str | None) -> Person:
-        """Whose session the cookie stands for; counts as a sign of life.
+        """Whose session the cookie stands for; counts as a sign of life, even when that cannot be stored now.
 
         Raises:
             Refused: SIGNED_OUT, there is no such session, or it has ended.
@@ -127,12 +136,40 @@ class Auth:
             person = await find_person(connection, IdentityId(row.person_id))
         if person is None:
             raise raise_for(ErrorCode.SIGNED_OUT)
-        if now - row.last_seen_ms >= min(SEEN_EVERY_MS, self._idle_ms // 2):
-            async with writing(self._engine) as connection:
-                await connection.execute(
-                    update(auth_sessions).where(auth_sessions.c.token_hash == key).values(last_seen_ms=now)
-                )
+        if now - row.last_seen_ms >= self.seen_every_ms:
+            try:
+                await self.seen((key,))
+            except DBAPIError as error:
+                # A full disk signs nobody out, and keeps nobody from reading.
+                _log.warning("sign of life not stored", **where_it_failed(error))
         return person
+
+    @property
+    def seen_every_ms(self) -> int:
+        """How old the stored sign of life may become before a newer one is written."""
+        return min(SEEN_EVERY_MS, self._idle_ms // 2)
+
+    async def seen(self, sign_ins: Collection[str]) -> None:
+        """These sign-ins (see `sign_in_id`) are in use now. One that has ended does not come back by this.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: it was not stored.
+        """
+        if not sign_ins:
+            return
+        now, all_of_them = self._clock.now_ms(), tuple(sign_ins)
+        async with writing(self._engine) as connection:
+            for at in range(0, len(all_of_them), _AT_ONCE):
+                await connection.execute(
+                    update(auth_sessions)
+                    .where(
+                        auth_sessions.c.token_hash.in_(all_of_them[at : at + _AT_ONCE]),
+                        auth_sessions.c.revoked_ms.is_(None),
+                        auth_sessions.c.last_seen_ms <= now - self.seen_every_ms,
+                        auth_sessions.c.last_seen_ms > now - self._idle_ms,
+                    )
+                    .values(last_seen_ms=now)
+                )
 
     def _is_live(self, row: Row[Any], now: int) -> bool:
         return row.revoked_ms is None and now < row.expires_ms and now - row.last_seen_ms < self._idle_ms

@@ -17,17 +17,20 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
 from server import cli_audit
+from server.arrivals import Arrivals, notices_of
 from server.auth import Auth
 from server.cli_ops import ConfigPath, allow_many_files, doctor, settings_file, show_lan
 from server.clock import SystemClock
 from server.config import Config, ConfigError, load_config
-from server.demo import DemoRefused, Links, check_demo, demo_links, seed
+from server.demo import DemoRefused, Links, check_demo, demo_links, make_all_ready, seed
 from server.keys import ROOT_KEY_VARIABLE, RootKey, load_root_key, make_root_key, root_key_file
 from server.lan import LanError, lan_access, lan_folder, lan_settings, own_certificate
 from server.lan import lan_address as find_lan_address
 from server.logs import configure_logging
 from server.storage.engine import StorageError, open_engine
 from server.storage.migrate import migrate
+from server.storage.reading import newest_event_ms
+from server.storage.vault import Vault
 
 if TYPE_CHECKING:
     from server.bot import BotReport
@@ -36,6 +39,7 @@ app = App(name="holdspace", help="Video and group-chat sessions for virtual ment
 app.command(doctor)
 cli_audit.register(app)
 
+DemoReady = Annotated[bool, Parameter(name="--demo-ready")]
 LanAddress = Annotated[str | None, Parameter(name="--lan-address")]
 
 
@@ -55,22 +59,33 @@ def _give_up(why: str) -> None:
 
 
 @app.command
-def serve(*, config: ConfigPath = None, demo: bool = False, lan: bool = False, lan_address: LanAddress = None) -> None:
+def serve(
+    *,
+    config: ConfigPath = None,
+    demo: bool = False,
+    demo_ready: DemoReady = False,
+    lan: bool = False,
+    lan_address: LanAddress = None,
+) -> None:
     """Run the server until SIGTERM or Ctrl+C.
 
     Parameters
     ----------
     demo
         Make the demo group with a live session, and print sign-in links for its people.
+    demo_ready
+        With --demo: its people have agreed to everything already, and arrive without being asked.
     lan
         Let phones and computers in the same network in, to try it: HTTPS with a certificate of its own, on this
         machine's address there; prints the link as a QR code.
     lan_address
         That address, when the one found by itself is not the right one.
     """
+    if demo_ready and not demo:
+        raise DemoRefused("--demo-ready goes with --demo: nobody else's word is given for them")
     settings = _settings(config, lan=lan, lan_address=lan_address)
     configure_logging(settings.log.level, settings.log.format)
-    asyncio.run(_serve(settings, demo=demo, lan=lan))
+    asyncio.run(_serve(settings, demo=demo, demo_ready=demo_ready, lan=lan))
 
 
 @app.command(name="seed")
@@ -84,6 +99,7 @@ def links(
     *,
     config: ConfigPath = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
+    demo_ready: DemoReady = False,
     lan: bool = False,
     lan_address: LanAddress = None,
 ) -> None:
@@ -93,12 +109,14 @@ def links(
     ----------
     as_json
         Print one line of JSON.
+    demo_ready
+        As for serve.
     lan
         For a server that was started with --lan.
     lan_address
         As for serve.
     """
-    made = asyncio.run(_links(_settings(config, lan=lan, lan_address=lan_address), lan=lan))
+    made = asyncio.run(_links(_settings(config, lan=lan, lan_address=lan_address), demo_ready=demo_ready, lan=lan))
     if as_json:
         print(json.dumps(asdict(made)))
     else:
@@ -147,7 +165,7 @@ def _settings(path: Path | None, *, lan: bool = False, lan_address: str | None =
     return settings
 
 
-async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
+async def _serve(settings: Config, *, demo: bool, demo_ready: bool, lan: bool) -> None:
     # Only here: it brings in the media plane, which is slow to import and of no use to the other commands.
     from server.app import Node
 
@@ -165,6 +183,8 @@ async def _serve(settings: Config, *, demo: bool, lan: bool) -> None:
         made = None
         if demo:
             people = await seed(node.engine, node.clock)
+            if demo_ready:
+                await make_all_ready(node.engine, node.arrivals, people)
             made = await demo_links(node.auth, people, settings.base_url(), lan=lan)
             _show(made)
         if certificate is not None:
@@ -211,12 +231,17 @@ async def _seed(settings: Config) -> None:
         await engine.dispose()
 
 
-async def _links(settings: Config, *, lan: bool) -> Links:
+async def _links(settings: Config, *, demo_ready: bool, lan: bool) -> Links:
     await migrate(settings.storage.url)
     engine = open_engine(settings.storage.url, busy_timeout_ms=settings.storage.busy_timeout_ms)
     try:
         clock = SystemClock()
+        # As a server on this database has it, that these links are as good as they say.
+        clock.not_before(await newest_event_ms(engine))
         people = await seed(engine, clock)
+        if demo_ready:
+            vault = Vault(load_root_key(settings, os.environ))
+            await make_all_ready(engine, Arrivals(engine, vault, clock, notices_of(settings)), people)
         return await demo_links(Auth(engine, clock), people, settings.base_url(), lan=lan)
     finally:
         await engine.dispose()

@@ -20,12 +20,17 @@ from protocol.ids import ParticipantId, SessionId
 from protocol.values import Role
 from rooms.upcasting import UnknownEvent
 from server.audit import Report, verify
+from server.auditing import AUDIT_STREAM, COMMAND_LINE, entry_of
 from server.checkpoints import public_hex
 from server.cli_ops import ConfigPath, settings_file
+from server.clock import SystemClock
 from server.config import Config, load_config
+from server.housekeeping import PurgeRefused, purge_chat, set_legal_hold
 from server.keys import checkpoint_file, load_root_key, make_root_key, root_key_file
 from server.replaying import Question, ReplayRefused, seen
-from server.storage.engine import StorageError, open_existing
+from server.storage.engine import StorageError, open_existing, reading
+from server.storage.purging import Purged
+from server.storage.reading import read_events
 from server.storage.vault import Unreadable, Vault
 
 MAX_SHOWN = 50
@@ -40,6 +45,8 @@ def register(app: App) -> None:
     app.command(audit)
     app.command(keys)
     app.command(replay)
+    app.command(purge)
+    app.command(hold)
 
 
 @audit.command(name="verify")
@@ -72,6 +79,24 @@ def public_key(*, config: ConfigPath = None) -> None:
     print(public_hex(load_root_key(_settings(config), os.environ).signing_key().public_key()))
 
 
+@audit.command(name="show")
+def show_entries(*, config: ConfigPath = None) -> None:
+    """Print the audit's entries, one JSON object a line: who did what to whose records, and who tried what."""
+    settings = _settings(config)
+    vault = Vault(load_root_key(settings, os.environ))
+
+    async def print_all() -> None:
+        async with _database(settings) as engine, reading(engine) as connection:
+            async for event in read_events(connection, vault, AUDIT_STREAM):
+                try:
+                    entry = msgspec.to_builtins(entry_of(event))
+                except msgspec.ValidationError:
+                    entry = {"type": event.type}
+                print(msgspec.json.encode({"seq": event.seq, "at_ms": event.at_ms, **(entry or {})}).decode())
+
+    asyncio.run(print_all())
+
+
 @keys.command(name="new")
 def new_key(path: Path | None = None, /, *, config: ConfigPath = None) -> None:
     """Make a root key in a new file that only this user can read.
@@ -90,7 +115,7 @@ def replay(
     session: str, *, at: str, role: Annotated[Role, Parameter(name="--as")], participant: str | None = None,
     config: ConfigPath = None,
 ) -> None:  # fmt: skip
-    """Print, as JSON, what someone in a session's room saw at some time.
+    """Print, as JSON, what someone in a session's room saw at some time. That you looked goes into the audit.
 
     Parameters
     ----------
@@ -109,9 +134,53 @@ def replay(
 
     async def look() -> bytes:
         async with _database(settings) as engine:
-            return msgspec.json.encode(await seen(engine, vault, question))
+            return msgspec.json.encode(await seen(engine, vault, SystemClock(), question, by=COMMAND_LINE))
 
     print(msgspec.json.format(asyncio.run(look())).decode())
+
+
+def purge(session: str, *, config: ConfigPath = None) -> None:
+    """Destroy what was written in the chat of a session that has ended. It cannot be brought back.
+
+    Parameters
+    ----------
+    session
+        The session's id.
+    """
+    settings = _settings(config)
+    vault = Vault(load_root_key(settings, os.environ))
+
+    async def destroy() -> Purged:
+        async with _database(settings) as engine:
+            return await purge_chat(engine, vault, SystemClock(), SessionId(session), COMMAND_LINE)
+
+    purged = asyncio.run(destroy())
+    print(f"{purged.payloads} events of the chat are destroyed")
+    if purged.residue:
+        print("the database's journal may still hold them: someone was reading. The server empties it later")
+
+
+def hold(session: str, *, lift: bool = False, config: ConfigPath = None) -> None:
+    """Keep everything of a session (legal hold): nothing of it is purged, on no schedule and by no command.
+
+    Parameters
+    ----------
+    session
+        The session's id.
+    lift
+        End the hold.
+    """
+    settings = _settings(config)
+    vault = Vault(load_root_key(settings, os.environ))
+
+    async def change() -> bool:
+        async with _database(settings) as engine:
+            return await set_legal_hold(
+                engine, vault, SystemClock(), SessionId(session), hold=not lift, by=COMMAND_LINE
+            )
+
+    changed = asyncio.run(change())
+    print(f"session {session} is {'not ' if lift else ''}under legal hold{'' if changed else ', as it was before'}")
 
 
 def _settings(path: Path | None) -> Config:
@@ -128,7 +197,7 @@ async def _database(settings: Config) -> AsyncGenerator[AsyncEngine]:
         raise StorageError(
             f"the database cannot be read ({type(error.orig).__name__}): is it of this version?"
         ) from None
-    except (ReplayRefused, Unreadable, UnknownEvent) as error:
+    except (PurgeRefused, ReplayRefused, Unreadable, UnknownEvent) as error:
         raise StorageError(str(error)) from None
     finally:
         await engine.dispose()

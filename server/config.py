@@ -66,6 +66,21 @@ class AuditConfig(Section, frozen=True):
     checkpoint_every_s: Seconds = 60.0
 
 
+class ProgramConfig(Section, frozen=True):
+    name: str = ""
+    contact: str = ""
+    patient_advocate: str = ""
+    complaints: str = ""
+
+
+class TextsConfig(Section, frozen=True):
+    folder: str = ""
+
+
+class RetentionConfig(Section, frozen=True):
+    chat_days: Count = 30
+
+
 class MediaConfig(Section, frozen=True):
     bind: str = "0.0.0.0"
     port: Port = 8081
@@ -74,7 +89,7 @@ class MediaConfig(Section, frozen=True):
 
 class RoomsConfig(Section, frozen=True):
     away_grace_s: Seconds = 60.0
-    leader_grace_s: Seconds = 2.0
+    leader_grace_s: Seconds = 1.5
     cover_wait_s: Seconds = 120.0
     lobby_wait_s: Seconds = 600.0
 
@@ -101,6 +116,9 @@ class Config(Section, frozen=True):
     storage: StorageConfig = StorageConfig()
     keys: KeysConfig = KeysConfig()
     audit: AuditConfig = AuditConfig()
+    program: ProgramConfig = ProgramConfig()
+    texts: TextsConfig = TextsConfig()
+    retention: RetentionConfig = RetentionConfig()
     media: MediaConfig = MediaConfig()
     rooms: RoomsConfig = RoomsConfig()
     signaling: SignalingConfig = SignalingConfig()

@@ -7,16 +7,21 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from program.agreements import agreement_of, set_agreement
+from program.consents import ADULT_VERSION, ConsentKind
 from program.groups import Group, add_group, add_member, find_group, members_of
+from program.notices import FALLBACK, packaged_agreement
 from program.people import Person, ProgramRole, add_person, find_person
-from program.sessions import live_sessions, open_session
+from program.sessions import find_session, live_sessions, open_session, session_for
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role
+from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
 from server.config import is_loopback
-from server.storage.engine import writing
+from server.storage.engine import reading, writing
 from server.tokens import TokenSource, new_id
+from server.whereabouts import Whereabouts
 
 GROUP_ID: Final = "demo-group"
 GROUP_NAME: Final = "Tuesday evening group"
@@ -64,6 +69,8 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
     async with writing(engine) as connection:
         if await find_group(connection, GROUP_ID) is None:
             await add_group(connection, Group(GROUP_ID, GROUP_NAME, now, knock=True))
+        if not await agreement_of(connection, GROUP_ID):
+            await set_agreement(connection, GROUP_ID, packaged_agreement())
         members = await members_of(connection, GROUP_ID)
         for raw_id, name, role in _PEOPLE:
             person_id = IdentityId(raw_id)
@@ -86,6 +93,46 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
             )
         )
     return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], GROUP_ID, session.id)
+
+
+SOMEWHERE: Final = Whereabouts(
+    place="Nowhere, this is a trial",
+    city="Nowhere",
+    region="None",
+    call_back="000",
+    contact_name="Nobody",
+    contact_phone="000",
+)
+
+
+async def make_ready(engine: AsyncEngine, arrivals: Arrivals, person_id: IdentityId, session_id: SessionId) -> None:
+    """Says and agrees to everything that a join asks that person for. Only for people who were made up.
+
+    Raises:
+        LookupError: the session is none of theirs.
+    """
+    async with reading(engine) as connection:
+        session = await find_session(connection, session_id)
+        role = await session_for(connection, person_id, session_id)
+        if session is None or role is None:
+            raise LookupError(f"{person_id} does not belong to session {session_id}")
+        asked = await arrivals.arrival(connection, person_id, session, role, FALLBACK)
+    if not asked.adult:
+        await arrivals.agree(person_id, session, ConsentKind.ADULT, version=ADULT_VERSION, language=FALLBACK)
+    if not asked.notice.agreed:
+        version, language = asked.notice.text.version, asked.notice.language
+        await arrivals.agree(person_id, session, ConsentKind.NOTICE, version=version, language=language)
+    if asked.agreement is not None and not asked.agreement.agreed:
+        version, language = asked.agreement.text.version, asked.agreement.language
+        await arrivals.agree(person_id, session, ConsentKind.AGREEMENT, version=version, language=language)
+    if not asked.confirmed:
+        await arrivals.confirm(person_id, session_id, SOMEWHERE)
+
+
+async def make_all_ready(engine: AsyncEngine, arrivals: Arrivals, demo: DemoPeople) -> None:
+    """The same for everyone of the demo."""
+    for person_id in (*demo.participants, demo.mentor, demo.therapist):
+        await make_ready(engine, arrivals, person_id, demo.session_id)
 
 
 def check_demo(base_url: str, *, lan: bool) -> None:

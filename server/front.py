@@ -14,6 +14,8 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from server.headers import HEADERS
+from server.http.application import http_connection
 from server.sockets import WebSockets
 
 FIRST_LINE_TIMEOUT_S: Final = 10.0
@@ -26,7 +28,8 @@ MAX_FIRST_LINE: Final = 8_192
 """Longest request line, in bytes."""
 
 _WS_LINE: Final = re.compile(rb"GET /ws(?:\?[^ ]*)? HTTP/1\.1\r?\n")
-_REFUSAL: Final = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_HEADERS: Final = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()
+_REFUSAL: Final = b"HTTP/1.1 %s\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class Front:
@@ -83,7 +86,7 @@ class Front:
         return FirstLine(self._choose, self._waiting, self._timeout_s)
 
     def _choose(self, line: bytes) -> asyncio.Protocol:
-        return self._sockets.connection() if _WS_LINE.fullmatch(line) else self._http()
+        return self._sockets.connection() if _WS_LINE.fullmatch(line) else http_connection(self._http)
 
 
 class FirstLine(asyncio.Protocol):
@@ -140,7 +143,7 @@ class FirstLine(asyncio.Protocol):
 
     def _refuse(self, status: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(_REFUSAL % status)
+            self._transport.write(_REFUSAL % (status, _HEADERS))
             self._transport.close()
 
     def _forget(self) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from moderation.decision import Rejection
 from moderation.permissions import Action
 from program.people import find_person
 from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
-from protocol.ids import IdentityId, SessionId
-from protocol.values import SessionStatus
-from rooms.commands import NameResponder, OpenSession, PassTime, WaiveResponder
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.values import LeaveReason, Role, SessionStatus
+from rooms.commands import Depart, NameResponder, OpenSession, PassTime, WaiveResponder
 from rooms.events import Event
 from rooms.life import Rules
-from rooms.state import RoomState
+from rooms.state import Participant, RoomState
 from rooms.upcasting import UnknownEvent
 from server.clock import Clock
 from server.keeper import Keeper, MediaPlane, Timers
@@ -33,10 +33,24 @@ from signaling.ports import Admission
 
 ROOM_STREAM = "room"
 
+Arrived = Callable[[AsyncConnection, IdentityId, SessionId, Role], Awaitable[bool]]
+
 UNLOAD_AFTER_S = 60.0
 """An empty room stays in memory for so long, for those who come back."""
 
 _log = structlog.get_logger("hall")
+
+
+class Follows(Protocol):
+    """Who follows rooms from outside. Must not block or raise: a room's writer calls in the middle of its work."""
+
+    def happened(self, session_id: SessionId, event: Event, state: RoomState, seq: int) -> None:
+        """See `server.keeper.RoomHears`."""
+        ...
+
+    def closed(self, session_id: SessionId) -> None:
+        """The room is not open here any more."""
+        ...
 
 
 class Hall:
@@ -51,14 +65,19 @@ class Hall:
         clock: Clock,
         timers: Timers,
         *,
+        arrived: Arrived,
         away_grace_ms: int,
         rules: Rules,
         on_rooms: Callable[[int], None],
         on_failed: Callable[[], None],
         on_denied: Callable[[IdentityId, Action, SessionId], None],
+        follows: Follows | None = None,
     ) -> None:
-        """`on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended,
-        `on_denied` of each request that the permission function refused."""
+        """`arrived` says whether a person has done what a join asks for.
+
+        `on_rooms` hears the number of open rooms whenever it changes, `on_failed` of each room that a bug ended,
+        `on_denied` of each request that the permission function refused.
+        """
         self._engine = engine
         self._log = log
         self._snapshots = RoomSnapshots(log)
@@ -66,22 +85,27 @@ class Hall:
         self._media = media
         self._clock = clock
         self._timers = timers
+        self._arrived = arrived
         self._away_grace_ms = away_grace_ms
         self._rules = rules
         self._on_rooms = on_rooms
         self._on_failed = on_failed
         self._on_denied = on_denied
+        self._follows = follows
         self._keepers: dict[SessionId, asyncio.Task[Keeper]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def redeem(self, token: str) -> Admission:
-        """Uses up a join token. Raises Refused(TOKEN_INVALID)."""
+        """Uses up a join token. Raises Refused: TOKEN_INVALID, ARRIVAL_INCOMPLETE."""
         grant = self._tokens.redeem(token)
         async with reading(self._engine) as connection:
             person = await find_person(connection, grant.person_id)
+            arrived = await self._arrived(connection, grant.person_id, grant.session_id, grant.role)
         if person is None:
             raise Refused(ErrorCode.TOKEN_INVALID)
+        if not arrived:
+            raise Refused(ErrorCode.ARRIVAL_INCOMPLETE)
         return Admission(
             grant.session_id, grant.person_id, person.display_name, grant.role, grant.enrolled, grant.sign_in
         )
@@ -91,7 +115,7 @@ class Hall:
 
         Raises:
             Refused: NOT_FOUND, there is no such session.
-            Unavailable: ROOM_FAILED, its log cannot be read or its opening not be stored.
+            Unavailable: NOT_SAVED, its opening cannot be stored; ROOM_FAILED, its log cannot be read.
         """
         loading = self._keepers.get(session_id)
         if loading is None:
@@ -100,6 +124,17 @@ class Hall:
             loading.add_done_callback(lambda done: self._loaded(session_id, done))
         # Shielded: one person who goes away while the room loads must not stop it for the others.
         return await asyncio.shield(loading)
+
+    async def participant(self, session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
+        """Who stands behind a participant's id, if they were ever in that room. Raises HoldspaceError."""
+        return (await self.room(session_id)).state.people.get(participant_id)
+
+    def depart(self, identity: IdentityId) -> None:
+        """Takes a person out of every open room, also where they have a place kept and no page."""
+        for keeper in self._open():
+            who = keeper.participant_of(identity)
+            if who is not None:
+                keeper.submit(Depart(who, LeaveReason.LEFT))
 
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""
@@ -140,7 +175,12 @@ class Hall:
             session = await find_session(connection, session_id)
         if session is None:
             raise Refused(ErrorCode.NOT_FOUND)
-        claim = await self._log.claim(session_id, ROOM_STREAM)
+        try:
+            claim = await self._log.claim(session_id, ROOM_STREAM)
+        except DBAPIError as error:
+            # A full or busy disk: the room cannot be opened now, and those who knock try again by themselves.
+            _log.error("room_not_claimed", session=session_id, **where_it_failed(error))
+            raise Unavailable(ErrorCode.NOT_SAVED) from error
         try:
             loaded = await load_room(self._log, session_id)
         except (UnknownEvent, Unreadable, LookupError) as error:
@@ -201,9 +241,13 @@ class Hall:
         self._keepers.pop(session_id, None)
         self._snapshots.unwatch(session_id)
         self._on_rooms(len(self._keepers))
+        if self._follows is not None:
+            self._follows.closed(session_id)
 
     def happened(self, session_id: SessionId, event: Event, state: RoomState, seq: int) -> None:
         """Something happened in a room."""
+        if self._follows is not None:
+            self._follows.happened(session_id, event, state, seq)
 
     def denied(self, session_id: SessionId, identity_id: IdentityId, action: Action) -> None:
         """Someone in a room asked for what they may not do."""

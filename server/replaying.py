@@ -12,8 +12,10 @@ from protocol.ids import ParticipantId, SessionId
 from protocol.values import Role, Snapshot
 from rooms.state import RoomState
 from rooms.view import Viewer, snapshot
+from server.auditing import Auditor, RoomReplayed
+from server.clock import Clock
 from server.keeper import replay
-from server.storage.engine import reading
+from server.storage.engine import reading, writing
 from server.storage.reading import StoredEvent, read_events
 from server.storage.vault import Vault
 
@@ -48,18 +50,24 @@ class Question:
     participant: ParticipantId | None = None
 
 
-async def seen(engine: AsyncEngine, vault: Vault, question: Question) -> Seen:
+async def seen(engine: AsyncEngine, vault: Vault, clock: Clock, question: Question, *, by: str) -> Seen:
     """Answers from the stored events alone, through the view that the room itself uses.
 
-    Every look into a past room goes through here: this is the place that writes the entry once reads are audited.
+    Every look into a past room goes through here. Before it is answered, it is written down who looked (`by`).
 
     Raises:
         ReplayRefused: there is no such room at that time, or no such viewer.
         UnknownEvent, Unreadable: the log cannot be read.
+        SQLAlchemyError: it could not be written down.
     """
     async with reading(engine) as connection:
         stored = [event async for event in read_events(connection, vault, question.session_id)]
-    return seen_in(stored, question)
+    answer = seen_in(stored, question)
+    # Not in the reading transaction: to read a long log must not keep the rooms from writing.
+    async with writing(engine) as connection:
+        entry = RoomReplayed(question.session_id, by, question.at_ms, question.role, answer.participant)
+        await Auditor(vault, clock).record(connection, entry)
+    return answer
 
 
 def seen_in(stored: list[StoredEvent], question: Question) -> Seen:

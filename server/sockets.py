@@ -17,10 +17,13 @@ from aiohttp import web
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
+from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import Origin, StatusLike, Subprotocol
 
+from protocol.errors import ErrorCode, meaning
+from server.headers import HEADERS
 from server.logs import where_it_failed
 
 WsHandler = Callable[[ServerConnection], Awaitable[None]]
@@ -70,7 +73,7 @@ class WebSockets:
     def connection(self) -> ServerConnection:
         """An asyncio protocol for a transport that was accepted elsewhere; its first bytes are the request's."""
         options = self._options
-        protocol = ServerProtocol(
+        protocol = _Handshake(
             origins=[*(Origin(origin) for origin in sorted(options.origins)), None],
             subprotocols=options.subprotocols,
             max_size=options.max_size,
@@ -158,6 +161,17 @@ class WebSockets:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.close_timeout_s):
                 await connection.wait_closed()
+
+
+class _Handshake(ServerProtocol):
+    """What is refused gets our words and headers; the library's own words quote what was sent."""
+
+    def reject(self, status: StatusLike, text: str) -> Response:  # noqa: ARG002 - what it would say
+        code = ErrorCode.ORIGIN_REFUSED if int(status) == 403 else ErrorCode.UNEXPECTED
+        response = super().reject(status, meaning(code).text + "\n")
+        for name, value in (*HEADERS.items(), ("Cache-Control", "no-store")):
+            response.headers[name] = value
+        return response
 
 
 class _Connection(ServerConnection):

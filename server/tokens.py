@@ -7,7 +7,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import IdentityId, SessionId
@@ -18,7 +18,7 @@ TokenSource = Callable[[], str]
 
 MAX_JOIN_TOKEN_S: Final = 60
 MAX_PER_PERSON: Final = 8
-"""Unused join tokens of one person in one session (reloading fast, several tabs); one more ends the oldest."""
+"""Unused tokens of one person for one thing (reloading fast, several tabs); one more ends the oldest."""
 
 
 def new_token() -> str:
@@ -48,6 +48,31 @@ class JoinGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchGrant:
+    """Who may open one WebSocket that watches the sessions of their groups, and by which sign-in."""
+
+    person_id: IdentityId
+    sign_in: str
+
+
+class Grant(Protocol):
+    """What a token stands for; equal ones are of one person for one thing."""
+
+    @property
+    def person_id(self) -> IdentityId:
+        """Whose it is."""
+        ...
+
+    @property
+    def sign_in(self) -> str:
+        """What it hangs on."""
+        ...
+
+
+G = TypeVar("G", bound=Grant)
+
+
+@dataclass(frozen=True, slots=True)
 class JoinToken:
     """The secret, and when it ends (Unix ms)."""
 
@@ -55,7 +80,7 @@ class JoinToken:
     expires_at_ms: int
 
 
-class JoinTokens:
+class SingleUseTokens(Generic[G]):
     """Single-use tokens for the first frame of a WebSocket. In memory: after a restart a client asks for another."""
 
     def __init__(
@@ -68,13 +93,13 @@ class JoinTokens:
         self._ttl_s = ttl_s
         self._cap = cap
         # By digest, the oldest first: all live equally long, so those at the front end first.
-        self._grants: OrderedDict[str, tuple[JoinGrant, float]] = OrderedDict()
-        self._of_person: dict[JoinGrant, list[str]] = {}
+        self._grants: OrderedDict[str, tuple[G, float]] = OrderedDict()
+        self._of_person: dict[G, list[str]] = {}
 
     def __len__(self) -> int:
         return len(self._grants)
 
-    def issue(self, grant: JoinGrant) -> JoinToken:
+    def issue(self, grant: G) -> JoinToken:
         """A new token for that grant.
 
         Raises:
@@ -92,7 +117,7 @@ class JoinTokens:
         self._of_person.setdefault(grant, []).append(key)
         return JoinToken(token, self._clock.now_ms() + self._ttl_s * 1000)
 
-    def redeem(self, token: str) -> JoinGrant:
+    def redeem(self, token: str) -> G:
         """What the token was issued for; it is used up.
 
         Raises:
@@ -110,7 +135,13 @@ class JoinTokens:
             for key in list(self._of_person[grant]):
                 self._forget(key)
 
-    def _forget(self, key: str) -> JoinGrant | None:
+    def revoke_person(self, person_id: IdentityId) -> None:
+        """Ends all tokens of a person, as when they took back what a join asks for."""
+        for grant in [grant for grant in self._of_person if grant.person_id == person_id]:
+            for key in list(self._of_person[grant]):
+                self._forget(key)
+
+    def _forget(self, key: str) -> G | None:
         found = self._grants.pop(key, None)
         if found is None:
             return None
@@ -128,3 +159,11 @@ class JoinTokens:
             if ends > now:
                 return
             self._forget(key)
+
+
+class JoinTokens(SingleUseTokens[JoinGrant]):
+    """Into rooms."""
+
+
+class WatchTokens(SingleUseTokens[WatchGrant]):
+    """For those who watch. A token of one kind is none of the other."""

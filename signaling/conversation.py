@@ -10,8 +10,7 @@ import structlog
 
 from moderation.decision import Rejection
 from moderation.permissions import Action, Relation, permitted
-from protocol.codec import decode_client, request_id_of
-from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, Unavailable, meaning
+from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused
 from protocol.ids import RequestId
 from protocol.messages import (
     Ack,
@@ -31,7 +30,6 @@ from protocol.messages import (
     PublishAnswer,
     PublishOffer,
     React,
-    Rejected,
     Remove,
     RestartSubscribe,
     Resume,
@@ -48,6 +46,7 @@ from rooms.commands import Requested, RoomRequest
 from rooms.events import Decision
 from signaling.ports import Calls, Telemetry
 from signaling.rate import Allowance
+from signaling.reading import Reader
 from signaling.session import Session
 from signaling.socket import Socket, WebSocket
 
@@ -68,7 +67,7 @@ class Conversation:
         monotonic: Callable[[], float],
     ) -> None:
         self._session = session
-        self._ws = ws
+        self._reader = Reader(ws, socket, allowance, telemetry)
         self._socket = socket
         self._allowance = allowance
         self._calls = calls
@@ -76,32 +75,10 @@ class Conversation:
         self._monotonic = monotonic
 
     async def run(self, silent_s: float) -> None:
-        """Reads until the socket ends or no longer speaks for the session.
-
-        Raises:
-            ConnectionClosed: the socket ended.
-            TimeoutError: nothing came for `silent_s`.
-            Unavailable: RATE_LIMITED, the client floods.
-        """
-        while True:
-            async with asyncio.timeout(silent_s):
-                data = await self._ws.recv()
-            if not self._session.holds(self._socket) or self._socket.closing:
-                return
-            # A backlog is read without ever waiting: others want their turn, too.
-            await asyncio.sleep(0)
-            if not self._allowance.arrived(len(data)):
-                raise Unavailable(ErrorCode.RATE_LIMITED)
-            try:
-                self._take(decode_client(data, self._socket.wire))
-            except ProtocolError as error:
-                self._refuse(data, error.code)
-                if not self._allowance.malformed():
-                    raise Unavailable(ErrorCode.RATE_LIMITED) from None
-
-    def _refuse(self, data: str | bytes, code: ErrorCode) -> None:
-        self._telemetry.frame_refused(code)
-        self._session.send(_rejected(request_id_of(data, self._socket.wire), code))
+        """Reads until the socket ends or no longer speaks for the session. Raises as `Reader.run`."""
+        await self._reader.run(
+            silent_s, counts=lambda: self._session.holds(self._socket), take=self._take, refuse=self._session.send
+        )
 
     def _take(self, message: ClientMessage) -> None:
         match message:
@@ -192,7 +169,3 @@ class Conversation:
     def _authorize(self, action: Action, relation: Relation) -> None:
         if not permitted(self._session.viewer.role, action, relation):
             raise Refused(ErrorCode.NOT_ALLOWED)
-
-
-def _rejected(request_id: RequestId, code: ErrorCode) -> Rejected:
-    return Rejected(request_id, code, meaning(code).text)

@@ -12,19 +12,21 @@ from websockets.exceptions import ConnectionClosed
 from moderation.decision import Rejection
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
-from protocol.ids import ParticipantId, SessionId
-from protocol.messages import Join, Resume, Resumed, SpeakersChanged, SubscribeOffer, Welcome
-from protocol.values import LeaveReason
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.messages import Join, Resume, Resumed, SpeakersChanged, SubscribeOffer, Watch, Welcome
+from protocol.values import LeaveReason, Role
 from rooms.commands import Depart, Enter, RestoreConnection
 from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.conversation import Conversation
 from signaling.outbox import Prepared
-from signaling.ports import Admission, Calls, Hall, Room, Telemetry
+from signaling.ports import Admission, Calls, Hall, Room, Supervision, Telemetry
+from signaling.pulse import Pulse, Timers
 from signaling.rate import Allowance, Rates
 from signaling.session import Session, goodbye
 from signaling.sessions import Sessions
 from signaling.socket import Socket, WebSocket
+from signaling.watching import WatchingSockets
 
 _log = structlog.get_logger("signaling")
 
@@ -36,6 +38,9 @@ class Settings(Struct, frozen=True):
         first_frame_s: for `join` or `resume` after the socket opened.
         ping_every_s: told to clients, which ask for a sign of life this often.
         silent_s: a client that sends nothing for so long is gone (browsers slow down the timers of hidden pages).
+        staff_ping_every_s: sockets of mentors and therapists are pinged this often, by the protocol's own ping.
+        staff_pong_within_s: without a pong by then their connection is lost: a group must not wait for a leader who
+            is gone without a word. Such a person resumes.
         away_grace_ms: a place is kept for so long after its connection is lost.
         max_outbox_bytes: what may wait for one slow socket.
         rates: what one connection may send.
@@ -44,6 +49,8 @@ class Settings(Struct, frozen=True):
     first_frame_s: float = 10.0
     ping_every_s: float = 5.0
     silent_s: float = 75.0
+    staff_ping_every_s: float = 1.0
+    staff_pong_within_s: float = 2.0
     away_grace_ms: int = 60_000
     max_outbox_bytes: int = 1_048_576
     rates: Rates = Rates()
@@ -63,8 +70,13 @@ class Endpoint:
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
         settings: Settings,
+        supervision: Supervision | None = None,
+        timers: Timers | None = None,
     ) -> None:
-        """`new_token` makes secrets, `new_id` ids that nobody can guess; `now_ms` is the wall clock told to clients."""
+        """`new_token` makes secrets, `new_id` ids that nobody can guess; `now_ms` is the wall clock told to clients.
+
+        Without `supervision` nobody can watch; without `timers` the running loop's are used.
+        """
         self._hall = hall
         self._calls = calls
         self._telemetry = telemetry
@@ -74,6 +86,17 @@ class Endpoint:
         self._monotonic = monotonic
         self._settings = settings
         self._sessions = Sessions(settings.away_grace_ms)
+        self._timers = timers
+        self._watching = None
+        if supervision is not None:
+            self._watching = WatchingSockets(
+                supervision,
+                telemetry,
+                now_ms=now_ms,
+                monotonic=monotonic,
+                sign_in_ended=self._sessions.sign_in_ended,
+                ping_every_s=settings.ping_every_s,
+            )
         self._sockets: set[Socket] = set()
         self._empty = asyncio.Event()
         self._draining = False
@@ -101,35 +124,77 @@ class Endpoint:
 
     async def _serve(self, ws: WebSocket, socket: Socket) -> None:
         session: Session | None = None
+        pulse: Pulse | None = None
+        begun = False
         try:
-            session = await self._begin(ws, socket)
+            first = await self._first(ws, socket)
+            if isinstance(first, Watch):
+                begun = True
+                await self._watch(first, ws, socket)
+                return
+            session = await self._begin(first, socket)
+            pulse = self._pulse(session, ws, socket)
             await self._converse(session, ws, socket)
         except HoldspaceError as error:
             self._telemetry.frame_refused(error.code)
             self._end(socket, error.code)
         except TimeoutError:
-            socket.finish(ErrorCode.TOKEN_INVALID if session is None else ErrorCode.TOO_SLOW)
+            socket.finish(ErrorCode.TOO_SLOW if begun or session is not None else ErrorCode.TOKEN_INVALID)
         except ConnectionClosed:
             socket.abort(ErrorCode.LEFT)
         except Exception as bug:
             _log.error("socket_failed", exc_info=bug)
             self._end(socket, ErrorCode.INTERNAL)
         finally:
-            if session is not None and session.unbind(socket):
-                self._sessions.tell(session.room, session.viewer.participant_id)
+            if pulse is not None:
+                pulse.stop()
+            if session is not None:
+                self._unbind(session, socket)
 
-    async def _begin(self, ws: WebSocket, socket: Socket) -> Session:
+    async def _first(self, ws: WebSocket, socket: Socket) -> Join | Resume | Watch:
         if self._draining:
             raise Refused(ErrorCode.DRAINING)
         async with asyncio.timeout(self._settings.first_frame_s):
             data = await ws.recv()
         match decode_client(data, socket.wire):
-            case Join(token=token):
-                return await self._join(await self._hall.redeem(token), socket)
-            case Resume() as message:
-                return await self._resume(message, socket)
+            case (Join() | Resume() | Watch()) as first:
+                return first
             case _:
                 raise ProtocolError(ErrorCode.UNEXPECTED, "first frame")
+
+    async def _begin(self, first: Join | Resume, socket: Socket) -> Session:
+        if isinstance(first, Resume):
+            return await self._resume(first, socket)
+        endings = self._sessions.endings
+        return await self._join(await self._hall.redeem(first.token), socket, endings)
+
+    async def _watch(self, first: Watch, ws: WebSocket, socket: Socket) -> None:
+        if self._watching is None:
+            raise ProtocolError(ErrorCode.UNEXPECTED, "first frame")
+        allowance = Allowance(self._monotonic, self._settings.rates)
+        await self._watching.serve(first.token, ws, socket, allowance, self._settings.silent_s)
+
+    def _pulse(self, session: Session, ws: WebSocket, socket: Socket) -> Pulse | None:
+        """Of those with whom a group is not alone."""
+        if session.viewer.role is Role.PARTICIPANT:
+            return None
+
+        def lost() -> None:
+            # The room hears it now: to close the socket of a peer that does not answer takes its time.
+            socket.abort(ErrorCode.TOO_SLOW)
+            self._unbind(session, socket)
+
+        return Pulse(
+            ws,
+            self._timers or asyncio.get_running_loop(),
+            every_s=self._settings.staff_ping_every_s,
+            within_s=self._settings.staff_pong_within_s,
+            on_lost=lost,
+        )
+
+    def _unbind(self, session: Session, socket: Socket) -> None:
+        if session.unbind(socket):
+            self._sessions.tell(session.room, session.viewer.participant_id)
 
     async def _converse(self, session: Session, ws: WebSocket, socket: Socket) -> None:
         allowance = Allowance(self._monotonic, self._settings.rates)
@@ -142,7 +207,8 @@ class Endpoint:
 
     # ── coming in, and coming back ───────────────────────────────────────────────────────────
 
-    async def _join(self, admission: Admission, socket: Socket) -> Session:
+    async def _join(self, admission: Admission, socket: Socket, endings: int) -> Session:
+        """`endings`: how many people's presence had been ended before the token was looked at."""
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
         entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled))
@@ -151,6 +217,10 @@ class Endpoint:
             if self._sessions.sign_in_ended(admission.sign_in):
                 self._depart(room, who)
                 raise Refused(ErrorCode.SIGNED_OUT)
+            ended = self._sessions.person_ended_since(admission.identity_id, endings)
+            if ended is not None:
+                self._depart(room, who)
+                raise Refused(ended)
             session = Session(
                 room, admission.sign_in, Viewer(who, admission.role), self._new_token, self._sessions.discard
             )
@@ -201,8 +271,21 @@ class Endpoint:
 
     def end_sign_in(self, sign_in: str) -> None:
         """A sign-in ended: its pages are closed now, and its person leaves every room they are in by it."""
+        if self._watching is not None:
+            self._watching.end_sign_in(sign_in)
         for session in self._sessions.end_sign_in(sign_in):
             session.dismiss(ErrorCode.SIGNED_OUT)
+            self._depart(session.room, session.viewer.participant_id)
+
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page connected now."""
+        in_rooms = self._sessions.sign_ins_in_use()
+        return in_rooms if self._watching is None else in_rooms | self._watching.sign_ins_in_use()
+
+    def end_person(self, identity: IdentityId, code: ErrorCode) -> None:
+        """A person may be in no room any more: they leave all of them now, and their pages close with that code."""
+        for session in self._sessions.end_person(identity, code):
+            session.dismiss(code)
             self._depart(session.room, session.viewer.participant_id)
 
     def offer(self, room: SessionId, participant: ParticipantId, offer: SubscribeOffer) -> None:

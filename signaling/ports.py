@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
+from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
-from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.ids import ConcernId, IdentityId, ParticipantId, SessionId
 from protocol.messages import RoomFrame
-from protocol.values import Role, Snapshot, Source
+from protocol.values import Role, Snapshot, Source, SupervisedView
 from rooms.commands import Command
 from rooms.events import Decision
 from rooms.view import Viewer
@@ -97,6 +98,52 @@ class Hall(Protocol):
 
     async def room(self, session_id: SessionId) -> Room:
         """The session's room, loaded from its log when needed. Raises HoldspaceError."""
+        ...
+
+
+class WatchAdmission(Struct, frozen=True):
+    """What a redeemed token says: who watches, and what that hangs on."""
+
+    identity_id: IdentityId
+    sign_in: str
+
+
+class Watcher(Protocol):
+    """Someone who is shown sessions from outside."""
+
+    @property
+    def identity_id(self) -> IdentityId:
+        """Who looks."""
+        ...
+
+    def show(self, view: SupervisedView) -> None:
+        """Takes a session as it is now. Must not block or raise."""
+        ...
+
+    def hide(self, session_id: SessionId) -> None:
+        """A session is over, or no longer theirs. Must not block or raise."""
+        ...
+
+
+class Supervision(Protocol):
+    """The sessions of groups, for their therapists. Nothing done here shows in any room."""
+
+    def admit(self, token: str) -> WatchAdmission:
+        """Uses up a token. Raises Refused(TOKEN_INVALID)."""
+        ...
+
+    async def begin(self, watcher: Watcher) -> tuple[SupervisedView, ...]:
+        """From now on the watcher is shown every change after the views that are returned."""
+        ...
+
+    def end(self, watcher: Watcher) -> None:
+        """The watcher is shown nothing more. Idempotent."""
+        ...
+
+    def acknowledge(
+        self, watcher: Watcher, session_id: SessionId, concern_id: ConcernId
+    ) -> Future[Accepted[Any] | Rejection]:
+        """The watcher has taken note of a concern; the answer comes when that is stored."""
         ...
 
 

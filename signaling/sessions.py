@@ -9,14 +9,14 @@ from typing import Final
 
 from moderation.decision import Rejection
 from protocol.errors import ErrorCode
-from protocol.ids import ParticipantId, SessionId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from rooms.commands import LoseConnection, RestoreConnection
 from rooms.events import Decision
 from signaling.ports import Room
 from signaling.session import Session
 
 MAX_ENDED: Final = 10_000
-"""Sign-ins remembered as ended, for joins that were on their way; a join token lives a minute."""
+"""Sign-ins and people remembered as ended, for joins that were on their way; a join token lives a minute."""
 
 
 class Sessions:
@@ -28,6 +28,10 @@ class Sessions:
         self._by_token: dict[str, Session] = {}
         self._by_room: dict[SessionId, dict[ParticipantId, Session]] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
+        # Whose presence was ended, why, and by which of these endings.
+        self._people_ended: OrderedDict[IdentityId, tuple[int, ErrorCode]] = OrderedDict()
+        self.endings = 0
+        """How often a person's presence was ended so far, on this node."""
 
     def add(self, session: Session) -> Session | None:
         """Takes a session in; the one that it takes over from, if any."""
@@ -70,9 +74,32 @@ class Sessions:
             session for room in self._by_room.values() for session in room.values() if session.sign_in == sign_in
         )
 
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page connected now."""
+        return frozenset(s.sign_in for room in self._by_room.values() for s in room.values() if s.connected)
+
     def sign_in_ended(self, sign_in: str) -> bool:
         """Whether that sign-in ended a short while ago."""
         return sign_in in self._ended
+
+    def end_person(self, identity: IdentityId, code: ErrorCode) -> tuple[Session, ...]:
+        """The sessions of a person whose presence ends everywhere. Unlike a sign-in, they may begin anew."""
+        self.endings += 1
+        self._people_ended.pop(identity, None)
+        self._people_ended[identity] = (self.endings, code)
+        if len(self._people_ended) > MAX_ENDED:
+            self._people_ended.popitem(last=False)
+        return tuple(
+            session
+            for room in self._by_room.values()
+            for session in room.values()
+            if session.room.participant_of(identity) == session.viewer.participant_id
+        )
+
+    def person_ended_since(self, identity: IdentityId, endings: int) -> ErrorCode | None:
+        """Why that person's presence was ended after so many `endings`; None when it was not."""
+        ending, code = self._people_ended.get(identity, (0, ErrorCode.LEFT))
+        return code if ending > endings else None
 
     def tell(self, room: Room, participant: ParticipantId) -> None:
         """Tells a room whether a participant is connected now. Said after each change, and harmless when nothing did.

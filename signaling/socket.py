@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Protocol
 
 from websockets.exceptions import ConnectionClosed
@@ -24,6 +25,10 @@ class WebSocket(Protocol):
 
     async def recv(self) -> str | bytes:
         """The next message. Raises ConnectionClosed."""
+        ...
+
+    async def ping(self) -> Awaitable[float]:
+        """Sends a ping (RFC 6455 section 5.5.2); what it returns ends with the pong. Raises ConnectionClosed."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -85,6 +90,8 @@ class Socket:
                         return
         except (ConnectionClosed, TimeoutError):
             return
+        finally:
+            self._patience = None
 
     async def _empty(self) -> None:
         frames = size = 0

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moderation.permissions import Action
 from protocol.errors import ErrorCode
-from protocol.ids import ParticipantId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import Frame, RoomFrame
 from protocol.values import Role, Source
+from rooms.events import Event
+from rooms.state import RoomState
 from rooms.view import Viewer
 from server.storage.log import AppendFailed, NewEvent, StreamMoved
 from signaling.outbox import Prepared
@@ -60,11 +63,40 @@ class FakeMedia:
         self.calls.append(("gate", participant, source, open))
         (self.open.add if open else self.open.discard)((participant, source))
 
+    def add_peer(self, room: str, participant: str) -> None:
+        self.calls.append(("add", participant))
+
     def remove_peer(self, room: str, participant: str) -> None:
         self.calls.append(("remove", participant))
 
     def close_room(self, room: str) -> None:
         self.calls.append(("close",))
+
+
+class FakeEar:
+    """Hears what becomes of a room, and keeps it."""
+
+    def __init__(self) -> None:
+        self.ended_rooms: list[SessionId] = []
+        self.failed_rooms: list[SessionId] = []
+        self.emptied_rooms: list[SessionId] = []
+        self.events: list[Event] = []
+        self.refused: list[tuple[IdentityId, Action]] = []
+
+    def ended(self, session_id: SessionId) -> None:
+        self.ended_rooms.append(session_id)
+
+    def failed(self, session_id: SessionId) -> None:
+        self.failed_rooms.append(session_id)
+
+    def emptied(self, session_id: SessionId) -> None:
+        self.emptied_rooms.append(session_id)
+
+    def happened(self, session_id: SessionId, event: Event, state: RoomState, seq: int) -> None:
+        self.events.append(event)
+
+    def denied(self, session_id: SessionId, identity_id: IdentityId, action: Action) -> None:
+        self.refused.append((identity_id, action))
 
 
 class FakeTimers:

@@ -128,6 +128,7 @@ class _Visit:
         async with Visitor(link) as visitor:
             await visitor.sign_in()
             session = await visitor.live_session()
+            await visitor.arrive(session)
             asked_at = monotonic()
             joining = await visitor.join(session)
         ws = await _open(joining.ws_url)

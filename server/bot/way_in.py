@@ -10,11 +10,24 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from program.consents import ADULT_VERSION, ConsentKind
 from protocol.values import SessionStatus
 from server.bot.report import BotFault
 from server.http.api import Joining, Me, MySession, Name, SignIn
+from server.http.arrival import Agree, Arrival
+from server.whereabouts import Whereabouts
 
 TIMEOUT_S: Final = 10.0
+
+LANGUAGE: Final = "en"
+NOWHERE: Final = Whereabouts(
+    place="Nowhere, this is a bot",
+    city="Nowhere",
+    region="None",
+    call_back="000",
+    contact_name="Nobody",
+    contact_phone="000",
+)
 
 S = TypeVar("S", bound=Struct)
 
@@ -92,6 +105,26 @@ class Visitor:
             raise BotFault("no_live_session", "This person has no live session to join now.")
         return live
 
+    async def arrive(self, session: MySession) -> None:
+        """Reads and agrees to everything that a join asks this person for, and says that they are nowhere.
+
+        Raises:
+            BotFault: as `sign_in`.
+        """
+        path = f"/api/v1/sessions/{session.id}"
+        asked = await self._ask("GET", f"{path}/arrival?language={LANGUAGE}", Arrival)
+        if not asked.adult:
+            await self._agree(session, ConsentKind.ADULT, ADULT_VERSION, LANGUAGE)
+        if not asked.notice.agreed:
+            await self._agree(session, ConsentKind.NOTICE, asked.notice.version, asked.notice.language)
+        if asked.agreement is not None and not asked.agreement.agreed:
+            await self._agree(session, ConsentKind.AGREEMENT, asked.agreement.version, asked.agreement.language)
+        if asked.whereabouts is not None and not asked.whereabouts.confirmed:
+            await self._tell("PUT", f"{path}/whereabouts", NOWHERE)
+
+    async def _agree(self, session: MySession, kind: ConsentKind, version: str, language: str) -> None:
+        await self._tell("POST", "/api/v1/consents", Agree(kind, session.id, version, language))
+
     async def join(self, session: MySession) -> Joining:
         """A join token for that session.
 
@@ -100,7 +133,15 @@ class Visitor:
         """
         return await self._ask("POST", f"/api/v1/sessions/{session.id}/join", Joining, Struct())
 
+    async def _tell(self, method: str, path: str, body: Struct) -> None:
+        await self._exchange(method, path, None, body)
+
     async def _ask(self, method: str, path: str, answer: type[S], body: Struct | None = None) -> S:
+        found = await self._exchange(method, path, answer, body)
+        assert found is not None
+        return found
+
+    async def _exchange(self, method: str, path: str, answer: type[S] | None, body: Struct | None) -> S | None:
         url = self._link.base_url + path
         data = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
@@ -110,7 +151,9 @@ class Visitor:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise BotFault("unreachable", f"{self._link.base_url} does not answer: {_why(error)}.") from None
         try:
-            if status == 200:
+            if status == 204 and answer is None:
+                return None
+            if status == 200 and answer is not None:
                 return msgspec.json.decode(text, type=answer)
             fault = msgspec.json.decode(text, type=_FaultBody).error
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -9,7 +9,7 @@ from typing import Final
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,7 +17,7 @@ import server.storage
 from server.config import Config, database_file
 from server.doctor.finding import Finding, State, broken, look, ok
 from server.storage.engine import StorageError, open_engine, open_thread_engine, reading
-from server.storage.schema import events, streams
+from server.storage.reading import newest_event_ms as newest_stored_ms
 
 NAME: Final = "database"
 
@@ -145,13 +145,8 @@ async def newest_event_ms(config: Config) -> int | None:
         engine = open_engine(config.storage.url, busy_timeout_ms=config.storage.busy_timeout_ms)
     except StorageError:
         return None
-    # By each stream's newest: the table of events has no index by time.
-    newest = select(func.max(events.c.at_ms)).join(
-        streams, (streams.c.id == events.c.stream_id) & (streams.c.head == events.c.seq)
-    )
     try:
-        async with reading(engine) as connection:
-            return await connection.scalar(newest)
+        return await newest_stored_ms(engine)
     except (DBAPIError, OSError):
         return None
     finally:

@@ -45,6 +45,7 @@ async def examine_config(config: Config, clock: Clock) -> tuple[Finding, ...]:
         *stored,
         *beside,
         files.built_client(Path(server.client_dir)),
+        files.notice(config),
         *files.secret_files(config, lan_folder(config) / "key.pem"),
         machine.wall_clock(clock, await newest_event_ms(config)),
         machine.monotonic_clock(clock),

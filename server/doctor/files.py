@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from server.config import Config
+from server.arrivals import notices_of
+from server.config import Config, ConfigError
 from server.doctor.finding import Finding, broken, look, ok
 from server.keys import ROOT_KEY_VARIABLE, KeysError, load_root_key, root_key_file
 
@@ -31,6 +32,25 @@ def built_client(folder: Path) -> Finding:
     if missing:
         return broken(name, f"{index} names files that are missing: {', '.join(missing)}", advice)
     return ok(name, f"built, in {folder}")
+
+
+def notice(config: Config) -> Finding:
+    """Whether there is a notice to accept, and it says whom to turn to."""
+    name = "notice"
+    try:
+        found = notices_of(config)
+    except ConfigError as error:
+        return broken(name, str(error), "correct the file; program/texts holds the ones that come along")
+    version = next(iter(found.values())).version
+    said = f"version {version}, in {', '.join(found)}"
+    unset = [key for key, value in msgspec.structs.asdict(config.program).items() if not value]
+    if not unset:
+        return ok(name, said)
+    return look(
+        name,
+        f"{said}; where it names them, it says that they are not set yet: program.{', program.'.join(unset)}",
+        "set them in config.toml before people come: each change of the notice asks everyone again",
+    )
 
 
 def secret_files(config: Config, lan_key: Path) -> tuple[Finding, ...]:

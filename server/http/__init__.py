@@ -1,5 +1,5 @@
 """The HTTP side: the API under /api/v1, health, and the built client's files."""
 
-from server.http.application import HttpDeps, Readiness, make_http, make_runner
+from server.http.application import HttpDeps, Readiness, http_connection, make_http, make_runner
 
-__all__ = ["HttpDeps", "Readiness", "make_http", "make_runner"]
+__all__ = ["HttpDeps", "Readiness", "http_connection", "make_http", "make_runner"]

@@ -10,16 +10,18 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from program.people import Person, ProgramRole
-from program.sessions import find_session, may_knock, session_for, sessions_of
+from program.sessions import Session, find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
-from server.http.deps import DEPS, HttpDeps, Readiness
+from server.checks import ROLE as CHECK_ROLE
+from server.http.deps import DEPS, WHO, HttpDeps, Readiness
 from server.storage.engine import reading
-from server.tokens import JoinGrant
+from server.tokens import JoinGrant, JoinToken
 
 COOKIE: Final = "holdspace"
 BODY_TIMEOUT_S: Final = 10.0
@@ -68,7 +70,7 @@ class Join(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Joining(Struct, frozen=True):
-    """Answer to `POST /api/v1/sessions/{id}/join`; `expires_at` is Unix ms."""
+    """Answer to `POST /api/v1/sessions/{id}/join` and `POST /api/v1/check`; `expires_at` is Unix ms."""
 
     ws_url: str
     token: str
@@ -81,36 +83,37 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/sign-in", sign_in)
     app.router.add_get("/api/v1/me", me)
     app.router.add_post("/api/v1/sessions/{session_id}/join", join)
+    app.router.add_post("/api/v1/check", check)
     app.router.add_post("/api/v1/sign-out", sign_out)
 
 
 async def sign_in(request: web.Request) -> web.Response:
     """Uses the link's token up and sets the cookie."""
     deps = request.app[DEPS]
-    body = await _read(request, SignIn)
+    body = await read(request, SignIn)
     present = request.cookies.get(COOKIE)
     try:
-        signed_in = await deps.auth.sign_in(body.token, present)
+        done = await deps.auth.sign_in(body.token, present)
     except HoldspaceError as error:
         if error.code is ErrorCode.LINK_INVALID and not deps.sign_in_failures.failed(request.remote or ""):
             raise raise_for(ErrorCode.RATE_LIMITED) from None
         raise
-    if signed_in.secret != present:
+    if done.secret != present:
         # Whoever was signed in on this device before is not any more, on no page of it.
         await _end_sign_in(deps, present)
-    answer = _answer(Name(signed_in.person.display_name))
+    reply = answer(Name(done.person.display_name))
     # No Max-Age: on a shared device the sign-in ends with the browser.
-    answer.set_cookie(COOKIE, signed_in.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
-    return answer
+    reply.set_cookie(COOKIE, done.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    return reply
 
 
 async def me(request: web.Request) -> web.Response:
     """Who I am and which sessions I may join."""
     deps = request.app[DEPS]
-    person = await _signed_in(request)
+    person = await signed_in(request)
     async with reading(deps.engine) as connection:
         mine = await sessions_of(connection, person.id)
-    return _answer(
+    return answer(
         Me(
             you(person.id),
             person.display_name,
@@ -122,24 +125,34 @@ async def me(request: web.Request) -> web.Response:
 async def join(request: web.Request) -> web.Response:
     """A single-use token for the WebSocket. A session of others answers like one that does not exist."""
     deps = request.app[DEPS]
-    body = await _read(request, Join) if request.can_read_body else Join()
-    person = await _signed_in(request)
+    body = await read(request, Join) if request.can_read_body else Join()
+    person = await signed_in(request)
     if body.you and body.you != you(person.id):
         raise raise_for(ErrorCode.OTHER_PERSON)
-    wanted = request.match_info["session_id"]
-    if not _ID.match(wanted):
-        raise raise_for(ErrorCode.NOT_FOUND)
-    session_id = SessionId(wanted)
     async with reading(deps.engine) as connection:
-        role = await session_for(connection, person.id, session_id)
-        enrolled = role is not None
-        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
-            role = Role.PARTICIPANT
-        session = None if role is None else await find_session(connection, session_id)
-    if role is None or session is None:
-        raise raise_for(ErrorCode.NOT_FOUND)
+        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"])
+        arrived = await deps.arrivals.is_ready(connection, person.id, session, role)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
+    require_ready(deps)
+    if not arrived:
+        raise raise_for(ErrorCode.ARRIVAL_INCOMPLETE)
+    grant = JoinGrant(person.id, session.id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    return way_in(request, deps.join_tokens.issue(grant))
+
+
+async def check(request: web.Request) -> web.Response:
+    """A token for a check: a room of this person alone, whose sound and picture come back to them."""
+    deps = request.app[DEPS]
+    person = await signed_in(request)
+    require_ready(deps)
+    check_id = deps.begin_check(person.id)
+    grant = JoinGrant(person.id, check_id, CHECK_ROLE, sign_in_id(request.cookies[COOKIE]))
+    return way_in(request, deps.join_tokens.issue(grant))
+
+
+def require_ready(deps: HttpDeps) -> None:
+    """Raises Unavailable: DRAINING, OVERLOADED, when nobody can come in now."""
     match deps.readiness():
         case Readiness.READY:
             pass
@@ -147,35 +160,65 @@ async def join(request: web.Request) -> web.Response:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
-    issued = deps.join_tokens.issue(
-        JoinGrant(person.id, session_id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
-    )
-    return _answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
+
+
+def way_in(request: web.Request, issued: JoinToken) -> web.Response:
+    """The answer with a token for the WebSocket."""
+    deps = request.app[DEPS]
+    return answer(Joining(_ws_url(request, deps), issued.token, deps.ice_servers(), issued.expires_at_ms))
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """Ends the session on the server and takes the cookie back. Works in any state."""
     deps = request.app[DEPS]
     await _end_sign_in(deps, request.cookies.get(COOKIE))
-    answer = web.Response(status=204)
-    answer.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
-    return answer
+    reply = web.Response(status=204)
+    reply.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    return reply
 
 
 async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
-    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms."""
+    """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms.
+
+    When the row cannot be written the rest ends all the same, and the client, which hears of it, asks again.
+    """
     if not secret:
         return
-    await deps.auth.sign_out(secret)
-    deps.join_tokens.revoke(sign_in_id(secret))
-    deps.end_sign_in(sign_in_id(secret))
+    try:
+        await deps.auth.sign_out(secret)
+    finally:
+        deps.join_tokens.revoke(sign_in_id(secret))
+        deps.watch_tokens.revoke(sign_in_id(secret))
+        deps.end_sign_in(sign_in_id(secret))
 
 
-async def _signed_in(request: web.Request) -> Person:
-    return await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
+async def signed_in(request: web.Request) -> Person:
+    """Who asks. Raises Refused(SIGNED_OUT)."""
+    person = await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
+    request[WHO] = person.id
+    return person
 
 
-async def _read(request: web.Request, kind: type[S]) -> S:
+async def of_mine(connection: AsyncConnection, person: Person, wanted: str) -> tuple[Session, Role, bool]:
+    """The session of that id, this person's role in it, and whether they are enrolled or only may knock.
+
+    Raises:
+        Refused: NOT_FOUND, it is none of theirs; one that does not exist answers the same.
+    """
+    if _ID.match(wanted):
+        session_id = SessionId(wanted)
+        role = await session_for(connection, person.id, session_id)
+        enrolled = role is not None
+        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
+            role = Role.PARTICIPANT
+        session = None if role is None else await find_session(connection, session_id)
+        if role is not None and session is not None:
+            return session, role, enrolled
+    raise raise_for(ErrorCode.NOT_FOUND)
+
+
+async def read(request: web.Request, kind: type[S]) -> S:
+    """The body. Raises ProtocolError: MALFORMED, INVALID_FIELD."""
     async with asyncio.timeout(BODY_TIMEOUT_S):
         body = await request.read()
     try:
@@ -186,7 +229,8 @@ async def _read(request: web.Request, kind: type[S]) -> S:
         raise raise_for(ErrorCode.MALFORMED) from None
 
 
-def _answer(body: Struct) -> web.Response:
+def answer(body: Struct) -> web.Response:
+    """200, as JSON."""
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 

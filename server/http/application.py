@@ -1,16 +1,21 @@
-"""Puts the HTTP side together."""
+"""Puts the HTTP side together.
+
+Private name used of aiohttp (pinned exactly): `Server._kwargs`, what its own `RequestHandler`s are made with.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any
 
 from aiohttp import web
 
-from server.http import api, client_files
+from server.http import api, arrival, client_files, supervision
 from server.http.deps import DEPS, HttpDeps, Readiness
-from server.http.security import make_middleware, set_headers
+from server.http.security import add_headers, bare_error, make_middleware, set_headers
 
-__all__ = ["HttpDeps", "Readiness", "make_http", "make_runner"]
+__all__ = ["HttpDeps", "Readiness", "http_connection", "make_http", "make_runner"]
 
 MAX_BODY = 8_192
 """Longest request body, in bytes."""
@@ -29,6 +34,8 @@ def make_http(deps: HttpDeps) -> web.Application:
     app.router.add_get("/ws", upgrade, allow_head=False)
     app.router.add_get("/lan.crt", authority)
     api.add_routes(app)
+    supervision.add_routes(app)
+    arrival.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)
     return app
@@ -43,6 +50,30 @@ def make_runner(app: web.Application) -> web.AppRunner:
         keepalive_timeout=IDLE_S,
         lingering_time=2.0,
     )
+
+
+def http_connection(server: web.Server) -> web.RequestHandler:
+    """An asyncio protocol for one connection; `server` is that of a runner that was set up."""
+    kwargs: dict[str, Any] = server._kwargs  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return _Connection(server, loop=asyncio.get_running_loop(), **kwargs)
+
+
+class _Connection(web.RequestHandler):
+    """What cannot be read as HTTP gets an answer like all others: our words, our headers, nothing of what was sent."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        # Logs it, and says when it is too late for an answer.
+        super().handle_error(request, status, exc, message)
+        answer = bare_error(request, status)
+        add_headers(answer)
+        answer.force_close()
+        return answer
 
 
 async def healthz(_request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,13 +10,18 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from protocol.errors import ErrorCode
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import IceServer
+from rooms.state import Participant
+from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
 from server.config import allowed_origins
-from server.http.limits import FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit
+from server.responders import Responders
 from server.sockets import WebSockets
-from server.tokens import JoinTokens
+from server.tokens import JoinTokens, WatchTokens
 
 
 class Readiness(StrEnum):
@@ -43,7 +48,14 @@ class HttpDeps:
         client_dir: folder of the built client; may be missing.
         readiness: asked on each request that depends on it.
         ice_servers: asked on each join.
+        watch_tokens: for therapists who watch.
+        responders: who answers for a session.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
+        end_person: told of a person who may be in no room any more, with the code that their pages close with.
+        participant: who stands behind a participant's id in a session's room; None for one who never was there.
+        changes: how often a person may change something of theirs; taking consent back is not counted.
+        denied: told of each refusal: who, which action, in which session (or "").
+        begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
 
@@ -56,6 +68,14 @@ class HttpDeps:
     readiness: Callable[[], Readiness]
     sign_in_failures: FailureLimit
     end_sign_in: Callable[[str], None]
+    watch_tokens: WatchTokens
+    responders: Responders
+    arrivals: Arrivals
+    end_person: Callable[[IdentityId, ErrorCode], None]
+    participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]
+    changes: ChangeLimit
+    denied: Callable[[IdentityId, str, str], None]
+    begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)
     also_at: tuple[str, ...] = ()
@@ -68,3 +88,6 @@ class HttpDeps:
 
 
 DEPS: web.AppKey[HttpDeps] = web.AppKey("deps", HttpDeps)
+
+WHO: web.RequestKey[str] = web.RequestKey("who", str)
+"""Who asks, once that is known."""

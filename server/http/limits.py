@@ -1,4 +1,4 @@
-"""How many wrong sign-in links one address may try."""
+"""How many wrong sign-in links one address may try, and how often one person may change something."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ import ipaddress
 from collections import OrderedDict
 from typing import Final
 
+from protocol.ids import IdentityId
 from server.clock import Clock
 
 MAX_ADDRESSES: Final = 10_000
+CHANGES_PER_MINUTE: Final = 30
 
 
-class FailureLimit:
-    """A token bucket of failures per source address.
-
-    Only failures are counted, and an empty bucket only changes the answer to the next failure: a right link always
-    works. So a flood of guesses locks nobody out, not even people behind the same router or proxy.
-    """
+class _Buckets:
+    """A token bucket for each key."""
 
     def __init__(self, clock: Clock, per_minute: int) -> None:
         self._clock = clock
         self._capacity = float(per_minute)
         self._per_s = per_minute / 60
-        # Address → (what is left, when that was so); the one untouched longest first.
+        # Key → (what is left, when that was so); the one untouched longest first.
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def failed(self, address: str) -> bool:
-        """Counts one failure; False when the address had none left."""
+    def take(self, key: str) -> bool:
+        """Takes one; False when none was left."""
         now = self._clock.monotonic()
-        key = _network(address)
         left, since = self._left.pop(key, (self._capacity, now))
         left = min(self._capacity, left + (now - since) * self._per_s)
         within = left >= 1
@@ -36,6 +33,32 @@ class FailureLimit:
         if len(self._left) > MAX_ADDRESSES:
             self._left.popitem(last=False)
         return within
+
+
+class FailureLimit:
+    """Failures per source address.
+
+    Only failures are counted, and an empty bucket only changes the answer to the next failure: a right link always
+    works. So a flood of guesses locks nobody out, not even people behind the same router or proxy.
+    """
+
+    def __init__(self, clock: Clock, per_minute: int) -> None:
+        self._buckets = _Buckets(clock, per_minute)
+
+    def failed(self, address: str) -> bool:
+        """Counts one failure; False when the address had none left."""
+        return self._buckets.take(_network(address))
+
+
+class ChangeLimit:
+    """Changes per person. Each is a write to the disk and an entry that is kept for years."""
+
+    def __init__(self, clock: Clock, per_minute: int = CHANGES_PER_MINUTE) -> None:
+        self._buckets = _Buckets(clock, per_minute)
+
+    def changed(self, person_id: IdentityId) -> bool:
+        """Counts one change; False when the person had none left."""
+        return self._buckets.take(person_id)
 
 
 def _network(address: str) -> str:

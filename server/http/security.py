@@ -11,22 +11,13 @@ from aiohttp.typedefs import Handler, Middleware
 from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
+from protocol.ids import IdentityId
+from server.headers import HEADERS
+from server.http.deps import DEPS, WHO
+from server.http.pages import error_page, wants_page
 from server.logs import where_it_failed
 
 _log = structlog.stdlib.get_logger("holdspace.http")
-
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "media-src 'self' blob: mediastream:; font-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -40,6 +31,11 @@ _HTTP_CODES: Final = {
 
 async def set_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """For `Application.on_response_prepare`."""
+    add_headers(response)
+
+
+def add_headers(response: web.StreamResponse) -> None:
+    """To an answer of any kind; what it says itself stays."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
@@ -63,6 +59,8 @@ def make_middleware(origins: frozenset[str]) -> Middleware:
                 check_change(request, origins)
             return await handler(request)
         except HoldspaceError as error:
+            if error.code is ErrorCode.NOT_ALLOWED:
+                _tell_denied(request, error)
             return error_answer(error.code)
         except web.HTTPException as error:
             if error.status < 400:
@@ -99,15 +97,30 @@ def check_change(request: web.Request, origins: frozenset[str]) -> None:
         raise raise_for(ErrorCode.MALFORMED, "Content-Type")
 
 
+def _tell_denied(request: web.Request, error: HoldspaceError) -> None:
+    """For the audit. The action is named by who refused it, else by the route."""
+    who = request.get(WHO)
+    if who is not None:
+        action = error.detail or f"{request.method} {_route(request)}"
+        request.app[DEPS].denied(IdentityId(who), action, request.match_info.get("session_id", ""))
+
+
 def _http_error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
-    code = _HTTP_CODES.get(error.status, ErrorCode.MALFORMED)
     if request.path.startswith("/api/"):
-        answer = error_answer(code, status=error.status)
+        answer = error_answer(_HTTP_CODES.get(error.status, ErrorCode.MALFORMED), status=error.status)
     else:
-        answer = web.Response(status=error.status, text=meaning(code).text + "\n")
+        answer = bare_error(request, error.status)
     if "Allow" in error.headers:
         answer.headers["Allow"] = error.headers["Allow"]
     return answer
+
+
+def bare_error(request: web.BaseRequest, status: int) -> web.Response:
+    """Outside of the API: a page for a browser, a line for everything else."""
+    if wants_page(request):
+        return error_page(request, status)
+    code = ErrorCode.INTERNAL if status == 500 else _HTTP_CODES.get(status, ErrorCode.MALFORMED)
+    return web.Response(status=status, text=meaning(code).text + "\n")
 
 
 def _route(request: web.Request) -> str:

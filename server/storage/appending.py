@@ -75,6 +75,17 @@ def claim(connection: Connection, stream_id: str, kind: str) -> Claim:
     return Claim(epoch=found.epoch + 1, head=found.head)
 
 
+def join_stream(connection: Connection, stream_id: str, kind: str) -> Claim:
+    """How a stream stands, held until the transaction ends; made if there is none.
+
+    For streams that have no owner, because each of their events belongs into the transaction of something else.
+    """
+    found = connection.execute(
+        select(streams.c.epoch, streams.c.head).where(streams.c.id == stream_id).with_for_update()
+    ).one_or_none()
+    return claim(connection, stream_id, kind) if found is None else Claim(found.epoch, found.head)
+
+
 # Made once: to build and compare statements costs more than to run them.
 _ENDS: Final = (
     select(streams.c.id, streams.c.epoch, streams.c.head, streams.c.link)

@@ -24,8 +24,11 @@ class StorageError(Exception):
     """The database cannot be opened or is not ours; the message says why."""
 
 
-def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
+def open_engine(url: str, *, busy_timeout_ms: int = 5_000, rebuilds: bool = False) -> AsyncEngine:
     """An engine on `url`; connects on first use. Missing folders of an SQLite file are made.
+
+    `rebuilds`: for migrations. SQLite changes a table's checks by building it anew, and enforcing foreign keys
+    would then delete or refuse what refers to it; see `dangling`.
 
     Raises:
         StorageError: the URL is not one, or names a database that is not supported.
@@ -40,7 +43,7 @@ def open_engine(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
         engine = create_async_engine(parsed, hide_parameters=True, execution_options=options)
     except ModuleNotFoundError as error:
         raise StorageError(f"storage.url needs the Python package {error.name}: install it") from None
-    _set_up_sqlite(engine.sync_engine, busy_timeout_ms)
+    _set_up_sqlite(engine.sync_engine, busy_timeout_ms, foreign_keys=not rebuilds)
     return engine
 
 
@@ -92,7 +95,14 @@ async def fold_journal(engine: AsyncEngine) -> bool:
     return not busy
 
 
-def _set_up_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+def dangling(connection: Connection) -> bool:
+    """Whether some row refers to one that is not there; elsewhere than in SQLite the database sees to that."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None
+
+
+def _set_up_sqlite(engine: Engine, busy_timeout_ms: int, *, foreign_keys: bool = True) -> None:
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
         # The driver must not begin by itself (it would do so late and never IMMEDIATE): see _begin.
@@ -102,7 +112,7 @@ def _set_up_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         # FULL syncs the WAL on each commit; NORMAL would lose acknowledged events with the power.
         cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         # What is purged is overwritten, not only unlinked.
         cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()

@@ -9,7 +9,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from server.storage.engine import StorageError, open_engine, writing
+from server.storage.engine import StorageError, dangling, open_engine, writing
 
 
 async def migrate(url: str) -> None:
@@ -18,7 +18,8 @@ async def migrate(url: str) -> None:
     Raises:
         StorageError: the database was written by a newer version.
     """
-    engine = open_engine(url)
+    # Within a transaction SQLite does not turn foreign keys off or on.
+    engine = open_engine(url, rebuilds=True)
     try:
         async with writing(engine) as connection:
             await connection.run_sync(_upgrade)
@@ -35,3 +36,5 @@ def _upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise StorageError(f"the database does not fit this version of Holdspace: {error}") from error
+    if dangling(connection):
+        raise StorageError("rows of the database refer to rows that are not there: nothing was changed")

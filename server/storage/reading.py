@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server.storage.chain import Header
 from server.storage.engine import StorageError, reading
-from server.storage.schema import data_keys, events, payloads
+from server.storage.schema import data_keys, events, payloads, streams
 from server.storage.vault import SealedPayload, Unreadable, Vault, WrappedKey
 
 
@@ -89,3 +89,13 @@ async def check_root_key(engine: AsyncEngine, vault: Vault) -> None:
             f"stored rooms are encrypted under the root key {other}, and this one is {vault.root_key_id}: "
             "give the server the root key that belongs to this database"
         )
+
+
+async def newest_event_ms(engine: AsyncEngine) -> int | None:
+    """When the newest stored event was; None when there is none."""
+    # By each stream's newest: the table of events has no index by time.
+    newest = select(func.max(events.c.at_ms)).join(
+        streams, (streams.c.id == events.c.stream_id) & (streams.c.head == events.c.seq)
+    )
+    async with reading(engine) as connection:
+        return await connection.scalar(newest)

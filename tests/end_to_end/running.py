@@ -132,13 +132,15 @@ class Server:
         process.send_signal(number)
         return await process.wait()
 
-    async def links(self) -> dict[str, Any]:
+    async def links(self, *, ready: bool = True) -> dict[str, Any]:
+        """Fresh links; unless `ready` is false, their people have agreed to everything before they come."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "server.cli",
             "links",
             "--json",
+            *(("--demo-ready",) if ready else ()),
             cwd=ROOT,
             env=self.environment,
             stdout=asyncio.subprocess.PIPE,
@@ -169,9 +171,19 @@ class Person:
         await self.page.goto(link.replace("/join#", f"/join?debug&capture={CAPTURE}#"))
 
     async def join(self, link: str) -> None:
+        """As far as the room, or its lobby while nobody leads."""
         await self.open(link)
         await self.button("Join").click()
-        await self.page.get_by_role("region", name="Participants").wait_for()
+        await self.arrives()
+
+    async def arrives(self) -> None:
+        """Waits until this person is in the room or in its lobby."""
+        await self.page.get_by_role("region", name="Participants").or_(self.waiting).wait_for()
+
+    @property
+    def waiting(self) -> Any:
+        """The heading of the lobby; there is one while this person waits."""
+        return self.page.locator("main.lobby").get_by_role("heading", level=1)
 
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -56,10 +56,12 @@ async def test_who_tries_again_and_leaves_is_recorded_by_nothing(server: Server,
 
 async def test_a_camera_that_another_program_holds_can_be_tried_again(server: Server, browser: Browser) -> None:
     links = await server.links()
-    ellie = await watched(browser, "Ellie", "NotReadableError")
+    ellie, dana = await watched(browser, "Ellie", "NotReadableError"), await person(browser, "Dana")
+    await dana.join(links["mentor"])
     await ellie.open(links["participants"][0])
     await ellie.page.get_by_text("Another app is using your camera", exact=False).wait_for()
     await ellie.button("Join").click()
+    await ellie.tile("Dana").wait_for()
     await ellie.button("Turn camera on").click()
     notice = ellie.page.get_by_role("region", name="Note")
     await notice.get_by_text("Another app is using your camera", exact=False).wait_for()
@@ -110,7 +112,7 @@ async def test_a_busy_server_is_waited_for_in_kind_words(server: Server, browser
     await ellie.open(links["participants"][0])
     await ellie.button("Join").click()
     await ellie.page.get_by_text("Many people are coming in right now", exact=False).wait_for()
-    await ellie.page.get_by_role("region", name="Participants").wait_for()
+    await ellie.arrives()
     assert asked == 3
 
 

@@ -69,7 +69,7 @@ async def lan(tmp_path: Path) -> AsyncIterator[LanServer]:
     }
     with (tmp_path / "said").open("wb") as said, (tmp_path / "server.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "server.cli", "serve", "--lan", "--demo",
+            sys.executable, "-m", "server.cli", "serve", "--lan", "--demo", "--demo-ready",
             cwd=ROOT, env=environment, stdout=said, stderr=log,
         )  # fmt: skip
     server = LanServer(address, port, environment, tmp_path, process)

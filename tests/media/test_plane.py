@@ -143,6 +143,45 @@ async def test_everyone_else_hears_a_publisher_once_the_gate_is_open_and_the_off
     assert stage.heard("ann", "ann") == set()
 
 
+async def test_only_who_asked_for_an_echo_receives_their_own_tracks(stage: Stage) -> None:
+    stage.plane.add_peer(ROOM, "ann", echo=True)
+    stage.plane.add_peer(ROOM, "ben")
+    await stage.turn()
+    for who in ("ann", "ben"):
+        await stage.agree(who)
+        await stage.publish(who)
+        for source in Source:
+            stage.gate(who, source, True)
+    for who in ("ann", "ben"):
+        await stage.agree(who)
+    assert stage.heard("ann", "ann") == {"0", "1"}
+    assert stage.heard("ben", "ben") == set()
+    stage.gate("ann", Source.CAMERA, False)
+    assert stage.heard("ann", "ann") == {"0"}
+    stage.plane.resubscribe(ROOM, "ann")
+    await stage.turn()
+    await stage.agree("ann")
+    assert stage.heard("ann", "ann") == {"0"}
+
+
+async def test_an_echo_is_closed_until_its_gate_is_opened(stage: Stage) -> None:
+    stage.plane.add_peer(ROOM, "ann", echo=True)
+    await stage.turn()
+    await stage.agree("ann")
+    await stage.publish("ann")
+    await stage.agree("ann")
+    assert stage.heard("ann", "ann") == set()
+
+
+async def test_a_check_counts_as_no_room_and_no_peer(stage: Stage) -> None:
+    await stage.join("ann")
+    stage.plane.add_peer("check", "me", echo=True)
+    await stage.turn()
+    assert (stage.plane.stats().rooms, stage.plane.stats().peers, stage.plane.stats().checks) == (1, 1, 1)
+    stage.plane.close_room("check")
+    assert (stage.plane.stats().rooms, stage.plane.stats().peers, stage.plane.stats().checks) == (1, 1, 0)
+
+
 async def test_gates_are_remembered_for_what_is_not_published_yet_and_for_who_comes_back(stage: Stage) -> None:
     stage.gate("ann", Source.MICROPHONE, True)
     await stage.join("ann", "ben")

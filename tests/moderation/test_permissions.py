@@ -7,18 +7,27 @@ from typing import cast
 
 import pytest
 
-from moderation.permissions import Action, Relation, permitted, relation_to
+from moderation.permissions import Action, Capacity, Office, Relation, permitted, relation_to
 from protocol.values import Role
 
-# One line for each action and relation that anyone may do anything to; letters are the roles that may:
-# P participant, M mentor of the room, T therapist who is visible in the room. All that is absent is refused.
+# One line for each action and relation that anyone may do anything to; letters are the capacities that may:
+# P participant, M mentor of the room, T therapist who is visible in the room; outside of it A assigned therapist,
+# O therapist on call, L clinical lead, D admin. All that is absent is refused.
 EXPECTED = """
 enter                  room         PMT
 leave                  own          PMT
 publish                own          PMT
 subscribe              room         PMT
 set_devices            own          PMT
+set_listening          own          PMT
+set_not_alone          own          PMT
+see_not_alone          own          PMT
+see_not_alone          participant   MT
+see_not_alone          staff         MT
+react                  room         PMT
 post_chat              room         PMT
+raise_hand             own          PMT
+pass_turn              own          PMT
 hide_chat              own           MT
 hide_chat              participant   MT
 hide_chat              staff         MT
@@ -28,54 +37,131 @@ show_chat              staff         MT
 read_hidden_chat       own            T
 read_hidden_chat       participant    T
 read_hidden_chat       staff          T
+see_lobby              room          MT
+admit                  participant   MT
+move_to_lobby          participant   MT
+remove                 participant   MT
+give_turn              own           MT
+give_turn              participant   MT
+give_turn              staff         MT
+deny_turn              participant   MT
+deny_turn              staff         MT
+close_turn             own           MT
+close_turn             participant   MT
+close_turn             staff         MT
+extend_turn            own           MT
+extend_turn            participant   MT
+extend_turn            staff         MT
+hold_turn              own           MT
+hold_turn              participant   MT
+hold_turn              staff         MT
+set_turn_mode          room          MT
+see_talk_time          own           MT
+see_talk_time          participant   MT
+see_talk_time          staff         MT
 close_microphone       participant   MT
+close_camera           participant   MT
+close_screen           participant   MT
 allow_microphone       participant   MT
 see_closed_microphone  own          PMT
 see_closed_microphone  participant   MT
 see_closed_microphone  staff         MT
+ask_for_cover          own           MT
+see_needed_cover       own           MT
+see_needed_cover       participant   MT
+see_needed_cover       staff         MT
 end_session            room          MT
+flag                   own           MT
+flag                   participant   MT
+flag                   staff         MT
+flag                   room          MT
+report                 own          PMT
+report                 participant  PMT
+report                 staff        PMT
+report                 room         PMT
+call_for_help          own          PMT
+call_for_help          participant  PMT
+call_for_help          staff        PMT
+call_for_help          room         PMT
+see_flag_received      own          PMT
+see_flag_status        own           MT
+see_flag               own            TAOL
+see_flag               room           TAOL
+count_flags            own            TAOL
+count_flags            room           TAOLD
+count_flags            elsewhere      LD
+acknowledge_flag       own            TAOL
+acknowledge_flag       room           TAOL
+resolve_flag           own            TAOL
+resolve_flag           room           TAOL
+watch_sessions         room           AO
+be_responder           room           AO
+override_responder     room           L
+override_responder     elsewhere      L
+monitor                room           AO
+break_glass            room           AOL
+break_glass            elsewhere      L
+review_break_glass     room           L
+review_break_glass     elsewhere      L
+whisper                room           AO
+step_in                room           AO
+confirm_whereabouts    own          P
+read_whereabouts       participant    TAOL
+export_audit           room           L
+export_audit           elsewhere      L
 """
-LETTERS = {Role.PARTICIPANT: "P", Role.MENTOR: "M", Role.THERAPIST: "T"}
+LETTERS: dict[Capacity, str] = {
+    Role.PARTICIPANT: "P",
+    Role.MENTOR: "M",
+    Role.THERAPIST: "T",
+    Office.ASSIGNED: "A",
+    Office.ON_CALL: "O",
+    Office.CLINICAL_LEAD: "L",
+    Office.ADMIN: "D",
+}
 ALLOWED = {
-    (role, action, relation)
+    (capacity, action, relation)
     for action, relation, letters in (line.split() for line in EXPECTED.strip().splitlines())
-    for role, letter in LETTERS.items()
+    for capacity, letter in LETTERS.items()
     if letter in letters
 }
-EVERY_CASE = list(product(Role, Action, Relation))
+CAPACITIES: list[Capacity] = [*Role, *Office]
+EVERY_CASE = list(product(CAPACITIES, Action, Relation))
 
 
 @pytest.mark.parametrize(("role", "action", "relation"), EVERY_CASE)
-def test_a_role_may_do_exactly_what_the_table_says(role: Role, action: Action, relation: Relation) -> None:
+def test_a_role_may_do_exactly_what_the_table_says(role: Capacity, action: Action, relation: Relation) -> None:
     assert permitted(role, action, relation) is ((role, action, relation) in ALLOWED)
 
 
 def test_the_expected_table_speaks_only_of_roles_actions_and_relations_that_exist() -> None:
     assert set(EVERY_CASE) >= ALLOWED
-    assert set(LETTERS) == set(Role)
+    assert set(LETTERS) == set(CAPACITIES)
 
 
-@pytest.mark.parametrize(("role", "relation"), list(product(Role, Relation)))
-@pytest.mark.parametrize("action", [Action.OPEN_MICROPHONE, Action.OPEN_CAMERA])
-def test_nobody_ever_opens_a_microphone_or_camera_of_anyone(role: Role, action: Action, relation: Relation) -> None:
+@pytest.mark.parametrize(("role", "relation"), list(product(CAPACITIES, Relation)))
+@pytest.mark.parametrize("action", [Action.OPEN_MICROPHONE, Action.OPEN_CAMERA, Action.EDIT_FLAG, Action.DELETE_FLAG])
+def test_nobody_ever_opens_anyones_microphone_or_camera_or_changes_a_flag(
+    role: Capacity, action: Action, relation: Relation
+) -> None:
     assert not permitted(role, action, relation)
 
 
 @pytest.mark.parametrize("relation", [Relation.PARTICIPANT, Relation.STAFF, Relation.ROOM])
-@pytest.mark.parametrize("role", list(Role))
-def test_nobody_sets_the_devices_of_another_person(role: Role, relation: Relation) -> None:
+@pytest.mark.parametrize("role", CAPACITIES)
+def test_nobody_sets_the_devices_of_another_person(role: Capacity, relation: Relation) -> None:
     assert not permitted(role, Action.SET_DEVICES, relation)
 
 
 @pytest.mark.parametrize("relation", list(Relation))
-@pytest.mark.parametrize("role", list(Role))
-def test_an_action_that_is_not_in_the_table_is_refused(role: Role, relation: Relation) -> None:
+@pytest.mark.parametrize("role", CAPACITIES)
+def test_an_action_that_is_not_in_the_table_is_refused(role: Capacity, relation: Relation) -> None:
     assert not permitted(role, cast("Action", "read_minds"), relation)
 
 
 @pytest.mark.parametrize(("action", "relation"), list(product(Action, Relation)))
 def test_a_role_that_is_not_in_the_table_may_do_nothing(action: Action, relation: Relation) -> None:
-    assert not permitted(cast("Role", "admin"), action, relation)
+    assert not permitted(cast("Role", "visitor"), action, relation)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +179,18 @@ def test_the_relation_to_a_person_is_own_or_follows_that_persons_role(
     owner: Role, *, own: bool, relation: Relation
 ) -> None:
     assert relation_to(owner, own=own) is relation
+
+
+@pytest.mark.parametrize(("capacity", "action"), list(product(CAPACITIES, Action)))
+def test_whom_a_flag_concerns_never_sees_counts_or_touches_it(capacity: Capacity, action: Action) -> None:
+    assert not permitted(capacity, action, Relation.CONCERNS_ME)
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action is not Action.COUNT_FLAGS])
+def test_an_admin_gets_no_further_than_counts(action: Action) -> None:
+    assert not any(permitted(Office.ADMIN, action, relation) for relation in Relation)
+
+
+@pytest.mark.parametrize(("role", "action"), list(product(Role, Action)))
+def test_nobody_in_a_room_reaches_beyond_their_own_group(role: Role, action: Action) -> None:
+    assert not permitted(role, action, Relation.ELSEWHERE)

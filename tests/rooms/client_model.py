@@ -15,7 +15,18 @@ from protocol.values import Snapshot
 
 Wire = dict[str, Any]
 
-PERSON = {"microphone": False, "camera": False, "connected": True, "microphone_closed": False, "closings": 0}
+PERSON = {
+    "microphone": False,
+    "camera": False,
+    "connected": True,
+    "microphone_closed": False,
+    "closings": 0,
+    "listening": False,
+    "not_alone": False,
+    "needs_cover": False,
+}
+WAITING = {"expected": False}
+SESSION = {"note": "", "waits_for": "nothing", "late": False}
 MESSAGE = {"hidden": False}
 
 
@@ -23,30 +34,66 @@ class ClientModel:
     """What one client shows. `seq` is the number of the last sequenced frame taken."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        welcome = wire(snapshot)
         self.seq = 0
-        self.you: str = welcome["you"]
-        self.session: Wire = welcome["session"]
-        self.earlier: bool = welcome.get("earlier", False)
+        self._begin(wire(snapshot))
+
+    def _begin(self, view: Wire) -> None:
+        self.you: str = view["you"]
+        self.session: Wire = SESSION | view["session"]
+        self.earlier: bool = view.get("earlier", False)
+        self.waiting: bool = view.get("waiting", False)
+        self.paused_until_ms: int = view.get("paused_until_ms", 0)
         self.people: dict[str, Wire] = {}
         self.chat: dict[str, Wire] = {}
-        for person in welcome["participants"]:
+        self.lobby: dict[str, Wire] = {}
+        for person in view["participants"]:
             assert person["id"] not in self.people
             self.people[person["id"]] = PERSON | person
-        for message in welcome["chat"]:
+        for person in view.get("lobby", ()):
+            assert person["id"] not in self.lobby
+            self.lobby[person["id"]] = WAITING | person
+        for message in view["chat"]:
             assert message["id"] not in self.chat
             self.chat[message["id"]] = MESSAGE | message
 
     def take(self, seq: int | None, frame: RoomFrame) -> None:
         """Completes the room by one frame."""
-        if seq is not None:
-            assert seq == self.seq + 1, "a sequenced frame is missing, or came twice"
-            self.seq = seq
         body = wire(frame)
+        if seq is not None:
+            follows = seq > self.seq if body["type"] == "view_replaced" else seq == self.seq + 1
+            assert follows, "a sequenced frame is missing, or came twice"
+            self.seq = seq
         match body["type"]:
+            case "view_replaced":
+                self._begin(body["snapshot"])
+            case "session_changed":
+                self.session = SESSION | body["session"]
             case "participant_joined":
                 person = PERSON | body["participant"]
                 self.people[person["id"]] = person
+                self.lobby.pop(person["id"], None)
+            case "lobby_joined":
+                person = WAITING | body["person"]
+                self.people.pop(person["id"], None)
+                self.lobby[person["id"]] = person
+            case "lobby_left":
+                del self.lobby[body["participant_id"]]
+            case "listening_changed":
+                self._change(body, listening=body["listening"])
+            case "not_alone_changed":
+                self._change(body, not_alone=body["on"])
+            case "cover_changed":
+                self._change(body, needs_cover=body["needed"])
+            case "reacted":
+                assert body["participant_id"] in self.people
+            case "pause_changed":
+                self.paused_until_ms = body["until_ms"]
+                if self.you in self.people:
+                    self.people[self.you]["closings"] = body.get("closings", 0)
+                if self.paused_until_ms:
+                    for person in self.people.values():
+                        if person["role"] == "participant":
+                            person["microphone"] = False
             case "participant_left":
                 del self.people[body["participant_id"]]
             case "chat_posted":
@@ -72,8 +119,11 @@ class ClientModel:
             case "presence_changed":
                 self._change(body, connected=body["connected"])
             case "session_ended":
-                self.session = self.session | {"status": "ended"}
+                self.session = self.session | {"status": "ended", "waits_for": "nothing", "late": False}
                 self.people = {}
+                self.lobby = {}
+                self.paused_until_ms = 0
+                self.waiting = False
             case other:
                 raise AssertionError(other)
 
@@ -85,7 +135,10 @@ class ClientModel:
         return {
             "you": self.you,
             "session": self.session,
+            "waiting": self.waiting,
+            "paused_until_ms": self.paused_until_ms,
             "participants": sorted(self.people.values(), key=lambda person: person["place"]),
+            "lobby": sorted(self.lobby.values(), key=lambda person: (person["since_ms"], person["id"])),
             "chat": list(self.chat.values()),
         }
 

@@ -13,6 +13,7 @@ from itertools import count
 
 import msgspec
 
+from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
@@ -25,8 +26,10 @@ from protocol.messages import (
     RoomFrame,
     SetDevices,
     ShowChat,
+    ViewReplaced,
 )
 from protocol.values import LeaveReason, Millis, Role
+from rooms.aftermath import aftermath
 from rooms.commands import (
     Command,
     Depart,
@@ -37,17 +40,20 @@ from rooms.commands import (
     Requested,
     RestoreConnection,
     RoomRequest,
+    WaiveResponder,
 )
-from rooms.decide import Accepted, Rejection, aftermath, decide, next_deadline
-from rooms.events import DurableEvent, Event, MicrophoneHoldSet, is_durable
+from rooms.decide import decide, next_deadline
+from rooms.events import DurableEvent, Event, FloorPaused, MicrophoneHoldSet, SentOut, is_durable
 from rooms.evolve import evolve, evolve_all
 from rooms.gates import Gate, open_gates, shut_at_once
+from rooms.life import DEFAULT_RULES, Rules, consequences
 from rooms.state import EMPTY, RoomState
 from rooms.view import Viewer, is_sequenced, latest, project, replayed, snapshot
 from tests.rooms.client_model import ClientModel, Wire, wire
 
 GRACE_MS = 60_000
 SESSION = SessionId("session-1")
+HOST = "host"
 
 
 class Refusal(Exception):
@@ -91,27 +97,32 @@ class Seat:
 class RoomHarness:
     """A room, its log, its gates and its viewers."""
 
-    def __init__(self, *, opened: bool = True) -> None:
+    def __init__(self, *, opened: bool = True, hosted: bool = True, rules: Rules = DEFAULT_RULES) -> None:
+        self.rules = rules
         self.now_ms: Millis = 1_000_000
         self.state: RoomState = EMPTY
         self.log: list[bytes] = []
         self.gates: frozenset[Gate] = frozenset()
         self.holds: Counter[ParticipantId] = Counter()
+        self.sent_out: set[ParticipantId] = set()
         self.seats: list[Seat] = []
         self.storage_down = False
         self._request_ids = (RequestId(f"r{n}") for n in count(1))
         self._message_ids = (MessageId(f"m{n}") for n in count(1))
         if opened:
             self.open()
+        if opened and hosted:
+            self.host()
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────
 
     def do(self, command: Command) -> tuple[Event, ...]:
         """Carries out one command; its events, or `Refusal`."""
-        decision = decide(self.state, command, self.now_ms)
+        decision = decide(self.state, command, self.now_ms, self.rules)
         if isinstance(decision, Rejection):
             raise Refusal(decision.code, decision.detail)
-        assert isinstance(decision, Accepted)
+        after = evolve_all(self.state, decision.events)
+        assert consequences(after, self.now_ms, self.rules) == (), "something follows that was not decided"
         for event in decision.events:
             self.gates -= shut_at_once(event)
         if self.storage_down and any(is_durable(event) for event in decision.events):
@@ -127,7 +138,7 @@ class RoomHarness:
         pending = self.state
         lost: list[Event] = []
         for command in commands:
-            decision = decide(pending, command, self.now_ms)
+            decision = decide(pending, command, self.now_ms, self.rules)
             if isinstance(decision, Accepted):
                 pending = evolve_all(pending, decision.events)
                 lost.extend(decision.events)
@@ -146,14 +157,27 @@ class RoomHarness:
         before, self.state = self.state, evolve(self.state, event)
         if is_durable(event):
             self.log.append(msgspec.json.encode(event))
-        if isinstance(event, MicrophoneHoldSet) and event.held:
-            self.holds[event.participant_id] += 1
+        match event:
+            case MicrophoneHoldSet(participant_id=who, held=True):
+                self.holds[who] += 1
+            case FloorPaused(closed=people):
+                self.holds.update(people)
+            case SentOut(participant_id=who):
+                self.sent_out.add(who)
+            case _:
+                pass
         for seat in self.seats:
-            frame = project(event, before, self.state, seat.viewer)
-            if frame is not None:
+            for frame in project(event, before, self.state, seat.viewer):
                 self._send(seat, frame)
+        # Whoever is gone is told nothing more.
+        self.seats = [seat for seat in self.seats if not self._is_gone(seat)]
+
+    def _is_gone(self, seat: Seat) -> bool:
+        person = self.state.people.get(seat.viewer.participant_id)
+        return person is not None and not person.present
 
     def _send(self, seat: Seat, frame: RoomFrame) -> None:
+        self.check_lobby(seat, wire(frame))
         seq = None
         if is_sequenced(frame):
             seat.kept.append(frame)
@@ -162,13 +186,31 @@ class RoomHarness:
             seat.received.append((seq, frame))
             seat.client.take(seq, frame)
 
-    def open(self) -> None:
-        """The session opens."""
-        self.do(OpenSession(SESSION, "Tuesday group"))
+    def check_lobby(self, seat: Seat, body: Wire) -> None:
+        """Who waits is told nothing of anyone else: no name, no id, no text."""
+        me = self.state.here(seat.viewer.participant_id)
+        if me is None or not me.waiting:
+            return
+        seen = msgspec.json.encode(body).decode()
+        for person in self.state.people.values():
+            if person.id != me.id and person.name not in {me.name, self.state.title}:
+                assert f'"{person.name}"' not in seen
+                assert f'"{person.id}"' not in seen
+        for message in self.state.chat:
+            assert message.id not in seen or message.id == me.id
 
-    def enter(self, who: str, role: Role = Role.PARTICIPANT, name: str | None = None) -> Seat:
-        """A person comes in and takes a new seat."""
-        self.do(Enter(ParticipantId(who), IdentityId(f"identity-{who}"), name or who.capitalize(), role))
+    def open(self, note: str = "") -> None:
+        """The session's lobby opens."""
+        self.do(OpenSession(SESSION, "Tuesday group", note))
+
+    def host(self, who: str = HOST) -> None:
+        """Someone leads, without a seat, and the clinical lead lets the session begin."""
+        self.do(WaiveResponder(IdentityId("identity-lead")))
+        self.do(Enter(ParticipantId(who), IdentityId(f"identity-{who}"), who.capitalize(), Role.MENTOR))
+
+    def enter(self, who: str, role: Role = Role.PARTICIPANT, name: str | None = None, *, enrolled: bool = True) -> Seat:
+        """A person comes and takes a new seat."""
+        self.do(Enter(ParticipantId(who), IdentityId(f"identity-{who}"), name or who.capitalize(), role, enrolled))
         return self.attach(who, role)
 
     def lose(self, who: str, grace_ms: int = GRACE_MS) -> None:
@@ -245,7 +287,9 @@ class RoomHarness:
     def attach(self, who: str, role: Role = Role.PARTICIPANT) -> Seat:
         """A new session of that person: begins with a snapshot."""
         viewer = Viewer(ParticipantId(who), role)
-        seat = Seat(viewer, ClientModel(snapshot(self.state, viewer)))
+        seen = snapshot(self.state, viewer)
+        seat = Seat(viewer, ClientModel(seen))
+        self.check_lobby(seat, wire(seen))
         self.seats.append(seat)
         return seat
 
@@ -253,16 +297,20 @@ class RoomHarness:
         """The seat's socket is back: kept frames after its seq, then latest values; the frames sent."""
         assert not seat.attached
         seat.attached = True
-        missed = [replayed(frame, self.state, seat.viewer) for frame in seat.kept[seat.client.seq :]]
+        missed = list(enumerate(seat.kept[seat.client.seq :], seat.client.seq + 1))
+        if any(isinstance(frame, ViewReplaced) for _, frame in missed):
+            # Made anew, as of now, it stands for all of them.
+            missed = [(missed[-1][0], ViewReplaced(snapshot(self.state, seat.viewer)))]
+        missed = [(seq, replayed(frame, self.state, seat.viewer)) for seq, frame in missed]
         values = list(latest(self.state, seat.viewer))
-        for frame in missed:
-            seat.received.append((seat.client.seq + 1, frame))
-            seat.client.take(seat.client.seq + 1, frame)
+        for seq, frame in missed:
+            seat.received.append((seq, frame))
+            seat.client.take(seq, frame)
         for frame in values:
             assert not is_sequenced(frame)
             seat.received.append((None, frame))
             seat.client.take(None, frame)
-        return [*missed, *values]
+        return [*(frame for _, frame in missed), *values]
 
     def fresh(self, seat: Seat) -> Wire:
         """What a new session of the same viewer would show."""
@@ -282,7 +330,7 @@ class RoomHarness:
     @property
     def deadline_ms(self) -> Millis | None:
         """When time next matters."""
-        return next_deadline(self.state)
+        return next_deadline(self.state, self.rules)
 
     def events(self) -> list[DurableEvent]:
         """The log, read back from its stored form."""
@@ -293,5 +341,9 @@ class RoomHarness:
         return evolve_all(EMPTY, self.events())
 
     def roster(self) -> list[str]:
-        """Who is here, by place."""
-        return [person.id for person in self.state.present()]
+        """Who is in the room beside the host, by place."""
+        return [person.id for person in self.state.inside() if person.id != HOST]
+
+    def lobby(self) -> list[str]:
+        """Who waits, the longest first."""
+        return [person.id for person in self.state.waiting()]

@@ -196,7 +196,7 @@ def test_a_snapshot_carries_no_more_than_its_bytes_but_always_the_last_message(
 def test_a_chat_that_is_full_takes_no_more_and_says_so(
     room: RoomHarness, ana: Seat, ben: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rooms.decide.MAX_MESSAGES", 1)
+    monkeypatch.setattr("rooms.requests.MAX_MESSAGES", 1)
     message = room.post("ana", "Words")
     assert room.request("ana", PostChat(RequestId("r-again"), MessageId(message), "Words")) == ()
     assert room.refusal("ben", PostChat(RequestId("r-more"), MessageId("more"), "Words")) is ErrorCode.OVERLOADED

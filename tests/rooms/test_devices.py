@@ -10,8 +10,8 @@ from protocol.errors import ErrorCode
 from protocol.ids import MessageId, ParticipantId, RequestId
 from protocol.messages import PostChat, SetDevices
 from protocol.values import LeaveReason, Role, Source
+from rooms.aftermath import aftermath
 from rooms.commands import Requested
-from rooms.decide import aftermath
 from rooms.events import (
     ChatWritten,
     Event,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
-from protocol.values import LeaveReason, Role, Source
+from protocol.values import LeaveReason, Role, SessionStatus, Source
 from rooms.events import (
     ChatConcealed,
     ChatRevealed,
@@ -16,15 +16,22 @@ from rooms.events import (
     ConnectionRestored,
     DevicesSet,
     Event,
+    FloorPaused,
+    FloorResumed,
     MicrophoneFreed,
     MicrophoneHoldSet,
     MicrophoneShut,
+    ParticipantAdmitted,
     ParticipantDeparted,
     ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    SentOut,
     SessionClosed,
     SessionOpened,
+    SessionReturned,
 )
-from rooms.gates import open_gates, shut_at_once
+from rooms.gates import cut_off_at_once, open_gates, shut_at_once
 from rooms.state import EMPTY, Participant, RoomState
 
 ANA, MIA = ParticipantId("ana"), ParticipantId("mia")
@@ -69,20 +76,43 @@ def test_only_what_is_on_of_people_present_and_not_closed_passes(
         (MicrophoneHoldSet(ANA, held=False), set()),
         (MicrophoneFreed(1, ANA, MIA), set()),
         (ParticipantDeparted(1, ANA, LeaveReason.LEFT), {MICROPHONE, CAMERA}),
-        (ParticipantEntered(1, ANA, IdentityId("i"), "Ana", Role.PARTICIPANT), {MICROPHONE, CAMERA}),
+        (
+            ParticipantEntered(1, ANA, IdentityId("i"), "Ana", Role.PARTICIPANT, waiting=False, expected=True),
+            {MICROPHONE, CAMERA},
+        ),
+        (ParticipantMoved(1, ANA, MIA), {MICROPHONE, CAMERA}),
+        (ParticipantRemoved(1, ANA, MIA), {MICROPHONE, CAMERA}),
+        (SentOut(1, ANA), {MICROPHONE, CAMERA}),
+        (SessionReturned(1, (ANA,)), {MICROPHONE, CAMERA}),
+        (FloorPaused(9, (ANA,)), {MICROPHONE}),
+        (FloorResumed(), set()),
+        (ParticipantAdmitted(1, ANA, None), set()),
         (DevicesSet(ANA, microphone=True, camera=True), set()),
         (DevicesSet(ANA, microphone=False, camera=True), {MICROPHONE}),
         (DevicesSet(ANA, microphone=True, camera=False), {CAMERA}),
         (DevicesSet(ANA, microphone=False, camera=False), {MICROPHONE, CAMERA}),
-        (ConnectionLost(ANA, 5), set()),
+        (ConnectionLost(1, ANA, 5), set()),
         (ConnectionRestored(ANA), set()),
         (ChatWritten(1, MESSAGE, ANA, "Hello"), set()),
         (ChatConcealed(1, MESSAGE, MIA), set()),
         (ChatRevealed(1, MESSAGE, MIA), set()),
-        (SessionOpened(1, SessionId("s"), "Title"), set()),
+        (SessionOpened(1, SessionId("s"), "Title", "", SessionStatus.LOBBY), set()),
         # The end waits for its storing: nobody loses the room to a failed commit.
         (SessionClosed(1, MIA), set()),
     ],
 )
 def test_what_turns_something_off_shuts_it_at_once(event: Event, shut: set[tuple[ParticipantId, Source]]) -> None:
     assert shut_at_once(event) == shut
+
+
+@pytest.mark.parametrize(
+    ("event", "who"),
+    [
+        (ParticipantMoved(1, ANA, MIA), {ANA}),
+        (ParticipantRemoved(1, ANA, MIA), {ANA}),
+        (SentOut(1, ANA), {ANA}),
+        (ParticipantDeparted(1, ANA, LeaveReason.LEFT), set()),
+    ],
+)
+def test_who_is_sent_out_hears_nothing_more_at_once(event: Event, who: set[ParticipantId]) -> None:
+    assert cut_off_at_once(event) == who

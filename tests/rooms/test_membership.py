@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import pytest
 
+from moderation.decision import denied
+from moderation.permissions import Action
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
+    Admit,
     AllowMicrophone,
+    AskForCover,
     CloseMicrophone,
     EndSession,
     HideChat,
     Leave,
+    MoveToLobby,
     ParticipantLeft,
     PostChat,
+    React,
+    Remove,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
+    WithdrawCover,
 )
-from protocol.values import LeaveReason, Role
+from protocol.values import LeaveReason, Reaction, Role
 from rooms.commands import (
     ROOM_REQUESTS,
     Depart,
@@ -28,7 +38,7 @@ from rooms.commands import (
     RestoreConnection,
     RoomRequest,
 )
-from rooms.decide import Rejection, decide
+from rooms.decide import decide
 from rooms.state import EMPTY
 from rooms.view import Viewer, snapshot
 from tests.rooms.harness import GRACE_MS, SESSION, Refusal, RoomHarness, Seat
@@ -41,6 +51,14 @@ EVERY_REQUEST: list[RoomRequest] = [
     SetDevices(ID, microphone=True, camera=True),
     CloseMicrophone(ID, ParticipantId("ana")),
     AllowMicrophone(ID, ParticipantId("ana")),
+    Admit(ID, ParticipantId("ana")),
+    MoveToLobby(ID, ParticipantId("ana")),
+    Remove(ID, ParticipantId("ana")),
+    AskForCover(ID),
+    WithdrawCover(ID),
+    SetListening(ID, on=True),
+    SetNotAlone(ID, on=True),
+    React(ID, Reaction.SAME_HERE),
     EndSession(ID),
     Leave(ID),
 ]
@@ -75,12 +93,17 @@ def test_whoever_enters_sees_the_session_and_everyone_in_order_of_arrival(
 ) -> None:
     shown = mia.client.shows()
 
-    assert shown["session"] == {"id": "session-1", "title": "Tuesday group", "status": "live"}
+    assert (shown["session"]["id"], shown["session"]["title"], shown["session"]["status"]) == (
+        "session-1",
+        "Tuesday group",
+        "live",
+    )
     assert shown["you"] == "mia"
     assert [(p["id"], p["name"], p["role"], p["place"]) for p in shown["participants"]] == [
-        ("ana", "Ana", "participant", 0),
-        ("ben", "Ben", "participant", 1),
-        ("mia", "Mia", "mentor", 2),
+        ("host", "Host", "mentor", 0),
+        ("ana", "Ana", "participant", 1),
+        ("ben", "Ben", "participant", 2),
+        ("mia", "Mia", "mentor", 3),
     ]
 
 
@@ -101,7 +124,7 @@ def test_whoever_leaves_is_gone_for_everyone(room: RoomHarness, ana: Seat, ben: 
 
     assert room.roster() == ["ben"]
     assert ben.types() == ["participant_left"]
-    assert list(ben.client.people) == ["ben"]
+    assert list(ben.client.people) == ["host", "ben"]
 
 
 def test_whoever_comes_back_finds_the_old_place(room: RoomHarness, ana: Seat, ben: Seat, mia: Seat) -> None:
@@ -109,7 +132,7 @@ def test_whoever_comes_back_finds_the_old_place(room: RoomHarness, ana: Seat, be
     room.enter("ana")
 
     assert room.roster() == ["ana", "ben", "mia"]
-    assert [p["id"] for p in mia.client.shows()["participants"]] == ["ana", "ben", "mia"]
+    assert [p["id"] for p in mia.client.shows()["participants"]] == ["host", "ana", "ben", "mia"]
 
 
 def test_whoever_comes_back_has_microphone_and_camera_off(room: RoomHarness, ana: Seat, ben: Seat) -> None:
@@ -305,4 +328,4 @@ def test_entering_is_denied_to_a_role_that_the_permission_function_denies(
 
     decision = decide(room.state, Enter(ParticipantId("ana"), IdentityId("i"), "Ana", Role.PARTICIPANT), room.now_ms)
 
-    assert decision == Rejection(ErrorCode.NOT_ALLOWED)
+    assert decision == denied(Action.ENTER)

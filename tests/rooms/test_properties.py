@@ -10,34 +10,46 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import (
+    Admit,
     AllowMicrophone,
+    AskForCover,
     CloseMicrophone,
     EndSession,
     HideChat,
     Leave,
+    MoveToLobby,
     PostChat,
+    React,
+    Remove,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
+    WithdrawCover,
 )
-from protocol.values import LeaveReason, Role, SessionStatus, Source
+from protocol.values import LeaveReason, Reaction, Role, SessionStatus, Source
 from rooms.commands import (
     Command,
     Depart,
     Enter,
     LoseConnection,
+    NameResponder,
     OpenSession,
     PassTime,
     Requested,
     RestoreConnection,
     RoomRequest,
+    WaiveResponder,
 )
-from rooms.decide import Accepted, Rejection, decide, next_deadline
+from rooms.decide import decide, next_deadline
 from rooms.events import ConnectionLost, ConnectionRestored, DurableEvent, SessionClosed, is_durable
 from rooms.evolve import evolve, evolve_all
 from rooms.gates import open_gates, shut_at_once
+from rooms.life import DEFAULT_RULES, life_deadline
 from rooms.state import EMPTY, RoomState
 from rooms.view import snapshot
 from tests.rooms.client_model import Wire, wire
@@ -64,6 +76,14 @@ ANYTHING: st.SearchStrategy[RoomRequest] = st.one_of(
     st.builds(SetDevices, st.just(ID), st.booleans(), st.booleans(), st.integers(0, 3)),
     st.builds(CloseMicrophone, st.just(ID), ANYONE),
     st.builds(AllowMicrophone, st.just(ID), ANYONE),
+    st.builds(Admit, st.just(ID), ANYONE),
+    st.builds(MoveToLobby, st.just(ID), ANYONE),
+    st.builds(Remove, st.just(ID), ANYONE),
+    st.just(AskForCover(ID)),
+    st.just(WithdrawCover(ID)),
+    st.builds(SetListening, st.just(ID), st.booleans()),
+    st.builds(SetNotAlone, st.just(ID), st.booleans()),
+    st.builds(React, st.just(ID), st.sampled_from(Reaction)),
     st.just(Leave(ID)),
     st.just(EndSession(ID)),
 )
@@ -72,6 +92,8 @@ SERVERS_WORD: st.SearchStrategy[Command] = st.one_of(
     st.builds(RestoreConnection, ANYONE),
     st.builds(Depart, ANYONE, st.sampled_from(LeaveReason)),
     st.just(OpenSession(SESSION, "Tuesday group")),
+    st.builds(NameResponder, st.sampled_from([None, *(IdentityId(f"identity-{who}") for who in USUAL_ROLE)])),
+    st.just(WaiveResponder(IdentityId("identity-lead"))),
 )
 MAX_SEATS = 6
 
@@ -88,12 +110,14 @@ class Room(RuleBasedStateMachine):
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────
 
-    @initialize(early=SOMETIMES)
-    def begin(self, *, early: bool) -> None:
-        """Usually a running group; sometimes a room that is not even open."""
+    @initialize(early=SOMETIMES, unanswered=SOMETIMES)
+    def begin(self, *, early: bool, unanswered: bool) -> None:
+        """Usually a running group; sometimes one in its lobby, or a room that is not even open."""
         if early:
             return
         self.act(OpenSession(SESSION, "Tuesday group"))
+        if not unanswered:
+            self.act(WaiveResponder(IdentityId("identity-lead")))
         for who, role in USUAL_ROLE.items():
             self.act(Enter(ParticipantId(who), IdentityId(f"identity-{who}"), who, role))
             self.attach(ParticipantId(who))
@@ -103,16 +127,16 @@ class Room(RuleBasedStateMachine):
     def open(self) -> None:
         self.act(OpenSession(SESSION, "Tuesday group"))
 
-    @rule(who=PEOPLE, other_role=st.sampled_from([None, None, None, *Role]), renamed=SOMETIMES)
-    def enter(self, who: ParticipantId, other_role: Role | None, *, renamed: bool) -> None:
+    @rule(who=PEOPLE, other_role=st.sampled_from([None, None, None, *Role]), renamed=SOMETIMES, enrolled=st.booleans())
+    def enter(self, who: ParticipantId, other_role: Role | None, *, renamed: bool, enrolled: bool) -> None:
         role = other_role or USUAL_ROLE[who]
-        self.act(Enter(who, IdentityId(f"identity-{who}"), f"{who} again" if renamed else who, role))
+        self.act(Enter(who, IdentityId(f"identity-{who}"), f"{who} again" if renamed else who, role, enrolled))
 
     @rule(command=SERVERS_WORD)
     def server_sees(self, command: Command) -> None:
         self.act(command)
 
-    @rule(ms=st.sampled_from([0, 1, 999, 1_000, 60_000]))
+    @rule(ms=st.sampled_from([0, 1, 999, 1_000, 2_000, 60_000, 120_000, 600_000]))
     def wait(self, ms: int) -> None:
         self.room.now_ms += ms
         self.act(PassTime())
@@ -171,18 +195,33 @@ class Room(RuleBasedStateMachine):
     def allow_microphone(self, who: ParticipantId, whose: ParticipantId) -> None:
         self.ask(who, AllowMicrophone(ID, whose))
 
+    @rule(who=STAFF, whose=PARTICIPANTS, request=st.sampled_from([Admit, Admit, MoveToLobby, Remove]))
+    def at_the_door(
+        self, who: ParticipantId, whose: ParticipantId, request: type[Admit | MoveToLobby | Remove]
+    ) -> None:
+        self.ask(who, request(ID, whose))
+
+    @rule(who=STAFF, asks=st.booleans())
+    def cover(self, who: ParticipantId, *, asks: bool) -> None:
+        self.ask(who, AskForCover(ID) if asks else WithdrawCover(ID))
+
+    @rule(who=STAFF)
+    def lose_staff(self, who: ParticipantId) -> None:
+        self.act(LoseConnection(who, 60_000))
+
     @rule(down=SOMETIMES)
     def storage(self, *, down: bool) -> None:
         self.room.storage_down = down
 
     @precondition(lambda self: self.room.state.status is not None)
-    @rule(who=ANYONE)
+    @rule(who=PEOPLE)
     def attach(self, who: ParticipantId) -> None:
-        person = self.room.state.people.get(who)
-        role = person.role if person is not None else USUAL_ROLE.get(who, Role.PARTICIPANT)
+        person = self.room.state.here(who)
+        if person is None:
+            return
         if len(self.room.seats) >= MAX_SEATS:
-            self.checked.pop(id(self.room.seats.pop(0)))
-        seat = self.room.attach(who, role)
+            self.room.seats.pop(0)
+        seat = self.room.attach(who, person.role)
         self.checked[id(seat)] = 0
         self.check_private(seat, wire(snapshot(self.room.state, seat.viewer)))
 
@@ -229,7 +268,8 @@ class Room(RuleBasedStateMachine):
         else:
             assert room.state == state
             again = decide(room.state, command, room.now_ms)
-            assert isinstance(again, Rejection) or again.events == ()
+            shown_again = isinstance(command, Requested) and isinstance(command.message, React)
+            assert isinstance(again, Rejection) or again.events == () or shown_again
         self.check_opened(before, command)
 
     def check_opened(self, before: RoomState, command: Command) -> None:
@@ -253,7 +293,7 @@ class Room(RuleBasedStateMachine):
     @invariant()
     def nobody_receives_what_is_not_theirs_to_see(self) -> None:
         for seat in self.room.seats:
-            for _, frame in seat.received[self.checked[id(seat)] :]:
+            for _, frame in seat.received[self.checked.get(id(seat), 0) :]:
                 self.check_private(seat, wire(frame))
             self.checked[id(seat)] = len(seat.received)
 
@@ -267,11 +307,49 @@ class Room(RuleBasedStateMachine):
         for person in peers:
             whose = person.get("id", person.get("participant_id"))
             if whose != you:
-                assert not person.get("closings")
+                # A pause tells each person their own number.
+                assert not person.get("closings") or person.get("type") == "pause_changed"
                 if seat.viewer.role is Role.PARTICIPANT:
                     assert not person.get("microphone_closed")
+                    assert not person.get("not_alone")
+                    assert person.get("type") != "not_alone_changed"
                     assert not str(person.get("type")).startswith("microphone_")
+        if seat.viewer.role is Role.PARTICIPANT:
+            assert not body.get("lobby")
+            assert not any(person.get("needs_cover") for person in peers)
+            assert body.get("type") not in {"lobby_joined", "lobby_left", "cover_changed"}
         assert "identity" not in text
+
+    @invariant()
+    def nobody_is_left_in_an_unsupervised_live_room(self) -> None:
+        """Someone leads; or the group pauses, silent and for a while; or a connection just broke; or it is due now."""
+        state, now_ms = self.room.state, self.room.now_ms
+        if state.status is not SessionStatus.LIVE or not any(not p.is_staff for p in state.inside()):
+            return
+        if any(state.leaders()):
+            return
+        if state.paused_until_ms is not None:
+            assert not any(
+                state.people[who].role is Role.PARTICIPANT and source is Source.MICROPHONE
+                for who, source in self.room.gates
+            )
+            return
+        deadline = life_deadline(state, DEFAULT_RULES)
+        assert deadline is not None
+        lost = [p.lost_ms for p in state.inside() if p.is_staff and p.lost_ms is not None]
+        assert lost
+        # Time passes by itself in a keeper; here it is a rule, and may be late.
+        due = decide(state, PassTime(), max(now_ms, deadline))
+        assert isinstance(due, Accepted)
+        after = evolve_all(state, due.events)
+        assert after.paused_until_ms is not None or after.status is not SessionStatus.LIVE
+        assert deadline <= max(lost) + DEFAULT_RULES.leader_grace_ms
+
+    @invariant()
+    def participants_are_in_the_room_only_while_it_is_live(self) -> None:
+        state = self.room.state
+        assert state.status is SessionStatus.LIVE or not any(not p.is_staff for p in state.inside())
+        assert not any(p.removed and p.present for p in state.people.values())
 
     @invariant()
     def only_open_microphones_and_cameras_of_people_present_pass(self) -> None:
@@ -279,11 +357,12 @@ class Room(RuleBasedStateMachine):
         assert self.room.gates == open_gates(state)
         for who, source in self.room.gates:
             person = state.people[who]
-            assert person.present
+            assert person.inside
             assert person.camera if source is Source.CAMERA else person.microphone and not person.microphone_closed
         for person in state.people.values():
             assert not (person.microphone and person.microphone_closed)
             assert person.present or not (person.microphone or person.camera or not person.connected)
+            assert not person.waiting or not (person.microphone or person.camera)
 
     @invariant()
     def the_log_alone_restores_all_that_is_durable(self) -> None:
@@ -295,7 +374,9 @@ class Room(RuleBasedStateMachine):
         people = {
             who: replace(
                 person,
+                lost_ms=None,
                 away_until_ms=None,
+                not_alone=False,
                 microphone=False,
                 camera=False,
                 held=False,
@@ -303,7 +384,14 @@ class Room(RuleBasedStateMachine):
             )
             for who, person in live.people.items()
         }
-        assert self.from_log == replace(live, people=people)
+        # Who was sent out and not saved is still inside as far as the log knows.
+        for who in self.room.sent_out & people.keys():
+            told = self.from_log.people[who]
+            people[who] = replace(people[who], waiting=told.waiting, since_ms=told.since_ms, expected=told.expected)
+        live = replace(live, people=people, paused_until_ms=None)
+        if self.room.sent_out:
+            live = replace(live, unattended_ms=self.from_log.unattended_ms, late=self.from_log.late)
+        assert self.from_log == live
 
     @invariant()
     def time_moves_on(self) -> None:
@@ -311,13 +399,14 @@ class Room(RuleBasedStateMachine):
         deadline = next_deadline(state)
         if deadline is None:
             return
+        now_ms = max(deadline, self.room.now_ms)
         early = decide(state, PassTime(), deadline - 1)
-        due = decide(state, PassTime(), deadline)
-        assert early == Accepted()
+        due = decide(state, PassTime(), now_ms)
+        assert early == Accepted() or deadline < self.room.now_ms
         assert isinstance(due, Accepted)
         assert due.events
         later = next_deadline(evolve_all(state, due.events))
-        assert later is None or later > deadline
+        assert later is None or later > now_ms
 
     @invariant()
     def places_and_messages_are_in_order(self) -> None:

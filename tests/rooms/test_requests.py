@@ -9,16 +9,24 @@ import pytest
 from protocol.errors import ErrorCode
 from protocol.ids import MessageId, ParticipantId, RequestId
 from protocol.messages import (
+    Admit,
     AllowMicrophone,
+    AskForCover,
     CloseMicrophone,
     EndSession,
     HideChat,
     Leave,
+    MoveToLobby,
     PostChat,
+    React,
+    Remove,
     SetDevices,
+    SetListening,
+    SetNotAlone,
     ShowChat,
+    WithdrawCover,
 )
-from protocol.values import Role
+from protocol.values import Reaction, Role
 from rooms.commands import ROOM_REQUESTS, RoomRequest
 from tests.rooms.harness import RoomHarness, Seat
 
@@ -38,12 +46,17 @@ CASES: list[tuple[type, dict[str, str], tuple[ErrorCode | None, ErrorCode | None
     (SetDevices, OWN, (OK, OK, OK)),
     (Leave, OWN, (OK, OK, OK)),
     (EndSession, OWN, (NO, OK, OK)),
+    (SetListening, OWN, (OK, OK, OK)),
+    (SetNotAlone, OWN, (OK, OK, OK)),
+    (React, OWN, (OK, OK, OK)),
+    (AskForCover, OWN, (NO, OK, OK)),
+    (WithdrawCover, OWN, (NO, OK, OK)),
     *((request, whose, (NO, OK, OK)) for request in (HideChat, ShowChat) for whose in (OWN, PARTICIPANTS, MENTORS)),
     (HideChat, THERAPISTS, (NO, OK, OK)),
     (ShowChat, THERAPISTS, (NO, OK, OK)),
     *(
         (request, whose, answers)
-        for request in (CloseMicrophone, AllowMicrophone)
+        for request in (CloseMicrophone, AllowMicrophone, Admit, MoveToLobby, Remove)
         for whose, answers in (
             (OWN, (NO, NO, NO)),
             (PARTICIPANTS, (NO, OK, OK)),
@@ -61,6 +74,14 @@ BUILD: dict[type, Callable[[str], RoomRequest]] = {
     ShowChat: lambda whose: ShowChat(ID, MessageId(f"by-{whose}")),
     CloseMicrophone: lambda whose: CloseMicrophone(ID, ParticipantId(whose)),
     AllowMicrophone: lambda whose: AllowMicrophone(ID, ParticipantId(whose)),
+    Admit: lambda whose: Admit(ID, ParticipantId(whose)),
+    MoveToLobby: lambda whose: MoveToLobby(ID, ParticipantId(whose)),
+    Remove: lambda whose: Remove(ID, ParticipantId(whose)),
+    SetListening: lambda _: SetListening(ID, on=True),
+    SetNotAlone: lambda _: SetNotAlone(ID, on=True),
+    React: lambda _: React(ID, Reaction.THANK_YOU),
+    AskForCover: lambda _: AskForCover(ID),
+    WithdrawCover: lambda _: WithdrawCover(ID),
 }
 
 
@@ -106,7 +127,7 @@ def test_a_message_that_does_not_exist_is_not_found_by_those_who_may_hide(
 
 
 @pytest.mark.parametrize("whose", ["ben", "stranger"])
-@pytest.mark.parametrize("request_type", [CloseMicrophone, AllowMicrophone])
+@pytest.mark.parametrize("request_type", [CloseMicrophone, AllowMicrophone, Admit, MoveToLobby, Remove])
 def test_a_person_who_is_not_here_is_not_found_by_those_who_may_close(
     crowd: RoomHarness, request_type: type, whose: str
 ) -> None:
@@ -120,7 +141,7 @@ def test_a_person_who_is_not_here_is_not_found_by_those_who_may_close(
 def test_every_request_passes_the_permission_function(
     crowd: RoomHarness, request_type: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rooms.decide.permitted", lambda *_: False)
+    monkeypatch.setattr("rooms.requests.permitted", lambda *_: False)
 
     assert crowd.refusal("mia", BUILD[request_type]("ben")) is ErrorCode.NOT_ALLOWED
 
@@ -129,7 +150,7 @@ def test_every_request_passes_the_permission_function(
 def test_a_message_outside_the_permitted_relation_is_refused(
     crowd: RoomHarness, request_type: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rooms.decide.permitted", lambda role, action, relation: relation == "own")
+    monkeypatch.setattr("rooms.requests.permitted", lambda role, action, relation: relation == "own")
 
     assert crowd.refusal("mia", BUILD[request_type]("mia")) is None
     assert crowd.refusal("mia", BUILD[request_type]("ben")) is ErrorCode.NOT_ALLOWED

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from protocol.codec import Wire
-from protocol.ids import IdentityId, MessageId, RequestId, SessionId
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import Ack, AllowMicrophone, CloseMicrophone, Frame, HideChat, Join, PostChat, Welcome
 from protocol.values import Role, Snapshot
-from rooms.commands import OpenSession
+from rooms.commands import Enter, OpenSession, WaiveResponder
+from rooms.life import DEFAULT_RULES
 from rooms.state import EMPTY
 from rooms.view import Viewer, snapshot
 from server.clock import SystemClock
@@ -30,7 +31,7 @@ from signaling.endpoint import Endpoint, Settings
 from signaling.ports import Admission
 from signaling.rate import Rates
 from tests.fakes import counted
-from tests.room_fakes import FakeMedia
+from tests.room_fakes import FakeEar, FakeMedia
 from tests.server.secret import vault
 from tests.signaling.stage import ROOM, FakeCalls, FakeHall, FakeTelemetry, FakeWebSocket
 
@@ -83,7 +84,7 @@ class Running:
     async def join(self, name: str, role: Role) -> RecordedSocket:
         ws = RecordedSocket(self.recorder)
         self.hall.admissions[f"token-of-{name}-----"] = Admission(
-            ROOM, IdentityId(name), name, role, f"sign-in-of-{name}"
+            ROOM, IdentityId(name), name, role, True, f"sign-in-of-{name}"
         )
         self.tasks.append(asyncio.create_task(self.endpoint.handle(ws, Wire.MSGPACK)))
         ws.say(Join(f"token-of-{name}-----"))
@@ -104,7 +105,6 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     log = EventLog(engine, clock, vault(), on_synced=recorder.synced)
     await log.start()
     claim = await log.claim(ROOM, "room")
-    ignore: list[SessionId] = []
     keeper = Keeper(
         ROOM,
         EMPTY,
@@ -113,11 +113,12 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         FakeMedia(),
         clock,
         asyncio.get_running_loop(),
-        on_ended=ignore.append,
-        on_failed=ignore.append,
-        on_empty=ignore.append,
+        FakeEar(),
+        DEFAULT_RULES,
     )
     await keeper.submit(OpenSession(ROOM, "Tuesday"))
+    await keeper.submit(WaiveResponder(IdentityId("lead")))
+    await keeper.submit(Enter(ParticipantId("host"), IdentityId("host"), "Host", Role.MENTOR))
     running = Running(log, keeper, recorder)
     yield running
     await running.endpoint.drain()

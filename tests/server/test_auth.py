@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from protocol.errors import ErrorCode, Refused
-from server.auth import Auth
+from server.auth import Auth, sign_in_id
+from server.signs_of_life import SignsOfLife
 from server.storage.engine import reading
 from tests.fakes import FakeClock, counted
 from tests.server.people import DANA, ELLIE, add_everyone
@@ -133,3 +136,73 @@ async def test_no_secret_is_stored(auth: Auth, engine: AsyncEngine) -> None:
             stored = str((await connection.execute(text(f"SELECT * FROM {table}"))).all())
             assert link not in stored
             assert secret not in stored
+
+
+async def test_a_sign_in_whose_page_is_in_a_room_is_not_idle(auth: Auth, clock: FakeClock) -> None:
+    """The page asks nothing over HTTP for two hours; the limit is one."""
+    here = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    away = (await auth.sign_in(await auth.make_link(DANA, ttl_s=60))).secret
+    signs = SignsOfLife(auth, lambda: (sign_in_id(here), "never-made"), every_s=60)
+    for _ in range(4):
+        clock.advance(1_800)
+        await signs.tell()
+    assert (await auth.who(here)).id == ELLIE
+    assert await refusal(auth.who(away)) is ErrorCode.SIGNED_OUT
+
+
+async def test_no_sign_of_life_brings_back_what_has_ended(auth: Auth, clock: FakeClock) -> None:
+    out = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    idle = (await auth.sign_in(await auth.make_link(DANA, ttl_s=60))).secret
+    await auth.sign_out(out)
+    clock.advance(3_600)
+    await auth.seen((sign_in_id(out), sign_in_id(idle)))
+    for secret in (out, idle):
+        assert await refusal(auth.who(secret)) is ErrorCode.SIGNED_OUT
+
+
+async def test_signs_of_life_are_told_again_and_again_and_cost_nothing_while_nobody_is_there(
+    auth: Auth, engine: AsyncEngine
+) -> None:
+    asked = asyncio.Event()
+
+    def nobody() -> tuple[str, ...]:
+        asked.set()
+        return ()
+
+    signs = SignsOfLife(auth, nobody, every_s=0.001)
+    signs.start()
+    for _ in range(2):
+        await asked.wait()
+        asked.clear()
+    await signs.stop()
+    await signs.stop()
+
+
+async def test_more_sign_ins_than_fit_in_one_statement_are_all_seen(auth: Auth, clock: FakeClock) -> None:
+    secret = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+    clock.advance(3_599)
+    await auth.seen([f"other-{number}" for number in range(1_200)] + [sign_in_id(secret)])
+    clock.advance(3_599)
+    assert (await auth.who(secret)).id == ELLIE
+
+
+async def test_a_disk_that_takes_nothing_signs_nobody_out_and_keeps_nobody_from_reading(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with database(tmp_path / "locked.db", busy_timeout_ms=20) as engine:
+        await add_everyone(engine)
+        auth = Auth(engine, clock, counted("secret"), idle_timeout_s=3_600)
+        secret = (await auth.sign_in(await auth.make_link(ELLIE, ttl_s=60))).secret
+        signs = SignsOfLife(auth, lambda: (sign_in_id(secret),), every_s=60)
+        clock.advance(1_800)
+        other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with structlog.testing.capture_logs() as logged:
+            assert (await auth.who(secret)).id == ELLIE
+            await signs.tell()
+        assert [entry["log_level"] for entry in logged] == ["warning", "warning"]
+        other.execute("ROLLBACK")
+        other.close()
+        await signs.tell()
+        clock.advance(3_599)
+        assert (await auth.who(secret)).id == ELLIE

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from program.groups import Group, add_group
+from program.sessions import end_session, open_session
 from protocol.ids import SessionId
-from protocol.values import Role
 from server import cli
 from server.config import Config
 from server.keeper import stored_form
 from server.keys import RootKey
-from server.storage.log import EventLog
+from server.storage.engine import writing
+from server.storage.log import EventLog, NewEvent
 from server.storage.vault import Vault
 from tests.fakes import START_MS, FakeClock
 from tests.rooms.harness import RoomHarness
@@ -46,12 +48,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 
 def fill(folder: Path) -> None:
-    """A room in which Ana wrote at START_MS + 3 s."""
+    """A room in which Ana wrote at START_MS + 5 s."""
 
     async def write() -> None:
-        room = RoomHarness()
+        room = RoomHarness(hosted=False)
+        room.host("mia")
         room.enter("ana")
-        room.enter("mia", Role.MENTOR)
         room.post("ana", "hello", "m1")
         async with database(folder / "log.db") as engine:
             log = EventLog(engine, FakeClock(), Vault(RootKey(SECRET)))
@@ -68,7 +70,7 @@ def test_verify_says_that_everything_fits(command: Command, tmp_path: Path, caps
     fill(tmp_path)
     assert command("audit", "verify") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "1 streams, 4 events (0 of them purged), 0 checkpoints, 0 in the file outside",
+        "1 streams, 6 events (0 of them purged), 0 checkpoints, 0 in the file outside",
         "Everything fits.",
     ]
 
@@ -116,7 +118,7 @@ def test_audit_key_prints_the_public_key(command: Command, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    "at", [str(START_MS + 3_000), "2026-01-01T00:00:03Z", "2026-01-01T01:00:03+01:00", "2025-12-31T19:00:03.000-05:00"]
+    "at", [str(START_MS + 5_000), "2026-01-01T00:00:05Z", "2026-01-01T01:00:05+01:00", "2025-12-31T19:00:05.000-05:00"]
 )
 def test_replay_prints_what_someone_saw(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str
@@ -124,7 +126,7 @@ def test_replay_prints_what_someone_saw(
     fill(tmp_path)
     assert command("replay", ROOM, "--at", at, "--as", "mentor") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["at_ms"], told["seq"], told["participant"], told["role"]) == (START_MS + 3_000, 4, "mia", "mentor")
+    assert (told["at_ms"], told["seq"], told["participant"], told["role"]) == (START_MS + 5_000, 6, "mia", "mentor")
     assert [message["text"] for message in told["snapshot"]["chat"]] == ["hello"]
 
 
@@ -132,7 +134,7 @@ def test_replay_of_a_moment_before_shows_less(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path)
-    arguments = ("replay", ROOM, "--at", str(START_MS + 2_999), "--as", "participant", "--participant", "ana")
+    arguments = ("replay", ROOM, "--at", str(START_MS + 4_999), "--as", "participant", "--participant", "ana")
     assert command(*arguments) == 0
     assert json.loads(capsys.readouterr().out)["snapshot"]["chat"] == []
 
@@ -198,3 +200,108 @@ def test_the_demo_makes_a_root_key_once_and_says_so(
     assert "Made a root key for the demo" in capsys.readouterr().out
     assert cli._root_key(settings, demo=True).id == made.id
     assert capsys.readouterr().out == ""
+
+
+# ── the audit's own entries ──────────────────────────────────────────────────────────────────
+
+
+def shown(command: Command, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert command("audit", "show") == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def with_session(folder: Path, *, ended: bool) -> None:
+    """The row of the room that `fill` writes."""
+
+    async def write() -> None:
+        async with database(folder / "log.db") as engine, writing(engine) as connection:
+            await add_group(connection, Group("g", "a group", 1))
+            await open_session(connection, ROOM, "g", "Tuesday", 1)
+            if ended:
+                await end_session(connection, ROOM, 2)
+
+    asyncio.run(write())
+
+
+def test_every_look_into_the_past_is_written_down(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    assert shown(command, capsys) == []
+    assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor") == 0
+    assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor", "--participant", "zoe") == 2
+    [entry] = shown(command, capsys)
+    assert entry.pop("at_ms") != START_MS
+    assert entry == {
+        "seq": 1,
+        "type": "room_replayed",
+        "session": ROOM,
+        "by": "command line",
+        "role": "mentor",
+        "participant": "mia",
+        "looked_at_ms": START_MS + 9_000,
+    }
+    assert command("audit", "verify") == 0
+
+
+def test_a_look_that_cannot_be_written_down_shows_nothing(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    connection = sqlite3.connect(tmp_path / "log.db")
+    with connection:
+        connection.execute("CREATE TRIGGER no BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'full'); END")
+    connection.close()
+    assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor") == 2
+    assert "hello" not in capsys.readouterr().out
+
+
+def test_purge_destroys_the_chat_of_a_session_that_has_ended_unless_it_is_held(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    with_session(tmp_path, ended=True)
+    assert command("hold", ROOM) == 0
+    assert command("hold", ROOM) == 0
+    assert "under legal hold, as it was before" in capsys.readouterr().out
+    assert command("purge", ROOM) == 2
+    assert "is under legal hold" in " ".join(capsys.readouterr().err.split())
+    assert command("hold", ROOM, "--lift") == 0
+    assert command("purge", ROOM) == 0
+    assert "1 events of the chat are destroyed" in capsys.readouterr().out
+    assert command("audit", "verify") == 0
+    assert [{**entry, "at_ms": 0} for entry in shown(command, capsys)] == [
+        {"seq": 1, "at_ms": 0, "type": "legal_hold_set", "session": ROOM, "hold": True, "by": "command line"},
+        {"seq": 2, "at_ms": 0, "type": "legal_hold_set", "session": ROOM, "hold": False, "by": "command line"},
+        {"seq": 3, "at_ms": 0, "type": "chat_purged", "session": ROOM, "by": "command line", "payloads": 1},
+    ]
+    assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["purged"], told["snapshot"]["chat"]) == (1, [])
+
+
+def test_a_live_session_is_not_purged(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path)
+    with_session(tmp_path, ended=False)
+    assert command("purge", ROOM) == 2
+    assert "is live" in capsys.readouterr().err
+    assert command("hold", "nowhere") == 2
+    assert shown(command, capsys) == []
+
+
+def test_an_entry_of_a_newer_version_is_shown_by_its_type(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+
+    async def write() -> None:
+        async with database(tmp_path / "log.db") as engine:
+            log = EventLog(engine, FakeClock(), Vault(RootKey(SECRET)))
+            await log.start()
+            claim = await log.claim("audit:program", "audit")
+            await log.append("audit:program", claim.epoch, 0, [NewEvent(5, "moon_seen", 9, b'{"type":"moon_seen"}')])
+            await log.stop()
+
+    asyncio.run(write())
+    assert shown(command, capsys) == [{"seq": 1, "at_ms": 5, "type": "moon_seen"}]

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from server.config import Config, ConfigError, allowed_origins, is_loopback, load_config
+from server.arrivals import notices_of
+from server.config import (
+    Config,
+    ConfigError,
+    ProgramConfig,
+    RetentionConfig,
+    TextsConfig,
+    allowed_origins,
+    is_loopback,
+    load_config,
+)
 
 COMMITTED = Path(__file__).parents[2] / "config.toml"
 
@@ -120,3 +130,19 @@ def test_only_this_machine_is_loopback() -> None:
         is_loopback(url) for url in ("http://127.0.0.1:1", "http://localhost", "http://[::1]:1", "http://127.9.9.9")
     )
     assert not any(is_loopback(url) for url in ("http://0.0.0.0:1", "http://192.0.2.1", "https://localhost.example"))
+
+
+def test_the_notice_says_what_the_settings_say() -> None:
+    program = ProgramConfig(name="Riverside", contact="the office", patient_advocate="Pat", complaints="the state")
+    said = notices_of(Config(program=program, retention=RetentionConfig(chat_days=14)))
+    for language, words in (("en", "for 14 days"), ("es", "14 días")):
+        text = str(said[language])
+        assert "Riverside" in text
+        assert words in text
+        assert "not set yet" not in text
+        assert "falta" not in text
+
+
+def test_texts_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"texts\.folder: .*there is no notice\.en\.toml"):
+        notices_of(Config(texts=TextsConfig(folder=str(tmp_path))))

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from server.front import MAX_FIRST_LINE
+from server.headers import HEADERS
 from tests.server.http.site import ORIGIN, Site, echo, site
 
 MSGPACK = [Subprotocol("holdspace.msgpack")]
@@ -210,6 +211,36 @@ async def test_garbage_ends_its_own_connection_only(there: Site, garbage: bytes)
         assert b"Traceback" not in said
     async with there.client.get(f"{there.url}/healthz") as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /healthz HTTP/9.9\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nEllie\r\n\r\n", 400),
+        (b"Ellie wrote this\r\n\r\n", 400),
+        (REQUEST + b"Ellie wrote this\r\n\r\n", 400),
+        (b"x" * MAX_FIRST_LINE, 414),
+        (b"GET /ws HTTP/1.1\r\nHost: Ellie\r\n\r\n", 426),
+        (UPGRADE.replace(b"Host: x", b"Host: x\r\nOrigin: https://Ellie.example"), 403),
+        (UPGRADE.replace(b"holdspace.msgpack", b"Ellie"), 400),
+    ],
+)
+async def test_what_the_parsers_refuse_is_answered_with_our_headers_and_without_what_was_sent(
+    there: Site, request_: bytes, status: int
+) -> None:
+    async with wire(there) as (reader, writer):
+        if request_.startswith(REQUEST):
+            writer.write(REQUEST)
+            assert (await answer_of(reader))[0] == 200
+        writer.write(request_.removeprefix(REQUEST))
+        answer = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.read()
+    assert answer.split()[1] == str(status).encode()
+    sent = {line.partition(b": ")[0].decode().lower() for line in answer.split(b"\r\n")[1:-2]}
+    assert {name.lower() for name in HEADERS} <= sent
+    assert b"Ellie" not in answer + body
+    assert b"Error" not in body
 
 
 async def test_first_line_without_an_end_is_cut_off(there: Site) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from moderation.decision import Accepted, Rejection, denied
+from moderation.permissions import Action
 from protocol.errors import ErrorCode, HoldspaceError
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
@@ -26,14 +28,15 @@ from protocol.messages import (
     SetDevices,
 )
 from protocol.values import Role, Source
-from rooms.commands import Enter, LoseConnection, OpenSession, Requested, RestoreConnection
-from rooms.decide import Accepted, Rejection
+from rooms.commands import Enter, LoseConnection, OpenSession, Requested, RestoreConnection, WaiveResponder
+from rooms.life import DEFAULT_RULES
 from rooms.state import EMPTY
 from server import keeper as keeper_module
+from server import stream as stream_module
 from server.keeper import Keeper, replay
 from server.storage.log import Claim, StoredEvent, StreamMoved
 from tests.fakes import FakeClock
-from tests.room_fakes import FakeListener, FakeLog, FakeMedia, FakeTimers
+from tests.room_fakes import FakeEar, FakeListener, FakeLog, FakeMedia, FakeTimers
 
 ROOM = SessionId("room-1")
 ELLIE, MARCUS, DANA = ParticipantId("ellie"), ParticipantId("marcus"), ParticipantId("dana")
@@ -45,9 +48,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.log, self.media, self.timers, self.clock = FakeLog(), FakeMedia(), FakeTimers(), FakeClock()
-        self.ended: list[SessionId] = []
-        self.failed: list[SessionId] = []
-        self.emptied: list[SessionId] = []
+        self.ear = FakeEar()
+        self.ended, self.failed, self.emptied = (self.ear.ended_rooms, self.ear.failed_rooms, self.ear.emptied_rooms)
         self.keeper = self.load()
         self.listeners: dict[ParticipantId, FakeListener] = {}
         self._requests = 0
@@ -62,14 +64,14 @@ class Stage:
             self.media,
             self.clock,
             self.timers,
-            on_ended=self.ended.append,
-            on_failed=self.failed.append,
-            on_empty=self.emptied.append,
+            self.ear,
+            DEFAULT_RULES,
         )
 
     async def open(self) -> None:
         await self.keeper.submit(OpenSession(ROOM, "Tuesday"))
-        for who, role in ((ELLIE, Role.PARTICIPANT), (MARCUS, Role.PARTICIPANT), (DANA, Role.MENTOR)):
+        await self.keeper.submit(WaiveResponder(IdentityId("id-lead")))
+        for who, role in ((DANA, Role.MENTOR), (ELLIE, Role.PARTICIPANT), (MARCUS, Role.PARTICIPANT)):
             await self.enter(who, role)
         for listener in self.listeners.values():
             listener.frames.clear()
@@ -139,8 +141,10 @@ async def test_a_refusal_is_answered_at_once_and_stores_nothing(stage: Stage) ->
     stored = len(stage.log.stored)
     reply = stage.close_mic(ELLIE, MARCUS)
     assert reply.done()
-    assert reply.result() == Rejection(ErrorCode.NOT_ALLOWED)
+    assert reply.result() == denied(Action.CLOSE_MICROPHONE)
     assert len(stage.log.stored) == stored
+    await settle()
+    assert stage.ear.refused == [(IdentityId("id-ellie"), Action.CLOSE_MICROPHONE)]
 
 
 async def test_closing_a_microphone_acts_before_it_is_stored(stage: Stage) -> None:
@@ -299,7 +303,7 @@ async def test_a_deadline_that_cannot_be_stored_is_tried_again_after_a_while(sta
     stage.timers.fire()
     stage.log.fail()
     await settle()
-    assert stage.timers.delays() == [keeper_module.RETRY_S]
+    assert stage.timers.delays() == [stream_module.RETRY_S]
     stage.log.hold = False
     stage.timers.fire()
     await settle()

@@ -187,6 +187,7 @@ async def test_cookie_is_secure_and_the_socket_is_on_the_address_that_the_page_c
     async with site(
         tmp_path, base_url=base_url, tls=certificate.server_context(), also_at=("https://localhost:8080",)
     ) as there:
+        await there.make_ready(ELLIE)
         token = await there.auth.make_link(ELLIE, ttl_s=60)
         sign_in = f"{there.url}/api/v1/sign-in"
         async with there.client.post(sign_in, json={"token": token}, ssl=trust) as answer:

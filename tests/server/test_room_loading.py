@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from protocol.ids import SessionId
 from protocol.values import Role
 from rooms.events import DurableEvent
+from rooms.life import DEFAULT_RULES
 from rooms.state import EMPTY
 from rooms.upcasting import UnknownEvent
 from server.hall import Hall
@@ -169,12 +170,12 @@ async def test_reading_an_unreadable_room_says_which_event(log: EventLog, tmp_pa
 
 
 async def test_open_room_gets_its_snapshot_while_it_runs(tmp_path: Path) -> None:
+    from moderation.decision import Accepted
     from program.groups import Group, add_group
     from program.sessions import open_session
     from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
     from protocol.messages import PostChat
     from rooms.commands import Enter, Requested
-    from rooms.decide import Accepted
     from server.storage.engine import writing
     from server.tokens import JoinTokens
     from tests.room_fakes import FakeMedia, FakeTimers
@@ -195,13 +196,14 @@ async def test_open_room_gets_its_snapshot_while_it_runs(tmp_path: Path) -> None
         def hall() -> Hall:
             return Hall(
                 engine, log, JoinTokens(clock, ttl_s=60), FakeMedia(), clock, FakeTimers(),
-                away_grace_ms=60_000, on_rooms=lambda _count: None, on_failed=lambda: None,
+                arrived=everyone_arrived, away_grace_ms=60_000, rules=DEFAULT_RULES, on_rooms=lambda _count: None,
+                on_failed=lambda: None, on_denied=lambda *_: None,
             )  # fmt: skip
 
         halls.append(hall())
         keeper = await halls[0].room(ROOM)
         ana = ParticipantId("ana")
-        await keeper.submit(Enter(ana, IdentityId("i"), "Ana", Role.PARTICIPANT))
+        await keeper.submit(Enter(ana, IdentityId("i"), "Ana", Role.MENTOR))
         for n in range(450):
             asked = Requested(ana, PostChat(RequestId(f"r{n}"), MessageId(f"m{n}"), f"{n}"))
             assert isinstance(await keeper.submit(asked), Accepted)
@@ -214,3 +216,7 @@ async def test_open_room_gets_its_snapshot_while_it_runs(tmp_path: Path) -> None
         assert [message.text for message in again.state.chat] == [f"{n}" for n in range(450)]
         await halls[0].close()
         await log.stop()
+
+
+async def everyone_arrived(*_: object) -> bool:
+    return True

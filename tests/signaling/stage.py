@@ -10,19 +10,21 @@ from websockets.exceptions import ConnectionClosedOK
 
 from protocol.codec import Wire, decode_server, encode_client
 from protocol.errors import ErrorCode, Refused
-from protocol.ids import IdentityId, SessionId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import ClientMessage, Frame, Join, Resume, Welcome
 from protocol.values import Role, Source
-from rooms.commands import OpenSession
+from rooms.commands import Enter, OpenSession, WaiveResponder
+from rooms.life import DEFAULT_RULES
 from rooms.state import EMPTY
 from server.keeper import Keeper
 from server.storage.log import Claim
 from signaling.endpoint import Endpoint, Settings
 from signaling.ports import Admission
 from tests.fakes import FakeClock, counted
-from tests.room_fakes import FakeLog, FakeMedia, FakeTimers
+from tests.room_fakes import FakeEar, FakeLog, FakeMedia, FakeTimers
 
 ROOM = SessionId("room-1")
+HOST = ParticipantId("host")
 
 
 class FakeWebSocket:
@@ -37,6 +39,15 @@ class FakeWebSocket:
         self.deaf = False
         self.writable = asyncio.Event()
         self.writable.set()
+        self.pings: list[asyncio.Future[float]] = []
+
+    async def ping(self) -> asyncio.Future[float]:
+        """The test answers it, or does not."""
+        await self.writable.wait()
+        if self.closed_with is not None:
+            raise ConnectionClosedOK(None, None)
+        self.pings.append(asyncio.get_running_loop().create_future())
+        return self.pings[-1]
 
     async def send(self, message: str | bytes) -> None:
         await self.writable.wait()
@@ -165,9 +176,8 @@ class Stage:
             self.media,
             self.clock,
             self.timers,
-            on_ended=lambda _: None,
-            on_failed=lambda _: None,
-            on_empty=lambda _: None,
+            FakeEar(),
+            DEFAULT_RULES,
         )
         self.hall, self.calls, self.telemetry = FakeHall(self.keeper), FakeCalls(), FakeTelemetry()
         self.tokens = counted("token")
@@ -184,11 +194,16 @@ class Stage:
         self._serving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
+        """The session is live: a host leads it, without a socket of their own."""
         await self.keeper.submit(OpenSession(ROOM, "Tuesday"))
+        await self.keeper.submit(WaiveResponder(IdentityId("id-lead")))
+        await self.keeper.submit(Enter(HOST, IdentityId("id-host"), "Host", Role.MENTOR))
 
-    def token(self, name: str, role: Role = Role.PARTICIPANT) -> str:
+    def token(self, name: str, role: Role = Role.PARTICIPANT, *, enrolled: bool = True) -> str:
         token = self.tokens()
-        self.hall.admissions[token] = Admission(ROOM, IdentityId(f"id-{name}"), name, role, f"sign-in-of-{name}")
+        self.hall.admissions[token] = Admission(
+            ROOM, IdentityId(f"id-{name}"), name, role, enrolled, f"sign-in-of-{name}"
+        )
         return token
 
     async def socket(self, first: ClientMessage | None = None, wire: Wire = Wire.MSGPACK) -> FakeWebSocket:

@@ -40,10 +40,10 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.values import Role, Source
-from rooms.state import RoomState
+from rooms.state import Participant, RoomState
 from signaling.endpoint import Settings
 from signaling.rate import Rates
-from tests.signaling.stage import ROOM, FakeWebSocket, Stage
+from tests.signaling.stage import HOST, ROOM, FakeWebSocket, Stage
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def you(ws: FakeWebSocket) -> ParticipantId:
 async def test_joining_gives_a_snapshot_then_frames_from_one(stage: Stage, wire: Wire) -> None:
     ellie = await stage.join("Ellie", wire=wire)
     welcome = ellie.got(Welcome)[0]
-    assert [p.name for p in welcome.snapshot.participants] == ["Ellie"]
+    assert [p.name for p in welcome.snapshot.participants] == ["Host", "Ellie"]
     assert welcome.ping_every_s == 5.0
     marcus = await stage.join("Marcus")
     ellie.say(chat("hello"))
@@ -179,7 +179,7 @@ async def test_a_second_tab_of_one_person_takes_over(stage: Stage) -> None:
     second = await stage.join("Ellie")
     assert first.last == Goodbye(ErrorCode.REPLACED, meaning(ErrorCode.REPLACED).text, Next.STOP)
     assert you(second) == you(first)
-    assert len(second.got(Welcome)[0].snapshot.participants) == 1
+    assert len(second.got(Welcome)[0].snapshot.participants) == 2
     assert stage.media.open == set(), "the new page opens its own devices, or does not"
 
 
@@ -349,7 +349,7 @@ async def test_a_slow_disk_does_not_leave_a_ghost_of_someone_who_gave_up(stage: 
     stage.log.hold = False
     stage.log.sync()
     await stage.settle()
-    assert [person.connected for person in stage.keeper.state.present()] == [False]
+    assert [person.connected for person in guests(stage.keeper.state)] == [False]
     stage.clock.advance(61)
     stage.timers.fire()
     await stage.settle()
@@ -380,6 +380,15 @@ async def test_who_came_back_while_the_disk_was_slow_is_connected(stage: Stage) 
     assert isinstance(back.frames[0][1], Resumed)
     assert {person.connected for person in stage.keeper.state.present()} == {True}
     assert len(marcus.got(Welcome)) == 1
+
+
+async def test_sign_ins_in_use_are_those_with_a_page_connected(stage: Stage) -> None:
+    await stage.join("Ellie")
+    marcus = await stage.join("Marcus")
+    assert stage.endpoint.sign_ins_in_use() == {"sign-in-of-Ellie", "sign-in-of-Marcus"}
+    marcus.drop()
+    await stage.settle()
+    assert stage.endpoint.sign_ins_in_use() == {"sign-in-of-Ellie"}
 
 
 async def test_a_sign_in_that_ends_while_its_join_is_on_the_way_lets_nobody_in(stage: Stage) -> None:
@@ -424,7 +433,7 @@ async def test_a_room_that_fails_while_someone_joins_keeps_nothing_of_them(
     ellie = await stage.socket(Join(stage.token("Ellie")))
     assert isinstance(ellie.last, Goodbye)
     assert ellie.last.code is ErrorCode.NOT_FOUND
-    assert [person.connected for person in stage.keeper.state.present()] == [False]
+    assert [person.connected for person in guests(stage.keeper.state)] == [False]
     stage.endpoint.speakers(ROOM, ())
     await stage.settle()
     assert ellie.got(SpeakersChanged) == []
@@ -502,8 +511,13 @@ async def test_resume_after_the_place_was_given_up_is_a_resync(stage: Stage) -> 
     assert present(stage.keeper.state) == set()
 
 
+def guests(state: RoomState) -> list[Participant]:
+    """Everyone who is present beside the host."""
+    return [person for person in state.present() if person.id != HOST]
+
+
 def present(state: RoomState) -> set[ParticipantId]:
-    return {person.id for person in state.present()}
+    return {person.id for person in guests(state)}
 
 
 async def test_a_peer_that_does_not_read_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:

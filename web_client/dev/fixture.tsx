@@ -1,13 +1,21 @@
 // Development only, not part of the build: every state of the client by `?state=NAME`, in English or `?lang=es`.
 import { render, type ComponentChildren } from "preact";
-import type { ChatView, ParticipantView } from "../src/protocol/generated";
+import type { ChatView, ParticipantView, SessionView, WaitingView } from "../src/protocol/generated";
+import { playTone } from "../src/media/tone";
+import { NOWHERE, placeOf, type Step } from "../src/state/arrival";
 import { chosen } from "../src/state/devices";
 import type { RoomState } from "../src/state/room";
-import { Arrive, type ArriveModel } from "../src/views/arrive";
+import { Arrive } from "../src/views/arrive";
+import type { StepModel } from "../src/views/arrive_model";
+import { Check, type CheckModel } from "../src/views/check";
+import { HelpWays } from "../src/views/frame";
+import { Lobby, type LobbyModel } from "../src/views/lobby";
 import { Choose, Page } from "../src/views/pages";
 import { Room } from "../src/views/room";
 import type { RoomModel } from "../src/views/room_model";
+import { Yourself } from "../src/views/yourself";
 import { wordsFor } from "../src/words";
+import { arrivalAnswer, remembered } from "./arrival";
 import { pictureOf } from "./people";
 import { DESK_STATES } from "./desk";
 import "../src/styles/tokens.css";
@@ -15,10 +23,11 @@ import "../src/styles/base.css";
 import "../src/styles/parts.css";
 import "../src/styles/arrive.css";
 import "../src/styles/room.css";
+import "../src/styles/life.css";
 import "../src/styles/therapist.css";
 
 const query = new URLSearchParams(location.search);
-const words = wordsFor([query.get("lang") ?? "en"]);
+const words = await wordsFor([query.get("lang") ?? "en"]);
 document.documentElement.lang = words.language;
 const nothing = () => {};
 const title = "Tuesday evening group";
@@ -51,6 +60,10 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     chat,
     earlier: false,
     speakers: ["marcus"],
+    waiting: false,
+    asked: false,
+    lobby: [],
+    pausedUntilMs: 0,
     ...change,
   };
 }
@@ -73,6 +86,10 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     received: new Map([...pictures].flatMap(([id, camera]) => (camera ? [[id, { camera }] as const] : []))),
     pending: [],
     notice: null,
+    early: [],
+    reactions: new Map(),
+    reacting: false,
+    alone: { on: false, told: false },
     announcement: null,
     soundBlocked: false,
     wide: matchMedia("(min-width: 64rem)").matches,
@@ -105,35 +122,54 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onMenu: nothing,
         onCloseMicrophone: nothing,
         onAllowMicrophone: nothing,
+        onAdmit: nothing,
+        onMove: nothing,
+        onRemove: nothing,
+        onCover: nothing,
+        onListening: nothing,
+        onReacting: nothing,
+        onReact: nothing,
+        onHideGroup: nothing,
+        onShowGroup: nothing,
+        onEarlyRead: nothing,
       }}
     />
   );
 }
 
-function arrive(change: Partial<ArriveModel> = {}): ComponentChildren {
-  const model: ArriveModel = {
+const lobbySession: SessionView = {
+  id: "s",
+  title,
+  status: "lobby",
+  note: "We start with a short round: one word for how you are. You can always pass. Bring tea if you like.",
+};
+
+function lobby(session: Partial<SessionView> = {}, change: Partial<LobbyModel> = {}, me: Partial<ParticipantView> = {}, asked = false) {
+  const model: LobbyModel = {
     words,
-    name: "Ellie",
-    title,
-    // Any track will do for a picture of the page.
+    room: roomOf("ellie", [{ id: "ellie", name: "Ellie", role: "participant", place: 0, ...me }], {
+      session: { ...lobbySession, ...session },
+      chat: [],
+      speakers: [],
+      waiting: true,
+      asked,
+    }),
+    mine: chosen(false, true),
     microphone: { track: pictures.get("dana") ?? null, problem: null, asking: false },
     camera: { track: pictures.get("ellie") ?? null, problem: null, asking: false },
-    wanted: { microphone: true, camera: true },
-    level: 0.58,
-    wasHeard: true,
-    help: false,
-    wasClosed: false,
+    reconnecting: false,
+    announcement: null,
+    sheet: null,
     ...change,
   };
   return (
-    <Arrive
+    <Lobby
       model={model}
       acts={{
         onMicrophone: nothing,
         onCamera: nothing,
-        onTryAgain: nothing,
-        onJoin: nothing,
-        onHelp: nothing,
+        onListening: nothing,
+        onSheet: nothing,
         onLeave: nothing,
         onQuickExit: nothing,
       }}
@@ -141,6 +177,73 @@ function arrive(change: Partial<ArriveModel> = {}): ComponentChildren {
   );
 }
 
+function check(change: Partial<CheckModel> = {}): ComponentChildren {
+  return (
+    <Check
+      model={{
+        words,
+        name: "Ellie",
+        // Any track will do for a picture of the page.
+        microphone: { track: pictures.get("dana") ?? null, problem: null, asking: false },
+        camera: { track: pictures.get("ellie") ?? null, problem: null, asking: false },
+        wanted: { microphone: true, camera: true },
+        level: 0.58,
+        wasHeard: true,
+        wasClosed: false,
+        path: "good",
+        hasPlace: true,
+        ...change,
+      }}
+      acts={{
+        onMicrophone: nothing,
+        onCamera: nothing,
+        onTryAgain: nothing,
+        onTone: playTone,
+        onChange: nothing,
+        onJoin: nothing,
+        onJoinWithout: nothing,
+      }}
+    />
+  );
+}
+
+function arrive(step: Step, change: Partial<StepModel> = {}, checked: Partial<CheckModel> = {}): ComponentChildren {
+  const plan: readonly Step[] = ["welcome", "notice", "agreement", "where", "check"];
+  return (
+    <Arrive
+      model={{
+        words,
+        answer: arrivalAnswer,
+        step,
+        place: placeOf(plan, step),
+        back: step !== "welcome",
+        line: null,
+        declined: false,
+        draft: { name: "Ellie", adult: true, whereabouts: remembered },
+        wrong: {},
+        saving: false,
+        waiting: null,
+        help: false,
+        ...change,
+      }}
+      acts={{
+        onType: nothing,
+        onSubmit: nothing,
+        onNotNow: nothing,
+        onReconsider: nothing,
+        onBack: nothing,
+        onHelp: nothing,
+        onLeave: nothing,
+        onQuickExit: nothing,
+      }}
+      check={step === "check" && check(checked)}
+    />
+  );
+}
+
+const takingBack = (children: ComponentChildren) => (
+  <Yourself.Provider value={{ onTakeBack: nothing }}>{children}</Yourself.Provider>
+);
 const asking = { track: null, problem: null, asking: true } as const;
 const denied = { track: null, problem: "denied", asking: false } as const;
 const leaders = everyone.map((one) => (one.id === "priya" ? { ...one, microphone_closed: true } : one));
@@ -148,17 +251,89 @@ const hiddenChat = chat.map((message) => (message.id === "m2" ? { ...message, hi
 const page = { words, help: false, acts: { onHelp: nothing, onQuickExit: nothing } };
 const again = (label: string) => ({ label, on: nothing });
 const mentorRoom = () => roomOf("dana", leaders, { chat: hiddenChat });
+const noor: WaitingView = { id: "noor", name: "Noor", since_ms: at(10) };
+const many: WaitingView[] = [
+  noor,
+  { id: "ada", name: "Ada", since_ms: at(11) },
+  { id: "theo", name: "Theodora Papadopoulos-Winterbottom", since_ms: at(12) },
+  { id: "lena", name: "Lena", since_ms: at(13) },
+];
+const soon: WaitingView[] = [
+  { id: "marcus", name: "Marcus", since_ms: at(1), expected: true },
+  { id: "priya", name: "Priya", since_ms: at(2), expected: true },
+  noor,
+];
+const rested = everyone.map((one) =>
+  one.id === "dana" ? { ...one, connected: false } : one.role === "participant" ? { ...one, microphone: false } : one,
+);
+const pausedRoom = () => roomOf("ellie", rested, { pausedUntilMs: at(25) });
+const tagged = everyone.map((one) => {
+  if (one.id === "wren") return { ...one, listening: true };
+  if (one.id === "joy") return { ...one, not_alone: true, camera: false, microphone: false };
+  return one.id === "priya" ? { ...one, microphone_closed: true, listening: true } : one;
+});
+const doorRoom = (waiting: WaitingView[]) => roomOf("dana", tagged, { lobby: waiting });
+const covered = everyone.map((one) => (one.id === "dana" ? { ...one, needs_cover: true } : one));
+const beginning = (waitsFor: "leader" | "responder") =>
+  roomOf("dana", everyone.slice(0, 1), {
+    session: { ...lobbySession, waits_for: waitsFor },
+    lobby: soon,
+    chat: [],
+    speakers: [],
+  });
 const few = (count: number) => roomOf("ellie", [...everyone.slice(0, count - 1), everyone[7] as ParticipantView]);
 
 const STATES: Record<string, () => ComponentChildren> = {
   ...DESK_STATES(words),
-  arrive: () => arrive(),
-  "arrive-off": () => arrive({ wanted: { microphone: false, camera: false } }),
-  "arrive-denied": () => arrive({ microphone: denied, camera: denied, browser: "chromeAndroid" }),
-  "arrive-busy": () => arrive({ camera: { track: null, problem: "busy", asking: false } }),
-  "arrive-asking": () => arrive({ microphone: asking, camera: asking }),
-  "arrive-closed": () => arrive({ wasClosed: true }),
-  "arrive-help": () => arrive({ help: true }),
+  welcome: () => arrive("welcome"),
+  "welcome-wrong": () =>
+    arrive("welcome", {
+      draft: { name: "", adult: false, whereabouts: NOWHERE },
+      wrong: { name: "missing", adult: "adults_only" },
+    }),
+  notice: () => arrive("notice"),
+  "notice-changed": () => arrive("notice", { line: "changed" }),
+  "notice-saving": () => arrive("notice", { saving: true }),
+  "not-now": () => arrive("notice", { declined: true }),
+  agreement: () => arrive("agreement"),
+  where: () => arrive("where"),
+  "where-first": () => arrive("where", { draft: { name: "Ellie", adult: true, whereabouts: NOWHERE } }),
+  "where-wrong": () =>
+    arrive("where", {
+      draft: { name: "Ellie", adult: true, whereabouts: { ...remembered, call_back: "none" } },
+      wrong: { place: "missing", call_back: "phone" },
+    }),
+  "where-waiting": () => arrive("where", { saving: true, waiting: "unreachable" }),
+  "where-needed": () => arrive("where", { line: "needed" }),
+  arrive: () => arrive("check"),
+  "arrive-path": () => arrive("check", {}, { path: "weak" }),
+  "arrive-off": () => arrive("check", {}, { wanted: { microphone: false, camera: false } }),
+  "arrive-denied": () =>
+    arrive("check", {}, { microphone: denied, camera: denied, path: "none", browser: "chromeAndroid" }),
+  "arrive-busy": () => arrive("check", {}, { camera: { track: null, problem: "busy", asking: false } }),
+  "arrive-asking": () => arrive("check", {}, { microphone: asking, camera: asking, path: "trying" }),
+  "arrive-closed": () => arrive("check", {}, { wasClosed: true, path: null }),
+  "arrive-help": () => takingBack(arrive("check", { help: true })),
+  "room-help": () => takingBack(room({ sheet: "help" })),
+  removed: () => (
+    <Page {...page} icon="mark" title={words.yourself.removedTitle} text={words.yourself.removedText}>
+      <HelpWays words={words} />
+    </Page>
+  ),
+  revoking: () => (
+    <Page {...page} icon="lock" title={words.yourself.takingTitle} text={words.yourself.takingUnreachable} />
+  ),
+  revoked: () => (
+    <Page
+      {...page}
+      icon="check"
+      title={words.yourself.takenTitle}
+      text={words.yourself.takenText}
+      act={again(words.door.readAgain)}
+    >
+      <HelpWays words={words} />
+    </Page>
+  ),
   choose: () => (
     <Choose
       {...page}
@@ -212,6 +387,40 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-leave": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "leave" }),
   "mentor-end": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "end" }),
   "mentor-unsaved": () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "request", code: "not_saved" } }),
+  lobby: () => lobby(),
+  "lobby-live": () => lobby({ status: "live" }),
+  "lobby-late": () => lobby({ late: true, note: "" }),
+  "lobby-asked": () => lobby({ status: "live", note: "" }, {}, {}, true),
+  "lobby-listening": () => lobby({}, { mine: chosen(true, true) }, { listening: true }),
+  "lobby-off": () => lobby({ note: "" }, { mine: chosen(false, false) }),
+  "lobby-denied": () => lobby({ note: "" }, { mine: chosen(false, false), microphone: denied, camera: denied }),
+  "lobby-reconnecting": () => lobby({}, { reconnecting: true }),
+  "lobby-help": () => lobby({}, { sheet: "help" }),
+  paused: () => room({ room: pausedRoom(), received: new Map() }),
+  "paused-chat": () => room({ room: pausedRoom(), chatOpen: true, draft: "I was about to say" }),
+  back: () => room({ notice: { about: "back" } }),
+  reactions: () =>
+    room({ reacting: true, reactions: new Map([["joy", "i_hear_you"], ["ellie", "thank_you"], ["tomas", "same_here"]]) }),
+  listening: () =>
+    room({ room: roomOf("ellie", everyone.map((one) => (["wren", "ellie"].includes(one.id) ? { ...one, listening: true } : one))), reacting: true }),
+  alone: () => room({ alone: { on: true, told: true }, mine: chosen(false, false), unread: 0 }),
+  "alone-telling": () => room({ alone: { on: true, told: false }, mine: chosen(false, false), unread: 0 }),
+  "mentor-door": () => room({ room: doorRoom([noor]), mine: chosen(true, true), early: ["Samir"] }),
+  "mentor-door-many": () => room({ room: doorRoom(many), mine: chosen(true, true) }),
+  "mentor-door-menu": () => room({ room: doorRoom([noor]), mine: chosen(true, true), menuFor: "noor" }),
+  "mentor-remove": () => room({ room: doorRoom([noor]), mine: chosen(true, true), sheet: { remove: "noor", name: "Noor" } }),
+  "mentor-begin": () => room({ room: beginning("responder"), mine: chosen(true, true) }),
+  "mentor-begin-leader": () => room({ room: beginning("leader"), mine: chosen(true, true) }),
+  "mentor-cover": () =>
+    room({
+      room: roomOf("dana", covered.map((one) => (one.role === "participant" ? { ...one, microphone: false } : one)), {
+        pausedUntilMs: at(25),
+        lobby: [noor],
+      }),
+      mine: chosen(false, true),
+    }),
+  "mentor-covered": () => room({ room: roomOf("dana", covered), mine: chosen(false, true) }),
+  "mentor-reactions": () => room({ room: doorRoom([]), mine: chosen(true, true), reactions: new Map([["priya", "thank_you"], ["joy", "same_here"]]) }),
   loading: () => <Page {...page} icon="mark" title={words.loading} />,
   left: () => <Page {...page} icon="leave" title={words.leftTitle} text={words.leftText} act={again(words.joinAgain)} />,
   ended: () => <Page {...page} icon="check" title={words.endedTitle} text={words.endedText} />,

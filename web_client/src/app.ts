@@ -1,21 +1,28 @@
 import { computed, effect, signal } from "@preact/signals";
-import { ApiError, isBusy, type Api, type Me, type SessionEntry } from "./connection/api";
-import { delayBefore, delayWhenBusy } from "./connection/backoff";
+import { Arrival } from "./arrival";
+import type { Api, Me, SessionEntry } from "./connection/api";
 import type { Clock } from "./connection/clock";
+import { delayBefore } from "./connection/backoff";
+import { insist, type Waiting } from "./connection/insist";
+import { asMyself } from "./connection/myself";
+import { DeviceCheck } from "./device_check";
 import type { Desk } from "./desk";
 import type { LocalMedia } from "./media/devices";
 import type { ErrorCode } from "./protocol/generated";
 import type { RoomSession } from "./session";
+import type { CheckPath } from "./state/path";
 
 export type Stage =
-  | { name: "loading"; trouble: "unreachable" | "busy" | null }
+  | { name: "loading"; trouble: Waiting | null }
   | { name: "link"; code: ErrorCode }
   | { name: "nothing" }
   | { name: "choose"; me: Me; sessions: readonly SessionEntry[] }
   | { name: "therapist"; me: Me; missing: boolean }
   | { name: "arrive"; me: Me; entry: SessionEntry }
   | { name: "room"; me: Me; entry: SessionEntry; session: RoomSession }
-  | { name: "left" | "replaced"; me: Me; entry: SessionEntry }
+  | { name: "left" | "replaced" | "removed"; me: Me; entry: SessionEntry }
+  | { name: "revoking"; me: Me; entry: SessionEntry | null; trouble: Waiting | null; failed: ErrorCode | null }
+  | { name: "revoked"; me: Me; entry: SessionEntry | null }
   | { name: "ended" }
   | { name: "stopped"; code: ErrorCode; me: Me; entry: SessionEntry };
 
@@ -28,12 +35,25 @@ export interface AppDeps {
   /** Loads a therapist's page, which nobody else pays for; rejects where it cannot be loaded. Left out where there is none. */
   openDesk?: (me: Me) => Promise<Desk>;
   watchLevel: (track: MediaStreamTrack, heard: (level: number) => void) => () => void;
+  /** Left out where nothing looks at the way for sound and picture; then nothing is said about it. */
+  checkPath?: CheckPath;
+  /** Resolves when the soft tone is over. */
+  playTone: () => Promise<void>;
+  /** The language of the texts to agree to. */
+  language: string;
   /** Removes the sign-in token from the address, so that it cannot be read over a shoulder or copied. */
   forgetToken: () => void;
   /** Leaves this page at once and without a way back. */
   vanish: () => void;
   /** That a sign-in has to end before anything else, remembered over pages. */
   owed: Owed;
+  kept: Kept;
+}
+
+/** What is being written, kept over a reload for this tab alone. `whose`: of which person, in which session. */
+export interface Kept {
+  read(whose: string): string;
+  write(whose: string, text: string): void;
 }
 
 /** A nameless mark: whoever opens this page next begins by signing out. */
@@ -43,15 +63,12 @@ export interface Owed {
   clear(): void;
 }
 
-const AUDIBLE = 0.3;
-
 /** From the link to the room and out again. */
 export class App {
   readonly stage = signal<Stage>({ name: "loading", trouble: null });
-  readonly wanted = signal({ microphone: true, camera: true });
-  readonly level = signal(0);
-  readonly wasHeard = signal(false);
   readonly help = signal(false);
+  readonly arrival: Arrival;
+  readonly check: DeviceCheck;
   /** At the end of the last stay a mentor had closed my microphone. */
   readonly wasClosed = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
@@ -59,17 +76,19 @@ export class App {
   /** A therapist's page. It stays while they are in a room: the other sessions go on. */
   readonly desk = signal<Desk | null>(null);
   readonly #deps: AppDeps;
-  #stopWatching: () => void = () => {};
+  readonly #checking;
+  #me: Me | null = null;
+  #whose = "";
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
-    const listenTo = computed(() =>
-      this.stage.value.name === "arrive" && this.wanted.value.microphone ? deps.local.microphone.value.track : null,
-    );
+    const { api, clock, random, language } = deps;
+    this.arrival = new Arrival({ api, clock, random, language, refused: (code) => this.#refused(code) });
+    this.#checking = computed(() => this.stage.value.name === "arrive" && this.arrival.step.value === "check");
+    this.check = new DeviceCheck(deps, this.#checking);
     effect(() => {
-      const track = listenTo.value;
-      this.#stopWatching();
-      this.#stopWatching = track ? deps.watchLevel(track, (level) => this.#heard(level)) : () => {};
+      const text = this.draft.value;
+      if (this.#whose) deps.kept.write(this.#whose, text);
     });
   }
 
@@ -92,6 +111,7 @@ export class App {
     const code = await this.#insist(async () => {
       me = await this.#deps.api.me();
     });
+    this.#me = me;
     if (code || me === null) this.stage.value = { name: "link", code: code ?? "signed_out" };
     else this.#offer(me);
   }
@@ -139,50 +159,89 @@ export class App {
     });
   }
 
-  toggle(source: "microphone" | "camera"): void {
-    const { local } = this.#deps;
-    const on = this.wanted.value[source] && local[source].value.problem === null;
-    this.wanted.value = { ...this.wanted.value, [source]: !on };
-    if (on) local.close(source);
-    else void local.open(source);
-  }
-
-  /** Asks once more for what could not be had; what was turned off stays off. */
-  tryAgain(): void {
-    const { local } = this.#deps;
-    const { microphone, camera } = this.wanted.value;
-    this.wanted.value = {
-      microphone: microphone || local.microphone.value.problem !== null,
-      camera: camera || local.camera.value.problem !== null,
-    };
-    this.#open();
-  }
-
   join(): void {
     const stage = this.stage.value;
-    if (stage.name !== "arrive" && stage.name !== "replaced") return;
+    if (stage.name !== "replaced" && !this.#checking.value) return;
+    if (!("entry" in stage) || stage.entry === null) return;
     const { me, entry } = stage;
-    const { microphone, camera } = this.#deps.local;
-    const session = this.#deps.openRoom(me, entry, {
-      microphone: this.wanted.value.microphone && microphone.value.problem === null,
-      camera: this.wanted.value.camera && camera.value.problem === null,
-    });
+    const session = this.#deps.openRoom(me, entry, this.check.result);
     this.help.value = false;
-    this.stage.value = { name: "room", me, entry, session };
+    const here: Stage = { name: "room", me, entry, session };
+    this.stage.value = here;
+    this.arrival.stop();
     const stop = effect(() => {
       const code = session.over.value;
       if (code === null) return;
       // Not within the effect: letting go changes what it depends on.
       queueMicrotask(() => {
         stop();
+        if (this.stage.peek() !== here) return;
         // However it ended: who had the camera off does not find it on at the next door.
         this.#remember(session);
         session.dispose();
-        if (this.#hasDesk(me) && (code === "left" || code === "session_ended")) void this.openDesk(me);
+        if (code === "arrival_incomplete") this.#arrive(me, entry, true);
+        else if (this.#hasDesk(me) && (code === "left" || code === "session_ended")) void this.openDesk(me);
         else this.stage.value = after(me, entry, code);
+        // Who went, and who is no longer the one signed in here, leaves nothing to read behind.
+        if (LEAVES_NOTHING.has(this.stage.peek().name)) this.draft.value = "";
       });
     });
     session.start();
+  }
+
+  joinWithout(source: "microphone" | "camera"): void {
+    this.check.doWithout(source);
+    this.join();
+  }
+
+  /** To the step before; whoever leaves the check is neither seen nor heard by this page. */
+  back(): void {
+    this.#deps.local.closeAll();
+    this.arrival.back();
+  }
+
+  /** Changes from the check what was given before. */
+  visit(step: "welcome" | "where"): void {
+    this.#deps.local.closeAll();
+    this.arrival.visit(step);
+  }
+
+  playTone(): Promise<void> {
+    return this.#deps.playTone();
+  }
+
+  /** Whether there may be an agreement to take back. */
+  get mayTakeBack(): boolean {
+    const stage = this.stage.value;
+    if (stage.name === "loading" || stage.name === "link" || stage.name === "revoked" || stage.name === "revoking") return false;
+    return stage.name !== "arrive" || (this.arrival.answer.value?.notice.agreed ?? false);
+  }
+
+  /** Out of the room first, at once; then it is stored, however long the server is away. */
+  async takeBack(): Promise<void> {
+    const stage = this.stage.peek();
+    const me = this.#me;
+    if (me === null) return;
+    const entry = "entry" in stage ? stage.entry : null;
+    this.help.value = false;
+    this.stage.value = { name: "revoking", me, entry, trouble: null, failed: null };
+    this.arrival.forget();
+    if (stage.name === "room") {
+      this.#remember(stage.session);
+      stage.session.dispose();
+    }
+    this.#deps.local.closeAll();
+    const { api, clock, random } = this.#deps;
+    const failed = await insist(() => asMyself(api, me.you, () => api.takeBack()), {
+      clock,
+      random,
+      waiting: (trouble) => {
+        if (this.stage.peek().name === "revoking") this.stage.value = { name: "revoking", me, entry, trouble, failed: null };
+      },
+      wanted: () => this.stage.peek().name === "revoking",
+    });
+    if (this.stage.peek().name !== "revoking") return;
+    this.stage.value = failed ? { name: "revoking", me, entry, trouble: null, failed } : { name: "revoked", me, entry };
   }
 
   leave(): void {
@@ -190,7 +249,9 @@ export class App {
     if (stage.name === "room") {
       stage.session.leave();
     } else if (stage.name === "arrive") {
+      this.draft.value = "";
       this.#deps.local.closeAll();
+      this.arrival.stop();
       if (this.#hasDesk(stage.me)) void this.openDesk(stage.me);
       else this.stage.value = { name: "left", me: stage.me, entry: stage.entry };
     }
@@ -199,12 +260,12 @@ export class App {
   /** Back to the device check: nobody comes on screen by surprise. */
   joinAgain(): void {
     const stage = this.stage.value;
-    if ("entry" in stage) this.#arrive(stage.me, stage.entry);
+    if ("entry" in stage && stage.entry) this.#arrive(stage.me, stage.entry);
   }
 
   /** This screen takes over from the other one, with microphone and camera off until tapped. */
   useThisScreen(): void {
-    this.wanted.value = { microphone: false, camera: false };
+    this.check.wanted.value = { microphone: false, camera: false };
     this.join();
   }
 
@@ -224,6 +285,7 @@ export class App {
       this.#deps.local.closeAll();
     } finally {
       this.draft.value = "";
+      this.arrival.forget();
       this.#deps.vanish();
       owed.set();
     }
@@ -239,8 +301,8 @@ export class App {
   allowed(source: "microphone" | "camera"): void {
     const device = this.#deps.local[source].value;
     if (device.problem !== "denied") return;
-    if (this.stage.value.name === "arrive") this.tryAgain();
-    else if (this.stage.value.name === "room") this.stage.value.session.allowed(source);
+    this.check.allowed();
+    if (this.stage.value.name === "room") this.stage.value.session.allowed(source);
   }
 
   /** The page or the network is back. */
@@ -253,7 +315,7 @@ export class App {
   #remember(session: RoomSession): void {
     const { microphone, camera, closed } = session.mine.value;
     this.wasClosed.value = closed;
-    this.wanted.value = { microphone, camera };
+    this.check.wanted.value = { microphone, camera };
   }
 
   #hasDesk(me: Me): boolean {
@@ -277,64 +339,40 @@ export class App {
     else this.stage.value = { name: me.sessions.length > 0 ? "ended" : "nothing" };
   }
 
-  #arrive(me: Me, entry: SessionEntry): void {
-    this.wasHeard.value = false;
+  #arrive(me: Me, entry: SessionEntry, needed = false): void {
+    this.#whose = `${me.you}/${entry.id}`;
+    if (!this.draft.value) this.draft.value = this.#deps.kept.read(this.#whose);
     this.stage.value = { name: "arrive", me, entry };
-    this.#open();
+    this.arrival.begin(me.you, entry.id, needed);
   }
 
-  #open(): void {
-    const { local } = this.#deps;
-    const { microphone, camera } = this.wanted.value;
-    if (microphone && camera) void local.openBoth();
-    else if (microphone) void local.open("microphone");
-    else if (camera) void local.open("camera");
+  #refused(code: ErrorCode): void {
+    const stage = this.stage.peek();
+    if (stage.name !== "arrive") return;
+    this.arrival.stop();
+    this.stage.value = after(stage.me, stage.entry, code);
   }
 
-  #heard(level: number): void {
-    this.level.value = level;
-    if (level > AUDIBLE) this.wasHeard.value = true;
-  }
-
-  /** Repeats what only the network or a busy server keeps from working; resolves to the code of a final "no". */
-  async #insist(request: () => Promise<void>): Promise<ErrorCode | null> {
+  #insist(request: () => Promise<void>): Promise<ErrorCode | null> {
     const { clock, random } = this.#deps;
-    const begun = clock.now();
-    for (let tries = 1; ; tries += 1) {
-      let busy: boolean;
-      try {
-        await request();
-        return null;
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (error.code && FINAL.has(error.code)) return error.code;
-        busy = isBusy(error.code);
-        this.stage.value = { name: "loading", trouble: busy ? "busy" : "unreachable" };
-      }
-      const wait = busy ? delayWhenBusy(tries, random()) : delayBefore(tries, clock.now() - begun, random());
-      await new Promise<void>((go) => clock.after(wait, go));
-    }
+    return insist(request, {
+      clock,
+      random,
+      waiting: (trouble) => {
+        this.stage.value = { name: "loading", trouble };
+      },
+    });
   }
 }
-
-/** Answers that trying again would not change. */
-const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "signed_out",
-  "link_invalid",
-  "other_person",
-  "token_invalid",
-  "origin_refused",
-  "not_allowed",
-  "not_found",
-  "malformed",
-  "invalid_field",
-]);
 
 function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
   switch (code) {
     case "left":
     case "replaced":
+    case "removed":
       return { name: code, me, entry };
+    case "consent_revoked":
+      return { name: "revoked", me, entry };
     case "session_ended":
       return { name: "ended" };
     case "signed_out":
@@ -345,3 +383,5 @@ function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
       return { name: "stopped", code, me, entry };
   }
 }
+
+const LEAVES_NOTHING: ReadonlySet<Stage["name"]> = new Set<Stage["name"]>(["left", "link", "removed", "revoked", "therapist"]);

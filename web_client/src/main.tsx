@@ -2,27 +2,28 @@ import { render } from "preact";
 import { App } from "./app";
 import { makeApi, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
-import { Connection } from "./connection/connection";
+import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
 import { captureFrom } from "./media/capture";
+import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
 import { watchLevel } from "./media/level";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
-import { exposeForDebugging } from "./debug";
-import { clearStorage, owed } from "./remembered";
+import { playTone } from "./media/tone";
+import { clearStorage, kept, owed } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
-import { wordsFor } from "./words";
+import { languageFor, wordsFor } from "./words";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/arrive.css";
-import "./styles/room.css";
 
 /** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";
+const RELOAD_MS = 3_000;
 
 function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(15));
@@ -31,7 +32,8 @@ function newId(): string {
 
 function start(root: HTMLElement): void {
   const query = new URLSearchParams(location.search);
-  const words = wordsFor(navigator.languages);
+  // Beside the first requests, so that nobody waits for both.
+  const loading = wordsFor(navigator.languages);
   const api = makeApi((input, init) => fetch(input, init));
   const local = new LocalMedia(captureFrom(query), navigator.mediaDevices);
   const sound = new Sound();
@@ -81,9 +83,28 @@ function start(root: HTMLElement): void {
       },
       wanted,
     );
-    if (query.has("debug")) exposeForDebugging(publisher, subscriber);
+    if (query.has("debug")) void import("./debug").then((debug) => debug.exposeForDebugging(publisher, subscriber));
     return session;
   }
+
+  /** Loaded when it is begun: a page is there without it. `failed`: it could not be loaded. */
+  function check(on: (verdict: PathVerdict) => void, failed: () => void = () => {}): () => void {
+    const connect = (events: ConnectionEvents) =>
+      new Connection(
+        { clock: systemClock, openSocket: openWebSocket, join: () => api.check(), random: Math.random, newId },
+        events,
+      );
+    let stopped = false;
+    let stop = () => {};
+    void Promise.all([import("./media/check"), import("./media/black")]).then(([{ checkPath }, { blackTrack }]) => {
+      if (!stopped) stop = checkPath({ clock: systemClock, connect, makePeer, local, blackTrack }, on);
+    }, failed);
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+  if (query.has("debug")) void import("./debug").then((debug) => debug.exposeCheckForDebugging(check));
 
   const app = new App({
     api,
@@ -96,6 +117,13 @@ function start(root: HTMLElement): void {
       return openDesk({ api, clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
     },
     watchLevel,
+    checkPath: ({ state }) =>
+      check(
+        (verdict) => state(verdict.path),
+        () => state("off"),
+      ),
+    playTone,
+    language: languageFor(navigator.languages),
     forgetToken: () => history.replaceState(null, "", location.pathname + location.search),
     vanish: () => {
       document.title = "New page";
@@ -106,6 +134,7 @@ function start(root: HTMLElement): void {
       clearStorage();
     },
     owed,
+    kept,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.
   addEventListener("hashchange", () => {
@@ -121,8 +150,15 @@ function start(root: HTMLElement): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") app.nudge();
   });
-  document.documentElement.lang = words.language;
-  render(<Root app={app} local={local} sound={sound} words={words} />, root);
+  loading.then(
+    (words) => {
+      if (location.pathname === GOODBYE) return;
+      document.documentElement.lang = words.language;
+      render(<Root app={app} local={local} sound={sound} words={words} />, root);
+    },
+    // Without words there is no page. The sign-in is kept, by the link or its cookie.
+    () => setTimeout(() => location.reload(), RELOAD_MS),
+  );
   void app.begin(location.hash.length > 1 ? location.hash.slice(1) : null);
 }
 

@@ -1,4 +1,4 @@
-import type { Owed } from "./app";
+import type { Kept, Owed } from "./app";
 
 /** Says nothing about anyone. */
 const MARK = "owed";
@@ -22,6 +22,24 @@ export const owed: Owed = {
   },
   clear() {
     storage("localStorage")?.removeItem(MARK);
+  },
+};
+
+const DRAFT = "draft";
+
+/** In `sessionStorage`: it ends with the tab, and no other tab reads it. */
+export const kept: Kept = {
+  read(whose) {
+    const found = storage("sessionStorage")?.getItem(DRAFT) ?? "";
+    return found.startsWith(`${whose}\n`) ? found.slice(whose.length + 1) : "";
+  },
+  write(whose, text) {
+    try {
+      if (text) storage("sessionStorage")?.setItem(DRAFT, `${whose}\n${text}`);
+      else storage("sessionStorage")?.removeItem(DRAFT);
+    } catch {
+      // A browser that takes nothing keeps no draft, and typing goes on.
+    }
   },
 };
 

@@ -27,7 +27,13 @@ const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 8_000;
 
 /** Answers that telling again would not change. */
-const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["microphone_closed", "not_allowed", "session_ended"]);
+const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "microphone_closed",
+  "paused",
+  "not_admitted",
+  "not_allowed",
+  "session_ended",
+]);
 
 /** Tells the server what is on, again until it is taken or the wish has changed. */
 export class Telling {

@@ -4,8 +4,9 @@ import { App } from "../src/app";
 import { ApiError, type Api, type Me, type SessionEntry } from "../src/connection/api";
 import type { Device, LocalMedia } from "../src/media/devices";
 import type { ErrorCode, Source } from "../src/protocol/generated";
+import type { PathHandlers } from "../src/state/path";
 import type { RoomSession } from "../src/session";
-import { FakeClock, settle } from "./fakes";
+import { FakeClock, arrivalOf, readyAnswer, settle } from "./fakes";
 
 const entry: SessionEntry = { id: "s", title: "Tuesday evening group", status: "live", role: "participant" };
 const me: Me = { you: "ellie", name: "Ellie", sessions: [entry] };
@@ -21,6 +22,8 @@ let app: App;
 let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnType<typeof vi.fn>> &
   Record<Source, ReturnType<typeof signal<Device>>>;
 let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean; closed?: boolean }>>;
+let stored: Map<string, string>;
+let path: PathHandlers;
 let owed: { there: boolean; set: () => void; clear: () => void };
 
 beforeEach(() => {
@@ -31,7 +34,13 @@ beforeEach(() => {
   api = {
     signIn: vi.fn(async () => ({ name: "Ellie" })),
     me: vi.fn(async () => me),
+    arrival: vi.fn(async () => readyAnswer()),
+    setName: vi.fn(async (name: string) => ({ name })),
+    agree: vi.fn(async () => {}),
+    takeBack: vi.fn(async () => void events.push("take back")),
+    setWhereabouts: vi.fn(async () => {}),
     join: vi.fn(),
+    check: vi.fn(),
     signOut: vi.fn(async () => void events.push("sign out")),
   };
   owed = {
@@ -50,7 +59,12 @@ beforeEach(() => {
     check: vi.fn(),
     closeAll: vi.fn(() => events.push("devices off")),
   };
-  app = new App({
+  stored = new Map();
+  app = open();
+});
+
+function open(): App {
+  return new App({
     api,
     clock,
     random: () => 0.5,
@@ -60,11 +74,19 @@ beforeEach(() => {
       return { ...session, over, mine } as unknown as RoomSession;
     },
     watchLevel: () => () => {},
+    checkPath: (handlers) => {
+      path = handlers;
+      events.push("path checked");
+      return () => events.push("path left");
+    },
+    playTone: async () => {},
+    language: "en",
     forgetToken: () => events.push("forget token"),
     vanish: () => events.push("vanish"),
     owed,
+    kept: { read: (whose) => stored.get(whose) ?? "", write: (whose, text) => void stored.set(whose, text) },
   });
-});
+}
 
 describe("the link", () => {
   test("signs in, forgets the token and shows the device check", async () => {
@@ -72,6 +94,8 @@ describe("the link", () => {
     expect(api.signIn).toHaveBeenCalledWith("token");
     expect(events).toEqual(["forget token"]);
     expect(app.stage.value).toEqual({ name: "arrive", me, entry });
+    await settle();
+    expect(app.arrival.step.value).toBe("check");
   });
 
   test("without a token the sign-in from before is used", async () => {
@@ -110,7 +134,7 @@ describe("the link", () => {
     await settle();
     expect([order, owed.there]).toEqual([[], true]);
     await clock.advance(1_000);
-    expect([order, owed.there]).toEqual([["sign out", "sign in", "me"], false]);
+    expect([order.slice(0, 3), owed.there]).toEqual([["sign out", "sign in", "me"], false]);
   });
 
   test("while the server is away it is tried again by itself", async () => {
@@ -120,7 +144,10 @@ describe("the link", () => {
     expect(app.stage.value).toEqual({ name: "loading", trouble: "unreachable" });
     await clock.advance(1_000);
     expect(app.stage.value).toEqual({ name: "loading", trouble: "busy" });
+    api.me.mockRejectedValueOnce(new ApiError("not_saved"));
     await clock.advance(3_000);
+    expect(app.stage.value).toEqual({ name: "loading", trouble: "cannotSave" });
+    await clock.advance(10_000);
     expect(app.stage.value.name).toBe("arrive");
   });
 
@@ -139,10 +166,12 @@ describe("the link", () => {
 describe("a stay", () => {
   beforeEach(async () => {
     await app.begin(null);
+    await settle();
+    events.length = 0;
   });
 
   test("begins with what was chosen on arrival", () => {
-    app.toggle("camera");
+    app.check.toggle("camera");
     app.join();
     expect(opened).toEqual([{ microphone: true, camera: false }]);
     expect(session.start).toHaveBeenCalled();
@@ -152,6 +181,8 @@ describe("a stay", () => {
   test.each<[ErrorCode, string]>([
     ["left", "left"],
     ["replaced", "replaced"],
+    ["removed", "removed"],
+    ["consent_revoked", "revoked"],
     ["session_ended", "ended"],
     ["signed_out", "link"],
     ["other_person", "link"],
@@ -172,7 +203,7 @@ describe("a stay", () => {
     await settle();
     app.joinAgain();
     expect(app.stage.value.name).toBe("arrive");
-    expect(app.wanted.value).toEqual({ microphone: true, camera: false });
+    expect(app.check.wanted.value).toEqual({ microphone: true, camera: false });
   });
 
   test.each<ErrorCode>(["replaced", "not_allowed", "internal"])(
@@ -200,15 +231,40 @@ describe("a stay", () => {
     expect(app.draft.value).toBe("");
   });
 
+  test("a reload in the middle of a thought leaves the thought, to the same person in the same session", async () => {
+    app.draft.value = "half a thought";
+    const again = open();
+    await again.begin(null);
+    expect(again.draft.value).toBe("half a thought");
+    api.me.mockResolvedValueOnce({ ...me, you: "marcus" });
+    const other = open();
+    await other.begin(null);
+    expect(other.draft.value).toBe("");
+  });
+
+  test.each(["left", "signed_out", "other_person"] as const)("%s leaves nothing to read behind", async (code) => {
+    app.join();
+    app.draft.value = "half a thought";
+    over.value = code;
+    await settle();
+    expect([app.draft.value, [...stored.values()]]).toEqual(["", [""]]);
+  });
+
+  test.each(["leave", "quickExit"] as const)("%s from the device check leaves nothing to read behind", (way) => {
+    app.draft.value = "half a thought";
+    app[way]();
+    expect([app.draft.value, [...stored.values()]]).toEqual(["", [""]]);
+  });
+
   test("trying again asks for what could not be had, and for nothing that was turned off", () => {
-    app.toggle("camera");
+    app.check.toggle("camera");
     local.microphone.value = { ...off, problem: "denied" };
     local.open.mockClear();
     local.openBoth.mockClear();
-    app.tryAgain();
+    app.check.tryAgain();
     expect(local.open.mock.calls).toEqual([["microphone"]]);
     expect(local.openBoth).not.toHaveBeenCalled();
-    expect(app.wanted.value).toEqual({ microphone: true, camera: false });
+    expect(app.check.wanted.value).toEqual({ microphone: true, camera: false });
   });
 
   test("looks at its devices when the page is back", () => {
@@ -233,7 +289,7 @@ describe("a stay", () => {
     });
     app.join();
     app.quickExit();
-    expect(events).toEqual(["sign out", "dispose", "devices off", "vanish"]);
+    expect(events).toEqual(["path left", "sign out", "dispose", "devices off", "vanish"]);
   });
 
   test("quick exit vanishes whatever else goes wrong", () => {
@@ -289,5 +345,138 @@ describe("a stay", () => {
     app.quickExit();
     await settle();
     expect(events.at(-1)).toBe("vanish");
+  });
+
+  test("taken over, given up or gone on: the check lets go of the way it looked at", () => {
+    expect(app.check.path.value).toBe("trying");
+    path.state("weak");
+    expect(app.check.path.value).toBe("weak");
+    app.join();
+    expect(events).toEqual(["path left"]);
+  });
+
+  test("can begin without a camera in one tap", () => {
+    app.joinWithout("camera");
+    expect(opened).toEqual([{ microphone: true, camera: false }]);
+    expect(local.close).toHaveBeenCalledWith("camera");
+  });
+
+  test("that the room refuses for something missing goes back to what is missing, with the reason", async () => {
+    app.join();
+    api.arrival.mockResolvedValue({ ...readyAnswer(), whereabouts: arrivalOf().whereabouts, ready: false });
+    over.value = "arrival_incomplete";
+    await settle();
+    expect(app.stage.value.name).toBe("arrive");
+    expect(app.arrival.step.value).toBe("where");
+    expect(app.arrival.lines.value.get("where")).toBe("needed");
+  });
+});
+
+describe("the devices", () => {
+  beforeEach(async () => {
+    api.arrival.mockResolvedValue({ ...readyAnswer(), whereabouts: arrivalOf().whereabouts, ready: false });
+    await app.begin(null);
+    await settle();
+  });
+
+  test("stay closed until the check is reached", async () => {
+    expect(app.arrival.step.value).toBe("where");
+    app.allowed("camera");
+    expect(local.openBoth).not.toHaveBeenCalled();
+    expect(events).not.toContain("path checked");
+    app.arrival.type("place", "Library");
+    await app.arrival.submit();
+    expect(local.openBoth).toHaveBeenCalledTimes(1);
+    expect(events).toContain("path checked");
+  });
+
+  test("are closed again by whoever goes back from it", async () => {
+    app.arrival.type("place", "Library");
+    await app.arrival.submit();
+    events.length = 0;
+    app.back();
+    expect(app.arrival.step.value).toBe("where");
+    expect(events).toEqual(["devices off", "path left"]);
+    await app.arrival.submit();
+    app.visit("welcome");
+    expect(events).toEqual(["devices off", "path left", "path checked", "devices off", "path left"]);
+  });
+
+  test("do not open a room from a step before", () => {
+    app.join();
+    expect(opened).toEqual([]);
+  });
+
+  test("a session that is not this person's ends in plain words", async () => {
+    api.arrival.mockRejectedValue(new ApiError("not_found"));
+    app.leave();
+    app.joinAgain();
+    await settle();
+    expect(app.stage.value).toEqual({ name: "stopped", code: "not_found", me, entry });
+  });
+});
+
+describe("taking the agreement back", () => {
+  beforeEach(async () => {
+    await app.begin(null);
+    await settle();
+    events.length = 0;
+  });
+
+  test("leaves the room before anything is asked of the server", async () => {
+    app.join();
+    events.length = 0;
+    const taken = app.takeBack();
+    expect(events).toEqual(["dispose", "devices off"]);
+    expect(app.stage.value.name).toBe("revoking");
+    await taken;
+    expect(events).toEqual(["dispose", "devices off", "take back"]);
+    expect(app.stage.value).toEqual({ name: "revoked", me, entry });
+    over.value = "left";
+    await settle();
+    expect(app.stage.value.name).toBe("revoked");
+  });
+
+  test("goes on until the server has it, and says what it waits for", async () => {
+    api.takeBack.mockRejectedValueOnce(new ApiError(null)).mockRejectedValueOnce(new ApiError("overloaded"));
+    void app.takeBack();
+    await settle();
+    expect(app.stage.value).toMatchObject({ name: "revoking", trouble: "unreachable" });
+    await clock.advance(1_000);
+    expect(app.stage.value).toMatchObject({ name: "revoking", trouble: "busy" });
+    await clock.advance(3_000);
+    expect(app.stage.value.name).toBe("revoked");
+  });
+
+  test("never claims it was stored when it was not", async () => {
+    api.takeBack.mockRejectedValue(new ApiError("signed_out"));
+    await app.takeBack();
+    expect(app.stage.value).toMatchObject({ name: "revoking", failed: "signed_out" });
+  });
+
+  test("is not done for whoever signed in beside this page", async () => {
+    api.me.mockResolvedValue({ ...me, you: "marcus" });
+    await app.takeBack();
+    expect(api.takeBack).not.toHaveBeenCalled();
+    expect(app.stage.value).toMatchObject({ name: "revoking", failed: "other_person" });
+  });
+
+  test("can be followed by reading it again", async () => {
+    await app.takeBack();
+    api.arrival.mockResolvedValue({ ...readyAnswer(), notice: arrivalOf().notice, ready: false });
+    app.joinAgain();
+    await settle();
+    expect(app.arrival.step.value).toBe("notice");
+    expect(app.arrival.lines.value.size).toBe(0);
+  });
+
+  test("is offered only where there is something to take back", async () => {
+    expect(app.mayTakeBack).toBe(true);
+    await app.takeBack();
+    expect(app.mayTakeBack).toBe(false);
+    api.arrival.mockResolvedValue(arrivalOf());
+    app.joinAgain();
+    await settle();
+    expect(app.mayTakeBack).toBe(false);
   });
 });

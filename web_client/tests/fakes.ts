@@ -1,5 +1,5 @@
 import { decode as unpack, encode as pack } from "@msgpack/msgpack";
-import type { JoinAnswer } from "../src/connection/api";
+import type { ArrivalAnswer, JoinAnswer, Whereabouts } from "../src/connection/api";
 import type { Clock } from "../src/connection/clock";
 import { Connection, type ConnectionEvents, type Phase } from "../src/connection/connection";
 import type { OpenSocket, SocketEvents } from "../src/connection/socket";
@@ -90,6 +90,58 @@ export function snapshotOf(change: Partial<Snapshot> = {}): Snapshot {
     ],
     chat: [],
     ...change,
+  };
+}
+
+export const REMEMBERED: Whereabouts = {
+  place: "",
+  city: "Dayton",
+  region: "Ohio",
+  call_back: "555-0172",
+  contact_name: "Rosa",
+  contact_relation: "my sister",
+  contact_phone: "555-0148",
+};
+
+/** What a session asks of somebody who comes for the first time. */
+export function arrivalOf(change: Partial<ArrivalAnswer> = {}): ArrivalAnswer {
+  return {
+    name: "Ellie",
+    role: "participant",
+    title: "Tuesday evening group",
+    host: "Dana",
+    adult: false,
+    notice: {
+      version: "5",
+      agreed: false,
+      language: "en",
+      title: "Before you join",
+      sections: [{ icon: "eye", heading: "Who may observe", paragraphs: ["A therapist may."] }],
+      full: [{ heading: "All of it", paragraphs: ["At length."] }],
+    },
+    agreement: {
+      version: "2",
+      agreed: false,
+      language: "en",
+      title: "What this group agrees on",
+      sections: [{ heading: "It stays here", paragraphs: ["We repeat nothing."] }],
+    },
+    whereabouts: { confirmed: false, last: REMEMBERED },
+    ready: false,
+    ...change,
+  };
+}
+
+/** Somebody from whom nothing more is needed. */
+export function readyAnswer(): ArrivalAnswer {
+  const all = arrivalOf();
+  return {
+    ...all,
+    adult: true,
+    notice: { ...all.notice, agreed: true },
+    agreement: all.agreement && { ...all.agreement, agreed: true },
+    whereabouts: { confirmed: true, last: REMEMBERED },
+    ready: true,
   };
 }
 

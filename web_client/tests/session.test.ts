@@ -1,81 +1,9 @@
-import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../src/connection/api";
-import type { Device, LocalMedia } from "../src/media/devices";
-import type { IceServer, Source, SubscribeOffer } from "../src/protocol/generated";
+import type { LocalMedia } from "../src/media/devices";
 import { RoomSession } from "../src/session";
+import { FakeLocal, FakePublisher, FakeSubscriber } from "./fake_media";
 import { FakeServer, settle, snapshotOf } from "./fakes";
-
-function fakeTrack(): MediaStreamTrack {
-  return { enabled: true, stop() {} } as unknown as MediaStreamTrack;
-}
-
-/** The devices of a person who says yes, unless told otherwise. */
-class FakeLocal {
-  readonly microphone = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
-  readonly camera = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
-  answer: "yes" | "denied" = "yes";
-  asked: Source[] = [];
-  beforeAnswer: () => void = () => {};
-
-  async open(source: Source): Promise<boolean> {
-    if (this[source].value.track) return true;
-    this.asked.push(source);
-    await Promise.resolve();
-    this.beforeAnswer();
-    const yes = this.answer === "yes";
-    this[source].value = { track: yes ? fakeTrack() : null, problem: yes ? null : "denied", asking: false };
-    return yes;
-  }
-
-  close(source: Source): void {
-    this[source].value = { ...this[source].value, track: null };
-  }
-
-  closeAll(): void {
-    this.close("microphone");
-    this.close("camera");
-  }
-}
-
-class FakePublisher {
-  readonly sending: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null };
-  /** Every track that ever went out through the microphone's sender. */
-  readonly microphones: (MediaStreamTrack | null)[] = [];
-  starts = 0;
-  agains = 0;
-  resumes = 0;
-  closed = false;
-  again = () => void (this.agains += 1);
-  resumed = () => void (this.resumes += 1);
-
-  use(source: Source, track: MediaStreamTrack | null): void {
-    this.sending[source] = track;
-    if (source === "microphone") this.microphones.push(track);
-  }
-
-  start(_iceServers: readonly IceServer[]): void {
-    this.starts += 1;
-  }
-
-  close(): void {
-    this.closed = true;
-  }
-}
-
-class FakeSubscriber {
-  readonly offers: SubscribeOffer[] = [];
-  configured = 0;
-  resumes = 0;
-  refusals = 0;
-  agains = 0;
-  refused = () => void (this.refusals += 1);
-  again = () => void (this.agains += 1);
-  configure = () => void (this.configured += 1);
-  offered = (offer: SubscribeOffer) => void this.offers.push(offer);
-  resumed = () => void (this.resumes += 1);
-  close = () => {};
-}
 
 let server: FakeServer;
 let local: FakeLocal;
@@ -365,16 +293,16 @@ describe("chat", () => {
     ({ type: "chat_posted", message: { id, author_id: "ellie", author_name: "Ellie", text, at_ms: 1 } }) as const;
 
   test("a message waits until the room shows it", () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
-    expect(session.pending.value).toEqual([{ id: sent?.message_id, text: "hello", failed: null }]);
+    expect(session.posting.pending.value).toEqual([{ id: sent?.message_id, text: "hello", failed: null }]);
     server.socket.say(posted(sent?.message_id ?? ""), 1);
-    expect(session.pending.value).toEqual([]);
+    expect(session.posting.pending.value).toEqual([]);
     expect(session.room.value?.chat).toHaveLength(1);
   });
 
   test("a message that was stored just before a crash shows once", async () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
     server.socket.drop();
     await server.clock.advance(0);
@@ -383,28 +311,28 @@ describe("chat", () => {
     server.welcome(snapshotOf({ chat: [posted(sent?.message_id ?? "").message] }));
     expect(server.socket.ofType("post_chat")).toEqual([sent]);
     server.socket.say({ type: "ack", id: sent?.id ?? "" });
-    expect(session.pending.value).toEqual([]);
+    expect(session.posting.pending.value).toEqual([]);
     expect(session.room.value?.chat).toHaveLength(1);
   });
 
   test("a message that was stored, and is older than the fresh view of the room reaches, waits no longer", async () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
     server.socket.drop(4505);
     await server.clock.advance(0);
     server.welcome(snapshotOf({ chat: [posted("newer").message] }));
     server.socket.say({ type: "ack", id: sent?.id ?? "" });
     await settle();
-    expect(session.pending.value).toEqual([]);
+    expect(session.posting.pending.value).toEqual([]);
   });
 
   test("a refused message is kept and goes out again under its own id", async () => {
-    session.postChat("hello");
+    session.posting.post("hello");
     const [sent] = server.socket.ofType("post_chat");
     server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
     await settle();
-    expect(session.pending.value[0]?.failed).toBe("not_saved");
-    void session.retryChat(sent?.message_id ?? "");
+    expect(session.posting.pending.value[0]?.failed).toBe("not_saved");
+    void session.posting.retry(sent?.message_id ?? "");
     expect(server.socket.ofType("post_chat").map((message) => message.message_id)).toEqual([
       sent?.message_id,
       sent?.message_id,
@@ -415,11 +343,11 @@ describe("chat", () => {
 describe("a mentor's act", () => {
   beforeEach(() => enter());
 
-  const close: [string, () => Promise<void>] = ["close_microphone", () => session.closeMicrophone("ellie")];
-  const acts: [string, () => Promise<void>][] = [
-    ["allow_microphone", () => session.allowMicrophone("ellie")],
-    ["hide_chat", () => session.hideChat("m")],
-    ["show_chat", () => session.showChat("m")],
+  const close: [string, () => Promise<void>] = ["close_microphone", () => session.ask.closeMicrophone("ellie")];
+  const acts: [string, () => Promise<unknown>][] = [
+    ["allow_microphone", () => session.ask.allowMicrophone("ellie")],
+    ["hide_chat", () => session.ask.hideChat("m")],
+    ["show_chat", () => session.ask.showChat("m")],
   ];
 
   test.each(acts)("%s is not repeated in a new session, and the mentor is told to look", async (type, act) => {
@@ -443,21 +371,21 @@ describe("a mentor's act", () => {
 
   test("of closing a microphone waits for the connection, is shown as waiting, and is done in the new session", async () => {
     server.socket.drop(4505);
-    void session.closeMicrophone("joy");
-    expect(session.closing.value).toEqual(new Set());
+    void session.ask.closeMicrophone("joy");
+    expect(session.ask.closing.value).toEqual(new Set());
     await server.clock.advance(1_000);
-    expect(session.closing.value).toEqual(new Set(["joy"]));
+    expect(session.ask.closing.value).toEqual(new Set(["joy"]));
     server.welcome();
     const [sent] = server.socket.ofType("close_microphone");
     expect(sent?.participant_id).toBe("joy");
     server.socket.say({ type: "ack", id: sent?.id ?? "" });
     await settle();
-    expect(session.closing.value).toEqual(new Set());
+    expect(session.ask.closing.value).toEqual(new Set());
     expect(session.notice.value).toBeNull();
   });
 
   test("of ending the session is repeated until it is done", async () => {
-    void session.endSession();
+    void session.ask.endSession();
     const first = server.socket.ofType("end_session");
     server.socket.drop(4505);
     await server.clock.advance(0);
@@ -466,14 +394,14 @@ describe("a mentor's act", () => {
   });
 
   test("leaves no note behind when one leaves", async () => {
-    void session.hideChat("m");
+    void session.ask.hideChat("m");
     session.leave();
     await settle();
     expect(session.notice.value).toBeNull();
   });
 
   test("that was not saved is said", async () => {
-    void session.closeMicrophone("ellie");
+    void session.ask.closeMicrophone("ellie");
     const [sent] = server.socket.ofType("close_microphone");
     server.socket.say({ type: "rejected", id: sent?.id ?? "", code: "not_saved", message: "" });
     await settle();

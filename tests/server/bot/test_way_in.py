@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from sqlalchemy import select
 
+from program.tables import consents
 from server.bot.report import BotFault
 from server.bot.way_in import Link, Visitor, parse_link
+from server.storage.engine import reading
+from tests.server.http.site import site
+from tests.server.people import ELLIE
 
 
 def test_a_link_is_taken_apart_into_address_and_secret() -> None:
@@ -72,3 +78,20 @@ async def _visit(handler: Callable[[web.Request], Awaitable[web.Response]]) -> N
     app.router.add_post("/api/v1/sign-in", handler)
     async with TestServer(app) as server, Visitor(Link(str(server.make_url("")).rstrip("/"), "token")) as visitor:
         await visitor.sign_in()
+
+
+async def test_a_bot_agrees_to_what_it_is_asked_for_and_to_nothing_else(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        token = await there.auth.make_link(ELLIE, ttl_s=60)
+        async with Visitor(Link(there.url, token)) as visitor:
+            await visitor.sign_in()
+            session = await visitor.live_session()
+            with pytest.raises(BotFault) as caught:
+                await visitor.join(session)
+            assert caught.value.code == "arrival_incomplete"
+            for _ in range(2):
+                await visitor.arrive(session)
+            assert (await visitor.join(session)).token
+        async with reading(there.engine) as connection:
+            kinds = [row.kind for row in await connection.execute(select(consents).order_by(consents.c.id))]
+        assert kinds == ["adult", "notice"]

@@ -43,8 +43,8 @@ async def test_everything_is_looked_at_and_nobody_is_named(tmp_path: Path) -> No
     names = [each.name for each in found]
     for wanted in (
         "settings", "listening", "address", "media port", "media addresses", "metrics", "database", "database's pages",
-        "database's version", "database's promise", "disk space", "disk speed", "pages", "clock", "monotonic clock",
-        "clock's source", "open files", "UDP buffers",
+        "database's version", "database's promise", "disk space", "disk speed", "pages", "notice", "clock",
+        "monotonic clock", "clock's source", "open files", "UDP buffers",
     ):  # fmt: skip
         assert wanted in names
     said = json.dumps(as_dict(found), ensure_ascii=False)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from server.config import Config, KeysConfig, StorageConfig
-from server.doctor.files import built_client, root_key, secret_file, secret_files
+from server.config import Config, KeysConfig, ProgramConfig, StorageConfig, TextsConfig
+from server.doctor.files import built_client, notice, root_key, secret_file, secret_files
 from server.doctor.finding import State
 from server.keys import make_root_key, root_key_file
 from tests.server.doctor.conditions import NOBODY, open_to_all, without_rights
@@ -72,3 +73,17 @@ def test_root_key_that_was_made_beside_the_database_is_looked_at(tmp_path: Path)
     (found,) = secret_files(config, tmp_path / "none.pem")
     assert (found.state, "the root key" in found.found) == (State.OK, True)
     assert root_key(config, {"HOLDSPACE_ROOT_KEY": "nonsense"}).state is State.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("config", "state", "says"),
+    [
+        (Config(), State.LOOK, r"version 1, in en, es; .*program\.name, program\.contact"),
+        (Config(program=ProgramConfig("A", "B", "C", "D")), State.OK, r"version 1, in en, es$"),
+        (Config(texts=TextsConfig("/nowhere")), State.BROKEN, r"there is no notice\.en\.toml"),
+    ],
+)
+def test_the_notice_is_there_and_says_whom_to_turn_to(config: Config, state: State, says: str) -> None:
+    found = notice(config)
+    assert found.state is state
+    assert re.search(says, found.found)

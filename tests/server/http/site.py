@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -13,15 +13,25 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.server import ServerConnection
 
-from protocol.ids import IdentityId
+from program.notices import load_notices
+from protocol.errors import ErrorCode
+from protocol.ids import IdentityId, ParticipantId, SessionId
+from rooms.state import Participant
+from server.arrivals import Arrivals
 from server.auth import Auth
+from server.checks import Checks
+from server.demo import make_ready
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit
+from server.responders import Responders
 from server.sockets import WebSockets, WsHandler, WsOptions
-from server.tokens import JoinTokens
-from tests.fakes import FakeClock
-from tests.server.people import add_everyone
+from server.tokens import JoinTokens, WatchTokens
+from tests.fakes import FakeClock, counted
+from tests.room_fakes import FakeMedia, FakeTimers
+from tests.server.people import SESSION, add_everyone
+from tests.server.responding import FakeAudit, FakeRooms
+from tests.server.secret import vault
 from tests.server.storage.databases import database
 
 ORIGIN = "http://127.0.0.1:8080"
@@ -44,16 +54,29 @@ class Site:
     auth: Auth
     clock: FakeClock
     tokens: JoinTokens
+    checks: Checks
     sockets: WebSockets
     front: Front
     client_dir: Path
-    readiness: list[Readiness] = field(default_factory=lambda: [Readiness.READY])
-    ended: list[str] = field(default_factory=list[str])
+    readiness: list[Readiness]
+    ended: list[str]
+    arrivals: Arrivals
+    out: list[tuple[IdentityId, ErrorCode]]
+    denied: list[tuple[IdentityId, str, str]]
+    people: dict[ParticipantId, Participant]
+    watch_tokens: WatchTokens
+    rooms: FakeRooms
+    audit: FakeAudit
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
         async with self.client.post(f"{self.url}/api/v1/sign-in", json={"token": token}) as answer:
             assert answer.status == 200
+
+    async def make_ready(self, *people: IdentityId) -> None:
+        """They have agreed to everything, and said where they are."""
+        for person_id in people:
+            await make_ready(self.engine, self.arrivals, person_id, SESSION)
 
 
 @asynccontextmanager
@@ -73,10 +96,21 @@ async def site(
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
         clock = FakeClock()
-        auth, tokens = Auth(engine, clock), JoinTokens(clock)
+        auth, tokens, watch_tokens = Auth(engine, clock), JoinTokens(clock), WatchTokens(clock)
+        rooms, audit = FakeRooms(), FakeAudit()
         sockets = WebSockets(handler, WsOptions(origins=frozenset({base_url, *also_at})))
         readiness = [Readiness.READY]
         ended: list[str] = []
+        arrivals = Arrivals(engine, vault(), clock, load_notices(None, {}))
+        out: list[tuple[IdentityId, ErrorCode]] = []
+        denied: list[tuple[IdentityId, str, str]] = []
+        people: dict[ParticipantId, Participant] = {}
+
+        async def participant(session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
+            assert session_id == SESSION
+            return people.get(participant_id)
+
+        checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0)
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -88,6 +122,16 @@ async def site(
                 readiness=lambda: readiness[0],
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
                 end_sign_in=ended.append,
+                watch_tokens=watch_tokens,
+                responders=Responders(
+                    engine, rooms, audit, on_changed=rooms.changed, on_denied=lambda *who: rooms.denied.append(who)
+                ),
+                arrivals=arrivals,
+                end_person=lambda who, why: out.append((who, why)),
+                participant=participant,
+                changes=ChangeLimit(clock),
+                denied=lambda who, action, where: denied.append((who, action, where)),
+                begin_check=checks.begin,
                 sockets=sockets,
                 also_at=also_at,
                 authority=authority,
@@ -104,8 +148,8 @@ async def site(
         async with aiohttp.ClientSession(cookie_jar=jar) as client:
             scheme = "http" if tls is None else "https"
             yield Site(
-                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, sockets, front,
-                tmp_path / "dist", readiness, ended,
+                f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
+                tmp_path / "dist", readiness, ended, arrivals, out, denied, people, watch_tokens, rooms, audit,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()

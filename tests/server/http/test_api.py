@@ -11,7 +11,9 @@ from aiohttp import web
 
 from program.sessions import end_session
 from protocol.errors import ErrorCode, meaning
+from protocol.ids import IdentityId
 from server.auth import sign_in_id
+from server.checks import MAX_CHECKS
 from server.http import Readiness
 from server.http.api import you
 from server.storage.engine import writing
@@ -23,6 +25,7 @@ from tests.server.people import DANA, ELLIE, SESSION, STRANGER
 @pytest.fixture
 async def there(tmp_path: Path) -> AsyncIterator[Site]:
     async with site(tmp_path) as there:
+        await there.make_ready(ELLIE, DANA)
         yield there
 
 
@@ -111,6 +114,7 @@ async def test_page_at_localhost_is_sent_to_a_socket_at_localhost(there: Site) -
 
 async def test_secure_server_has_a_secure_socket(tmp_path: Path) -> None:
     async with site(tmp_path, base_url="https://groups.example.org") as there:
+        await there.make_ready(ELLIE)
         token = (await there.auth.sign_in(await there.auth.make_link(ELLIE, ttl_s=60))).secret
         path = f"{there.url}/api/v1/sessions/{SESSION}/join"
         async with there.client.post(path, headers={**JSON, "Cookie": f"holdspace={token}"}) as answer:
@@ -149,6 +153,38 @@ async def test_nobody_joins_while_the_server_is_not_ready(
     await there.sign_in(ELLIE)
     there.readiness[0] = state
     assert await code(there, "POST", f"/api/v1/sessions/{SESSION}/join", headers=JSON) == expected
+    assert len(there.tokens) == 0
+
+
+async def test_a_check_is_joined_like_a_session_but_is_none(there: Site) -> None:
+    await there.sign_in(STRANGER)
+    async with there.client.post(f"{there.url}/api/v1/check", headers=JSON) as answer:
+        assert answer.status == 200
+        body = await answer.json()
+    assert set(body) == {"ws_url", "token", "ice_servers", "expires_at"}
+    grant = there.tokens.redeem(body["token"])
+    assert grant.person_id == STRANGER
+    assert there.checks.room(grant.session_id) is not None
+    assert await code(there, "POST", f"/api/v1/sessions/{grant.session_id}/join", headers=JSON) == (404, "not_found")
+
+
+async def test_nobody_checks_without_signing_in(there: Site) -> None:
+    assert await code(there, "POST", "/api/v1/check", headers=JSON) == (401, "signed_out")
+    assert len(there.checks) == 0
+
+
+async def test_nobody_checks_while_the_server_is_not_ready(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    there.readiness[0] = Readiness.DRAINING
+    assert await code(there, "POST", "/api/v1/check", headers=JSON) == (503, "draining")
+    assert len(there.checks) == 0
+
+
+async def test_too_many_checks_are_refused_as_overloaded(there: Site) -> None:
+    for number in range(MAX_CHECKS):
+        there.checks.begin(IdentityId(f"person-{number}"))
+    await there.sign_in(ELLIE)
+    assert await code(there, "POST", "/api/v1/check", headers=JSON) == (503, "overloaded")
     assert len(there.tokens) == 0
 
 
@@ -233,6 +269,22 @@ async def test_fault_is_answered_and_logged_without_its_words(tmp_path: Path) ->
     assert (entry["error"], entry["route"]) == ("ValueError", "/fault/{what}")
     assert any("test_api.py" in place and place.endswith(" fault") for place in entry["at"])
     assert "llie" not in str(entry)
+
+
+async def test_signing_out_ends_pages_and_tokens_even_when_it_cannot_be_stored(tmp_path: Path) -> None:
+    async with site(tmp_path, busy_timeout_ms=20) as there:
+        await there.make_ready(ELLIE)
+        await there.sign_in(ELLIE)
+        [cookie] = [cookie.value for cookie in there.client.cookie_jar]
+        async with there.client.post(f"{there.url}/api/v1/sessions/{SESSION}/join", headers=JSON) as answer:
+            assert answer.status == 200
+        other = sqlite3.connect(tmp_path / "site.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        # The client hears that it is not done, and asks again.
+        assert await code(there, "POST", "/api/v1/sign-out", headers=JSON) == (503, "not_saved")
+        assert (len(there.tokens), there.ended) == (0, [sign_in_id(cookie)])
+        other.execute("ROLLBACK")
+        other.close()
 
 
 async def test_locked_storage_is_said_to_be_busy_and_the_link_still_works_afterwards(tmp_path: Path) -> None:

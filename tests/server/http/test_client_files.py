@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -79,6 +82,38 @@ async def test_nothing_else_is_served(there: Site, built: Path, path: str) -> No
     async with there.client.get(URL(there.url + path, encoded=True)) as answer:
         assert answer.status == 404
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("es-MX,es;q=0.9,en;q=0.8", "Esta página no está aquí"),
+        ("en-US,en", "This page is not here"),
+        ("fr;q=0.9, es;q=0.5, en;q=0.4", "Esta página no está aquí"),
+        ("es;q=0", "This page is not here"),
+        ("es;q=nonsense, *", "This page is not here"),
+        ("", "This page is not here"),
+    ],
+)
+async def test_a_browser_that_asks_for_what_is_not_here_gets_a_page_in_its_language(
+    there: Site, language: str, title: str
+) -> None:
+    headers = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": language}
+    async with there.client.get(f"{there.url}/nonsense", headers=headers) as answer:
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        page = await answer.text()
+        policy = answer.headers["Content-Security-Policy"]
+    assert f"<h1>{title}</h1>" in page
+    assert 'href="/"' in page
+    [style] = re.findall(r"<style>(.*)</style>", page, re.DOTALL)
+    assert f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" in policy
+    assert "script-src" not in policy
+    assert "default-src 'none'" in policy
+
+
+async def test_the_api_answers_a_browser_in_json_all_the_same(there: Site) -> None:
+    async with there.client.get(f"{there.url}/api/v1/nonsense", headers={"Accept": "text/html"}) as answer:
+        assert (answer.status, answer.content_type) == (404, "application/json")
 
 
 async def test_link_out_of_the_folder_is_not_followed(there: Site, built: Path, tmp_path: Path) -> None:

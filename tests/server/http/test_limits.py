@@ -34,4 +34,4 @@ def test_memory_is_bounded_however_many_addresses_come() -> None:
     limit = FailureLimit(FakeClock(), per_minute=1)
     for number in range(MAX_ADDRESSES + 10):
         limit.failed(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert len(limit._left) == MAX_ADDRESSES  # pyright: ignore[reportPrivateUsage]
+    assert len(limit._buckets._left) == MAX_ADDRESSES  # pyright: ignore[reportPrivateUsage]

@@ -48,7 +48,7 @@ async def test_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
 async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     async with database(tmp_path / "deep" / "a.db") as engine:
         async with writing(engine) as connection:
-            await connection.execute(text("INSERT INTO groups VALUES ('g', 'a group', 1)"))
+            await connection.execute(text("INSERT INTO groups (id, name, created_ms) VALUES ('g', 'a group', 1)"))
         await migrate(url_of(tmp_path / "deep" / "a.db"))
         async with reading(engine) as connection:
             assert await connection.scalar(text("SELECT count(*) FROM groups")) == 1

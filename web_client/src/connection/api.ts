@@ -21,6 +21,54 @@ export interface JoinAnswer {
   ice_servers: IceServer[];
 }
 
+/** Where a person is today, and whom to call for them. */
+export interface Whereabouts {
+  place: string;
+  city: string;
+  region: string;
+  call_back: string;
+  contact_name: string;
+  contact_relation: string;
+  contact_phone: string;
+}
+
+export interface Paragraphs {
+  heading: string;
+  paragraphs: readonly string[];
+}
+
+/** A text to agree to, as it is now. */
+export interface Consentable<Section extends Paragraphs = Paragraphs> {
+  version: string;
+  agreed: boolean;
+  /** An earlier version was agreed to; from servers that tell. */
+  changed?: boolean;
+  /** The one it is written in, which may not be the one asked for. */
+  language: string;
+  title: string;
+  sections: readonly Section[];
+}
+
+/** What a session asks of this person before it lets them in, and what of it is there. */
+export interface ArrivalAnswer {
+  name: string;
+  role: Role;
+  title: string;
+  host: string;
+  adult: boolean;
+  notice: Consentable<Paragraphs & { icon: string }> & { full: readonly Paragraphs[] };
+  agreement: Consentable | null;
+  whereabouts: { confirmed: boolean; last: Whereabouts } | null;
+  ready: boolean;
+}
+
+export interface Consent {
+  kind: "adult" | "notice" | "agreement";
+  session_id: string;
+  version: string;
+  language: string;
+}
+
 /** An HTTP request that did not succeed; `code` is null when the server could not be reached or read. */
 export class ApiError extends Error {
   readonly code: ErrorCode | null;
@@ -34,8 +82,18 @@ export class ApiError extends Error {
 export interface Api {
   signIn(token: string): Promise<{ name: string }>;
   me(): Promise<Me>;
+  arrival(sessionId: string, language: string): Promise<ArrivalAnswer>;
+  /** What rooms call this person from the next join on. */
+  setName(name: string): Promise<{ name: string }>;
+  /** Refused with `conflict` when the text is not the one that the session has now. */
+  agree(consent: Consent): Promise<void>;
+  /** Takes the agreement to the notice back, and this person out of every room. */
+  takeBack(): Promise<void>;
+  setWhereabouts(sessionId: string, whereabouts: Whereabouts): Promise<void>;
   /** `you` is who this page is for; refused with `other_person` when that is no longer who is signed in. */
   join(sessionId: string, you: string): Promise<JoinAnswer>;
+  /** The way into a room of this person alone, whose sound and picture come back to them. */
+  check(): Promise<JoinAnswer>;
   /** Ends the sign-in even while the page goes away; nobody waits for it. */
   signOut(): Promise<void>;
 }
@@ -51,7 +109,7 @@ export interface SupervisionApi {
 const PATIENCE_MS = 10_000;
 
 export function makeApi(send: typeof fetch): Api & SupervisionApi {
-  async function call(method: "GET" | "POST", path: string, body?: object, keepalive = false): Promise<unknown> {
+  async function call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, keepalive = false): Promise<unknown> {
     let response: Response;
     try {
       response = await send(`/api/v1${path}`, {
@@ -72,15 +130,32 @@ export function makeApi(send: typeof fetch): Api & SupervisionApi {
   return {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
     me: () => call("GET", "/me") as Promise<Me>,
-    join: (id, you) => call("POST", `/sessions/${encodeURIComponent(id)}/join`, { you }) as Promise<JoinAnswer>,
+    arrival: (id, language) =>
+      call("GET", `${session(id)}/arrival?language=${encodeURIComponent(language)}`) as Promise<ArrivalAnswer>,
+    setName: (name) => call("PUT", "/me/name", { name }) as Promise<{ name: string }>,
+    agree: async (consent) => {
+      await call("POST", "/consents", consent);
+    },
+    takeBack: async () => {
+      await call("DELETE", "/consents", { kind: "notice" });
+    },
+    setWhereabouts: async (id, whereabouts) => {
+      await call("PUT", `${session(id)}/whereabouts`, whereabouts);
+    },
+    join: (id, you) => call("POST", `${session(id)}/join`, { you }) as Promise<JoinAnswer>,
+    check: () => call("POST", "/check", {}) as Promise<JoinAnswer>,
     watch: () => call("POST", "/watch", {}) as Promise<JoinAnswer>,
     setReachable: async (id, reachable) => {
-      await call("POST", `/sessions/${encodeURIComponent(id)}/responder`, { reachable });
+      await call("POST", `${session(id)}/responder`, { reachable });
     },
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);
     },
   };
+}
+
+function session(id: string): string {
+  return `/sessions/${encodeURIComponent(id)}`;
 }
 
 async function read(response: Response): Promise<unknown> {
@@ -93,9 +168,13 @@ async function read(response: Response): Promise<unknown> {
 
 const BY_STATUS: Record<number, ErrorCode> = { 401: "signed_out", 429: "rate_limited", 503: "overloaded" };
 
-/** The server has too much to do, or we asked too much: it wants to be left alone for a while. */
-export function isBusy(code: ErrorCode | null): boolean {
-  return code === "rate_limited" || code === "overloaded";
+/** What keeps people waiting, apart from a network that does not reach: too much to do, or nothing can be stored. */
+export type Trouble = "busy" | "cannotSave";
+
+/** Whether the server wants to be left alone for a while, and why. */
+export function troubleOf(code: ErrorCode | null): Trouble | null {
+  if (code === "not_saved") return "cannotSave";
+  return code === "rate_limited" || code === "overloaded" ? "busy" : null;
 }
 
 async function codeOf(response: Response): Promise<ErrorCode | null> {

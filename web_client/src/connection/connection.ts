@@ -10,7 +10,7 @@ import {
   type SubscribeOffer,
   type Welcome,
 } from "../protocol/generated";
-import { ApiError, isBusy, type JoinAnswer } from "./api";
+import { ApiError, troubleOf, type JoinAnswer, type Trouble } from "./api";
 import { delayBefore, delayWhenBusy } from "./backoff";
 import type { Clock } from "./clock";
 import { Outbox, type Keep, type Outcome, type Request } from "./outbox";
@@ -18,7 +18,7 @@ import type { OpenSocket, Socket } from "./socket";
 
 export type Phase =
   | { name: "idle" }
-  | { name: "connecting"; tries: number; busy: boolean }
+  | { name: "connecting"; tries: number; trouble: Trouble | null }
   | { name: "live" }
   | { name: "reconnecting" }
   | { name: "stopped"; code: ErrorCode };
@@ -88,7 +88,7 @@ export class Connection {
   #tries = 0;
   #lostAt = 0;
   #liveAt = 0;
-  #busy = false;
+  #trouble: Trouble | null = null;
   #wasLive = false;
   #farewell: Next | null = null;
   #farewellCode: ErrorCode | null = null;
@@ -166,7 +166,7 @@ export class Connection {
 
   #setAway(): void {
     this.#setPhase(
-      this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries, busy: this.#busy },
+      this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries, trouble: this.#trouble },
     );
   }
 
@@ -228,7 +228,8 @@ export class Connection {
     this.#heard();
     if (frame.seq !== null) {
       if (frame.seq <= this.#seq) return;
-      if (frame.seq !== this.#seq + 1) {
+      // A whole view contains what came before it; of anything else nothing may be missing.
+      if (frame.seq !== this.#seq + 1 && frame.body.type !== "view_replaced") {
         this.#lost("rejoin", null);
         return;
       }
@@ -282,7 +283,7 @@ export class Connection {
     this.#cancelTimer();
     this.#resumeToken = resumeToken;
     this.#failedResumes = 0;
-    this.#busy = false;
+    this.#trouble = null;
     this.#wasLive = true;
     this.#liveAt = this.#deps.clock.now();
     this.#setPhase({ name: "live" });
@@ -337,9 +338,9 @@ export class Connection {
       this.#tries = 0;
       this.#lostAt = now;
     }
-    this.#busy = isBusy(code);
+    this.#trouble = troubleOf(code);
     const random = this.#deps.random();
-    const wait = this.#busy
+    const wait = this.#trouble
       ? delayWhenBusy(this.#tries, random)
       : delayBefore(this.#tries, now - this.#lostAt, random);
     this.#setAway();

@@ -9,7 +9,7 @@ import {
   type Unsupervised,
   type Watching,
 } from "../protocol/generated";
-import { ApiError, isBusy, type JoinAnswer } from "./api";
+import { ApiError, troubleOf, type JoinAnswer } from "./api";
 import { delayBefore, delayWhenBusy } from "./backoff";
 import type { Clock } from "./clock";
 import { Heartbeat } from "./heartbeat";
@@ -228,7 +228,7 @@ export class WatchConnection {
       this.#tries = 0;
       this.#lostAt = now;
     }
-    const busy = isBusy(code);
+    const busy = troubleOf(code) !== null;
     const wait = busy
       ? delayWhenBusy(this.#tries, random())
       : delayBefore(this.#tries, now - this.#lostAt, random());

@@ -29,6 +29,8 @@ export class Subscriber {
   #version = 0;
   #outdated = false;
   #restarting = false;
+  /** Between `configure` and `close`: what was asked for before may be answered afterwards. */
+  #open = false;
   readonly #tries: Tries;
   /** Offers are taken one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -50,6 +52,7 @@ export class Subscriber {
   configure(iceServers: readonly IceServer[]): void {
     this.#config = peerConfig(iceServers);
     this.#outdated = true;
+    this.#open = true;
     this.#tries.reset();
   }
 
@@ -75,6 +78,7 @@ export class Subscriber {
   }
 
   close(): void {
+    this.#open = false;
     this.#tries.pause();
     this.#peer?.close();
     this.#peer = null;
@@ -100,7 +104,7 @@ export class Subscriber {
   }
 
   async #take(offer: SubscribeOffer): Promise<void> {
-    const peer = this.#peerFor(offer);
+    const peer = this.#open ? this.#peerFor(offer) : null;
     if (!peer) return;
     try {
       await peer.setRemoteDescription({ type: "offer", sdp: offer.sdp });
@@ -129,7 +133,7 @@ export class Subscriber {
     const outcome = await this.#deps.restart();
     this.#restarting = false;
     // A request that was dropped belongs to a session that is over; the next one begins by itself.
-    if (outcome.type === "rejected") this.#tries.again(() => void this.#restart());
+    if (outcome.type === "rejected" && this.#open) this.#tries.again(() => void this.#restart());
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ChatView, ParticipantView, RoomFrame, SessionView, Snapshot } from "../protocol/generated";
+import type { ChatView, ParticipantView, RoomFrame, SessionView, Snapshot, WaitingView } from "../protocol/generated";
 
 /** The room as this viewer may see it: a snapshot, completed by the frames after it. */
 export interface RoomState {
@@ -10,6 +10,14 @@ export interface RoomState {
   /** Older messages were left out. */
   readonly earlier: boolean;
   readonly speakers: readonly string[];
+  /** I am in the lobby, and see nobody. */
+  readonly waiting: boolean;
+  /** I was in the room, and was asked to wait outside. */
+  readonly asked: boolean;
+  /** Who waits, the longest first; empty unless I lead. */
+  readonly lobby: readonly WaitingView[];
+  /** Nobody leads: until when at the latest the group pauses. 0: somebody does. */
+  readonly pausedUntilMs: number;
 }
 
 export function fromSnapshot(snapshot: Snapshot): RoomState {
@@ -20,19 +28,42 @@ export function fromSnapshot(snapshot: Snapshot): RoomState {
     chat: snapshot.chat,
     earlier: snapshot.earlier ?? false,
     speakers: [],
+    waiting: snapshot.waiting ?? false,
+    asked: false,
+    lobby: snapshot.lobby ?? [],
+    pausedUntilMs: snapshot.paused_until_ms ?? 0,
   };
 }
 
 export function reduce(state: RoomState, frame: RoomFrame): RoomState {
   switch (frame.type) {
     case "participant_joined":
-      return { ...state, participants: seated(state.participants, frame.participant) };
-    case "participant_left":
       return {
         ...state,
-        participants: state.participants.filter((one) => one.id !== frame.participant_id),
-        speakers: without(state.speakers, frame.participant_id),
+        participants: seated(state.participants, frame.participant),
+        lobby: unlisted(state.lobby, frame.participant.id),
       };
+    case "participant_left":
+      return gone(state, frame.participant_id);
+    case "view_replaced":
+      return replaced(state, fromSnapshot(frame.snapshot));
+    case "lobby_joined":
+      return { ...gone(state, frame.person.id), lobby: queued(state.lobby, frame.person) };
+    case "lobby_left":
+      return { ...state, lobby: unlisted(state.lobby, frame.participant_id) };
+    case "session_changed":
+      return { ...state, session: frame.session };
+    case "pause_changed":
+      return paused(state, frame.until_ms, frame.closings ?? 0);
+    case "listening_changed":
+      return changed(state, frame.participant_id, (one) => ({ ...one, listening: frame.listening }));
+    case "not_alone_changed":
+      return changed(state, frame.participant_id, (one) => ({ ...one, not_alone: frame.on }));
+    case "cover_changed":
+      return changed(state, frame.participant_id, (one) => ({ ...one, needs_cover: frame.needed }));
+    case "reacted":
+      // It passes by, and is no state of the room.
+      return state;
     case "chat_posted":
     case "chat_hidden":
     case "chat_shown":
@@ -42,7 +73,7 @@ export function reduce(state: RoomState, frame: RoomFrame): RoomState {
     case "microphone_allowed":
       return changed(state, frame.participant_id, (one) => ({ ...one, microphone_closed: false }));
     case "session_ended":
-      return { ...state, session: { ...state.session, status: "ended" }, participants: [], speakers: [] };
+      return { ...state, session: { ...state.session, status: "ended" }, participants: [], speakers: [], lobby: [] };
     case "devices_changed": {
       const { participant_id: id, microphone, camera } = frame;
       const next = changed(state, id, (one) => ({ ...one, microphone, camera }));
@@ -65,6 +96,16 @@ export function person(state: RoomState, id: string): ParticipantView | undefine
   return state.participants.find((one) => one.id === id);
 }
 
+/** I am one of those whose microphone and chat rest while nobody leads. */
+export function rests(state: RoomState): boolean {
+  return state.pausedUntilMs > 0 && person(state, state.you)?.role === "participant";
+}
+
+export function leads(state: RoomState): boolean {
+  const role = person(state, state.you)?.role;
+  return role === "mentor" || role === "therapist";
+}
+
 /** A newer server may send what this page does not know; the switch above is complete at compile time. */
 function unknown(state: RoomState, _frame: never): RoomState {
   return state;
@@ -78,8 +119,38 @@ function closed(one: ParticipantView, closings: number | undefined): Participant
   return { ...one, microphone: false, microphone_closed: true, ...(closings === undefined ? {} : { closings }) };
 }
 
+function gone(state: RoomState, id: string): RoomState {
+  return { ...state, participants: unlisted(state.participants, id), speakers: without(state.speakers, id) };
+}
+
+/** Who is asked to wait is told so until let in, whatever else becomes of the session. */
+function replaced(before: RoomState, after: RoomState): RoomState {
+  const asked = before.waiting ? before.asked : after.session.status === "live";
+  return { ...after, asked: after.waiting && asked };
+}
+
+function paused(state: RoomState, untilMs: number, closings: number): RoomState {
+  const silent = untilMs > 0;
+  const participants = state.participants.map((one) => ({
+    ...one,
+    microphone: (one.microphone ?? false) && !(silent && one.role === "participant"),
+    ...(one.id === state.you ? { closings } : {}),
+  }));
+  const on = new Set(participants.filter((one) => one.microphone).map((one) => one.id));
+  return { ...state, pausedUntilMs: untilMs, participants, speakers: state.speakers.filter((id) => on.has(id)) };
+}
+
+/** By the time of waiting; who came at the same moment stays in the order told. */
+function queued(lobby: readonly WaitingView[], one: WaitingView): readonly WaitingView[] {
+  return [...unlisted(lobby, one.id), one].toSorted((a, b) => a.since_ms - b.since_ms);
+}
+
+function unlisted<T extends { id: string }>(list: readonly T[], id: string): readonly T[] {
+  return list.filter((one) => one.id !== id);
+}
+
 function seated(people: readonly ParticipantView[], one: ParticipantView): readonly ParticipantView[] {
-  const others = people.filter((other) => other.id !== one.id);
+  const others = unlisted(people, one.id);
   const before = others.filter((other) => other.place < one.place);
   return [...before, one, ...others.slice(before.length)];
 }

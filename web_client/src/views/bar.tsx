@@ -1,5 +1,7 @@
 import type { ComponentChildren } from "preact";
+import { rests } from "../state/room";
 import { Icon, type IconName } from "./icon";
+import { Reacting } from "./reacting";
 import type { RoomActs, RoomModel } from "./room_model";
 
 /** The fixed bar: its order never changes, Help is always second to last. */
@@ -17,22 +19,20 @@ export function Bar({
   onLeave: (() => void) | null;
   children: ComponentChildren;
 }) {
-  const { words, mine, actual, wide, chatOpen, unread } = model;
+  const { words, mine, actual, wide, chatOpen, unread, alone } = model;
+  const shut = mine.closed
+    ? words.unmuteClosed
+    : alone.on
+      ? words.unmuteHidden
+      : rests(model.room)
+        ? words.unmutePaused
+        : null;
   return (
     <footer class="bar" inert={inert}>
       <ul aria-label={words.controls}>
         <li class="w6">
-          {mine.closed ? (
-            <button
-              class="key"
-              type="button"
-              aria-disabled="true"
-              aria-label={words.unmuteClosed}
-              onClick={acts.onMicrophone}
-            >
-              <Icon name="micOff" />
-              {words.microphone}
-            </button>
+          {shut ? (
+            <Shut icon="micOff" name={shut} word={words.microphone} onPress={acts.onMicrophone} />
           ) : (
             <Toggle
               on={mine.microphone}
@@ -45,23 +45,30 @@ export function Bar({
           )}
         </li>
         <li class="w6">
-          <Toggle
-            on={mine.camera}
-            goesOut={actual.camera}
-            icons={["cam", "camOff"]}
-            names={[words.cameraTurnOff, words.cameraTurnOn]}
-            word={words.camera}
-            onPress={acts.onCamera}
-          />
+          {alone.on ? (
+            <Shut icon="camOff" name={words.cameraHidden} word={words.camera} onPress={acts.onCamera} />
+          ) : (
+            <Toggle
+              on={mine.camera}
+              goesOut={actual.camera}
+              icons={["cam", "camOff"]}
+              names={[words.cameraTurnOff, words.cameraTurnOn]}
+              word={words.camera}
+              onPress={acts.onCamera}
+            />
+          )}
         </li>
+        <Reacting model={model} acts={acts} />
         <li class="w4">
           <button
             id="chat-key"
             class={chatOpen && !wide ? "key on" : "key"}
             type="button"
-            aria-expanded={wide ? undefined : chatOpen}
-            aria-describedby={unread > 0 ? "unread" : undefined}
+            aria-disabled={alone.on ? "true" : undefined}
+            aria-expanded={wide || alone.on ? undefined : chatOpen}
+            aria-describedby={unread > 0 ? "unread" : alone.on ? "while-hidden" : undefined}
             onClick={() => {
+              if (alone.on) return;
               if (wide) document.getElementById("chat-field")?.focus();
               else acts.onChat(!chatOpen);
             }}
@@ -95,7 +102,22 @@ export function Bar({
         </li>
         {children}
       </ul>
+      {alone.on && (
+        <span class="vh" id="while-hidden">
+          {words.whileHidden}
+        </span>
+      )}
     </footer>
+  );
+}
+
+/** Stays in reach of the focus, and answers why. */
+function Shut({ icon, name, word, onPress }: { icon: IconName; name: string; word: string; onPress: () => void }) {
+  return (
+    <button class="key" type="button" aria-disabled="true" aria-label={name} onClick={onPress}>
+      <Icon name={icon} />
+      {word}
+    </button>
   );
 }
 

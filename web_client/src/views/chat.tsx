@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ChatView } from "../protocol/generated";
-import type { PendingChat } from "../session";
+import type { PendingChat } from "../posting";
 import { lettersLeft } from "../state/length";
 import { timeOfDay, type Words } from "../words";
 import { useFollow } from "./follow";
@@ -16,6 +16,8 @@ export interface ChatProps {
   draft: string;
   /** A mentor can hide and show messages. */
   mentor: boolean;
+  /** Nobody leads: what is written stays in the field until it goes on. */
+  paused: boolean;
   /** On a phone the chat takes the place of the tiles and can be closed. */
   closable: boolean;
   onDraft: (draft: string) => void;
@@ -42,8 +44,8 @@ export function Chat(props: ChatProps) {
   const send = (event: Event) => {
     event.preventDefault();
     const text = draft.trim();
-    // What is too long stays in the field, whole.
-    if (!text || left < 0) {
+    // What is too long, or cannot be sent now, stays in the field, whole.
+    if (!text || left < 0 || props.paused) {
       field.current?.focus();
       return;
     }
@@ -97,6 +99,12 @@ export function Chat(props: ChatProps) {
           {words.newMessages}
         </button>
       )}
+      {props.paused && (
+        <p class="note care" id="chat-paused">
+          <Icon name="pause" />
+          <span>{words.pausedChat}</span>
+        </p>
+      )}
       <form onSubmit={send}>
         <label class="vh" for="chat-field">
           {words.writeToGroup}
@@ -108,13 +116,15 @@ export function Chat(props: ChatProps) {
           ref={field}
           placeholder={words.writeToGroup}
           autocomplete="off"
-          aria-describedby={left <= NEAR ? "chat-left" : undefined}
+          // Not disabled, which would take the focus from who is writing.
+          readOnly={props.paused}
+          aria-describedby={props.paused ? "chat-paused" : left <= NEAR ? "chat-left" : undefined}
           aria-invalid={left < 0}
           value={draft}
           onKeyDown={onKey}
           onInput={(event) => props.onDraft(event.currentTarget.value)}
         />
-        <button class="btn soft" type="submit">
+        <button class="btn soft" type="submit" aria-disabled={props.paused ? "true" : undefined}>
           {words.send}
         </button>
         {left <= NEAR && (

@@ -1,8 +1,9 @@
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CRISIS } from "../crisis";
 import type { Words } from "../words";
 import { Icon } from "./icon";
+import { Explained, Yourself } from "./yourself";
 
 /** The top line: where I am on the left, Quick exit always last at the right. */
 export function Top({
@@ -10,11 +11,14 @@ export function Top({
   title,
   subtitle,
   onQuickExit,
+  children,
 }: {
   words: Words;
   title: string | null;
   subtitle?: string;
   onQuickExit: () => void;
+  /** What has to be at hand whatever is open: beside Quick exit, or on a line of its own where there is no room. */
+  children?: ComponentChildren;
 }) {
   return (
     <>
@@ -41,6 +45,7 @@ export function Top({
           )}
           {subtitle && <p class="quiet">{subtitle}</p>}
         </div>
+        {children && <div class="at-hand">{children}</div>}
         <button class="btn exit" type="button" onClick={onQuickExit}>
           <Icon name="exit" small />
           {words.quickExit}
@@ -97,38 +102,83 @@ export function Sheet({
   );
 }
 
-/** Crisis help: plain numbers, one tap from every screen, without any network. */
-export function HelpSheet({ words, onClose }: { words: Words; onClose: () => void }) {
+/** Crisis help: plain numbers, one tap from every screen, without any network; and below, what is one's own. */
+export function HelpSheet({
+  words,
+  onClose,
+  children,
+}: {
+  words: Words;
+  onClose: () => void;
+  /** What else helps where I am. */
+  children?: ComponentChildren;
+}) {
+  const yourself = useContext(Yourself);
+  const [explaining, setExplaining] = useState(false);
+  const asked = useRef(false);
+  useLayoutEffect(() => {
+    // What was pressed is gone, and the focus with it.
+    if (asked.current !== explaining) document.getElementById("sheet-title")?.focus();
+    asked.current = explaining;
+  }, [explaining]);
+  if (yourself && explaining) {
+    return (
+      <Sheet title={words.yourself.takeBack} closeLabel={words.close} onClose={onClose}>
+        <Explained words={words} onKeep={() => setExplaining(false)} onTakeBack={yourself.onTakeBack} />
+      </Sheet>
+    );
+  }
   return (
     <Sheet title={words.helpTitle} closeLabel={words.closeHelp} onClose={onClose}>
-      <div class="ways">
-        <a class="way" href={`tel:${CRISIS.lifeline}`}>
-          <Icon name="phone" />
-          <span>
-            <strong>{words.callLifeline}</strong>
-            <span class="quiet">{words.callLifelineMore}</span>
-          </span>
-        </a>
-        <a class="way" href={`sms:${CRISIS.lifeline}`}>
-          <Icon name="chat" />
-          <span>
-            <strong>{words.textLifeline}</strong>
-            <span class="quiet">{words.textLifelineMore}</span>
-          </span>
-        </a>
-        <a class="way call" href={`tel:${CRISIS.emergency}`}>
-          <Icon name="alert" />
-          <span>
-            <strong>{words.callEmergency}</strong>
-            <span class="quiet">{words.callEmergencyMore}</span>
-          </span>
-        </a>
-      </div>
+      <HelpWays words={words} />
+      {children && <div class="ways">{children}</div>}
       <p class="note">
         <Icon name="lock" />
         <span>{words.helpPrivate}</span>
       </p>
+      {yourself && (
+        <section class="stack s" aria-labelledby="yourself">
+          <h3 id="yourself">{words.yourself.title}</h3>
+          <button class="way" type="button" aria-describedby="take-back-more" onClick={() => setExplaining(true)}>
+            <Icon name="person" />
+            <span>
+              <strong>{words.yourself.takeBack}</strong>
+              <span class="quiet" id="take-back-more" aria-hidden="true">
+                {words.yourself.takeBackMore}
+              </span>
+            </span>
+          </button>
+        </section>
+      )}
     </Sheet>
+  );
+}
+
+export function HelpWays({ words }: { words: Words }) {
+  return (
+    <div class="ways">
+      <a class="way" href={`tel:${CRISIS.lifeline}`}>
+        <Icon name="phone" />
+        <span>
+          <strong>{words.callLifeline}</strong>
+          <span class="quiet">{words.callLifelineMore}</span>
+        </span>
+      </a>
+      <a class="way" href={`sms:${CRISIS.lifeline}`}>
+        <Icon name="chat" />
+        <span>
+          <strong>{words.textLifeline}</strong>
+          <span class="quiet">{words.textLifelineMore}</span>
+        </span>
+      </a>
+      <a class="way call" href={`tel:${CRISIS.emergency}`}>
+        <Icon name="alert" />
+        <span>
+          <strong>{words.callEmergency}</strong>
+          <span class="quiet">{words.callEmergencyMore}</span>
+        </span>
+      </a>
+    </div>
   );
 }
 

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import type { SessionEntry } from "../connection/api";
 import type { Words } from "../words";
 import { HelpSheet, PageBar, Top } from "./frame";
@@ -18,6 +19,7 @@ export function Page({
   help,
   acts,
   onLeave,
+  children,
 }: {
   words: Words;
   icon: IconName;
@@ -27,6 +29,7 @@ export function Page({
   help: boolean;
   acts: PageActs;
   onLeave?: (() => void) | undefined;
+  children?: ComponentChildren;
 }) {
   return (
     <>
@@ -44,6 +47,7 @@ export function Page({
             {act.label}
           </button>
         )}
+        {children}
       </main>
       <PageBar words={words} inert={help} onHelp={() => acts.onHelp(true)} onLeave={onLeave} />
       {help && <HelpSheet words={words} onClose={() => acts.onHelp(false)} />}

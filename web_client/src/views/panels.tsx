@@ -1,6 +1,7 @@
-import type { ComponentChildren } from "preact";
 import { AllowSteps, problemText } from "./allow";
-import { Icon, type IconName } from "./icon";
+import { Icon } from "./icon";
+import { LifePanels } from "./life";
+import { Panel } from "./panel";
 import type { RoomActs, RoomModel } from "./room_model";
 
 /** What needs to be noticed, above the bar on a phone and top right on a desktop. */
@@ -13,6 +14,7 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           <p>{model.awayLong ? words.awayLongMore : words.reconnectingMore}</p>
         </Panel>
       )}
+      {!model.reconnecting && <LifePanels model={model} acts={acts} />}
       {model.asking && (
         <Panel label={words.notice} icon="again" title={words.browserAsking}>
           <p class="quiet">{words.browserAskingMore}</p>
@@ -42,7 +44,7 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           <p>{words.doubtMore}</p>
         </Panel>
       )}
-      {model.soundBlocked && !model.reconnecting && (
+      {model.soundBlocked && !model.reconnecting && !model.alone.on && (
         <section class="turn" aria-label={words.sound}>
           <div class="grow stack s">
             <button class="btn main l wide" type="button" onClick={acts.onHear}>
@@ -101,31 +103,5 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         </Panel>
       )}
     </>
-  );
-}
-
-function Panel({
-  label,
-  icon,
-  title,
-  care = false,
-  children,
-}: {
-  label: string;
-  icon: IconName;
-  title: string;
-  care?: boolean;
-  children: ComponentChildren;
-}) {
-  return (
-    <section class={care ? "turn care" : "turn"} aria-label={label}>
-      <span class="ic">
-        <Icon name={icon} />
-      </span>
-      <div class="grow">
-        <h2>{title}</h2>
-        {children}
-      </div>
-    </section>
   );
 }

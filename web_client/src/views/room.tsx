@@ -1,7 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { Announcement } from "../state/announce";
-import { person } from "../state/room";
-import { say, type Words } from "../words";
+import { leads, rests } from "../state/room";
 import { Chat } from "./chat";
 import { HelpSheet, Sheet, Top } from "./frame";
 import { Icon } from "./icon";
@@ -9,19 +7,22 @@ import { faceOf, Tiles } from "./tiles";
 import { Bar } from "./bar";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
+import { AtHand, Hidden, NotAloneWay, RemoveSheet } from "./room_parts";
+import { Said } from "./said";
 
 export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
-  const { words, room, sheet, wide } = model;
-  const me = person(room, room.you);
-  const leads = me?.role === "mentor" || me?.role === "therapist";
-  const chatOpen = wide || model.chatOpen;
+  const { words, room, sheet, wide, alone } = model;
+  const staff = leads(room);
+  const chatOpen = !alone.on && (wide || model.chatOpen);
   const inert = sheet !== null;
-  const speakers = model.reconnecting ? [] : room.speakers;
+  // Nobody is framed whom I cannot hear, and nobody while the group rests.
+  const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
   const faces = room.participants.map((one) => {
     const own = one.id === room.you;
     const track = own ? model.myPicture : model.received.get(one.id)?.camera;
-    const closing = model.closing.has(one.id);
-    return faceOf(one, speakers.includes(one.id), track, own ? model.actual : null, closing);
+    const { closing, reactions } = model;
+    const me = own ? model.actual : null;
+    return faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id));
   });
   const opened = useRef(model.chatOpen);
   useEffect(() => {
@@ -33,28 +34,40 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   }, [model.chatOpen, wide]);
   return (
     <>
-      <Top words={words} title={room.session.title} subtitle={words.everyoneMaySpeak} onQuickExit={acts.onQuickExit} />
+      <Top words={words} title={room.session.title} subtitle={now(model)} onQuickExit={acts.onQuickExit}>
+        {staff && <AtHand model={model} acts={acts} />}
+      </Top>
       <main
         id="main"
         tabIndex={-1}
         inert={inert}
         class={`room${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
-        {(wide || !model.chatOpen) && (
-          <Tiles
-            words={words}
-            faces={faces}
-            mentor={
-              leads
-                ? {
-                    menuFor: model.menuFor,
-                    onMenu: acts.onMenu,
-                    onCloseMicrophone: acts.onCloseMicrophone,
-                    onAllowMicrophone: acts.onAllowMicrophone,
-                  }
-                : null
-            }
-          />
+        {alone.on ? (
+          <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
+        ) : (
+          (wide || !model.chatOpen) && (
+            <Tiles
+              words={words}
+              faces={faces}
+              wide={wide}
+              staff={
+                staff
+                  ? {
+                      menuFor: model.menuFor,
+                      lobby: room.lobby,
+                      admits: room.session.status === "live" && room.pausedUntilMs === 0,
+                      onMenu: acts.onMenu,
+                      onCloseMicrophone: acts.onCloseMicrophone,
+                      onAllowMicrophone: acts.onAllowMicrophone,
+                      onAdmit: acts.onAdmit,
+                      onMove: acts.onMove,
+                      onRemove: (remove, name) => acts.onSheet({ remove, name }),
+                    }
+                  : null
+              }
+            />
+          )
         )}
         <div class="side">
           <Panels model={model} acts={acts} />
@@ -66,7 +79,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               earlier={room.earlier}
               pending={model.pending}
               draft={model.draft}
-              mentor={leads}
+              mentor={staff}
+              paused={rests(room)}
               closable={!wide}
               onDraft={acts.onDraft}
               onSend={acts.onSend}
@@ -83,9 +97,9 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         acts={acts}
         inert={inert}
         // On a small screen ending the session is found under Leave, where it crowds nothing.
-        onLeave={leads && !wide ? () => acts.onSheet("leave") : null}
+        onLeave={staff && !wide ? () => acts.onSheet("leave") : null}
       >
-        {leads && wide && (
+        {staff && wide && (
           <li class="last">
             <button class="btn danger" type="button" aria-haspopup="dialog" onClick={() => acts.onSheet("end")}>
               {words.endSession}
@@ -94,7 +108,11 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         )}
       </Bar>
       <Said words={words} announcement={model.announcement} />
-      {sheet === "help" && <HelpSheet words={words} onClose={() => acts.onSheet(null)} />}
+      {sheet === "help" && (
+        <HelpSheet words={words} onClose={() => acts.onSheet(null)}>
+          {!alone.on && <NotAloneWay words={words} onPress={acts.onHideGroup} />}
+        </HelpSheet>
+      )}
       {sheet === "leave" && (
         <Sheet key="leave" title={words.leaveTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>
           <div class="ways">
@@ -138,19 +156,20 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           </div>
         </Sheet>
       )}
+      {sheet !== null && typeof sheet === "object" && (
+        <RemoveSheet
+          words={words}
+          name={sheet.name}
+          onKeep={() => acts.onSheet(null)}
+          onRemove={() => acts.onRemove(sheet.remove)}
+        />
+      )}
     </>
   );
 }
 
-/** Spoken by screen readers. Each announcement is a new element, so that the same words are said again. */
-function Said({ words, announcement }: { words: Words; announcement: Announcement | null }) {
-  const last = useRef<{ announcement: Announcement | null; count: number }>({ announcement: null, count: 0 });
-  if (last.current.announcement !== announcement) {
-    last.current = { announcement, count: last.current.count + 1 };
-  }
-  return (
-    <p class="vh" role="status">
-      {announcement && <span key={last.current.count}>{say(words, announcement)}</span>}
-    </p>
-  );
+/** What holds right now, in a word. */
+function now({ words, room }: RoomModel): string {
+  if (room.pausedUntilMs > 0) return words.shortPause;
+  return room.session.status === "lobby" ? words.notBegun : words.everyoneMaySpeak;
 }

@@ -1,13 +1,16 @@
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
-import type { Notice, PendingChat } from "../session";
+import type { Reaction } from "../protocol/generated";
+import type { PendingChat } from "../posting";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
+import type { Notice } from "../state/notice";
 import { type RoomState } from "../state/room";
 import type { Doubt } from "../telling";
 import { type Words } from "../words";
 
-export type OpenSheet = "help" | "leave" | "end" | null;
+/** `remove`: whom. */
+export type OpenSheet = "help" | "leave" | "end" | { readonly remove: string; readonly name: string } | null;
 
 export interface RoomModel {
   words: Words;
@@ -28,6 +31,14 @@ export interface RoomModel {
   received: Received;
   pending: readonly PendingChat[];
   notice: Notice | null;
+  /** Names of those who left while the session goes on; only who leads is told. */
+  early: readonly string[];
+  /** Who reacted just now. */
+  reactions: ReadonlyMap<string, Reaction>;
+  /** The choice of reactions is open. */
+  reacting: boolean;
+  /** The group is hidden on this device; those who lead know of it. */
+  alone: { readonly on: boolean; readonly told: boolean };
   announcement: Announcement | null;
   soundBlocked: boolean;
   /** From 64rem on, chat stands beside the tiles; below, it takes their place. */
@@ -58,4 +69,14 @@ export interface RoomActs {
   onMenu: (id: string | null) => void;
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
+  onAdmit: (id: string) => void;
+  onMove: (id: string) => void;
+  onRemove: (id: string) => void;
+  onCover: (needed: boolean) => void;
+  onListening: (on: boolean) => void;
+  onReacting: (open: boolean) => void;
+  onReact: (reaction: Reaction) => void;
+  onHideGroup: () => void;
+  onShowGroup: () => void;
+  onEarlyRead: () => void;
 }

@@ -1,17 +1,15 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
-import type { SessionEntry, Me } from "../connection/api";
+import type { SessionEntry } from "../connection/api";
+import type { Waiting } from "../connection/insist";
 import type { LocalMedia } from "../media/devices";
 import type { Sound } from "../media/sound";
 import type { ErrorCode } from "../protocol/generated";
-import { worst, type RoomSession } from "../session";
-import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
-import { Arrive } from "./arrive";
+import { ArriveScreen } from "./arrive_screen";
+import { HelpWays } from "./frame";
 import { Choose, Page } from "./pages";
-import { Room } from "./room";
-import type { OpenSheet } from "./room_model";
-import { useWide } from "./wide";
+import { Yourself } from "./yourself";
 
 export interface RootProps {
   app: App;
@@ -20,8 +18,19 @@ export interface RootProps {
   words: Words;
 }
 
+export function Root(props: RootProps) {
+  const { app } = props;
+  const mayTakeBack = app.mayTakeBack;
+  const yourself = useMemo(() => (mayTakeBack ? { onTakeBack: () => void app.takeBack() } : null), [app, mayTakeBack]);
+  return (
+    <Yourself.Provider value={yourself}>
+      <Stages {...props} />
+    </Yourself.Provider>
+  );
+}
+
 /** Chooses the page; the pages themselves know nothing of connections. */
-export function Root({ app, local, sound, words }: RootProps) {
+function Stages({ app, local, sound, words }: RootProps) {
   const stage = app.stage.value;
   const help = app.help.value;
   const acts = {
@@ -36,12 +45,18 @@ export function Root({ app, local, sound, words }: RootProps) {
     // That page counts in its title what waits.
     if (!deskOpen) document.title = place === null ? words.product : `${place} – ${words.product}`;
   }, [place, words, deskOpen]);
-  const arrived = useRef(stage.name);
+  const { step, declined } = app.arrival;
+  const screen = stage.name === "arrive" ? `${step.value} ${declined.value}` : stage.name;
+  const arrived = useRef(screen);
   useEffect(() => {
     // The button that led here is gone; keyboard and screen reader go on at the new page's start.
-    if (arrived.current !== stage.name) document.getElementById("main")?.focus();
-    arrived.current = stage.name;
-  }, [stage.name]);
+    if (arrived.current !== screen) {
+      document.getElementById("main")?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    arrived.current = screen;
+  }, [screen]);
+  const RoomScreen = useRoomScreen(stage.name === "arrive" || stage.name === "room");
   const page = { words, help, acts };
   switch (stage.name) {
     case "loading":
@@ -69,9 +84,10 @@ export function Root({ app, local, sound, words }: RootProps) {
       return <Page {...page} icon="mark" title={words[stage.missing ? "unreachable" : "loading"]} act={stage.missing ? again : undefined} />;
     }
     case "arrive":
-      return <ArriveScreen app={app} local={local} words={words} me={stage.me} entry={stage.entry} />;
+      return <ArriveScreen app={app} local={local} words={words} />;
     case "room":
-      return <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />;
+      if (RoomScreen) return <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />;
+      return <Page {...page} icon="mark" title={words.joining} onLeave={() => app.leave()} />;
     case "left":
       return (
         <Page
@@ -92,6 +108,34 @@ export function Root({ app, local, sound, words }: RootProps) {
           act={{ label: words.useThisScreen, on: () => app.useThisScreen() }}
         />
       );
+    case "removed":
+      return (
+        <Page {...page} icon="mark" title={words.yourself.removedTitle} text={words.yourself.removedText}>
+          <HelpWays words={words} />
+        </Page>
+      );
+    case "revoking":
+      return (
+        <Page {...page} icon="lock" {...revokingPage(words, stage.trouble, stage.failed)}>
+          {stage.failed && (
+            <button class="btn l" type="button" onClick={() => void app.takeBack()}>
+              {words.tryAgain}
+            </button>
+          )}
+        </Page>
+      );
+    case "revoked":
+      return (
+        <Page
+          {...page}
+          icon="check"
+          title={words.yourself.takenTitle}
+          text={words.yourself.takenText}
+          act={stage.entry ? { label: words.door.readAgain, on: () => app.joinAgain() } : undefined}
+        >
+          <HelpWays words={words} />
+        </Page>
+      );
     case "ended":
       return <Page {...page} icon="check" title={words.endedTitle} text={words.endedText} />;
     case "stopped":
@@ -107,6 +151,13 @@ export function Root({ app, local, sound, words }: RootProps) {
   }
 }
 
+function revokingPage(words: Words, trouble: Waiting | null, failed: ErrorCode | null): { title: string; text: string } {
+  const { takingTitle, takingText, takingBusy, takingUnreachable, notTakenTitle } = words.yourself;
+  if (failed) return { title: notTakenTitle, text: words.error(failed) };
+  const text = trouble === null ? takingText : trouble === "busy" ? takingBusy : takingUnreachable;
+  return { title: takingTitle, text };
+}
+
 function linkPage(words: Words, code: ErrorCode): { title: string; text: string } {
   switch (code) {
     case "link_invalid":
@@ -120,146 +171,24 @@ function linkPage(words: Words, code: ErrorCode): { title: string; text: string 
   }
 }
 
-function ArriveScreen({
-  app,
-  local,
-  words,
-  me,
-  entry,
-}: Pick<RootProps, "app" | "local" | "words"> & { me: Me; entry: SessionEntry }) {
-  return (
-    <Arrive
-      model={{
-        words,
-        name: me.name,
-        title: entry.title,
-        microphone: local.microphone.value,
-        camera: local.camera.value,
-        wanted: app.wanted.value,
-        level: app.level.value,
-        wasHeard: app.wasHeard.value,
-        help: app.help.value,
-        wasClosed: app.wasClosed.value,
-      }}
-      acts={{
-        onMicrophone: () => app.toggle("microphone"),
-        onCamera: () => app.toggle("camera"),
-        onTryAgain: () => app.tryAgain(),
-        onJoin: () => app.join(),
-        onHelp: (open) => {
-          app.help.value = open;
-        },
-        onLeave: () => app.leave(),
-        onQuickExit: () => app.quickExit(),
-      }}
-    />
-  );
+type RoomScreenPart = typeof import("./room_screen").RoomScreen;
+
+/** The room's own part of the client: loaded while people still arrive, and tried again until it is there. */
+function useRoomScreen(wanted: boolean): RoomScreenPart | null {
+  const [part, setPart] = useState<RoomScreenPart | null>(null);
+  const [tries, setTries] = useState(0);
+  useEffect(() => {
+    if (!wanted || part) return undefined;
+    let again: ReturnType<typeof setTimeout> | undefined;
+    void import("./room_screen").then(
+      (loaded) => setPart(() => loaded.RoomScreen),
+      () => {
+        again = setTimeout(() => setTries(tries + 1), RELOAD_PART_MS);
+      },
+    );
+    return () => clearTimeout(again);
+  }, [wanted, part, tries]);
+  return part;
 }
 
-/** Open panels and what was read live here: a lost connection does not touch them. */
-function RoomScreen({ app, local, sound, words, session }: RootProps & { session: RoomSession }) {
-  const [chatOpen, setChatOpen] = useState(false);
-  const [sheet, setSheet] = useState<OpenSheet>(null);
-  const [menuFor, setMenuFor] = useState<string | null>(null);
-  const [read, setRead] = useState<string | null | undefined>(undefined);
-  const wide = useWide();
-  const room = session.room.value;
-  const received = session.received.value;
-  const latest = room ? (room.chat.at(-1)?.id ?? null) : undefined;
-  const visible = wide || chatOpen;
-  // What was written before I came is not news.
-  const began = useRef(false);
-  useEffect(() => {
-    if (latest === undefined) return;
-    if (visible || !began.current) setRead(latest);
-    began.current = true;
-  }, [visible, latest]);
-  useEffect(() => {
-    sound.play([...received.values()].flatMap((tracks) => (tracks.microphone ? [tracks.microphone] : [])));
-  }, [received, sound]);
-  useEffect(() => () => sound.play([]), [sound]);
-  const inside = room !== null;
-  useEffect(() => {
-    // The page of waiting is gone, and the focus with it.
-    if (inside && document.activeElement === document.body) document.getElementById("main")?.focus();
-  }, [inside]);
-  if (!room) {
-    const phase = session.phase.value;
-    const away = phase.name !== "connecting" || phase.tries < 2 ? "joining" : "unreachable";
-    const title = words[phase.name === "connecting" && phase.busy ? "busy" : away];
-    const acts = {
-      onHelp: (open: boolean) => {
-        app.help.value = open;
-      },
-      onQuickExit: () => app.quickExit(),
-    };
-    return (
-      <Page
-        words={words}
-        icon="mark"
-        title={title}
-        help={app.help.value}
-        acts={acts}
-        onLeave={() => app.leave()}
-      />
-    );
-  }
-  return (
-    <Room
-      model={{
-        words,
-        room,
-        reconnecting: session.phase.value.name !== "live",
-        awayLong: session.awayLong.value,
-        asking: local.microphone.value.asking || local.camera.value.asking,
-        closing: session.closing.value,
-        mine: session.mine.value,
-        actual: session.actual.value,
-        doubt: session.doubt.value,
-        trouble: worst(session.troubles.value),
-        myPicture: local.camera.value.track ?? undefined,
-        received,
-        pending: session.pending.value,
-        notice: session.notice.value,
-        announcement: session.announcement.value,
-        soundBlocked: sound.blocked.value,
-        wide,
-        chatOpen,
-        unread: visible || read === undefined ? 0 : unreadAfter(room.chat, read, room.you),
-        draft: app.draft.value,
-        sheet,
-        menuFor,
-      }}
-      acts={{
-        onMicrophone: () => void session.tapMicrophone(),
-        onCamera: () => void session.tapCamera(),
-        onChat: setChatOpen,
-        onSheet: setSheet,
-        onLeave: () => {
-          setSheet(null);
-          app.leave();
-        },
-        onQuickExit: () => app.quickExit(),
-        onEnd: () => {
-          setSheet(null);
-          void session.endSession();
-        },
-        onRetryMedia: () => session.retryMedia(),
-        onHear: () => void sound.unblock(),
-        onNoticeRead: () => {
-          session.notice.value = null;
-        },
-        onDraft: (draft) => {
-          app.draft.value = draft;
-        },
-        onSend: (text) => session.postChat(text),
-        onRetry: (id) => void session.retryChat(id),
-        onHide: (id) => void session.hideChat(id),
-        onShow: (id) => void session.showChat(id),
-        onMenu: setMenuFor,
-        onCloseMicrophone: (id) => void session.closeMicrophone(id),
-        onAllowMicrophone: (id) => void session.allowMicrophone(id),
-      }}
-    />
-  );
-}
+const RELOAD_PART_MS = 2_000;

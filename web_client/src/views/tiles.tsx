@@ -1,9 +1,12 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
-import type { ParticipantView, Role } from "../protocol/generated";
+import { useRef } from "preact/hooks";
+import type { ParticipantView, Reaction, Role, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
+import { Door, type DoorActs } from "./door";
 import { Icon } from "./icon";
+import { Menu } from "./menu";
 import { Picture } from "./picture";
 import { useScrolls } from "./scrolls";
+import { Tags } from "./tags";
 
 /** One person as their tile shows them. */
 export interface Face {
@@ -18,36 +21,51 @@ export interface Face {
   readonly speaking: boolean;
   /** A mentor's closing that the room has not confirmed yet. */
   readonly closing: boolean;
+  readonly listening: boolean;
+  readonly notAlone: boolean;
+  readonly needsCover: boolean;
+  readonly reaction: Reaction | undefined;
   readonly track: MediaStreamTrack | undefined;
 }
 
-export interface MentorActs {
-  readonly menuFor: string | null;
-  onMenu: (id: string | null) => void;
+/** What who leads sees and can do beside the faces. */
+export interface StaffActs extends DoorActs {
+  readonly lobby: readonly WaitingView[];
+  /** People can be let in now. */
+  readonly admits: boolean;
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
+  onMove: (id: string) => void;
 }
 
 interface Props {
   words: Words;
   faces: readonly Face[];
-  mentor: MentorActs | null;
+  staff: StaffActs | null;
+  /** On a small screen who waits stands above all, else on the last seat. */
+  wide: boolean;
 }
 
 /** Everyone here. Tiles keep their place; who speaks is framed, never moved. */
-export function Tiles({ words, faces, mentor }: Props) {
+export function Tiles({ words, faces, staff, wide }: Props) {
   const tiles = useRef<HTMLDivElement>(null);
   const scrolls = useScrolls(tiles);
+  const door =
+    staff && staff.lobby.length > 0 ? (
+      <Door key="door" words={words} lobby={staff.lobby} open={staff.admits} acts={staff} />
+    ) : null;
+  const seats = faces.length + (door && wide ? 1 : 0);
   return (
-    <section aria-label={words.participants} class="fill">
+    <section aria-label={words.participants} class={door && !wide ? "fill with-door" : "fill"}>
+      {!wide && door}
       <div
         ref={tiles}
         tabIndex={scrolls ? 0 : undefined}
-        class={`tiles n${Math.min(faces.length, 17)}${mentor ? " people" : ""}`}
+        class={`tiles n${Math.min(seats, 17)}${staff ? " people" : ""}`}
       >
         {faces.map((face) =>
-          mentor ? (
-            <Card key={face.id} words={words} face={face} mentor={mentor} />
+          staff ? (
+            <Card key={face.id} words={words} face={face} staff={staff} />
           ) : (
             <div
               key={face.id}
@@ -65,6 +83,7 @@ export function Tiles({ words, faces, mentor }: Props) {
             </div>
           ),
         )}
+        {wide && door}
       </div>
     </section>
   );
@@ -84,19 +103,14 @@ function roleOf(words: Words, face: Face): string {
   return face.role === "mentor" ? words.roleMentor : words.roleTherapist;
 }
 
-function Inside({ words, face }: { words: Words; face: Face }) {
+function Inside({ words, face, staff = false }: { words: Words; face: Face; staff?: boolean }) {
   return (
     <>
       <span class="blank" aria-hidden="true">
         <i>{[...face.name][0]?.toUpperCase()}</i>
       </span>
       {face.camera && <Picture track={face.track} mirrored={face.self} />}
-      {!face.connected && (
-        <span class="tag care re">
-          <Icon name="again" />
-          {words.away}
-        </span>
-      )}
+      <Tags words={words} face={face} staff={staff} />
     </>
   );
 }
@@ -122,8 +136,7 @@ function Off({ words, face }: { words: Words; face: Face }) {
   );
 }
 
-function Card({ words, face, mentor }: { words: Words; face: Face; mentor: MentorActs }) {
-  const open = mentor.menuFor === face.id;
+function Card({ words, face, staff }: { words: Words; face: Face; staff: StaffActs }) {
   return (
     <div
       role="group"
@@ -132,13 +145,7 @@ function Card({ words, face, mentor }: { words: Words; face: Face; mentor: Mento
       data-participant-id={face.id}
     >
       <div class={`tile${face.connected ? "" : " away"}`}>
-        <Inside words={words} face={face} />
-        {(face.closed || face.closing) && (
-          <span class={face.closed ? "tag up" : "tag care up"}>
-            <Icon name={face.closed ? "micOff" : "again"} />
-            {face.closed ? words.closedByMentor : words.closingWaits}
-          </span>
-        )}
+        <Inside words={words} face={face} staff />
       </div>
       <div class="foot">
         <span class="nm">
@@ -147,100 +154,63 @@ function Card({ words, face, mentor }: { words: Words; face: Face; mentor: Mento
           {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
         </span>
         <Off words={words} face={face} />
-        {face.role === "participant" && !face.self && <Menu words={words} face={face} mentor={mentor} open={open} />}
+        {face.role === "participant" && !face.self && (
+          <Menu words={words} id={face.id} name={face.name} open={staff.menuFor === face.id} onMenu={staff.onMenu}>
+            {(choose) => <Items words={words} face={face} staff={staff} choose={choose} />}
+          </Menu>
+        )}
       </div>
     </div>
   );
 }
 
-function Menu({ words, face, mentor, open }: { words: Words; face: Face; mentor: MentorActs; open: boolean }) {
-  const opener = useRef<HTMLButtonElement>(null);
-  const menu = useRef<HTMLDivElement>(null);
-  const { onMenu } = mentor;
-  useLayoutEffect(() => {
-    if (!open) return undefined;
-    const place = () => {
-      if (menu.current && opener.current) beside(menu.current, opener.current);
-    };
-    place();
-    menu.current?.querySelector("button")?.focus({ preventScroll: true });
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
-      onMenu(null);
-      opener.current?.focus();
-    };
-    const onPress = (event: Event) => {
-      const target = event.target as Node;
-      if (!menu.current?.contains(target) && !opener.current?.contains(target)) onMenu(null);
-    };
-    document.addEventListener("keydown", onKey);
-    document.addEventListener("pointerdown", onPress);
-    document.addEventListener("focusin", onPress);
-    // Also of the tiles, which scroll within the page.
-    document.addEventListener("scroll", place, true);
-    addEventListener("resize", place);
-    return () => {
-      document.removeEventListener("focusin", onPress);
-      document.removeEventListener("scroll", place, true);
-      removeEventListener("resize", place);
-      document.removeEventListener("keydown", onKey);
-      document.removeEventListener("pointerdown", onPress);
-    };
-  }, [open, onMenu]);
-  const choose = (act: (id: string) => void) => {
-    act(face.id);
-    onMenu(null);
-    opener.current?.focus();
-  };
+function Items({
+  words,
+  face,
+  staff,
+  choose,
+}: {
+  words: Words;
+  face: Face;
+  staff: StaffActs;
+  choose: (act: () => void) => () => void;
+}) {
+  const { id, name } = face;
   return (
     <>
-      <button
-        class="btn sq plain"
-        type="button"
-        aria-expanded={open}
-        aria-label={words.menuFor(face.name)}
-        ref={opener}
-        onClick={() => onMenu(open ? null : face.id)}
-      >
-        <Icon name="more" />
-      </button>
-      {open && (
-        <div class="menu" ref={menu}>
-          {face.closed ? (
-            <>
-              <button type="button" onClick={() => choose(mentor.onAllowMicrophone)}>
-                <Icon name="mic" small />
-                {words.allowMicrophoneOf(face.name)}
-              </button>
-              <p class="quiet">{words.allowHint(face.name)}</p>
-            </>
-          ) : (
-            <>
-              <button type="button" onClick={() => choose(mentor.onCloseMicrophone)}>
-                <Icon name="micOff" small />
-                {words.closeMicrophoneOf(face.name)}
-              </button>
-              <p class="quiet">{words.closeHint}</p>
-            </>
-          )}
-        </div>
+      {face.closed ? (
+        <>
+          <button type="button" onClick={choose(() => staff.onAllowMicrophone(id))}>
+            <Icon name="mic" small />
+            {words.allowMicrophoneOf(name)}
+          </button>
+          <p class="quiet">{words.allowHint(name)}</p>
+        </>
+      ) : (
+        <>
+          <button type="button" onClick={choose(() => staff.onCloseMicrophone(id))}>
+            <Icon name="micOff" small />
+            {words.closeMicrophoneOf(name)}
+          </button>
+          <p class="quiet">{words.closeHint}</p>
+        </>
       )}
+      <hr />
+      <button type="button" onClick={choose(() => staff.onMove(id))}>
+        <Icon name="door" small />
+        {words.movePerson(name)}
+      </button>
+      <button
+        class="danger"
+        type="button"
+        aria-haspopup="dialog"
+        onClick={choose(() => staff.onRemove(id, name))}
+      >
+        <Icon name="leave" small />
+        {words.removePerson(name)}
+      </button>
     </>
   );
-}
-
-const GAP_PX = 8;
-
-/** Above its button where there is room, else below; never beyond the screen, nor under the line of Quick exit. */
-function beside(menu: HTMLElement, opener: HTMLElement): void {
-  const { top, bottom, right } = opener.getBoundingClientRect();
-  const { offsetWidth: width, offsetHeight: height } = menu;
-  const { clientWidth, clientHeight } = document.documentElement;
-  const highest = (document.querySelector("header")?.getBoundingClientRect().bottom ?? 0) + GAP_PX;
-  const above = top - GAP_PX - height;
-  const y = above >= highest ? above : bottom + GAP_PX;
-  menu.style.left = `${Math.max(GAP_PX, Math.min(right - width, clientWidth - width - GAP_PX))}px`;
-  menu.style.top = `${Math.max(highest, Math.min(y, clientHeight - height - GAP_PX))}px`;
 }
 
 /** How a person of the room appears, seen from here. */
@@ -250,6 +220,7 @@ export function faceOf(
   track: MediaStreamTrack | undefined,
   me: { microphone: boolean; camera: boolean } | null,
   closing: boolean,
+  reaction: Reaction | undefined,
 ): Face {
   return {
     id: person.id,
@@ -262,6 +233,10 @@ export function faceOf(
     closed: person.microphone_closed ?? false,
     speaking,
     closing,
+    listening: person.listening ?? false,
+    notAlone: person.not_alone ?? false,
+    needsCover: person.needs_cover ?? false,
+    reaction,
     track,
   };
 }

@@ -1,18 +1,25 @@
 import type { Announcement } from "../state/announce";
-import { en, type Words } from "./en";
-import { es } from "./es";
+import type { Words } from "./en";
 
 export type { Words } from "./en";
 
-export const catalogs: readonly Words[] = [en, es];
+/** A page loads the one catalog that it shows. */
+const CATALOGS: Readonly<Record<string, () => Promise<Words>>> = {
+  en: async () => (await import("./en")).en,
+  es: async () => (await import("./es")).es,
+};
 
-/** The catalog for the first of the person's languages that we have; English otherwise. */
-export function wordsFor(languages: readonly string[]): Words {
-  for (const language of languages) {
-    const found = catalogs.find((words) => words.language === language.toLowerCase().split("-")[0]);
-    if (found) return found;
-  }
-  return en;
+/** The first of the person's languages that we have; English otherwise. */
+export function languageFor(languages: readonly string[]): string {
+  const ours = languages.map((language) => language.toLowerCase().split("-")[0] ?? "");
+  return ours.find((language) => Object.hasOwn(CATALOGS, language)) ?? "en";
+}
+
+/** Rejects where the catalog cannot be loaded. */
+export async function wordsFor(languages: readonly string[]): Promise<Words> {
+  const load = CATALOGS[languageFor(languages)];
+  if (!load) throw new Error("no catalog");
+  return load();
 }
 
 /** Puts what the live region says into words. */
@@ -20,14 +27,22 @@ export function say(words: Words, announcement: Announcement): string {
   switch (announcement.key) {
     case "sayMessage":
       return words.sayMessage(announcement.name, announcement.text);
-    case "sayJoined":
-    case "sayLeft":
-    case "sayAway":
-    case "sayHere":
-      return words[announcement.key](announcement.name);
+    case "sayReacted":
+      return words.sayReacted(announcement.name, words.reaction[announcement.reaction]);
     default:
-      return words[announcement.key];
+      return "name" in announcement ? words[announcement.key](announcement.name) : words[announcement.key];
   }
+}
+
+/** "6:25 pm", for a time that has to be right. */
+export function clockTime(words: Words, atMs: number): string {
+  const time = new Intl.DateTimeFormat(words.language, { hour: "numeric", minute: "2-digit" }).format(atMs);
+  return time.replaceAll(/\s/g, " ").toLowerCase();
+}
+
+/** "Joy, Wren and Samir". */
+export function listOf(words: Words, names: readonly string[]): string {
+  return new Intl.ListFormat(words.language, { type: "conjunction" }).format(names);
 }
 
 /** "6:02", without the "PM" that a chat does not need. */

@@ -50,3 +50,37 @@ test("signing out outlives the page", async () => {
   await makeApi(send).signOut();
   expect(send.mock.calls[0]?.[1]?.keepalive).toBe(true);
 });
+
+test("what is asked on the way in is asked in the person's language", async () => {
+  const send = answering(200, { ready: true });
+  await makeApi(send).arrival("a/b", "es");
+  expect(send.mock.calls[0]?.[0]).toBe("/api/v1/sessions/a%2Fb/arrival?language=es");
+  expect(send.mock.calls[0]?.[1]?.method).toBe("GET");
+});
+
+test("what a person says travels in bodies, never in addresses", async () => {
+  const send = answering(204);
+  const api = makeApi(send);
+  const consent = { kind: "notice", session_id: "s", version: "5", language: "en" } as const;
+  const there = {
+    place: "Library",
+    city: "Dayton",
+    region: "Ohio",
+    call_back: "555-0172",
+    contact_name: "Rosa",
+    contact_relation: "",
+    contact_phone: "555-0148",
+  };
+  await api.agree(consent);
+  await api.takeBack();
+  await api.setWhereabouts("s", there);
+  const named = answering(200, { name: "El" });
+  await expect(makeApi(named).setName("El")).resolves.toEqual({ name: "El" });
+  const told = [...send.mock.calls, ...named.mock.calls].map(([url, init]) => [init?.method, url, JSON.parse(String(init?.body))]);
+  expect(told).toEqual([
+    ["POST", "/api/v1/consents", consent],
+    ["DELETE", "/api/v1/consents", { kind: "notice" }],
+    ["PUT", "/api/v1/sessions/s/whereabouts", there],
+    ["PUT", "/api/v1/me/name", { name: "El" }],
+  ]);
+});

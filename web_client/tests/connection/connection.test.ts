@@ -51,14 +51,17 @@ describe("joining", () => {
     expect(other.last).toEqual({ name: "live" });
   });
 
-  test("a busy server is left alone for longer, and the person is told so", async () => {
+  test.each([
+    ["overloaded", "busy"],
+    ["not_saved", "cannotSave"],
+  ] as const)("a server that is %s is left alone for longer, and the person is told so", async (code, trouble) => {
     const other = new Told();
-    server.joinFails = new ApiError("overloaded");
+    server.joinFails = new ApiError(code);
     server.connect(other).start();
     const before = server.joins;
     await server.clock.advance(10_000);
     expect(server.joins - before).toBeLessThanOrEqual(4);
-    expect(other.last).toMatchObject({ name: "connecting", busy: true });
+    expect(other.last).toMatchObject({ name: "connecting", trouble });
     server.joinFails = null;
     await server.clock.advance(20_000);
     server.welcome();
@@ -208,6 +211,16 @@ describe("sequence", () => {
   test("a gap asks for a fresh snapshot", async () => {
     server.socket.say({ type: "session_ended" }, 2);
     expect(told.frames).toEqual([]);
+    await server.clock.advance(0);
+    expect(server.joins).toBe(2);
+  });
+
+  test("only a whole view may jump ahead, and counting goes on from it", async () => {
+    server.socket.say({ type: "view_replaced", snapshot: snapshotOf() }, 5);
+    server.socket.say({ type: "view_replaced", snapshot: snapshotOf() }, 4);
+    server.socket.say({ type: "session_ended" }, 6);
+    expect(told.frames.map((frame) => frame.type)).toEqual(["view_replaced", "session_ended"]);
+    server.socket.say({ type: "session_ended" }, 8);
     await server.clock.advance(0);
     expect(server.joins).toBe(2);
   });

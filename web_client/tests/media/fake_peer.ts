@@ -6,6 +6,8 @@ export class FakePeer extends EventTarget {
   remote: RTCSessionDescriptionInit[] = [];
   closed = false;
   failNext = false;
+  /** What `getStats` tells; null fails. */
+  stats: readonly { id: string; type: string }[] | null = [];
   readonly config: RTCConfiguration;
   readonly transceivers: {
     mid: string | null;
@@ -50,6 +52,11 @@ export class FakePeer extends EventTarget {
     this.remote.push(description);
     const slots = Number(/slots=(\d+)/.exec(description.sdp ?? "")?.[1] ?? 0);
     while (this.transceivers.length < slots) this.addTransceiver(this.transceivers.length % 2 ? "video" : "audio");
+  }
+
+  async getStats(): Promise<Map<string, { id: string; type: string }>> {
+    if (this.stats === null) throw new DOMException("", "InvalidStateError");
+    return new Map(this.stats.map((stat) => [stat.id, stat]));
   }
 
   become(state: RTCPeerConnectionState): void {

@@ -160,3 +160,20 @@ test("a refused restart is asked for again, later each time, and then it is up t
   await settle();
   expect(restarts).toBe(6);
 });
+
+test("after closing, a late offer makes no connection and a late refusal asks for nothing", async () => {
+  subscriber.offered(offer(1));
+  await settle();
+  const made = FakePeer.all.length;
+  restartAnswer = { type: "rejected", id: "x", code: "not_admitted", message: "" };
+  subscriber.again();
+  subscriber.close();
+  subscriber.offered(offer(2));
+  await clock.advance(60_000);
+  expect([FakePeer.all.length, restarts]).toEqual([made, 1]);
+  expect(troubles).not.toContain("trying");
+  subscriber.configure([]);
+  subscriber.offered(offer(3, { fresh: true }));
+  await settle();
+  expect(answers.at(-1)?.[0]).toBe(3);
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ChatView, RoomFrame } from "../../src/protocol/generated";
-import { fromSnapshot, person, reduce, type RoomState } from "../../src/state/room";
+import type { ChatView, RoomFrame, WaitingView } from "../../src/protocol/generated";
+import { fromSnapshot, leads, person, reduce, rests, type RoomState } from "../../src/state/room";
 import { unreadAfter } from "../../src/state/unread";
 import { snapshotOf } from "../fakes";
 
@@ -125,4 +125,90 @@ test("a frame never changes the state before it", () => {
   const frozen = Object.freeze({ ...start, participants: Object.freeze([...start.participants]) });
   reduce(frozen, { type: "microphone_closed", participant_id: "ellie", closings: 1 });
   expect(frozen.participants).toEqual(start.participants);
+});
+
+describe("the lobby, as who leads sees it", () => {
+  const waits = (id: string, since: number, change: Partial<WaitingView> = {}): RoomFrame => ({
+    type: "lobby_joined",
+    person: { id, name: id, since_ms: since, ...change },
+  });
+  const ids = (state: RoomState) => state.lobby.map((one) => one.id);
+
+  test("the longest waits first, and nobody waits twice", () => {
+    const state = after(waits("joy", 20), waits("noor", 10), waits("joy", 5, { expected: true }));
+    expect(ids(state)).toEqual(["joy", "noor"]);
+    expect(state.lobby[0]?.expected).toBe(true);
+  });
+
+  test("who comes in waits no longer", () => {
+    const joy: RoomFrame = { type: "participant_joined", participant: { id: "joy", name: "Joy", role: "participant", place: 3 } };
+    const state = after(waits("joy", 1), joy);
+    expect([ids(state), person(state, "joy")?.name]).toEqual([[], "Joy"]);
+  });
+
+  test("who is asked to wait is not in the room, and no speaker", () => {
+    const state = after({ type: "speakers_changed", participant_ids: ["ellie"] }, waits("ellie", 1));
+    expect([ids(state), person(state, "ellie"), state.speakers]).toEqual([["ellie"], undefined, []]);
+  });
+
+  test("who leaves it is gone", () => {
+    expect(ids(after(waits("joy", 1), { type: "lobby_left", participant_id: "joy" }))).toEqual([]);
+    expect(ids(after(waits("joy", 1), { type: "session_ended" }))).toEqual([]);
+  });
+});
+
+describe("a view replaced", () => {
+  const outside: RoomFrame = { type: "view_replaced", snapshot: { ...snapshotOf(), waiting: true, participants: [] } };
+  const again = (status: "lobby" | "live"): RoomFrame => ({
+    type: "view_replaced",
+    snapshot: { ...snapshotOf(), waiting: true, participants: [], session: { id: "s", title: "t", status } },
+  });
+
+  test("takes the place of everything", () => {
+    const state = after({ type: "chat_posted", message: message("m") }, { type: "speakers_changed", participant_ids: ["dana"] }, outside);
+    expect(state).toMatchObject({ participants: [], chat: [], speakers: [], waiting: true, asked: true });
+    expect(reduce(state, { type: "view_replaced", snapshot: snapshotOf() })).toEqual(start);
+  });
+
+  test("who was asked to wait still is when the session goes back to its lobby", () => {
+    expect(after(outside, again("lobby")).asked).toBe(true);
+    expect(after(again("lobby"), again("live")).asked).toBe(false);
+  });
+});
+
+describe("a pause", () => {
+  const both: RoomFrame[] = [
+    { type: "devices_changed", participant_id: "ellie", microphone: true, camera: true },
+    { type: "speakers_changed", participant_ids: ["dana", "ellie"] },
+  ];
+
+  test("closes the microphones of participants, and of nobody else", () => {
+    const state = after(...both, { type: "pause_changed", until_ms: 9, closings: 2 });
+    expect([person(state, "dana")?.microphone, person(state, "ellie")?.microphone]).toEqual([true, false]);
+    expect(person(state, "ellie")).toMatchObject({ camera: true, closings: 2 });
+    expect([state.pausedUntilMs, state.speakers, rests(state)]).toEqual([9, ["dana"], true]);
+  });
+
+  test("over, opens none", () => {
+    const state = after(...both, { type: "pause_changed", until_ms: 9, closings: 2 }, { type: "pause_changed", until_ms: 0, closings: 2 });
+    expect([state.pausedUntilMs, person(state, "ellie")?.microphone, rests(state)]).toEqual([0, false, false]);
+  });
+
+  test("is no rest for who leads", () => {
+    expect(rests(fromSnapshot(snapshotOf({ you: "dana", paused_until_ms: 9 })))).toBe(false);
+    expect([leads(fromSnapshot(snapshotOf({ you: "dana" }))), leads(start)]).toEqual([true, false]);
+  });
+});
+
+test("what is known about a person changes with its frame, and a reaction changes nothing", () => {
+  const state = after(
+    { type: "listening_changed", participant_id: "ellie", listening: true },
+    { type: "not_alone_changed", participant_id: "ellie", on: true },
+    { type: "cover_changed", participant_id: "dana", needed: true },
+  );
+  expect(person(state, "ellie")).toMatchObject({ listening: true, not_alone: true });
+  expect(person(state, "dana")?.needs_cover).toBe(true);
+  expect(reduce(state, { type: "reacted", participant_id: "ellie", reaction: "thank_you" })).toBe(state);
+  const session = { id: "s", title: "t", status: "live", late: true } as const;
+  expect(after({ type: "session_changed", session }).session).toBe(session);
 });

@@ -3,10 +3,10 @@ import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { chosen } from "../../src/state/devices";
-import { fromSnapshot } from "../../src/state/room";
+import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { Room } from "../../src/views/room";
 import type { RoomActs, RoomModel } from "../../src/views/room_model";
-import { catalogs } from "../../src/words";
+import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { snapshotOf } from "../fakes";
 
@@ -37,6 +37,16 @@ beforeEach(() => {
     onMenu: vi.fn(),
     onCloseMicrophone: vi.fn(),
     onAllowMicrophone: vi.fn(),
+    onAdmit: vi.fn(),
+    onMove: vi.fn(),
+    onRemove: vi.fn(),
+    onCover: vi.fn(),
+    onListening: vi.fn(),
+    onReacting: vi.fn(),
+    onReact: vi.fn(),
+    onHideGroup: vi.fn(),
+    onShowGroup: vi.fn(),
+    onEarlyRead: vi.fn(),
   };
 });
 
@@ -56,6 +66,26 @@ const room = fromSnapshot(
   }),
 );
 
+const full: RoomState = {
+  ...room,
+  you: "dana",
+  participants: room.participants.map((one) =>
+    one.id === "dana" ? { ...one, needs_cover: true } : { ...one, listening: true, not_alone: true },
+  ),
+  lobby: [
+    { id: "noor", name: "Noor", since_ms: 1 },
+    { id: "ada", name: "Ada", since_ms: 2 },
+  ],
+};
+const begins: RoomState = {
+  ...full,
+  session: { id: "s", title: "t", status: "lobby", waits_for: "responder" },
+  lobby: [
+    { id: "noor", name: "Noor", since_ms: 1 },
+    { id: "wren", name: "Wren", since_ms: 2, expected: true },
+  ],
+};
+
 function show(change: Partial<RoomModel> = {}): void {
   const mine = change.mine ?? chosen(true, false);
   const model: RoomModel = {
@@ -73,6 +103,10 @@ function show(change: Partial<RoomModel> = {}): void {
     received: new Map(),
     pending: [],
     notice: null,
+    early: [],
+    reactions: new Map(),
+    reacting: false,
+    alone: { on: false, told: false },
     announcement: null,
     soundBlocked: false,
     wide: true,
@@ -130,6 +164,15 @@ describe("axe finds nothing", () => {
     ["as a mentor who leaves on a phone", { ...asMentor, wide: false, sheet: "leave" }],
     ["as a mentor whose act waits", { ...asMentor, reconnecting: true, closing: new Set(["ellie"]) }],
     ["while the browser asks", { asking: true }],
+    ["in a pause", { room: { ...room, pausedUntilMs: 1 } }],
+    ["after a pause", { notice: { about: "back" } }],
+    ["with reactions", { reacting: true, reactions: new Map([["dana", "i_hear_you"]]) }],
+    ["not alone", { alone: { on: true, told: true } }],
+    ["as a mentor with a full lobby", { room: { ...full, pausedUntilMs: 0 }, early: ["Wren", "Samir"] }],
+    ["as a mentor with a full lobby on a phone", { room: full, wide: false, menuFor: "noor" }],
+    ["as a mentor who removes", { room: full, sheet: { remove: "noor", name: "Noor" } }],
+    ["as a mentor in a pause", { room: { ...full, pausedUntilMs: 1 } }],
+    ["as a mentor before the beginning", { room: begins }],
     ["after a long wait at the door", { notice: { about: "late" } }],
   ])("%s", async (_name, change) => {
     for (const words of catalogs) {
@@ -172,7 +215,7 @@ describe("the bar", () => {
   test("keeps its order, Help second to last", () => {
     show({ wide: false });
     const names = [...box.querySelectorAll(".bar button")].map((key) => key.textContent);
-    expect(names).toEqual(["Microphone", "Camera", "Chat", "Help", "Leave"]);
+    expect(names).toEqual(["Microphone", "Camera", "Reactions", "Chat", "Help", "Leave"]);
   });
 
   test("says what a press will do", () => {
@@ -438,4 +481,186 @@ test("no element carries a style of its own, so that the content security policy
   show({ ...asMentor, menuFor: "joy", sheet: "help", soundBlocked: true });
   // A script may place what it measured, which the policy allows; markup may not.
   expect(box.querySelector("[style]:not(.menu, textarea)")).toBeNull();
+});
+
+describe("the lobby, as who leads sees it", () => {
+  const door = () => byName("[role=group]", "Lobby");
+  const admitting = () => [...door().querySelectorAll("button")].map((one) => one.getAttribute("aria-label"));
+
+  test("is the last seat on a desktop and stands above all on a phone; each is let in by name", () => {
+    show({ room: full });
+    expect(byName("section", "Participants").querySelector(".tiles")?.lastElementChild).toBe(door());
+    expect(admitting()).toEqual(["Admit Noor", "Menu for Noor", "Admit Ada", "Menu for Ada"]);
+    byName("button", "Admit Ada").click();
+    expect(acts.onAdmit).toHaveBeenCalledWith("ada");
+    show({ room: full, wide: false });
+    expect(byName("section", "Participants").firstElementChild).toBe(door());
+  });
+
+  test("is no seat when nobody waits, and none for participants", () => {
+    show({ room: { ...full, lobby: [] } });
+    expect(door).toThrow();
+    show({ room: { ...full, you: "ellie" } });
+    expect(door).toThrow();
+  });
+
+  test("lets nobody in before the session begins or in a pause, and says who comes by themselves", () => {
+    show({ room: begins });
+    expect(admitting()).toEqual(["Menu for Noor", "Menu for Wren"]);
+    expect(door().textContent).toContain(en.comesIn);
+    expect(byName("section", "Lobby").textContent).toContain(en.waitsForResponder);
+    show({ room: { ...full, pausedUntilMs: 1 } });
+    expect(admitting()).toEqual(["Menu for Noor", "Menu for Ada"]);
+  });
+
+  test("removing asks first, from the lobby and from the room", () => {
+    show({ room: full, menuFor: "noor" });
+    byName("button", "Remove Noor").click();
+    expect(acts.onSheet).toHaveBeenCalledWith({ remove: "noor", name: "Noor" });
+    expect(acts.onRemove).not.toHaveBeenCalled();
+    show({ room: full, menuFor: "ellie" });
+    byName("button", "Remove Ellie").click();
+    expect(acts.onSheet).toHaveBeenLastCalledWith({ remove: "ellie", name: "Ellie" });
+    show({ room: full, sheet: { remove: "ellie", name: "Ellie" } });
+    expect(box.querySelector("[role=dialog]")?.textContent).toContain(en.removeText("Ellie"));
+    byName("[role=dialog] button", "Not now").click();
+    expect(acts.onSheet).toHaveBeenLastCalledWith(null);
+    byName("[role=dialog] button", "Remove Ellie").click();
+    expect(acts.onRemove).toHaveBeenCalledWith("ellie");
+  });
+
+  test("who is here is asked to wait outside without a question", () => {
+    show({ room: full, menuFor: "ellie" });
+    byName("button", "Move Ellie to the waiting room").click();
+    expect(acts.onMove).toHaveBeenCalledWith("ellie");
+  });
+});
+
+describe("cover", () => {
+  test("is one tap away for who leads, and for nobody else", () => {
+    show({ ...asMentor, wide: false, chatOpen: true });
+    byName("button", "I need cover").click();
+    expect(acts.onCover).toHaveBeenCalledWith(true);
+    show({ room: full });
+    byName("button", "I can lead again").click();
+    expect(acts.onCover).toHaveBeenLastCalledWith(false);
+    expect(byName("[role=group]", "Dana").textContent).toContain(en.tagCover);
+    show();
+    expect(() => byName("button", "I need cover")).toThrow();
+  });
+});
+
+describe("a pause", () => {
+  const until = new Date(2026, 10, 24, 18, 25).getTime();
+  const paused = { ...room, pausedUntilMs: until, speakers: ["dana"] };
+
+  test("says what is kept and until when, and frames nobody", () => {
+    show({ room: paused });
+    const panel = byName("section", en.connection).textContent;
+    expect(panel).toContain("Your mentor is reconnecting");
+    expect(panel).toContain("If nobody can take over by 6:25 pm, you will wait in the lobby together.");
+    expect(byName("[role=group]", "Dana").className).not.toContain("speaking");
+    expect(byName("button", en.unmutePaused).getAttribute("aria-disabled")).toBe("true");
+  });
+
+  test("keeps the draft and sends nothing", () => {
+    show({ room: paused, draft: "I was about to" });
+    const field = box.querySelector("textarea");
+    expect([field?.value, field?.readOnly, field?.getAttribute("aria-describedby")]).toEqual(["I was about to", true, "chat-paused"]);
+    box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    expect([acts.onSend.mock.calls.length, acts.onDraft.mock.calls.length]).toEqual([0, 0]);
+  });
+
+  test("leaves the chat to who leads, and says that nobody does", () => {
+    show({ room: { ...paused, you: "dana" }, draft: "One moment" });
+    expect(byName("section", en.connection).textContent).toContain(en.pausedStaffTitle);
+    box.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    expect(acts.onSend).toHaveBeenCalledWith("One moment");
+  });
+
+  test("over, says that the microphone is still off", () => {
+    show({ notice: { about: "back" } });
+    expect(byName("section", en.notice).textContent).toContain("Your microphone is still off.");
+    byName("button", "OK").click();
+    expect(acts.onNoticeRead).toHaveBeenCalled();
+  });
+});
+
+describe("reactions", () => {
+  test("are three, silent, one tap each, and give the focus back", () => {
+    show({ wide: false });
+    byName("button", "Reactions").click();
+    expect(acts.onReacting).toHaveBeenCalledWith(true);
+    show({ wide: false, reacting: true });
+    expect(document.activeElement).toBe(byName("button", "I hear you"));
+    byName("button", "Same here").click();
+    expect(acts.onReact).toHaveBeenCalledWith("same_here");
+    expect(acts.onReacting).toHaveBeenLastCalledWith(false);
+    expect(document.activeElement).toBe(byName("button", "Reactions"));
+  });
+
+  test("close at Escape", () => {
+    show({ reacting: true });
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+    expect(acts.onReacting).toHaveBeenCalledWith(false);
+  });
+
+  test("are shown on the tile, mine too", () => {
+    show({ reactions: new Map([["dana", "i_hear_you"], ["ellie", "thank_you"]]) });
+    expect(byName("[role=group]", "Dana").textContent).toContain("I hear you");
+    expect(byName("[role=group]", "Ellie").textContent).toContain("Thank you");
+  });
+
+  test("just listening is beside them", () => {
+    show({ reacting: true });
+    byName("button", "Just listening today").click();
+    expect(acts.onListening).toHaveBeenCalledWith(true);
+  });
+});
+
+describe("not alone", () => {
+  const alone = { on: true, told: true };
+
+  test("is found under Help, in one tap from there", () => {
+    show({ sheet: "help" });
+    byName("[role=dialog] button", "Not alone").click();
+    expect(acts.onHideGroup).toHaveBeenCalled();
+  });
+
+  test("shows no name and no text of anybody, and one way back", () => {
+    show({ alone, early: ["Wren"], room: { ...full, chat: room.chat }, unread: 3 });
+    for (const secret of ["Dana", "Joy", "Noor", "Wren", "Welcome"]) expect(box.textContent).not.toContain(secret);
+    byName("button", "Show the group again").click();
+    expect(acts.onShowGroup).toHaveBeenCalled();
+  });
+
+  test("keeps microphone, camera, chat and reactions shut, but in reach of the focus", () => {
+    show({ alone, wide: false });
+    for (const name of [en.unmuteHidden, en.cameraHidden, "Reactions", "Chat"]) {
+      expect(byName(".bar button", name).getAttribute("aria-disabled"), name).toBe("true");
+      byName(".bar button", name).click();
+    }
+    expect([acts.onChat.mock.calls.length, acts.onReacting.mock.calls.length]).toEqual([0, 0]);
+  });
+
+  test("claims that the mentors know only once they do", () => {
+    show({ alone: { on: true, told: false } });
+    expect(box.textContent).not.toContain(en.hiddenTold);
+    show({ alone });
+    expect(box.textContent).toContain(en.hiddenTold);
+  });
+
+  test("who leads reads it on the tile; a peer does not", () => {
+    show({ room: full });
+    expect(byName("[role=group]", "Ellie").textContent).toContain("has hidden the group on their screen");
+    show({ room: { ...full, you: "ellie" } });
+    expect(byName("[role=group]", "Joy").textContent).not.toContain("has hidden the group");
+  });
+});
+
+test("who left early is read once", () => {
+  show({ ...asMentor, early: ["Wren", "Samir"] });
+  expect(byName("section", en.whoLeft).textContent).toContain("Wren and Samir left early");
+  byName("button", "OK").click();
+  expect(acts.onEarlyRead).toHaveBeenCalled();
 });

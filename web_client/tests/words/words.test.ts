@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ERRORS, type ErrorCode } from "../../src/protocol/generated";
-import { catalogs, timeOfDay, wordsFor } from "../../src/words";
+import { clockTime, languageFor, listOf, timeOfDay, wordsFor } from "../../src/words";
+import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { es } from "../../src/words/es";
 
@@ -30,10 +31,12 @@ test("each error code has words in each language", () => {
   }
 });
 
-test("the person's first language that we have is chosen", () => {
-  expect(wordsFor(["fr-FR", "es-MX", "en-US"])).toBe(es);
-  expect(wordsFor(["fr"])).toBe(en);
-  expect(wordsFor([])).toBe(en);
+test("the person's first language that we have is chosen", async () => {
+  expect(await wordsFor(["fr-FR", "es-MX", "en-US"])).toBe(es);
+  expect(await wordsFor(["en-US", "es"])).toBe(en);
+  expect(await wordsFor(["fr"])).toBe(en);
+  expect(await wordsFor([])).toBe(en);
+  expect(["es-MX", "en-GB", "toString"].map((language) => languageFor([language]))).toEqual(["es", "en", "en"]);
 });
 
 test("accessible names that people's tools rely on stay as they are", () => {
@@ -54,6 +57,16 @@ test("accessible names that people's tools rely on stay as they are", () => {
     en.allowMicrophoneOf("Ana"),
     en.hideMessage,
     en.joinAgain,
+    en.notAlone,
+    en.needCover,
+    en.admitPerson("Ana"),
+    en.removePerson("Ana"),
+    en.lobby,
+    en.door.agree,
+    en.door.withoutCamera,
+    en.door.withoutMicrophone,
+    en.door.playTone,
+    en.yourself.takeBack,
   ]).toEqual([
     "Join",
     "Leave",
@@ -71,12 +84,28 @@ test("accessible names that people's tools rely on stay as they are", () => {
     "Allow microphone of Ana",
     "Hide message",
     "Join again",
+    "Not alone",
+    "I need cover",
+    "Admit Ana",
+    "Remove Ana",
+    "Lobby",
+    "I understand and agree",
+    "Join without camera",
+    "Join without microphone",
+    "Play a tone",
+    "Take my agreement back",
   ]);
 });
 
 test("a chat's time of day is short", () => {
   expect(timeOfDay(en, new Date(2026, 10, 24, 18, 2).getTime())).toBe("6:02");
   expect(timeOfDay(es, new Date(2026, 10, 24, 18, 2).getTime())).toBe("18:02");
+});
+
+test("a time that has to be right has its half of the day", () => {
+  const at = new Date(2026, 10, 24, 18, 25).getTime();
+  expect([clockTime(en, at), clockTime(es, at)]).toEqual(["6:25 pm", "18:25"]);
+  expect([listOf(en, ["Joy", "Wren", "Samir"]), listOf(es, ["Joy", "Wren"])]).toEqual(["Joy, Wren, and Samir", "Joy y Wren"]);
 });
 
 test("crisis help says what each row does, with the line's own numbers", () => {

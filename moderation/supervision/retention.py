@@ -1,0 +1,22 @@
+"""How long what happened is kept: events of one class are purged together."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+from moderation.supervision.events import ConcernAcknowledged, ConcernPassed, ConcernRaised, DurableEvent
+
+
+class Retention(StrEnum):
+    """`concern`: by the rule for clinical records. All of it: a concern makes no sense without its end."""
+
+    CONCERN = "concern"
+
+
+def retention_of(event: DurableEvent) -> Retention:
+    """The class of an event."""
+    match event:
+        case ConcernRaised() | ConcernPassed() | ConcernAcknowledged():
+            return Retention.CONCERN
+    assert_never(event)

@@ -1,0 +1,21 @@
+"""A room as a therapist of its group sees it from outside. They are not in it, and it knows nothing of them."""
+
+from __future__ import annotations
+
+from protocol.ids import ParticipantId
+from protocol.values import Role, SupervisedView
+from rooms.state import RoomState
+from rooms.view import Viewer, session_view
+
+_FROM_OUTSIDE = Viewer(ParticipantId(""), Role.THERAPIST)
+
+
+def from_outside(state: RoomState) -> SupervisedView:
+    """How many are there, and who leads. Who answers for it, and what it needs, is not the room's to say."""
+    return SupervisedView(
+        session=session_view(state, _FROM_OUTSIDE),
+        people=sum(1 for _ in state.inside()),
+        waiting=sum(1 for _ in state.waiting()),
+        leaders=tuple(person.name for person in state.leaders()),
+        paused_until_ms=state.paused_until_ms or 0,
+    )

@@ -1,0 +1,214 @@
+"""Therapists who watch: which sessions are theirs, and what each of them sees of those, as it changes.
+
+Which sessions there are is in rows. They are read when a therapist comes, when a room opens or its responder changes,
+and otherwise every few seconds while anybody watches. Reading is all that watching does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from moderation.decision import Rejection
+from moderation.permissions import Action, Office
+from moderation.supervision.events import Decision
+from program.sessions import Assignment, assignments_of
+from protocol.errors import ErrorCode
+from protocol.ids import ConcernId, IdentityId, SessionId
+from protocol.values import SessionStatus, SessionView, SupervisedView, WaitsFor
+from rooms.outside import from_outside
+from server.logs import where_it_failed
+from server.storage.engine import reading
+from server.stream import Timers
+from server.supervising import Supervision
+from server.tokens import WatchTokens
+from signaling.ports import WatchAdmission, Watcher
+
+LOOK_EVERY_S: Final = 5.0
+"""How often the rows are looked at: sessions that were made meanwhile appear, others go."""
+
+FIRST_LOOK_S: Final = 1.0
+"""So long the first answer waits for concerns to be loaded. Later ones follow by themselves."""
+
+_log = structlog.get_logger("supervision")
+
+
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """One watching page. `shown` is what it was sent last."""
+
+    watcher: Watcher
+    theirs: dict[SessionId, Assignment] = field(default_factory=dict[SessionId, Assignment])
+    shown: dict[SessionId, SupervisedView] = field(default_factory=dict[SessionId, SupervisedView])
+
+
+class Watchers:
+    """Owns who watches. Implements `signaling.ports.Supervision` and `server.supervising.Hears`."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        tokens: WatchTokens,
+        supervision: Supervision,
+        timers: Timers,
+        *,
+        on_denied: Callable[[IdentityId, Action, SessionId], None],
+    ) -> None:
+        """`on_denied` hears of each request that the permission function refused."""
+        self._engine = engine
+        self._tokens = tokens
+        self._supervision = supervision
+        self._timers = timers
+        self._on_denied = on_denied
+        self._watches: dict[Watcher, _Watch] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._outdated = False
+        self._closed = False
+        supervision.hears = self
+
+    # ── what signaling asks (`signaling.ports.Supervision`) ──────────────────────────────────
+
+    def admit(self, token: str) -> WatchAdmission:
+        """Uses up a token. Raises Refused(TOKEN_INVALID)."""
+        grant = self._tokens.redeem(token)
+        return WatchAdmission(grant.person_id, grant.sign_in)
+
+    async def begin(self, watcher: Watcher) -> tuple[SupervisedView, ...]:
+        """From now on the watcher is shown every change after the views that are returned."""
+        theirs = await self._assignments(watcher.identity_id)
+        for session_id in theirs:
+            self._supervision.keep(session_id)
+        try:
+            loading = [asyncio.create_task(self._supervision.ready(session_id)) for session_id in theirs]
+            if loading:
+                _, late = await asyncio.wait(loading, timeout=FIRST_LOOK_S)
+                for each in late:
+                    each.cancel()
+        except BaseException:
+            for session_id in theirs:
+                self._supervision.release(session_id)
+            raise
+        watch = self._watches[watcher] = _Watch(watcher, theirs)
+        watch.shown = {each: view for each in theirs if (view := self._view(watch, each)) is not None}
+        self._look_later()
+        return tuple(watch.shown.values())
+
+    def end(self, watcher: Watcher) -> None:
+        """The watcher is shown nothing more. Idempotent."""
+        watch = self._watches.pop(watcher, None)
+        if watch is not None:
+            for session_id in watch.theirs:
+                self._supervision.release(session_id)
+
+    def acknowledge(self, watcher: Watcher, session_id: SessionId, concern_id: ConcernId) -> asyncio.Future[Decision]:
+        """The watcher has taken note of a concern; the answer comes when that is stored."""
+        watch = self._watches.get(watcher)
+        if watch is None or session_id not in watch.theirs:
+            reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+            reply.set_result(Rejection(ErrorCode.NOT_FOUND))
+            return reply
+        by = watcher.identity_id
+        reply = self._supervision.acknowledge(session_id, by, Office.ASSIGNED, concern_id)
+        reply.add_done_callback(lambda done: self._count_denied(by, session_id, done.result()))
+        return reply
+
+    async def close(self) -> None:
+        """Looks no more."""
+        self._closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait((self._looking,))
+
+    # ── what supervision tells (`server.supervising.Hears`) ──────────────────────────────────
+
+    def changed(self, session_id: SessionId) -> None:
+        """Shows a session to those who watch it, if it looks otherwise to them."""
+        for watch in tuple(self._watches.values()):
+            if session_id in watch.theirs:
+                self._show(watch, session_id)
+
+    def outdated(self) -> None:
+        """Looks at the rows now."""
+        self._outdated = True
+        if self._looking is None and self._watches and not self._closed:
+            self._looking = asyncio.create_task(self._look(), name="watchers")
+
+    # ── rows ─────────────────────────────────────────────────────────────────────────────────
+
+    def _look_later(self) -> None:
+        if self._alarm is None and self._watches and not self._closed:
+            self._alarm = self._timers.call_later(LOOK_EVERY_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._alarm = None
+        self.outdated()
+        self._look_later()
+
+    async def _look(self) -> None:
+        try:
+            while self._outdated:
+                self._outdated = False
+                for watch in tuple(self._watches.values()):
+                    theirs = await self._assignments(watch.watcher.identity_id)
+                    if watch.watcher in self._watches:
+                        self._assign(watch, theirs)
+        except SQLAlchemyError as error:
+            _log.warning("rows_not_read", **where_it_failed(error))
+        finally:
+            self._looking = None
+
+    async def _assignments(self, identity_id: IdentityId) -> dict[SessionId, Assignment]:
+        async with reading(self._engine) as connection:
+            return {each.session.id: each for each in await assignments_of(connection, identity_id)}
+
+    def _assign(self, watch: _Watch, theirs: dict[SessionId, Assignment]) -> None:
+        before, watch.theirs = watch.theirs, theirs
+        for session_id in theirs.keys() - before.keys():
+            self._supervision.keep(session_id)
+        for session_id in before.keys() - theirs.keys():
+            self._supervision.release(session_id)
+        for session_id in (*theirs, *(before.keys() - theirs.keys())):
+            self._show(watch, session_id)
+
+    # ── views ────────────────────────────────────────────────────────────────────────────────
+
+    def _show(self, watch: _Watch, session_id: SessionId) -> None:
+        view = self._view(watch, session_id)
+        if view is None:
+            if watch.shown.pop(session_id, None) is not None:
+                watch.watcher.hide(session_id)
+        elif watch.shown.get(session_id) != view:
+            watch.shown[session_id] = view
+            watch.watcher.show(view)
+
+    def _view(self, watch: _Watch, session_id: SessionId) -> SupervisedView | None:
+        theirs = watch.theirs.get(session_id)
+        if theirs is None or self._supervision.has_ended(session_id):
+            return None
+        viewer, row = watch.watcher.identity_id, theirs.session
+        state = self._supervision.state(session_id)
+        if state is None or state.status is None:
+            waits_for = WaitsFor.LEADER
+            view = SupervisedView(SessionView(row.id, row.title, SessionStatus.LOBBY, row.note, waits_for))
+        else:
+            view = from_outside(state)
+        return replace(
+            view,
+            responder=theirs.responder_name,
+            you_respond=row.responder_id == viewer,
+            concerns=self._supervision.concerns_for(session_id, viewer, Office.ASSIGNED),
+        )
+
+    def _count_denied(self, by: IdentityId, session_id: SessionId, decision: Decision) -> None:
+        if isinstance(decision, Rejection) and decision.denied is not None:
+            self._on_denied(by, decision.denied, session_id)

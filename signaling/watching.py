@@ -1,0 +1,145 @@
+"""A therapist's socket that watches: sessions of their groups, from outside. It takes part in none of them.
+
+It has no seq and no way back: only the latest of each session counts, and a lost socket is begun anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from moderation.decision import Accepted, Rejection
+from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused
+from protocol.ids import IdentityId, SessionId
+from protocol.messages import Ack, Acknowledge, ClientMessage, Frame, Ping, Supervised, Unsupervised, Watching, tag_of
+from protocol.values import SupervisedView
+from signaling.outbox import Prepared
+from signaling.ports import Supervision, Telemetry, WatchAdmission
+from signaling.rate import Allowance
+from signaling.reading import Reader, rejected
+from signaling.session import goodbye
+from signaling.socket import Socket, WebSocket
+
+_log = structlog.get_logger("signaling")
+
+
+class WatchingSocket:
+    """One socket that watches. Implements `signaling.ports.Watcher`."""
+
+    def __init__(self, admission: WatchAdmission, socket: Socket) -> None:
+        self.sign_in = admission.sign_in
+        self._identity_id = admission.identity_id
+        self._socket = socket
+
+    @property
+    def identity_id(self) -> IdentityId:
+        """Who looks."""
+        return self._identity_id
+
+    def show(self, view: SupervisedView) -> None:
+        """The latest of a session takes the place of one that still waits for the socket."""
+        self.send(Supervised(view), latest_of=view.session.id)
+
+    def hide(self, session_id: SessionId) -> None:
+        """Likewise: what was to be shown of it need not be."""
+        self.send(Unsupervised(session_id), latest_of=session_id)
+
+    def send(self, frame: Frame, *, latest_of: SessionId | None = None) -> None:
+        """Queues a frame. A socket that is too slow even for the latest is closed, and begins anew."""
+        self._socket.outbox.put(Prepared(frame), latest_of=latest_of)
+        if self._socket.outbox.overfull:
+            self._socket.abort(ErrorCode.TOO_SLOW)
+        else:
+            self._socket.wake()
+
+    def dismiss(self, code: ErrorCode) -> None:
+        """Ends the socket and says why."""
+        self._socket.outbox.put(Prepared(goodbye(code)))
+        self._socket.finish(code)
+
+
+class WatchingSockets:
+    """Owns the sockets that watch."""
+
+    def __init__(
+        self,
+        supervision: Supervision,
+        telemetry: Telemetry,
+        *,
+        now_ms: Callable[[], int],
+        monotonic: Callable[[], float],
+        sign_in_ended: Callable[[str], bool],
+        ping_every_s: float,
+    ) -> None:
+        """`sign_in_ended` says whether a sign-in ended a short while ago."""
+        self._supervision = supervision
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+        self._monotonic = monotonic
+        self._sign_in_ended = sign_in_ended
+        self._ping_every_s = ping_every_s
+        self._watching: set[WatchingSocket] = set()
+
+    async def serve(self, token: str, ws: WebSocket, socket: Socket, allowance: Allowance, silent_s: float) -> None:
+        """One socket, from its token to its end. Raises as `Reader.run`, and Refused: TOKEN_INVALID, SIGNED_OUT."""
+        watching = WatchingSocket(self._supervision.admit(token), socket)
+        self._watching.add(watching)
+        try:
+            sessions = await self._supervision.begin(watching)
+            if self._sign_in_ended(watching.sign_in):
+                raise Refused(ErrorCode.SIGNED_OUT)
+            # Nothing is awaited in between: no change comes before this frame, and none is missed after it.
+            watching.send(Watching(sessions, self._now_ms(), self._ping_every_s))
+            await Reader(ws, socket, allowance, self._telemetry).run(
+                silent_s,
+                counts=lambda: True,
+                take=lambda message: self._take(watching, allowance, message),
+                refuse=watching.send,
+            )
+        finally:
+            self._watching.discard(watching)
+            self._supervision.end(watching)
+
+    def sign_ins_in_use(self) -> frozenset[str]:
+        """The sign-ins that have a page watching now."""
+        return frozenset(watching.sign_in for watching in self._watching)
+
+    def end_sign_in(self, sign_in: str) -> None:
+        """A sign-in ended, and its sockets with it."""
+        for watching in tuple(self._watching):
+            if watching.sign_in == sign_in:
+                watching.dismiss(ErrorCode.SIGNED_OUT)
+
+    def _take(self, watching: WatchingSocket, allowance: Allowance, message: ClientMessage) -> None:
+        match message:
+            case Ping():
+                watching.send(Ack(message.id))
+            case Acknowledge():
+                self._acknowledge(watching, allowance, message)
+            case _:
+                raise ProtocolError(ErrorCode.UNEXPECTED, "on a socket that watches")
+
+    def _acknowledge(self, watching: WatchingSocket, allowance: Allowance, message: Acknowledge) -> None:
+        try:
+            allowance.take(message)
+            asked = self._supervision.acknowledge(watching, message.session_id, message.concern_id)
+        except HoldspaceError as error:
+            self._telemetry.frame_refused(error.code)
+            watching.send(rejected(message.id, error.code))
+            return
+        except Exception as bug:
+            _log.error("frame_failed", exc_info=bug)
+            watching.send(rejected(message.id, ErrorCode.INTERNAL))
+            return
+        since = self._monotonic()
+
+        def answer(done: asyncio.Future[Accepted[Any] | Rejection]) -> None:
+            decision = done.result()
+            refused = decision.code if isinstance(decision, Rejection) else None
+            self._telemetry.command(tag_of(message), refused or "ok", self._monotonic() - since)
+            watching.send(Ack(message.id) if refused is None else rejected(message.id, refused))
+
+        asked.add_done_callback(answer)

@@ -1,0 +1,245 @@
+"""The lobby and the life of a session, in real browsers: let in, asked to wait, removed, and never left alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, cast
+
+from playwright.async_api import Browser, Route
+from sqlalchemy import delete
+
+from program.groups import add_member
+from program.people import Person as ProgramPerson
+from program.people import ProgramRole, add_person
+from program.tables import group_members
+from protocol.ids import IdentityId, SessionId
+from protocol.values import Role
+from server.arrivals import Arrivals, notices_of
+from server.auth import Auth
+from server.clock import SystemClock
+from server.config import load_config
+from server.demo import GROUP_ID, make_ready
+from server.keys import load_root_key
+from server.storage.engine import open_engine, writing
+from server.storage.vault import Vault
+from tests.end_to_end.running import ROOT, Person, Server, person, until
+
+PAUSED_WITHIN_S = 5.0
+
+
+async def test_a_mentor_admits_who_knocks_from_a_phone(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    dana = await person(browser, "Dana", 360, 740)
+    await dana.join(links["mentor"])
+    ellie = await person(browser, "Ellie")
+    await ellie.join(links["participants"][0])
+    await dana.tile("Ellie").wait_for()
+
+    noor = await person(browser, "Noor", 360, 740)
+    await knock(server, noor, ellie)
+    assert await noor.waiting.inner_text() == "Your mentor will let you in soon"
+    assert await noor.page.title() == "Lobby – Tuesday evening group – Holdspace"
+    for name in ("Dana", "Ellie"):
+        assert await noor.page.get_by_text(name, exact=False).count() == 0, "who waits learns no name"
+    assert (await noor.stats())["inbound"] == []
+    assert await ellie.page.get_by_text("Noor", exact=False).count() == 0, "the group does not learn who waits"
+
+    await noor.button("Just listening today").click()
+    await noor.page.get_by_role("button", name="Just listening today", pressed=True).wait_for()
+    assert await dana.page.get_by_role("group", name="Lobby").is_visible()
+    await dana.button("Admit Noor").click()
+    await noor.tile("Dana").wait_for()
+    await ellie.tile("Noor").get_by_text("Just listening").wait_for()
+    assert await dana.page.get_by_role("group", name="Lobby").count() == 0
+    assert await dana.page.evaluate("document.activeElement !== document.body"), "the focus is kept"
+    await hears(ellie, noor)
+    assert "Noor" not in server.log()
+    complained(dana, ellie, noor)
+
+
+async def test_who_is_moved_to_the_waiting_room_comes_back_in_muted(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    dana, ellie = await person(browser, "Dana"), await person(browser, "Ellie", 360, 740)
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await hears(dana, ellie)
+
+    await choose(dana, "Ellie", "Move Ellie to the waiting room")
+    await ellie.page.get_by_role("heading", name="Your mentor asked you to wait here for a moment.").wait_for()
+    await dana.tile("Ellie").wait_for(state="detached")
+    assert await ellie.page.get_by_text("Dana", exact=False).count() == 0
+    await ellie.button("Unmute microphone").wait_for()
+
+    await dana.button("Admit Ellie").click()
+    await ellie.tile("Dana").wait_for()
+    await ellie.button("Unmute microphone").click()
+    await ellie.button("Mute microphone").wait_for()
+    await hears(dana, ellie)
+    await hears(ellie, dana)
+    complained(dana, ellie)
+
+
+async def test_removal_holds_for_the_person_whatever_link_they_use(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    dana, ellie = await person(browser, "Dana"), await person(browser, "Ellie")
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await dana.tile("Ellie").wait_for()
+
+    await choose(dana, "Ellie", "Remove Ellie")
+    sheet = dana.page.get_by_role("dialog")
+    await sheet.get_by_text("Ellie cannot come back into this session, with any link or device.").wait_for()
+    await sheet.get_by_role("button", name="Not now").click()
+    await sheet.wait_for(state="detached")
+    assert await dana.tile("Ellie").count() == 1
+
+    await choose(dana, "Ellie", "Remove Ellie")
+    await sheet.get_by_role("button", name="Remove Ellie").click()
+    await dana.tile("Ellie").wait_for(state="detached")
+    await ellie.page.get_by_text("You cannot come back into this session.", exact=False).first.wait_for()
+
+    again = await person(browser, "Ellie", 360, 740)
+    await again.open((await server.links())["participants"][0])
+    await again.button("Join").click()
+    await again.page.get_by_text("You cannot come back into this session.", exact=False).first.wait_for()
+    assert await dana.page.get_by_role("group", name="Lobby").count() == 0
+    complained(dana, ellie)
+
+
+async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    dana = await person(browser, "Dana")
+    ellie, marcus = await person(browser, "Ellie", 360, 740), await person(browser, "Marcus")
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await marcus.join(links["participants"][1])
+    await hears(ellie, marcus)
+    await marcus.page.get_by_role("region", name="Chat").get_by_role("textbox").fill("I was about to")
+
+    gone = time.monotonic()
+    await dana.page.context.close()
+    for each in (ellie, marcus):
+        await each.page.get_by_role("heading", name="Your mentor is reconnecting").wait_for()
+    assert time.monotonic() - gone < PAUSED_WITHIN_S
+    # What is closed stays in reach of the keyboard, and says why.
+    await marcus.button("Unmute microphone, closed until your mentor is back").press("Enter")
+    await marcus.page.get_by_role("status").get_by_text("Microphones are closed until your mentor is back.").wait_for()
+    await marcus.page.get_by_text("Chat is paused until your mentor is back.").wait_for()
+    await marcus.button("Send").press("Enter")
+    box = marcus.page.get_by_role("region", name="Chat").get_by_role("textbox")
+    assert await box.input_value() == "I was about to"
+    assert await ellie.tile("Marcus").count() == 1, "places are kept"
+
+    ruth = await person(browser, "Ruth")
+    await ruth.join(links["therapist"])
+    for each in (ellie, marcus):
+        await each.page.get_by_role("heading", name="Your mentor is back").wait_for()
+        await each.button("Unmute microphone").wait_for()
+    await marcus.button("Send").click()
+
+    async def posted() -> bool:
+        return await ruth.messages("I was about to") == 1
+
+    await until("the draft is sent once the group goes on", posted)
+    await marcus.button("Unmute microphone").click()
+    await hears(ellie, marcus)
+    complained(ellie, marcus, ruth)
+
+
+async def test_before_anyone_leads_participants_wait_and_the_session_begins_by_itself(
+    server: Server, browser: Browser
+) -> None:
+    links = await server.links()
+    ellie = await person(browser, "Ellie", 360, 740)
+    await ellie.join(links["participants"][0])
+    assert await ellie.waiting.inner_text() == "Your mentor will let you in soon"
+    await ellie.page.get_by_text("The group has not begun. It begins when your mentor is here.").wait_for()
+    await ellie.page.get_by_text("A note from your mentor").wait_for()
+
+    dana = await person(browser, "Dana")
+    await dana.join(links["mentor"])
+    await ellie.tile("Dana").wait_for()
+    await hears(dana, ellie)
+
+    await dana.button("I need cover").click()
+    await dana.button("I can lead again").wait_for()
+    await ellie.page.get_by_role("heading", name="Your mentor is reconnecting").wait_for()
+    await dana.button("I can lead again").click()
+    await ellie.page.get_by_role("heading", name="Your mentor is back").wait_for()
+    complained(dana, ellie)
+
+
+async def test_not_alone_hides_the_group_here_and_tells_who_leads(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    dana, ellie = await person(browser, "Dana"), await person(browser, "Ellie", 360, 740)
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await hears(dana, ellie)
+
+    await ellie.button("Reactions").click()
+    await ellie.button("Same here").click()
+    await dana.tile("Ellie").get_by_text("Same here").wait_for()
+
+    await ellie.button("Help").click()
+    await ellie.page.get_by_role("dialog").get_by_role("button", name="Not alone").click()
+    await ellie.page.get_by_role("heading", name="The group is hidden").wait_for()
+    await ellie.page.get_by_text("Your mentors know that you are not alone.", exact=False).wait_for()
+    assert await ellie.tile("Dana").count() == 0
+    assert await ellie.page.evaluate("[...document.querySelectorAll('audio')].every((each) => each.paused)")
+    await dana.tile("Ellie").get_by_text("has hidden the group on their screen", exact=False).wait_for(state="attached")
+
+    await ellie.button("Show the group again").click()
+    await ellie.tile("Dana").wait_for()
+    await ellie.button("Unmute microphone").wait_for()
+    await ellie.button("Turn camera on").wait_for()
+    complained(dana, ellie)
+
+
+async def choose(mentor: Person, name: str, item: str) -> None:
+    await mentor.button(f"Menu for {name}").click()
+    await mentor.button(item).click()
+
+
+async def hears(listener: Person, speaker: Person) -> None:
+    """Sound of the one arrives at the other."""
+    await listener.tile(speaker.name).wait_for()
+    who = await listener.id_of(speaker.name)
+    before = await listener.inbound(who, "microphone", "packets")
+
+    async def arrives() -> bool:
+        return await listener.inbound(who, "microphone", "packets") > before + 20
+
+    await until(f"{listener.name} hears {speaker.name}", arrives)
+
+
+async def knock(server: Server, noor: Person, enrolled: Person) -> None:
+    """Someone of the program who does not belong to the group; the page is told of the session, as by an invitation."""
+    theirs = await enrolled.page.evaluate("fetch('/api/v1/me').then((answer) => answer.json())")
+    settings = load_config(ROOT / "config.toml", server.environment)
+    engine, clock, who = open_engine(settings.storage.url), SystemClock(), IdentityId("noor")
+    arrivals = Arrivals(engine, Vault(load_root_key(settings, server.environment)), clock, notices_of(settings))
+    try:
+        async with writing(engine) as connection:
+            await add_person(connection, ProgramPerson(who, "Noor", ProgramRole.PARTICIPANT, 0))
+            await add_member(connection, GROUP_ID, who, Role.PARTICIPANT)
+        # Asked by the group once, and not of it any more.
+        await make_ready(engine, arrivals, who, SessionId(theirs["sessions"][0]["id"]))
+        async with writing(engine) as connection:
+            await connection.execute(delete(group_members).where(group_members.c.person_id == who))
+        token = await Auth(engine, clock).make_link(who, ttl_s=600)
+    finally:
+        await engine.dispose()
+
+    async def invited(route: Route) -> None:
+        answer = await route.fetch()
+        body = cast("dict[str, Any]", await answer.json())
+        await route.fulfill(response=answer, body=json.dumps(body | {"sessions": theirs["sessions"]}))
+
+    await noor.page.route("**/api/v1/me", invited)
+    await noor.join(f"{server.base_url}/join#{token}")
+
+
+def complained(*people: Person) -> None:
+    for each in people:
+        assert each.complaints == [], each.name

@@ -1,0 +1,185 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { App } from "../app";
+import type { LocalMedia } from "../media/devices";
+import type { Sound } from "../media/sound";
+import { worst, type RoomSession } from "../session";
+import { unreadAfter } from "../state/unread";
+import type { Words } from "../words";
+import { useKeptFocus } from "./kept_focus";
+import { Lobby } from "./lobby";
+import { Page } from "./pages";
+import { Room } from "./room";
+import type { OpenSheet, RoomActs } from "./room_model";
+import { useWide } from "./wide";
+import "../styles/room.css";
+import "../styles/life.css";
+
+interface Props {
+  app: App;
+  local: LocalMedia;
+  sound: Sound;
+  words: Words;
+  session: RoomSession;
+}
+
+/** Open panels and what was read live here: a lost connection does not touch them. */
+export function RoomScreen({ app, local, sound, words, session }: Props) {
+  const [chatOpen, setChatOpen] = useState(false);
+  const [sheet, setSheet] = useState<OpenSheet>(null);
+  const [menuFor, setMenuFor] = useState<string | null>(null);
+  const [reacting, setReacting] = useState(false);
+  const [read, setRead] = useState<string | null | undefined>(undefined);
+  const wide = useWide();
+  const room = session.room.value;
+  const received = session.received.value;
+  const { ask, posting, reactions, notAlone } = session;
+  const alone = notAlone.on.value;
+  useKeptFocus();
+  const latest = room ? (room.chat.at(-1)?.id ?? null) : undefined;
+  const visible = !alone && (wide || chatOpen);
+  // What was written before I came is not news.
+  const began = useRef(false);
+  useEffect(() => {
+    if (latest === undefined) return;
+    if (visible || !began.current) setRead(latest);
+    began.current = true;
+  }, [visible, latest]);
+  useEffect(() => {
+    const heard = alone ? [] : [...received.values()];
+    sound.play(heard.flatMap((tracks) => (tracks.microphone ? [tracks.microphone] : [])));
+  }, [received, sound, alone]);
+  useEffect(() => () => sound.play([]), [sound]);
+  const where = room === null ? "door" : room.waiting ? "lobby" : "room";
+  const place = room?.session.title ?? null;
+  useEffect(() => {
+    // The page of before is gone, and the focus with it.
+    if (where !== "door" && document.activeElement === document.body) document.getElementById("main")?.focus();
+    if (where === "lobby") setMenuFor(null);
+  }, [where]);
+  useEffect(() => {
+    if (place === null) return;
+    document.title = [...(where === "lobby" ? [words.lobby] : []), place, words.product].join(" – ");
+  }, [where, place, words]);
+  if (!room) {
+    const phase = session.phase.value;
+    const away = phase.name !== "connecting" || phase.tries < 2 ? "joining" : "unreachable";
+    const title = words[(phase.name === "connecting" && phase.trouble) || away];
+    const acts = {
+      onHelp: (open: boolean) => {
+        app.help.value = open;
+      },
+      onQuickExit: () => app.quickExit(),
+    };
+    return (
+      <Page
+        words={words}
+        icon="mark"
+        title={title}
+        help={app.help.value}
+        acts={acts}
+        onLeave={() => app.leave()}
+      />
+    );
+  }
+  const reconnecting = session.phase.value.name !== "live";
+  const acts: RoomActs = {
+    onMicrophone: () => void session.tapMicrophone(),
+    onCamera: () => void session.tapCamera(),
+    onChat: setChatOpen,
+    onSheet: setSheet,
+    onLeave: () => {
+      setSheet(null);
+      app.leave();
+    },
+    onQuickExit: () => app.quickExit(),
+    onEnd: () => {
+      setSheet(null);
+      void ask.endSession();
+    },
+    onRetryMedia: () => session.retryMedia(),
+    onHear: () => void sound.unblock(),
+    onNoticeRead: () => {
+      session.notice.value = null;
+    },
+    onDraft: (draft) => {
+      app.draft.value = draft;
+    },
+    onSend: (text) => posting.post(text),
+    onRetry: (id) => void posting.retry(id),
+    onHide: (id) => void ask.hideChat(id),
+    onShow: (id) => void ask.showChat(id),
+    onMenu: setMenuFor,
+    onCloseMicrophone: (id) => void ask.closeMicrophone(id),
+    onAllowMicrophone: (id) => void ask.allowMicrophone(id),
+    onAdmit: (id) => void ask.admit(id),
+    onMove: (id) => void ask.moveToLobby(id),
+    onRemove: (id) => {
+      setSheet(null);
+      void ask.remove(id);
+    },
+    onCover: (needed) => void ask.needCover(needed),
+    onListening: (on) => void ask.listen(on),
+    onReacting: setReacting,
+    onReact: (reaction) => void ask.react(reaction),
+    onHideGroup: () => {
+      setSheet(null);
+      setChatOpen(false);
+      setMenuFor(null);
+      session.hideGroup();
+    },
+    onShowGroup: () => session.showGroup(),
+    onEarlyRead: () => {
+      session.early.value = [];
+    },
+  };
+  if (room.waiting) {
+    return (
+      <Lobby
+        model={{
+          words,
+          room,
+          mine: session.mine.value,
+          microphone: local.microphone.value,
+          camera: local.camera.value,
+          reconnecting,
+          announcement: session.announcement.value,
+          sheet,
+        }}
+        acts={acts}
+      />
+    );
+  }
+  return (
+    <Room
+      model={{
+        words,
+        room,
+        reconnecting,
+        awayLong: session.awayLong.value,
+        asking: local.microphone.value.asking || local.camera.value.asking,
+        closing: ask.closing.value,
+        mine: session.mine.value,
+        actual: session.actual.value,
+        doubt: session.doubt.value,
+        trouble: worst(session.troubles.value),
+        myPicture: local.camera.value.track ?? undefined,
+        received,
+        pending: posting.pending.value,
+        notice: session.notice.value,
+        early: session.early.value.map((one) => one.name),
+        reactions: reactions.shown.value,
+        reacting,
+        alone: { on: alone, told: notAlone.told.value },
+        announcement: session.announcement.value,
+        soundBlocked: sound.blocked.value,
+        wide,
+        chatOpen,
+        unread: visible || read === undefined ? 0 : unreadAfter(room.chat, read, room.you),
+        draft: app.draft.value,
+        sheet,
+        menuFor,
+      }}
+      acts={acts}
+    />
+  );
+}

@@ -1,0 +1,74 @@
+import type { ComponentChildren } from "preact";
+import type { Reaction } from "../protocol/generated";
+import type { Words } from "../words";
+import { Icon, type IconName } from "./icon";
+import type { Face } from "./tiles";
+
+/** What is to be known about a person beside sound and picture; some of it is for who leads alone. */
+export function Tags({ words, face, staff }: { words: Words; face: Face; staff: boolean }) {
+  return (
+    <span class="tags">
+      {staff && <ForStaff words={words} face={face} />}
+      {face.listening && <Tag icon="ear">{words.tagListening}</Tag>}
+      {!face.connected && (
+        <Tag care icon="again" end>
+          {words.away}
+        </Tag>
+      )}
+      {face.reaction && (
+        <Tag soft icon={REACTION_ICONS[face.reaction]} end>
+          {words.reaction[face.reaction]}
+        </Tag>
+      )}
+    </span>
+  );
+}
+
+function ForStaff({ words, face }: { words: Words; face: Face }) {
+  return (
+    <>
+      {(face.closed || face.closing) && (
+        <Tag care={!face.closed} icon={face.closed ? "micOff" : "again"}>
+          {face.closed ? words.closedByMentor : words.closingWaits}
+        </Tag>
+      )}
+      {face.needsCover && (
+        <Tag care icon="people">
+          {words.tagCover}
+        </Tag>
+      )}
+      {face.notAlone && (
+        <Tag care icon="people">
+          {words.tagNotAlone}
+          <span class="vh">, {words.tagNotAloneMore}</span>
+        </Tag>
+      )}
+    </>
+  );
+}
+
+export const REACTION_ICONS = { i_hear_you: "ear", thank_you: "heart", same_here: "two" } as const satisfies Record<
+  Reaction,
+  IconName
+>;
+
+function Tag({
+  icon,
+  care = false,
+  soft = false,
+  end = false,
+  children,
+}: {
+  icon: IconName;
+  care?: boolean;
+  soft?: boolean;
+  end?: boolean;
+  children: ComponentChildren;
+}) {
+  return (
+    <span class={`tag${care ? " care" : ""}${soft ? " soft" : ""}${end ? " end" : ""}`}>
+      <Icon name={icon} />
+      <span>{children}</span>
+    </span>
+  );
+}

@@ -1,0 +1,79 @@
+import { signal } from "@preact/signals";
+import type { Device } from "../src/media/devices";
+import type { IceServer, Source, SubscribeOffer } from "../src/protocol/generated";
+
+export function fakeTrack(): MediaStreamTrack {
+  return { enabled: true, stop() {} } as unknown as MediaStreamTrack;
+}
+
+/** The devices of a person who says yes, unless told otherwise. */
+export class FakeLocal {
+  readonly microphone = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
+  readonly camera = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
+  answer: "yes" | "denied" = "yes";
+  asked: Source[] = [];
+  beforeAnswer: () => void = () => {};
+
+  async open(source: Source): Promise<boolean> {
+    if (this[source].value.track) return true;
+    this.asked.push(source);
+    await Promise.resolve();
+    this.beforeAnswer();
+    const yes = this.answer === "yes";
+    this[source].value = { track: yes ? fakeTrack() : null, problem: yes ? null : "denied", asking: false };
+    return yes;
+  }
+
+  close(source: Source): void {
+    this[source].value = { ...this[source].value, track: null };
+  }
+
+  closeAll(): void {
+    this.close("microphone");
+    this.close("camera");
+  }
+}
+
+export class FakePublisher {
+  readonly sending: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null };
+  /** Every track that ever went out through the microphone's sender. */
+  readonly microphones: (MediaStreamTrack | null)[] = [];
+  starts = 0;
+  agains = 0;
+  resumes = 0;
+  closed = false;
+  again = () => void (this.agains += 1);
+  resumed = () => void (this.resumes += 1);
+
+  use(source: Source, track: MediaStreamTrack | null): void {
+    this.sending[source] = track;
+    if (source === "microphone") this.microphones.push(track);
+  }
+
+  start(_iceServers: readonly IceServer[]): void {
+    this.starts += 1;
+    this.closed = false;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+export class FakeSubscriber {
+  readonly offers: SubscribeOffer[] = [];
+  configured = 0;
+  resumes = 0;
+  refusals = 0;
+  agains = 0;
+  refused = () => void (this.refusals += 1);
+  again = () => void (this.agains += 1);
+  configure = (): void => {
+    this.configured += 1;
+    this.closed = false;
+  };
+  offered = (offer: SubscribeOffer) => void this.offers.push(offer);
+  resumed = () => void (this.resumes += 1);
+  closed = false;
+  close = () => void (this.closed = true);
+}
