@@ -53,9 +53,11 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ParticipantEntered():
             return _attended(_enter(state, event), event.at_ms)
         case ParticipantAdmitted(participant_id=who):
-            return _attended(_person(state, who, waiting=False, expected=True), event.at_ms)
+            return _attended(_person(state, who, waiting=False, sent_out=False, expected=True), event.at_ms)
         case ParticipantMoved(participant_id=who) | SentOut(participant_id=who):
-            return _attended(_person(state, who, **_outside(event.at_ms), expected=False), event.at_ms)
+            unsaved = isinstance(event, SentOut)
+            outside = _person(state, who, **_outside(event.at_ms), sent_out=unsaved, expected=False)
+            return _attended(outside, event.at_ms)
         case ParticipantRemoved(participant_id=who):
             return _attended(_person(state, who, **GONE, removed=True, expected=False), event.at_ms)
         case ParticipantDeparted(participant_id=who):
@@ -117,6 +119,7 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
 
 GONE: Mapping[str, Any] = {
     "present": False,
+    "sent_out": False,
     "waiting": False,
     "lost_ms": None,
     "away_until_ms": None,
@@ -144,6 +147,7 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
         role=event.role,
         present=True,
         waiting=event.waiting,
+        sent_out=False,
         since_ms=event.at_ms,
         expected=event.expected,
         lost_ms=None,

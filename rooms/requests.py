@@ -247,8 +247,9 @@ def _move_to_lobby(state: RoomState, actor: Participant, message: MoveToLobby, n
     target = _moderated_person(state, actor, Action.MOVE_TO_LOBBY, message.participant_id)
     if isinstance(target, Rejection):
         return target
-    # Who waits without having been asked to is asked to now, and does not come in by themselves.
-    if target.waiting and not target.expected:
+    # Who waits without having been asked to is asked to now, and does not come in by themselves. Whoever was sent out
+    # and that could not be saved: now it is.
+    if target.waiting and not target.expected and not target.sent_out:
         return NOTHING
     return Accepted((ParticipantMoved(now_ms, target.id, actor.id),))
 

@@ -20,6 +20,7 @@ class Participant(Struct, frozen=True):
         present: in the room or its lobby, connected or with a place kept.
         waiting: in the lobby and not in the room.
         since_ms: when they came, or last began to wait.
+        sent_out: asked to wait, which took effect but is not saved yet.
         expected: comes in by themselves while someone leads; else a mentor has to admit them.
         removed: a mentor removed this person from the session for good.
         lost_ms: when the connection was lost; None when connected.
@@ -42,6 +43,7 @@ class Participant(Struct, frozen=True):
     present: bool = True
     waiting: bool = False
     since_ms: Millis = 0
+    sent_out: bool = False
     expected: bool = True
     removed: bool = False
     lost_ms: Millis | None = None

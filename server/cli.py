@@ -254,7 +254,8 @@ def _show(made: Links) -> None:
     for number, url in enumerate(made.participants, start=1):
         console.print(f"  participant {number}  {url}")
     console.print(f"  mentor         {made.mentor}")
-    console.print(f"  therapist      {made.therapist}\n")
+    console.print(f"  therapist      {made.therapist}")
+    console.print(f"  a visitor      {made.visitor}   (does not belong to the group, and knocks)\n")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ _PEOPLE: Final = (
     ("demo-4", "Dana", Role.MENTOR),
     ("demo-5", "Ruth", Role.THERAPIST),
 )
+VISITOR: Final = (IdentityId("demo-6"), "Sam")
+"""Of the program, and not of the group: may knock."""
 
 
 class DemoRefused(Exception):
@@ -49,18 +51,20 @@ class DemoPeople:
     participants: tuple[IdentityId, ...]
     mentor: IdentityId
     therapist: IdentityId
+    visitor: IdentityId
     group_id: str
     session_id: SessionId
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Sign-in links, one a person, good for twelve hours and any number of times."""
+    """Sign-in links, one a person, good for twelve hours and any number of times. The visitor's leads to a session."""
 
     base_url: str
     participants: tuple[str, ...]
     mentor: str
     therapist: str
+    visitor: str
 
 
 async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> DemoPeople:
@@ -78,6 +82,9 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
                 await add_person(connection, Person(person_id, name, ProgramRole(role.value), now))
             if person_id not in members:
                 await add_member(connection, GROUP_ID, person_id, role)
+        visitor, name = VISITOR
+        if await find_person(connection, visitor) is None:
+            await add_person(connection, Person(visitor, name, ProgramRole.PARTICIPANT, now))
         live = await live_sessions(connection, GROUP_ID)
         session = (
             live[0]
@@ -92,7 +99,9 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
                 responder_id=_of(Role.THERAPIST)[0],
             )
         )
-    return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], GROUP_ID, session.id)
+    return DemoPeople(
+        _of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], VISITOR[0], GROUP_ID, session.id
+    )
 
 
 SOMEWHERE: Final = Whereabouts(
@@ -164,6 +173,7 @@ async def demo_links(auth: Auth, demo: DemoPeople, base_url: str, *, lan: bool) 
         participants=tuple([await link(person_id) for person_id in demo.participants]),
         mentor=await link(demo.mentor),
         therapist=await link(demo.therapist),
+        visitor=(await link(demo.visitor)).replace("/join#", f"/join?session={demo.session_id}#"),
     )
 
 

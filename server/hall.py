@@ -161,7 +161,9 @@ class Hall:
             self._run(self._snapshots.take(session_id))
 
     async def close(self) -> None:
-        """Waits until every room's decided commands have landed."""
+        """Waits until every room's decided commands have landed, those of rooms that are just being loaded, too."""
+        if self._keepers:
+            await asyncio.wait(tuple(self._keepers.values()))
         await asyncio.gather(*(keeper.close() for keeper in self._open()))
         self._closed = True
         if self._errands:
@@ -200,6 +202,8 @@ class Hall:
         if session.status is SessionStatus.LIVE:
             opened = await keeper.submit(OpenSession(session_id, session.title, session.note))
             if isinstance(opened, Rejection):
+                # Its deadlines must not go on beside the keeper that takes its place.
+                keeper.retire()
                 raise Unavailable(opened.code)
             keeper.submit(NameResponder(session.responder_id))
             if session.responder_waived_by is not None:

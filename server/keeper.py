@@ -305,7 +305,8 @@ class Keeper:
     # ── gates, and what was denied ───────────────────────────────────────────────────────────
 
     def _shut(self, gates: Iterable[Gate]) -> None:
-        for who, source in gates:
+        # In one order, so that what happens twice happens alike.
+        for who, source in sorted(gates):
             self._media.set_gate(self._session_id, who, source, False)
             self._gates.discard((who, source))
 
@@ -313,7 +314,7 @@ class Keeper:
         """Opens what both the stored and the decided state let through; shuts all else."""
         wanted = open_gates(self._writer.committed) & open_gates(self._writer.pending)
         self._shut(self._gates - wanted)
-        for who, source in wanted - self._gates:
+        for who, source in sorted(wanted - self._gates):
             self._media.set_gate(self._session_id, who, source, True)
             self._gates.add((who, source))
 
@@ -332,7 +333,7 @@ def _why_gone(event: ParticipantDeparted | ParticipantRemoved) -> ErrorCode:
     return ErrorCode.LEFT if event.reason is LeaveReason.LEFT else ErrorCode.RESYNC
 
 
-def _no_longer_inside(events: Iterable[Event], state: RoomState) -> frozenset[ParticipantId]:
+def _no_longer_inside(events: Iterable[Event], state: RoomState) -> list[ParticipantId]:
     """Who an event took out of the room, and is still out of it."""
     out: set[ParticipantId] = set()
     for event in events:
@@ -345,7 +346,7 @@ def _no_longer_inside(events: Iterable[Event], state: RoomState) -> frozenset[Pa
                 out.update(people)
             case _:
                 pass
-    return frozenset(who for who in out if not state.people[who].inside)
+    return sorted(who for who in out if not state.people[who].inside)
 
 
 def stored_form(event: DurableEvent, now_ms: int) -> NewEvent:

@@ -22,7 +22,7 @@ from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
 from server.clock import Clock
 from server.logs import where_it_failed
-from server.storage.log import AppendFailed, Claim, NewEvent, StreamMoved
+from server.storage.log import AppendFailed, Claim, NewEvent, StreamLost
 
 RETRY_S = 1.0
 """After a deadline's event could not be stored."""
@@ -226,6 +226,8 @@ class StreamWriter(Generic[S, C, E]):
             self._land(flight)
             return
         self._flights.append(flight)
+        # A deadline does not wait for a disk that is stuck.
+        self._set_alarm()
         if self._landing is None:
             self._landing = asyncio.create_task(self._land_all(), name="stream writer")
 
@@ -279,21 +281,19 @@ class StreamWriter(Generic[S, C, E]):
     def _take_back(self, error: AppendFailed) -> None:
         """The first flight was not stored: nothing decided on top of it holds.
 
-        Those behind it cannot have been stored either, since each names the head that it follows. Should the
-        disk have kept the first one after all, the next append finds a head that it does not expect, and the
-        stream is loaded again.
+        Those behind it cannot have been stored either, since each names the head that it follows. When the stream
+        is lost (another owns it, or nobody knows what became of the append), it is loaded again.
         """
         lost = tuple(self._flights)
         self._flights.clear()
         for flight in lost[1:]:
             if flight.stored is not None:
                 flight.stored.add_done_callback(_heard)
-        moved = isinstance(error, StreamMoved)
-        _log.error("not_saved", stream=self._stream_id, commands=len(lost), moved=moved)
+        _log.error("not_saved", stream=self._stream_id, commands=len(lost), why=type(error).__name__)
         for flight in lost:
             _answer(flight.reply, Rejection(ErrorCode.NOT_SAVED))
-        if moved:
-            raise RuntimeError("the stream has another owner, or is not as expected")
+        if isinstance(error, StreamLost):
+            raise RuntimeError("the stream has another owner, or is not as expected") from error  # noqa: TRY004
         self._head = self._landed
         kept = self._core.aftermath(
             self._committed, tuple(event for flight in lost for event in flight.decision.events)

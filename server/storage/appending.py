@@ -53,11 +53,12 @@ A = TypeVar("A", bound=Append)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Which appends (by their place in the group) are stored, and how the streams stand now."""
+    """Which appends (by their place in the group) are stored, and the newest seq and link of their streams."""
 
     accepted: frozenset[int]
     events: int
     heads: dict[str, int]
+    links: dict[str, bytes]
 
 
 def claim(connection: Connection, stream_id: str, kind: str) -> Claim:
@@ -134,7 +135,21 @@ def store_group(connection: Connection, vault: Vault, appends: list[A]) -> Store
         connection.execute(
             _SET_HEAD, [{"stream": each, "new_head": heads[each], "new_link": ends[each].link} for each in heads]
         )
-    return Stored(frozenset(accepted), sum(len(append.events) for append in fitting), heads)
+    links = {each: ends[each].link for each in heads}
+    return Stored(frozenset(accepted), sum(len(append.events) for append in fitting), heads, links)
+
+
+def holds(connection: Connection, stored: Stored) -> bool:
+    """Whether a group whose COMMIT may have failed is in the log after all: all of it is, or nothing.
+
+    Waits for a transaction that may still be under way. A link tells more than a seq: no other event has it.
+    """
+    if not stored.heads:
+        return True
+    stream_id, head = next(iter(stored.heads.items()))
+    connection.execute(select(streams.c.id).where(streams.c.id == stream_id).with_for_update())
+    link_there = select(events.c.link).where(events.c.stream_id == stream_id, events.c.seq == head)
+    return connection.scalar(link_there) == stored.links[stream_id]
 
 
 def _insert(connection: Connection, vault: Vault, fitting: Iterable[Append], ends: dict[str, _End]) -> None:

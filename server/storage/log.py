@@ -5,6 +5,9 @@ and stores them in one transaction, so that the disk syncs once a group and not 
 only after COMMIT returned, which under synchronous=FULL is after the sync.
 
 Payloads are encrypted and events chained within that transaction: see `chain`, `vault` and `appending`.
+
+A COMMIT that fails may have worked all the same. Before it answers, the writer asks the log which it was; until it
+knows, nothing more is stored, and nothing is said to be stored or not.
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.clock import Clock
 from server.logs import where_it_failed
-from server.storage.appending import Claim, NewEvent, claim, store_group
+from server.storage.appending import Claim, NewEvent, Stored, claim, holds, store_group
 from server.storage.engine import fold_journal, reading
 from server.storage.purging import Purged, purge
 from server.storage.reading import StoredEvent, read_events
@@ -34,10 +38,12 @@ __all__ = [
     "Claim",
     "EventLog",
     "NewEvent",
+    "OutcomeUnknown",
     "Overloaded",
     "Purged",
     "StoredEvent",
     "StoredSnapshot",
+    "StreamLost",
     "StreamMoved",
     "Synced",
     "Unreadable",
@@ -47,6 +53,10 @@ _log = structlog.stdlib.get_logger("holdspace.storage")
 
 MAX_GROUP_EVENTS: Final = 2_000
 """Events of one transaction; what is more waits for the next, so that nobody waits long for strangers."""
+
+MAX_ASKED: Final = 10
+ASK_AGAIN_S: Final = 1.0
+"""So often, and so far apart, the log is asked what became of a COMMIT that failed, while the disk does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,19 @@ class Synced:
 
 
 class AppendFailed(Exception):
-    """The events are not known to be stored. To go on after a StreamMoved: claim and read again."""
+    """The events are not stored, unless it is a StreamLost that says otherwise."""
 
 
-class StreamMoved(AppendFailed):
+class StreamLost(AppendFailed):
+    """Whoever appended does not know the stream any more. To go on: claim and read again."""
+
+
+class StreamMoved(StreamLost):
     """Someone else owns the stream now, or its head is not the expected one. Nothing was stored."""
+
+
+class OutcomeUnknown(StreamLost):
+    """COMMIT failed, and the disk does not say whether the events are stored."""
 
 
 class Overloaded(AppendFailed):
@@ -193,7 +211,7 @@ class EventLog:
             taken = self._take()
             try:
                 await self._store(taken)
-            except OperationalError as error:
+            except (OperationalError, OutcomeUnknown) as error:
                 self._fail(taken, error)
             except Exception as error:
                 if len(taken) == 1:
@@ -219,8 +237,7 @@ class EventLog:
 
     async def _store(self, taken: list[_Append]) -> None:
         started = self._clock.monotonic()
-        stored = await self._transactions.run(lambda connection: store_group(connection, self._vault, taken))
-        # Here COMMIT has returned.
+        stored = await self._commit(taken)
         if stored.accepted:
             seconds = self._clock.monotonic() - started
             self._tell(Synced(len(stored.accepted), stored.events, seconds, dict(stored.heads)))
@@ -231,6 +248,34 @@ class EventLog:
                 append.done.set_result(None)
             else:
                 append.done.set_exception(StreamMoved(append.stream_id))
+
+    async def _commit(self, taken: list[_Append]) -> Stored:
+        """What is stored when this returns; when it raises nothing is, except for OutcomeUnknown."""
+        attempted: Stored | None = None
+
+        def attempt(connection: Connection) -> Stored:
+            nonlocal attempted
+            attempted = store_group(connection, self._vault, taken)
+            return attempted
+
+        try:
+            return await self._transactions.run(attempt)
+        except Exception as error:
+            # Before COMMIT was tried, nothing can have been stored.
+            if attempted is None or not await self._holds(attempted, error):
+                raise
+            _log.warning("commit failed and had worked", **where_it_failed(error))
+            return attempted
+
+    async def _holds(self, attempted: Stored, error: Exception) -> bool:
+        """Whether the log has what a failed COMMIT was to store. Raises OutcomeUnknown."""
+        for _ in range(MAX_ASKED):
+            try:
+                return await self._transactions.run(lambda connection: holds(connection, attempted))
+            except Exception as again:
+                _log.warning("commit uncertain", **where_it_failed(again))
+                await asyncio.sleep(ASK_AGAIN_S)
+        raise OutcomeUnknown from error
 
     def _tell(self, synced: Synced) -> None:
         if self._on_synced is None:
@@ -245,6 +290,7 @@ class EventLog:
             self._on_failed(error)
         for append in taken:
             if not append.done.done():
-                failure = AppendFailed(append.stream_id)
+                kind = OutcomeUnknown if isinstance(error, OutcomeUnknown) else AppendFailed
+                failure = kind(append.stream_id)
                 failure.__cause__ = error
                 append.done.set_exception(failure)

@@ -77,8 +77,9 @@ class Arriving(Person):
         await self.heading("How you look and sound").wait_for()
 
     async def enter(self) -> None:
+        """Into the room, or into its lobby where nobody leads yet."""
         await self.button("Join").click()
-        await self.page.get_by_role("region", name="Participants").wait_for()
+        await self.arrives()
 
     async def watched(self, what: str) -> int:
         return int(await self.page.evaluate(f"watched.{what}"))
@@ -329,7 +330,7 @@ async def test_joining_without_a_camera_takes_one_tap(server: Server, browser: B
     await ellie.open(links["participants"][0])
     await ellie.check()
     await ellie.button("Join without camera").click()
-    await ellie.page.get_by_role("region", name="Participants").wait_for()
+    await ellie.arrives()
     await ellie.button("Turn camera on").wait_for()
     await ellie.button("Mute microphone").wait_for()
     await until("only the microphone is open", lambda: _holds(ellie, 1))
@@ -369,7 +370,7 @@ async def focused(someone: Person) -> str:
 async def change_the_notice(server: Server, folder: Path) -> None:
     """Starts the server again with another notice, as a program would that changed its own."""
     shutil.copytree(ROOT / "program/texts", folder)
-    for notice in folder.glob("notice.*.toml"):
+    for notice in [folder / f"notice.{language}.toml" for language in ("en", "es")]:
         notice.write_text(notice.read_text().replace('version = "1"', 'version = "2"', 1))
     await server.stop()
     server.environment["HOLDSPACE__TEXTS__FOLDER"] = str(folder)

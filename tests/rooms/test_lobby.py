@@ -409,6 +409,17 @@ def test_who_was_sent_out_stays_out_although_it_was_not_saved(
         assert "ana" in room.roster()
 
 
+def test_sending_out_that_was_not_saved_is_saved_when_it_is_asked_for_again(
+    room: RoomHarness, ana: Seat, mia: Seat
+) -> None:
+    room.storage_down = True
+    assert room.refusal("mia", MoveToLobby(ID, ANA)) is ErrorCode.NOT_SAVED
+    room.storage_down = False
+    assert [type(event) for event in room.request("mia", MoveToLobby(ID, ANA))] == [ParticipantMoved]
+    assert room.request("mia", MoveToLobby(ID, ANA)) == ()
+    assert room.replay().people[ANA].waiting
+
+
 def test_sending_out_is_kept_once(room: RoomHarness, ana: Seat, mia: Seat) -> None:
     lost = room.do_and_lose([Requested(ParticipantId("mia"), each) for each in (MoveToLobby(ID, ANA), Remove(ID, ANA))])
 

@@ -380,6 +380,7 @@ class Room(RuleBasedStateMachine):
                 microphone=False,
                 camera=False,
                 held=False,
+                sent_out=False,
                 closings=person.closings - self.room.holds[who],
             )
             for who, person in live.people.items()

@@ -65,7 +65,10 @@ async def test_every_demo_link_signs_its_person_in_again_and_again(engine: Async
     demo = await seed(engine, clock)
     links = await demo_links(auth, demo, "http://127.0.0.1:8080", lan=False)
     urls = [*links.participants, links.mentor, links.therapist]
-    assert len(set(urls)) == 5
+    assert len({*urls, links.visitor}) == 6
+    page, _, token = links.visitor.partition("#")
+    assert page == f"http://127.0.0.1:8080/join?session={demo.session_id}"
+    assert (await auth.sign_in(token)).person.display_name == "Sam"
     clock.advance(12 * 3600 - 1)
     for url, person in zip(urls, (*demo.participants, demo.mentor, demo.therapist), strict=True):
         page, _, token = url.partition("#")

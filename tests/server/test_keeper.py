@@ -34,7 +34,7 @@ from rooms.state import EMPTY
 from server import keeper as keeper_module
 from server import stream as stream_module
 from server.keeper import Keeper, replay
-from server.storage.log import Claim, StoredEvent, StreamMoved
+from server.storage.log import Claim, OutcomeUnknown, StoredEvent, StreamMoved
 from tests.fakes import FakeClock
 from tests.room_fakes import FakeEar, FakeListener, FakeLog, FakeMedia, FakeTimers
 
@@ -231,6 +231,21 @@ async def test_a_stream_with_another_owner_ends_this_keeper_only(stage: Stage) -
     assert (await stage.chat(ELLIE, "more", "m2")) == Rejection(ErrorCode.ROOM_FAILED)
 
 
+async def test_when_nobody_knows_whether_a_closing_is_stored_the_room_is_loaded_again_and_nothing_stays_open(
+    stage: Stage,
+) -> None:
+    await stage.devices(MARCUS, microphone=True)
+    stage.log.hold = True
+    reply = stage.close_mic(DANA, MARCUS)
+    stage.log.fail(OutcomeUnknown)
+    await settle()
+    assert reply.result() == Rejection(ErrorCode.NOT_SAVED)
+    assert stage.media.open == set()
+    assert stage.failed == [ROOM]
+    allowed = stage.keeper.submit(Requested(DANA, AllowMicrophone(stage.rid(), MARCUS)))
+    assert await allowed == Rejection(ErrorCode.ROOM_FAILED)
+
+
 async def test_a_bug_ends_the_room_and_answers_everyone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.log.hold = True
     waiting = stage.chat(ELLIE, "hello")
@@ -320,6 +335,16 @@ async def test_who_leaves_is_answered_and_then_dismissed(stage: Stage) -> None:
     assert listener.dismissed is ErrorCode.LEFT
     assert ("remove", ELLIE) in stage.media.calls
     assert stage.listeners[DANA].dismissed is None
+
+
+async def test_who_leaves_is_told_nothing_of_what_is_stored_in_the_same_moment(stage: Stage) -> None:
+    stage.log.hold = True
+    stage.keeper.submit(Requested(ELLIE, Leave(stage.rid())))
+    stage.chat(MARCUS, "now that she is gone")
+    stage.log.sync()
+    await settle()
+    assert [type(frame) for frame in stage.listeners[ELLIE].frames] == [ParticipantLeft]
+    assert [type(frame) for frame in stage.listeners[DANA].frames] == [ParticipantLeft, ChatPosted]
 
 
 async def test_the_end_of_a_session_shuts_everything_after_it_is_stored(stage: Stage) -> None:

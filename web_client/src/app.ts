@@ -35,6 +35,8 @@ export interface AppDeps {
   /** Loads a therapist's page, which nobody else pays for; rejects where it cannot be loaded. Left out where there is none. */
   openDesk?: (me: Me) => Promise<Desk>;
   watchLevel: (track: MediaStreamTrack, heard: (level: number) => void) => () => void;
+  /** The session that the link leads to; null when it leads to one's own. */
+  asked?: string | null;
   /** Left out where nothing looks at the way for sound and picture; then nothing is said about it. */
   checkPath?: CheckPath;
   /** Resolves when the soft tone is over. */
@@ -333,7 +335,13 @@ export class App {
       return;
     }
     const live = me.sessions.filter((entry) => entry.status === "live");
+    const { asked } = this.#deps;
     const [only] = live;
+    if (asked && !me.sessions.some(({ id }) => id === asked)) {
+      // A link to the session of others: whether one may knock there, the server says.
+      this.#arrive(me, { id: asked, title: "", status: "live", role: "participant" });
+      return;
+    }
     if (live.length > 1) this.stage.value = { name: "choose", me, sessions: live };
     else if (only) this.#arrive(me, only);
     else this.stage.value = { name: me.sessions.length > 0 ? "ended" : "nothing" };

@@ -50,6 +50,8 @@ export class Arrival {
   #sessionId = "";
   /** Grows with all that makes an answer on the way meaningless. */
   #turn = 0;
+  /** A step is open from the device check, and leads back there. */
+  #visiting = false;
 
   constructor(deps: ArrivalDeps) {
     this.#deps = deps;
@@ -145,6 +147,7 @@ export class Arrival {
   /** Opens a step that was not asked, to change what was given there. */
   visit(step: "welcome" | "where"): void {
     this.#go(step);
+    this.#visiting = true;
   }
 
   async #load(arrived: (answer: ArrivalAnswer) => void): Promise<void> {
@@ -220,12 +223,13 @@ export class Arrival {
     batch(() => {
       this.answer.value = { ...answer, ...known };
       this.lines.value = new Map([...this.lines.peek()].filter(([one]) => one !== step));
-      this.#go(nextStep(this.plan.peek(), step));
+      this.#go(this.#visiting ? "check" : nextStep(this.plan.peek(), step));
     });
   }
 
   #go(step: Step): void {
     this.#turn += 1;
+    this.#visiting = false;
     batch(() => {
       this.#still();
       this.wrong.value = {};

@@ -134,6 +134,7 @@ function start(root: HTMLElement): void {
       clearStorage();
     },
     owed,
+    asked: query.get("session"),
     kept,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.

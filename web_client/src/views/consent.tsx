@@ -44,8 +44,8 @@ export function NoticeStep({ model, acts }: { model: StepModel; acts: StepActs }
         </ul>
       </section>
       <details class="full">
-        <summary aria-label={`${door.fullNotice}, ${door.version(notice.version)}`}>
-          <span class="link">{door.fullNotice}</span>
+        <summary>
+          <span class="link">{door.fullNotice}</span>{" "}
           <span class="quiet">{door.version(notice.version)}</span>
         </summary>
         <div class="stack" lang={notice.language}>

@@ -39,7 +39,7 @@ function Stages({ app, local, sound, words }: RootProps) {
     },
     onQuickExit: () => app.quickExit(),
   };
-  const place = "entry" in stage && (stage.name === "arrive" || stage.name === "room") ? stage.entry.title : null;
+  const place = "entry" in stage && (stage.name === "arrive" || stage.name === "room") ? stage.entry.title || null : null;
   const deskOpen = stage.name === "therapist" && app.desk.value !== null;
   useEffect(() => {
     // That page counts in its title what waits.
