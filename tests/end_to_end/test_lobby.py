@@ -132,7 +132,8 @@ async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(serve
     assert await ellie.tile("Marcus").count() == 1, "places are kept"
 
     ruth = await person(browser, "Ruth")
-    await ruth.join(links["therapist"])
+    await ruth.open(links["therapist"])
+    await ruth.step_in()
     for each in (ellie, marcus):
         await each.page.get_by_role("heading", name="Your mentor is back").wait_for()
         await each.button("Unmute microphone").wait_for()
