@@ -97,7 +97,8 @@ class Endpoint:
                 sign_in_ended=self._sessions.sign_in_ended,
                 ping_every_s=settings.ping_every_s,
             )
-        self._sockets: set[Socket] = set()
+        # Of a dict the order is that of coming: a drain says goodbye in the same order each time.
+        self._sockets: dict[Socket, None] = {}
         self._empty = asyncio.Event()
         self._draining = False
 
@@ -107,7 +108,7 @@ class Endpoint:
         """Serves one WebSocket until it ends."""
         socket = Socket(ws, wire, self._telemetry, self._settings.max_outbox_bytes)
         self._telemetry.socket_opened()
-        self._sockets.add(socket)
+        self._sockets[socket] = None
         sender = asyncio.create_task(socket.send_until_closed())
         reader = asyncio.create_task(self._serve(ws, socket))
         # Whatever ends one ends the other; a code that was given before stays.
@@ -117,7 +118,7 @@ class Endpoint:
             await asyncio.wait({reader, sender})
         finally:
             sender.cancel()
-            self._sockets.discard(socket)
+            self._sockets.pop(socket, None)
             if not self._sockets:
                 self._empty.set()
             self._telemetry.socket_closed()

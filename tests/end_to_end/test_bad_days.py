@@ -85,7 +85,8 @@ async def test_an_address_that_is_not_here_gets_a_page_that_leads_home(server: S
 
 async def test_half_a_thought_outlives_a_reload_and_no_goodbye(server: Server, browser: Browser) -> None:
     links = await server.links()
-    ellie = await person(browser, "Ellie")
+    dana, ellie = await person(browser, "Dana"), await person(browser, "Ellie")
+    await dana.join(links["mentor"])
     await ellie.join(links["participants"][0])
     await ellie.show_chat()
     field = ellie.page.get_by_role("region", name="Chat").get_by_role("textbox")

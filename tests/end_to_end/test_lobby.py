@@ -97,12 +97,12 @@ async def test_removal_holds_for_the_person_whatever_link_they_use(server: Serve
     await choose(dana, "Ellie", "Remove Ellie")
     await sheet.get_by_role("button", name="Remove Ellie").click()
     await dana.tile("Ellie").wait_for(state="detached")
-    await ellie.page.get_by_text("You cannot come back into this session.", exact=False).first.wait_for()
+    await ellie.page.get_by_role("heading", name="You cannot come back into this session").wait_for()
 
     again = await person(browser, "Ellie", 360, 740)
     await again.open((await server.links())["participants"][0])
     await again.button("Join").click()
-    await again.page.get_by_text("You cannot come back into this session.", exact=False).first.wait_for()
+    await again.page.get_by_role("heading", name="You cannot come back into this session").wait_for()
     assert await dana.page.get_by_role("group", name="Lobby").count() == 0
     complained(dana, ellie)
 
@@ -133,7 +133,13 @@ async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(serve
 
     ruth = await person(browser, "Ruth")
     await ruth.open(links["therapist"])
-    await ruth.step_in()
+    # She sees the group from outside, and that nobody leads it.
+    flags = ruth.page.get_by_role("region", name="Flags")
+    await flags.get_by_text("The group is paused.", exact=False).first.wait_for()
+    await ruth.button("Step in").click()
+    await ruth.page.get_by_role("dialog").get_by_role("button", name="Step in", exact=True).click()
+    await ruth.button("Join").click()
+    await ruth.arrives()
     for each in (ellie, marcus):
         await each.page.get_by_role("heading", name="Your mentor is back").wait_for()
         await each.button("Unmute microphone").wait_for()

@@ -418,6 +418,6 @@ class Room(RuleBasedStateMachine):
 
 
 Room.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=40, deadline=None, derandomize=True, database=None, report_multiple_bugs=False
+    max_examples=250, stateful_step_count=40, deadline=None, derandomize=True, database=None, report_multiple_bugs=False
 )
 TestRoom = Room.TestCase

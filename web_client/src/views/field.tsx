@@ -1,5 +1,5 @@
 import type { ComponentChildren, TargetedInputEvent } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Waiting } from "../connection/insist";
 import type { Field as FieldName, Wrong, Wrongs } from "../state/arrival";
 import type { Words } from "../words";
@@ -76,7 +76,7 @@ export function StepForm({
 }) {
   const form = useRef<HTMLFormElement>(null);
   const before = useRef(wrong);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Not while a wrong field is being mended: then others may still be wrong.
     const worse = Object.keys(wrong).length >= Object.keys(before.current).length;
     if (worse && before.current !== wrong) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
