@@ -176,6 +176,13 @@ class Person:
         await self.button("Join").click()
         await self.arrives()
 
+    async def step_in(self) -> None:
+        """From a therapist's page into the only session on it."""
+        await self.button("Step in").click()
+        await self.page.get_by_role("dialog").get_by_role("button", name="Step in", exact=True).click()
+        await self.button("Join").click()
+        await self.arrives()
+
     async def arrives(self) -> None:
         """Waits until this person is in the room or in its lobby."""
         await self.page.get_by_role("region", name="Participants").or_(self.waiting).wait_for()

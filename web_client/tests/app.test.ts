@@ -1,7 +1,8 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { App } from "../src/app";
+import { App, type AppDeps } from "../src/app";
 import { ApiError, type Api, type Me, type SessionEntry } from "../src/connection/api";
+import type { Desk } from "../src/desk";
 import type { Device, LocalMedia } from "../src/media/devices";
 import type { ErrorCode, Source } from "../src/protocol/generated";
 import type { PathHandlers } from "../src/state/path";
@@ -63,8 +64,9 @@ beforeEach(() => {
   app = open();
 });
 
-function open(): App {
+function open(more: Partial<AppDeps> = {}): App {
   return new App({
+    ...more,
     api,
     clock,
     random: () => 0.5,
@@ -478,5 +480,84 @@ describe("taking the agreement back", () => {
     app.joinAgain();
     await settle();
     expect(app.mayTakeBack).toBe(false);
+  });
+});
+
+describe("a therapist", () => {
+  const therapist: Me = { ...me, you: "ruth", name: "Ruth", sessions: [{ ...entry, role: "therapist" }] };
+  const desk = { stop: vi.fn(), networkLost: vi.fn(), nudge: vi.fn() };
+  const openDesk = vi.fn<(me: Me) => Promise<Desk>>();
+  let signedOut: ReturnType<typeof signal<ErrorCode | null>>;
+
+  beforeEach(() => {
+    vi.clearAllMocks();
+    signedOut = signal<ErrorCode | null>(null);
+    openDesk.mockReset().mockImplementation(async () => ({ ...desk, signedOut }) as unknown as Desk);
+    api.me.mockResolvedValue(therapist);
+    app = open({ openDesk });
+  });
+
+  test("sees all sessions from outside, and opens no device", async () => {
+    await app.begin("token");
+    await settle();
+    expect(app.stage.value).toEqual({ name: "therapist", me: therapist, missing: false });
+    expect(app.desk.value).not.toBeNull();
+    expect(local.openBoth).not.toHaveBeenCalled();
+  });
+
+  test("is the only one who pays for that page", async () => {
+    api.me.mockResolvedValue({ ...me, sessions: [{ ...entry, role: "mentor" }] });
+    await app.begin("token");
+    expect(app.stage.value.name).toBe("arrive");
+    expect(openDesk).not.toHaveBeenCalled();
+  });
+
+  test("steps in by the device check, and comes back when leaving, to the same connection", async () => {
+    await app.begin("token");
+    await settle();
+    app.stepIn({ ...entry, role: "therapist" });
+    await settle();
+    expect(app.stage.value.name).toBe("arrive");
+    app.join();
+    expect(app.stage.value.name).toBe("room");
+    expect(desk.stop).not.toHaveBeenCalled();
+    over.value = "left";
+    await settle();
+    expect(app.stage.value.name).toBe("therapist");
+    expect(openDesk).toHaveBeenCalledTimes(1);
+  });
+
+  test("who turns back at the device check is back, with the devices off", async () => {
+    await app.begin("token");
+    await settle();
+    app.stepIn({ ...entry, role: "therapist" });
+    app.leave();
+    expect(app.stage.value.name).toBe("therapist");
+    expect(events).toContain("devices off");
+  });
+
+  test("a page that could not be loaded is tried again by itself", async () => {
+    openDesk.mockRejectedValueOnce(new TypeError("no network"));
+    await app.begin("token");
+    await settle();
+    expect(app.stage.value).toEqual({ name: "therapist", me: therapist, missing: true });
+    await clock.advance(1_000);
+    expect(app.desk.value).not.toBeNull();
+  });
+
+  test("whose sign-in has ended sees nothing more", async () => {
+    await app.begin("token");
+    await settle();
+    signedOut.value = "signed_out";
+    await settle();
+    expect(app.stage.value).toEqual({ name: "link", code: "signed_out" });
+    expect([desk.stop.mock.calls.length, app.desk.value]).toEqual([1, null]);
+  });
+
+  test("takes the connection along by Quick exit", async () => {
+    await app.begin("token");
+    await settle();
+    app.quickExit();
+    expect(desk.stop).toHaveBeenCalledTimes(1);
   });
 });

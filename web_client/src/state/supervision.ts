@@ -45,11 +45,13 @@ export function responding(state: Supervision, sessionId: string, reachable: boo
   });
 }
 
-/** What nobody has acknowledged: the most pressing first, then the oldest. */
+/** What nobody has acknowledged: the most pressing first; of these what has not passed by itself, then the oldest. */
 export function waitingFlags(state: Supervision): Flag[] {
   return flags(state, false).toSorted(
     (a, b) =>
-      PRESSING[b.concern.severity] - PRESSING[a.concern.severity] || a.concern.at_ms - b.concern.at_ms,
+      PRESSING[b.concern.severity] - PRESSING[a.concern.severity] ||
+      Number(a.concern.over ?? false) - Number(b.concern.over ?? false) ||
+      a.concern.at_ms - b.concern.at_ms,
   );
 }
 

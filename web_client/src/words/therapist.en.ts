@@ -71,7 +71,7 @@ export const therapistEn = {
   statusUnled: "Live, and nobody leads",
   statusEnded: "Ended",
   statusPaused: (time: string) => `Paused until ${time}`,
-  people: (count: number) => (count === 1 ? "1 person in it" : `${count} people in it`),
+  people: (count: number) => (count === 0 ? "Nobody in it" : count === 1 ? "1 person in it" : `${count} people in it`),
   waiting: (count: number) => (count === 1 ? "1 person waits" : `${count} people wait`),
   leads: (names: string, count: number) => (count === 1 ? `${names} leads` : `${names} lead`),
   nobodyLeads: "Nobody leads",

@@ -68,7 +68,7 @@ export const therapistEs: TherapistWords = {
   statusUnled: "En curso, y nadie guía",
   statusEnded: "Terminada",
   statusPaused: (time) => `En pausa hasta las ${time}`,
-  people: (count) => (count === 1 ? "1 persona dentro" : `${count} personas dentro`),
+  people: (count) => (count === 0 ? "Nadie dentro" : count === 1 ? "1 persona dentro" : `${count} personas dentro`),
   waiting: (count) => (count === 1 ? "1 persona espera" : `${count} personas esperan`),
   leads: (names, count) => (count === 1 ? `Guía ${names}` : `Guían ${names}`),
   nobodyLeads: "Nadie guía",

@@ -30,7 +30,3 @@ export function agoOf(words: TherapistWords, language: string, elapsedMs: number
   }
   return words.justNow;
 }
-
-export function listOf(language: string, names: readonly string[]): string {
-  return new Intl.ListFormat(language, { type: "conjunction" }).format(names);
-}

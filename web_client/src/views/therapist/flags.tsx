@@ -56,7 +56,7 @@ export function Flags({ model, acts }: { model: TherapistModel; acts: TherapistA
         <button class="btn plain" type="button" aria-pressed={model.tone} onClick={() => acts.onTone(!model.tone)}>
           <Icon name={model.tone ? "sound" : "silent"} small />
           {own.tone}
-          <span aria-hidden="true">: {model.tone ? own.toneOn : own.toneOff}</span>
+          <span aria-hidden="true">{": "}{model.tone ? own.toneOn : own.toneOff}</span>
         </button>
         {model.tone && !model.toneReady && <p class="quiet">{own.toneWaits}</p>}
       </div>

@@ -1,7 +1,6 @@
 import type { SupervisedView } from "../../protocol/generated";
 import type { Supervision } from "../../state/supervision";
-import { timeOfDay } from "../../words";
-import { listOf } from "../../words/therapist";
+import { listOf, timeOfDay } from "../../words";
 import { Icon } from "../icon";
 import type { TherapistActs, TherapistModel } from "./model";
 
@@ -59,7 +58,7 @@ function SessionCard({ view, model, acts, onStepIn }: Props & { view: Supervised
         <span class={needsCare(view) ? "tag care" : "tag flat"}>{statusOf(view, model)}</span>
       </p>
       <ul class="facts">
-        <li>{leaders.length > 0 ? own.leads(listOf(words.language, leaders), leaders.length) : own.nobodyLeads}</li>
+        <li>{leaders.length > 0 ? own.leads(listOf(words, leaders), leaders.length) : own.nobodyLeads}</li>
         <li>{own.people(people)}</li>
         {waiting > 0 && <li>{own.waiting(waiting)}</li>}
         {session.late && <li>{own.late}</li>}

@@ -1,0 +1,129 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { ApiError } from "../src/connection/api";
+import type { Outcome } from "../src/connection/outbox";
+import type { WatchConnection, WatchEvents } from "../src/connection/watch";
+import type { ConcernView, SupervisedView } from "../src/protocol/generated";
+import { Supervision } from "../src/supervision";
+import { settle } from "./fakes";
+
+const concern: ConcernView = { id: "c", kind: "cover_needed", severity: "urgent", at_ms: 0, by: "Dana" };
+const view = (concerns: ConcernView[] = []): SupervisedView => ({
+  session: { id: "s", title: "Tuesday evening group", status: "live" },
+  concerns,
+});
+
+let events: WatchEvents;
+let answer: (outcome: Outcome) => void;
+let wall: number;
+const ring = vi.fn();
+const setReachable = vi.fn<(sessionId: string, reachable: boolean) => Promise<void>>();
+let supervision: Supervision;
+
+beforeEach(() => {
+  vi.resetAllMocks();
+  wall = 1_000;
+  supervision = new Supervision({
+    connect: (given) => {
+      events = given;
+      return {
+        acknowledge: () => new Promise<Outcome>((settled) => (answer = settled)),
+      } as unknown as WatchConnection;
+    },
+    setReachable,
+    name: "Ruth",
+    wallNow: () => wall,
+    ring,
+  });
+});
+
+function live(concerns: ConcernView[] = []): void {
+  events.heard();
+  events.watching({ type: "watching", sessions: [view(concerns)], server_time_ms: 61_000, ping_every_s: 10 });
+  events.phase({ name: "live" });
+}
+
+test("what comes up is told once, with a tone", () => {
+  live();
+  expect(ring).not.toHaveBeenCalled();
+  events.frame({ type: "supervised", view: view([concern]) });
+  events.frame({ type: "supervised", view: { ...view([concern]), people: 2 } });
+  expect(ring).toHaveBeenCalledTimes(1);
+  expect(supervision.latest.value).toMatchObject([{ title: "Tuesday evening group", concern: { id: "c" } }]);
+});
+
+test("what came up while away is told with the return, and what was known is not", () => {
+  live([concern]);
+  expect(ring).toHaveBeenCalledTimes(1);
+  events.phase({ name: "away", failed: 0, busy: false });
+  live([concern]);
+  expect(ring).toHaveBeenCalledTimes(1);
+  events.phase({ name: "away", failed: 0, busy: false });
+  live([concern, { ...concern, id: "d" }]);
+  expect(ring).toHaveBeenCalledTimes(2);
+});
+
+test("it has heard nothing since the last sign of life, not since it found out", () => {
+  live();
+  expect(supervision.silentSince.value).toBeNull();
+  wall = 7_000;
+  events.phase({ name: "away", failed: 0, busy: false });
+  wall = 9_000;
+  events.phase({ name: "away", failed: 1, busy: false });
+  expect(supervision.silentSince.value).toBe(1_000);
+  live();
+  expect(supervision.silentSince.value).toBeNull();
+});
+
+test("times are told by the server's clock", () => {
+  live();
+  expect(supervision.ahead.value).toBe(60_000);
+});
+
+test("an acknowledgement is on its way until it is answered, and asked for once", async () => {
+  live([concern]);
+  void supervision.acknowledge("s", "c");
+  const first = answer;
+  void supervision.acknowledge("s", "c");
+  expect(answer).toBe(first);
+  expect(supervision.saving.value.has("c")).toBe(true);
+  expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBeUndefined();
+  answer({ type: "ack", id: "1" });
+  await settle();
+  expect(supervision.saving.value.has("c")).toBe(false);
+  expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBe(true);
+});
+
+test("one that was not stored is still waiting, says why, and can be tried again", async () => {
+  live([concern]);
+  void supervision.acknowledge("s", "c");
+  answer({ type: "rejected", id: "1", code: "not_saved", message: "" });
+  await settle();
+  expect(supervision.failed.value.get("c")).toBe("not_saved");
+  expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBeUndefined();
+  void supervision.acknowledge("s", "c");
+  expect(supervision.failed.value.has("c")).toBe(false);
+  answer({ type: "ack", id: "2" });
+  await settle();
+  expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBe(true);
+});
+
+test("being reachable is said only once the server has stored it", async () => {
+  live();
+  let stored!: () => void;
+  setReachable.mockImplementation(() => new Promise((done) => (stored = done)));
+  void supervision.setReachable("s", true);
+  expect(setReachable).toHaveBeenCalledWith("s", true);
+  expect(supervision.sessions.value?.[0]?.you_respond).toBeUndefined();
+  stored();
+  await settle();
+  expect(supervision.sessions.value?.[0]).toMatchObject({ you_respond: true, responder: "Ruth" });
+});
+
+test("without a network nobody is falsely reachable", async () => {
+  live();
+  setReachable.mockRejectedValue(new ApiError(null));
+  await supervision.setReachable("s", true);
+  expect(supervision.failed.value.get("s")).toBeNull();
+  expect(supervision.sessions.value?.[0]?.you_respond).toBeUndefined();
+  expect(supervision.saving.value.size).toBe(0);
+});

@@ -1,0 +1,281 @@
+import axe from "axe-core";
+import { render } from "preact";
+import { act } from "preact/test-utils";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ConcernView, SupervisedView } from "../../src/protocol/generated";
+import type { TherapistModel } from "../../src/views/therapist/model";
+import { TherapistPage } from "../../src/views/therapist/page";
+import { catalogs } from "../../src/words/all";
+import { en } from "../../src/words/en";
+import { agoOf, therapistCatalogs, therapistWordsFor } from "../../src/words/therapist";
+import { therapistEn } from "../../src/words/therapist.en";
+
+const NOW = 10_000_000;
+const cover: ConcernView = { id: "c1", kind: "cover_needed", severity: "urgent", at_ms: NOW - 180_000, by: "Dana" };
+const removed: ConcernView = { ...cover, id: "c2", kind: "removed", severity: "concern", person: "Marcus" };
+
+const view = (change: Partial<SupervisedView> = {}): SupervisedView => ({
+  session: { id: "s", title: "Tuesday evening group", status: "live" },
+  people: 8,
+  leaders: ["Dana"],
+  responder: "Ben",
+  ...change,
+});
+
+let box: HTMLElement;
+const acts = {
+  onHelp: vi.fn(),
+  onQuickExit: vi.fn(),
+  onStepIn: vi.fn(),
+  onOwn: vi.fn(),
+  onAcknowledge: vi.fn(),
+  onReachable: vi.fn(),
+  onTone: vi.fn(),
+  onStart: vi.fn(),
+};
+
+beforeEach(() => {
+  document.documentElement.lang = "en";
+  document.title = "Supervision – Holdspace";
+  box = document.createElement("div");
+  document.body.replaceChildren(box);
+  vi.clearAllMocks();
+});
+
+afterEach(() => render(null, box));
+
+function show(change: Partial<TherapistModel> = {}): void {
+  const model: TherapistModel = {
+    words: en,
+    own: therapistEn,
+    now: NOW,
+    sessions: [view()],
+    mine: [],
+    phase: { name: "live" },
+    silentSince: null,
+    saving: new Set(),
+    failed: new Map(),
+    latest: [],
+    tone: true,
+    toneReady: true,
+    help: false,
+    ...change,
+  };
+  void act(() => render(<TherapistPage model={model} acts={acts} />, box));
+}
+
+const region = (name: string) => box.querySelector<HTMLElement>(`section[aria-label="${name}"]`);
+const buttons = (name: string) =>
+  [...box.querySelectorAll("button")].filter((button) => (button.getAttribute("aria-label") ?? button.textContent?.trim()) === name);
+const press = (name: string) => void act(() => buttons(name)[0]?.click());
+const textOf = (element: Element | null) => element?.textContent ?? "";
+
+describe("flags", () => {
+  test("say what happened, in which session, and since when", () => {
+    show({ sessions: [view({ concerns: [removed, cover] })] });
+    const cards = [...(region("Flags")?.querySelectorAll("article") ?? [])].map(textOf);
+    expect(cards).toHaveLength(2);
+    for (const said of ["Urgent", "Tuesday evening group", "Dana needs cover.", "3 min. ago"])
+      expect(cards[0]).toContain(said);
+    expect(cards[1]).toContain("Dana removed Marcus from the session.");
+    press("Acknowledge");
+    expect(acts.onAcknowledge).toHaveBeenCalledWith(expect.objectContaining({ sessionId: "s", concern: cover }));
+  });
+
+  test("one that has passed by itself says so calmly, and still wants to be acknowledged", () => {
+    show({ sessions: [view({ concerns: [{ ...cover, over: true }] })] });
+    expect(textOf(region("Flags"))).toContain("Someone leads again");
+    expect(box.querySelector(".flagcard.urgent")).toBeNull();
+    expect(buttons("Acknowledge")).toHaveLength(1);
+  });
+
+  test("one on its way says so, cannot be pressed twice, and says what waits while away", () => {
+    show({
+      sessions: [view({ concerns: [cover] })],
+      saving: new Set(["c1"]),
+      phase: { name: "away", failed: 1, busy: false },
+      silentSince: NOW,
+    });
+    press("Saving");
+    expect(acts.onAcknowledge).not.toHaveBeenCalled();
+    expect(textOf(region("Flags"))).toContain("It is sent as soon as you are connected again.");
+  });
+
+  test("one that was not stored says so and can be tried again", () => {
+    show({ sessions: [view({ concerns: [cover] })], failed: new Map([["c1", "not_saved"]]) });
+    expect(textOf(region("Flags"))).toContain("That could not be saved. Please try again.");
+    press("Acknowledge");
+    expect(acts.onAcknowledge).toHaveBeenCalledTimes(1);
+  });
+
+  test("acknowledged ones fold away, and the focus goes on from the top of the list", () => {
+    show({ sessions: [view({ concerns: [cover] })] });
+    buttons("Acknowledge")[0]?.focus();
+    show({ sessions: [view({ concerns: [{ ...cover, acknowledged: true }] })] });
+    expect(textOf(document.activeElement)).toBe("Flags");
+    expect(textOf(region("Flags"))).toContain("Nothing is waiting for you.");
+    expect(textOf(region("Flags"))).not.toContain("Dana");
+    press("Show acknowledged");
+    expect(textOf(region("Flags"))).toContain("Dana needs cover.");
+    expect(buttons("Acknowledge")).toHaveLength(0);
+  });
+
+  test("only what presses interrupts a screen reader, and what was answered is not said", () => {
+    const of = (concern: ConcernView) => ({ sessionId: "s", title: "Tuesday evening group", concern });
+    const latest = [of(cover), of(removed), of({ ...cover, id: "gone" })];
+    show({ sessions: [view({ concerns: [cover, removed] })], latest });
+    expect(textOf(box.querySelector(".vh[role=alert]"))).toBe("Urgent, in Tuesday evening group: Dana needs cover.");
+    expect(textOf(box.querySelector(".vh[role=status]"))).toContain("Dana removed Marcus from the session.");
+  });
+
+  test("the tone can be turned off, and says when the browser still waits for a tap", () => {
+    show({ toneReady: false });
+    expect(textOf(region("Flags"))).toContain("once you have pressed anything");
+    void act(() => box.querySelector<HTMLElement>("button[aria-pressed=true]")?.click());
+    expect(acts.onTone).toHaveBeenCalledWith(false);
+    show({ tone: false, toneReady: false });
+    expect(textOf(region("Flags"))).not.toContain("once you have pressed anything");
+  });
+});
+
+describe("live sessions", () => {
+  test("tell in words where each is, who is in it and who leads", () => {
+    show({ sessions: [view({ leaders: ["Dana", "Theo"], waiting: 1 })] });
+    for (const said of ["Live", "8 people in it", "1 person waits", "Dana and Theo lead", "Ben is reachable"])
+      expect(textOf(region("Live sessions"))).toContain(said);
+  });
+
+  test("a pause says until when, a live one without leader says so, and a lobby that it has not begun", () => {
+    show({ sessions: [view({ leaders: [], paused_until_ms: new Date(2026, 10, 24, 18, 25).getTime() })] });
+    expect(textOf(region("Live sessions"))).toContain("Paused until 6:25");
+    show({ sessions: [view({ leaders: [] })] });
+    expect(textOf(region("Live sessions"))).toContain("Live, and nobody leads");
+    show({ sessions: [view({ session: { id: "s", title: "T", status: "lobby" } })] });
+    expect(textOf(region("Live sessions"))).toContain("Lobby, not begun yet");
+  });
+
+  test("a session that nobody answers for says that it cannot begin", () => {
+    show({ sessions: [view({ session: { id: "s", title: "T", status: "lobby" }, responder: "" })] });
+    expect(textOf(region("Live sessions"))).toContain("This session cannot begin until a therapist can be reached");
+    press("I am reachable");
+    expect(acts.onReachable).toHaveBeenCalledWith("s", true);
+    show({ sessions: [view({ you_respond: true, responder: "Ruth" })] });
+    expect(textOf(region("Live sessions"))).toContain("You are reachable for this session");
+    press("I cannot be reached any more");
+    expect(acts.onReachable).toHaveBeenLastCalledWith("s", false);
+  });
+
+  test("stepping in is confirmed first, and staying unseen changes nothing", () => {
+    show();
+    press("Step in");
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("You will be seen and heard by everyone in it.");
+    expect(box.querySelector("main")?.inert).toBe(true);
+    press("Stay unseen");
+    expect(box.querySelector("[role=dialog]")).toBeNull();
+    expect(acts.onStepIn).not.toHaveBeenCalled();
+    press("Step in");
+    void act(() => box.querySelector<HTMLElement>("[role=dialog] .btn.main")?.click());
+    expect(acts.onStepIn).toHaveBeenCalledWith({
+      id: "s",
+      title: "Tuesday evening group",
+      status: "live",
+      role: "therapist",
+    });
+  });
+
+  test("none is said kindly, and where I take part myself is one press away", () => {
+    show({ sessions: [], mine: [{ id: "m", title: "Mentors’ circle", status: "live", role: "participant" }] });
+    expect(textOf(region("Live sessions"))).toContain("No session is open right now.");
+    press("Go to Mentors’ circle");
+    expect(acts.onOwn).toHaveBeenCalledWith(expect.objectContaining({ id: "m" }));
+  });
+});
+
+describe("my own connection", () => {
+  test("lost, says since when, and whom to call", () => {
+    show({ phase: { name: "away", failed: 0, busy: false }, silentSince: new Date(2026, 10, 24, 18, 18).getTime() });
+    const said = textOf(box.querySelector(".unconnected"));
+    expect(said).toContain("You are not connected");
+    expect(said).toContain("Nothing new can reach you since 6:18.");
+    expect([...box.querySelectorAll<HTMLAnchorElement>(".unconnected a")].map((link) => link.getAttribute("href"))).toEqual(
+      ["tel:988", "sms:988", "tel:911"],
+    );
+    show();
+    expect(box.querySelector(".unconnected")).toBeNull();
+    expect(textOf(box.querySelector(".vh[role=status]"))).toContain("You are connected again.");
+  });
+
+  test("is not called lost before it was tried twice", () => {
+    show({ sessions: null, phase: { name: "away", failed: 1, busy: false } });
+    expect(box.querySelector(".unconnected")).toBeNull();
+    show({ sessions: null, phase: { name: "away", failed: 2, busy: false } });
+    expect(textOf(box.querySelector(".unconnected"))).toContain("Nothing can reach you yet.");
+  });
+
+  test("taken over by another screen, it can be taken back", () => {
+    show({ phase: { name: "stopped", code: "replaced" }, silentSince: NOW });
+    expect(textOf(box.querySelector(".unconnected"))).toContain("This page is open on another screen");
+    press("Use this screen instead");
+    expect(acts.onStart).toHaveBeenCalledTimes(1);
+  });
+});
+
+test("the bar says that nobody hears or sees me, also above a sheet", () => {
+  show();
+  press("Step in");
+  const bar = region("Your presence");
+  expect(textOf(bar)).toContain("You are NOT audible or visible");
+  expect(bar?.closest("[inert]")).toBeNull();
+});
+
+test("axe finds nothing, in each language", async () => {
+  for (const words of catalogs) {
+    show({
+      words,
+      own: therapistWordsFor(words.language),
+      sessions: [view({ concerns: [cover, removed], responder: "" })],
+      phase: { name: "away", failed: 1, busy: false },
+      silentSince: NOW,
+    });
+    const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
+    expect(violations.map(({ id }) => id)).toEqual([]);
+  }
+});
+
+test("both catalogs say everything, and no sentence shouts", () => {
+  expect(Object.keys(therapistCatalogs)).toEqual(catalogs.map((words) => words.language));
+  const kinds = ["leader_lost", "cover_needed", "lobby_unattended", "removed"] as const;
+  for (const words of Object.values(therapistCatalogs)) {
+    const plain = Object.values(words).filter((one) => typeof one === "string");
+    const told = kinds.flatMap((kind) => [
+      ...["", "Dana"].flatMap((by) => ["", "Marcus"].map((person) => words.happened(kind, by, person))),
+      words.passed(kind, "Dana", "Marcus"),
+      words.over(kind),
+    ]);
+    const counts = [0, 1, 2].flatMap((n) => [words.people(n), words.waiting(n), words.openFlags(n)]);
+    for (const text of [...plain, ...told, ...counts]) {
+      expect(text.trim()).not.toBe("");
+      expect(text).not.toMatch(/[!¡]|undefined/);
+    }
+  }
+});
+
+test("how long ago is told in whole steps, in the person's language", () => {
+  const es = therapistWordsFor("es");
+  expect(agoOf(therapistEn, "en", 59_999)).toBe("just now");
+  expect(agoOf(therapistEn, "en", -5_000)).toBe("just now");
+  expect(agoOf(es, "es", 7_200_000)).toBe("hace 2 h");
+  expect(agoOf(therapistEn, "en", 90_000_000)).toBe("1 day ago");
+});
+
+test("accessible names that people's tools rely on stay as they are", () => {
+  const { flags, live, acknowledge, stepIn, iAmReachable, iAmNotReachable } = therapistEn;
+  expect([flags, live, acknowledge, stepIn, iAmReachable, iAmNotReachable]).toEqual([
+    "Flags",
+    "Live sessions",
+    "Acknowledge",
+    "Step in",
+    "I am reachable",
+    "I cannot be reached any more",
+  ]);
+});
