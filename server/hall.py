@@ -150,8 +150,9 @@ class Hall:
 
     def _tell(self, session_id: SessionId, command: NameResponder | WaiveResponder) -> None:
         task = self._keepers.get(session_id)
-        if task is not None and task.done() and not task.exception():
-            task.result().submit(command)
+        if task is not None:
+            # A room that is just being loaded may have read the row before it changed.
+            task.add_done_callback(lambda done: _submit(done, command))
 
     def synced(self, group: Synced) -> None:
         """More of these rooms is on disk: some have grown enough for a new snapshot."""
@@ -274,3 +275,8 @@ class Hall:
         except DBAPIError as error:
             # The log knows; the row follows when somebody next asks for the room.
             _log.warning("end_not_marked", session=session_id, **where_it_failed(error))
+
+
+def _submit(loaded: asyncio.Task[Keeper], command: NameResponder | WaiveResponder) -> None:
+    if not loaded.cancelled() and loaded.exception() is None:
+        loaded.result().submit(command)

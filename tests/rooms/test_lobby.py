@@ -20,7 +20,7 @@ from protocol.messages import (
     SetNotAlone,
 )
 from protocol.values import LeaveReason, Reaction, Role, SessionStatus
-from rooms.commands import Enter, NameResponder, Requested, WaiveResponder
+from rooms.commands import Enter, NameResponder, Requested, RoomRequest, WaiveResponder
 from rooms.events import (
     ConnectionLost,
     MicrophoneHoldSet,
@@ -289,10 +289,10 @@ def test_who_comes_back_in_by_a_resume_sees_the_room_as_it_is_now(
         CloseMicrophone(ID, ANA),
     ],
 )
-def test_who_waits_can_do_nothing_in_the_room(room: RoomHarness, mia: Seat, request_: object) -> None:
+def test_who_waits_can_do_nothing_in_the_room(room: RoomHarness, mia: Seat, request_: RoomRequest) -> None:
     room.enter("sam", enrolled=False)
 
-    assert room.refusal("sam", request_) is ErrorCode.NOT_ADMITTED  # type: ignore[arg-type]
+    assert room.refusal("sam", request_) is ErrorCode.NOT_ADMITTED
 
 
 def test_who_waits_can_say_how_they_will_come_in_and_leave(room: RoomHarness, mia: Seat) -> None:

@@ -1,0 +1,70 @@
+"""The hall: what it tells rooms that are open, or that are just being opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from program.groups import Group, add_group
+from program.sessions import open_session
+from protocol.ids import IdentityId, SessionId
+from rooms.life import DEFAULT_RULES
+from server.hall import Hall
+from server.storage.engine import writing
+from server.storage.log import EventLog
+from server.tokens import JoinTokens
+from tests.fakes import FakeClock
+from tests.room_fakes import FakeMedia, FakeTimers
+from tests.server.secret import vault
+from tests.server.storage.databases import database
+from tests.server.test_room_loading import everyone_arrived
+
+ROOM = SessionId("room-1")
+RUTH, LEE = IdentityId("p-ruth"), IdentityId("p-lee")
+
+
+@pytest.fixture
+async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
+    async with database(tmp_path / "hall.db") as engine:
+        async with writing(engine) as connection:
+            await add_group(connection, Group("g", "group", 1))
+            await open_session(connection, ROOM, "g", "Tuesday", 1)
+        clock = FakeClock()
+        log = EventLog(engine, clock, vault())
+        await log.start()
+        hall = Hall(
+            engine, log, JoinTokens(clock, ttl_s=60), FakeMedia(), clock, FakeTimers(),
+            arrived=everyone_arrived, away_grace_ms=60_000, rules=DEFAULT_RULES,
+            on_rooms=lambda _count: None, on_failed=lambda: None, on_denied=lambda *_: None,
+        )  # fmt: skip
+        yield hall
+        await hall.close()
+        await log.stop()
+
+
+async def test_an_open_room_hears_who_answers_for_it(hall: Hall) -> None:
+    keeper = await hall.room(ROOM)
+    hall.name_responder(ROOM, RUTH)
+    hall.waive_responder(ROOM, LEE)
+    await asyncio.sleep(0)
+    await keeper.close()
+    assert (keeper.state.responder, keeper.state.responder_waived) == (RUTH, True)
+
+
+async def test_a_room_that_is_being_opened_hears_it_too(hall: Hall) -> None:
+    """It may have read the row before the responder was named."""
+    opening = asyncio.create_task(hall.room(ROOM))
+    await asyncio.sleep(0)
+    hall.name_responder(ROOM, RUTH)
+    keeper = await opening
+    await asyncio.sleep(0)
+    await keeper.close()
+    assert keeper.state.responder == RUTH
+
+
+async def test_a_room_that_nobody_opened_is_not_opened_for_it(hall: Hall) -> None:
+    hall.name_responder(ROOM, RUTH)
+    assert hall.participants() == 0
