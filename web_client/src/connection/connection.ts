@@ -13,6 +13,7 @@ import {
 import { ApiError, troubleOf, type JoinAnswer, type Trouble } from "./api";
 import { delayBefore, delayWhenBusy } from "./backoff";
 import type { Clock } from "./clock";
+import { Heartbeat } from "./heartbeat";
 import { Outbox, type Keep, type Outcome, type Request } from "./outbox";
 import type { OpenSocket, Socket } from "./socket";
 
@@ -53,12 +54,6 @@ export type RequestBody = WithoutId<Exclude<Request, { type: "ping" }>>;
 const CLOSE_LOST = 4412;
 const CLOSE_DONE = 1000;
 const HANDSHAKE_MS = 10_000;
-/** After so long without a sign of life one is asked for, whatever the server thinks is often enough. */
-const QUIET_MS = 2_500;
-/** A sign of life that was asked for and did not come for so long means that the connection is lost. */
-const ANSWER_MS = 2_500;
-/** A timer this late says more about this device than about the connection. */
-const LATE_MS = 500;
 const RESUME_TRIES = 3;
 /** A connection that held this long was a good one: its loss starts the waiting times anew. */
 const STEADY_MS = 5_000;
@@ -82,7 +77,6 @@ export class Connection {
   #failedResumes = 0;
   #seq = 0;
   #pingEveryMs = 0;
-  #awaitsAnswer = false;
   /** Whose room this is; a view of it as somebody else is not shown. */
   #you: string | null = null;
   #tries = 0;
@@ -93,11 +87,15 @@ export class Connection {
   #farewell: Next | null = null;
   #farewellCode: ErrorCode | null = null;
   #cancelTimer: () => void = () => {};
-  #cancelPing: () => void = () => {};
+  readonly #heartbeat: Heartbeat;
 
   constructor(deps: ConnectionDeps, events: ConnectionEvents) {
     this.#deps = deps;
     this.#events = events;
+    this.#heartbeat = new Heartbeat(deps.clock, {
+      ask: () => this.#write({ type: "ping", id: deps.newId() }),
+      lost: () => this.#closed(0),
+    });
   }
 
   get phase(): Phase {
@@ -118,7 +116,7 @@ export class Connection {
     if (this.#phase.name === "live") this.#write({ type: "leave", id: this.#deps.newId() });
     this.#epoch += 1;
     this.#cancelTimer();
-    this.#cancelPing();
+    this.#heartbeat.stop();
     // What was written is sent before the closing handshake (RFC 6455 section 7.1.1).
     this.#socket?.close(CLOSE_DONE);
     this.#socket = null;
@@ -129,7 +127,7 @@ export class Connection {
   /** The network or the page is back: do not wait for the next try, and test a connection that looks alive. */
   nudge(): void {
     if (this.#phase.name === "live") {
-      if (!this.#awaitsAnswer) this.#ping();
+      this.#heartbeat.askNow();
     } else if (this.#socket === null && (this.#phase.name === "reconnecting" || this.#phase.name === "connecting")) {
       this.#tries = 0;
       this.#lostAt = this.#deps.clock.now();
@@ -225,7 +223,7 @@ export class Connection {
       this.#lost("rejoin", null);
       return;
     }
-    this.#heard();
+    this.#heartbeat.heard();
     if (frame.seq !== null) {
       if (frame.seq <= this.#seq) return;
       // A whole view contains what came before it; of anything else nothing may be missing.
@@ -288,27 +286,7 @@ export class Connection {
     this.#liveAt = this.#deps.clock.now();
     this.#setPhase({ name: "live" });
     for (const message of this.#outbox.replay(how)) this.#write(message);
-    this.#heard();
-  }
-
-  /** Any frame is a sign of life. */
-  #heard(): void {
-    this.#awaitsAnswer = false;
-    this.#cancelPing();
-    if (this.#phase.name !== "live" || this.#pingEveryMs <= 0) return;
-    this.#cancelPing = this.#deps.clock.after(Math.min(QUIET_MS, this.#pingEveryMs), () => this.#ping());
-  }
-
-  #ping(): void {
-    this.#cancelPing();
-    this.#awaitsAnswer = true;
-    this.#write({ type: "ping", id: this.#deps.newId() });
-    const due = this.#deps.clock.now() + ANSWER_MS;
-    this.#cancelPing = this.#deps.clock.after(ANSWER_MS, () => {
-      // The page itself stood still: an answer may lie here unread.
-      if (this.#deps.clock.now() > due + LATE_MS) this.#ping();
-      else this.#closed(0);
-    });
+    this.#heartbeat.begin(this.#pingEveryMs);
   }
 
   #closed(closeCode: number): void {
@@ -321,7 +299,7 @@ export class Connection {
     const wasLive = this.#phase.name === "live";
     this.#epoch += 1;
     this.#cancelTimer();
-    this.#cancelPing();
+    this.#heartbeat.stop();
     this.#socket?.close(CLOSE_LOST);
     this.#socket = null;
     this.#outbox.socketLost();

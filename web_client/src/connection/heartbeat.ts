@@ -1,5 +1,7 @@
 import type { Clock } from "./clock";
 
+/** After so long without a sign of life one is asked for, whatever the server thinks is often enough. */
+const QUIET_MS = 2_500;
 /** A sign of life that was asked for and did not come for so long means that the connection is lost. */
 const ANSWER_MS = 2_500;
 /** A timer this late says more about this device than about the connection. */
@@ -24,9 +26,9 @@ export class Heartbeat {
     this.#pulse = pulse;
   }
 
-  /** From now on, a silence of `quietMs` is questioned. */
-  begin(quietMs: number): void {
-    this.#quietMs = quietMs;
+  /** From now on a silence is questioned, after `everyMs` or sooner. */
+  begin(everyMs: number): void {
+    this.#quietMs = Math.min(QUIET_MS, everyMs);
     this.heard();
   }
 

@@ -41,7 +41,6 @@ export interface WatchDeps {
 const CLOSE_LOST = 4412;
 const CLOSE_DONE = 1000;
 const HANDSHAKE_MS = 10_000;
-const QUIET_MS = 2_500;
 const STEADY_MS = 5_000;
 
 /**
@@ -197,7 +196,7 @@ export class WatchConnection {
     this.#events.watching(watching);
     this.#say({ name: "live" });
     for (const message of this.#outbox.replay("welcome")) this.#write(message);
-    this.#heartbeat.begin(Math.min(QUIET_MS, watching.ping_every_s * 1000));
+    this.#heartbeat.begin(watching.ping_every_s * 1000);
   }
 
   #closed(closeCode: number): void {

@@ -1,7 +1,8 @@
 import type { Source } from "../protocol/generated";
 
-/** What the way for sound and picture is good for; `off`: it is not looked at. */
-export type PathState = "trying" | "good" | "weak" | "none" | "off";
+import type { PathState } from "../state/path";
+
+export type { PathState };
 
 export interface PathVerdict {
   /** The way as a whole. */
