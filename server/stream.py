@@ -226,6 +226,8 @@ class StreamWriter(Generic[S, C, E]):
             self._land(flight)
             return
         self._flights.append(flight)
+        # A deadline does not wait for a disk that is stuck.
+        self._set_alarm()
         if self._landing is None:
             self._landing = asyncio.create_task(self._land_all(), name="stream writer")
 

@@ -16,6 +16,7 @@ from protocol.messages import (
     Goodbye,
     MicrophoneHeld,
     NotAloneChanged,
+    PauseChanged,
     PresenceChanged,
     Reacted,
     Rejected,
@@ -233,7 +234,12 @@ def goodbye(code: ErrorCode) -> Goodbye:
 
 def _key(value: Frame) -> object:
     match value:
-        case DevicesChanged() | PresenceChanged() | MicrophoneHeld() | NotAloneChanged() | Reacted():
+        case DevicesChanged() | PresenceChanged() | NotAloneChanged() | Reacted():
             return (type(value), value.participant_id)
+        # To hold, and to pause, turns microphones off as well: taking it back does not stand for it.
+        case MicrophoneHeld():
+            return (type(value), value.participant_id, value.held)
+        case PauseChanged():
+            return (type(value), value.until_ms > 0)
         case _:
             return type(value)

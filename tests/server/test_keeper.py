@@ -325,6 +325,18 @@ async def test_a_deadline_that_cannot_be_stored_is_tried_again_after_a_while(sta
     assert stage.keeper.state.here(MARCUS) is None
 
 
+async def test_a_group_that_nobody_leads_falls_silent_while_the_disk_is_stuck(stage: Stage) -> None:
+    await stage.devices(MARCUS, microphone=True)
+    stage.log.hold = True
+    stage.chat(ELLIE, "waits for the disk")
+    stage.keeper.submit(LoseConnection(DANA, 60_000))
+    stage.clock.advance(DEFAULT_RULES.leader_grace_ms / 1000)
+    stage.timers.fire()
+    assert (MARCUS, MIC) not in stage.media.open
+    stage.log.sync()
+    await settle()
+
+
 async def test_who_leaves_is_answered_and_then_dismissed(stage: Stage) -> None:
     listener = stage.listeners[ELLIE]
     order: list[str] = []

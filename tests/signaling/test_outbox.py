@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from protocol.codec import Wire, decode_server
 from protocol.ids import ParticipantId, RequestId
-from protocol.messages import Ack, DevicesChanged, Frame
+from protocol.messages import Ack, DevicesChanged, Frame, MicrophoneHeld, PauseChanged
 from signaling.outbox import HISTORY_FRAMES, History, Outbox, Prepared
+from signaling.session import _key as key_of
 
 
 def devices(who: str, *, on: bool) -> DevicesChanged:
@@ -32,6 +33,15 @@ def test_only_the_latest_of_an_ephemeral_value_waits_and_it_goes_to_the_end() ->
     outbox.put(Prepared(devices("a", on=True)), latest_of="a")
     outbox.put(Prepared(devices("b", on=True)), latest_of="b")
     assert drained(outbox) == [Ack(RequestId("r")), devices("a", on=True), devices("b", on=True)]
+
+
+def test_what_turns_microphones_off_is_not_replaced_by_what_takes_it_back() -> None:
+    ana = ParticipantId("a")
+    frames = [MicrophoneHeld(ana, True, 1), PauseChanged(9), MicrophoneHeld(ana, False), PauseChanged(0)]
+    outbox = Outbox(Wire.MSGPACK, 10_000)
+    for frame in frames:
+        outbox.put(Prepared(frame), latest_of=key_of(frame))
+    assert drained(outbox) == frames
 
 
 def test_past_its_bounds_an_outbox_takes_nothing_more_and_says_so() -> None:

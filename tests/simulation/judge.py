@@ -47,6 +47,7 @@ from rooms.gates import open_gates
 from rooms.state import EMPTY, Participant, RoomState
 from rooms.upcasting import present_event
 from rooms.view import Viewer, snapshot
+from server.keeper import Keeper
 from server.storage.chain import Header
 from server.storage.reading import Record
 from server.storage.vault import Vault, WrappedKey
@@ -85,7 +86,6 @@ class Judge:
         """Of messages: where in the log they were posted."""
         self._last_inside: dict[str, int] = {}
         """Of identities: the newest event after which they were in the room, and not in its lobby."""
-        self._unled_since: float | None = None
         self.staff_at = 0.0
         """When the server last had a socket of somebody who leads."""
         self._known: list[tuple[float, int]] = [(0.0, 0)]
@@ -209,7 +209,6 @@ class Judge:
 
     def room_was_lost(self) -> None:
         """The server, or its keeper of the room, is gone, with what it could not store."""
-        self._unled_since = None
         for closings in self._closings.values():
             for order in [order for order, stored in closings.items() if not stored]:
                 del closings[order]
@@ -307,7 +306,7 @@ class Judge:
         deciding = keeper is not None and keeper._writer.pending.status is not SessionStatus.ENDED
         decided = open_gates(keeper._writer.pending) if keeper is not None and deciding else None
         if keeper is not None:
-            self._is_led(keeper._writer.pending)
+            self._is_led(keeper)
         for who in here:
             for source in Source:
                 heard_by = sound.say(ROOM, who, source)
@@ -340,17 +339,15 @@ class Judge:
                 return "closed by a mentor, who was told so"
         return None
 
-    def _is_led(self, state: RoomState) -> None:
+    @staticmethod
+    def _is_led(keeper: Keeper) -> None:
         """A live room is led, or pauses, but for the moment in which a connection may come back."""
-        now = self._world.loop.time()
-        unled = state.status is SessionStatus.LIVE and state.paused_until_ms is None and not any(state.leaders())
-        if not unled:
-            self._unled_since = None
-        elif self._unled_since is None:
-            self._unled_since = now
-        else:
-            grace = RULES.leader_grace_ms / 1000 + 0.1
-            assert now - self._unled_since <= grace, "a live room is left without anyone who leads"
+        state, now_ms = keeper._writer.pending, keeper._writer._now_ms()
+        if state.status is not SessionStatus.LIVE or state.paused_until_ms is not None or any(state.leaders()):
+            return
+        lost = [p.lost_ms for p in state.inside() if p.is_staff and not p.needs_cover and p.lost_ms is not None]
+        assert lost, "a live room is left without anyone who leads"
+        assert now_ms <= max(lost) + RULES.leader_grace_ms + 100, "a live room waits too long for who leads"
 
     # ── at rest ──────────────────────────────────────────────────────────────────────────────
 
