@@ -97,7 +97,7 @@ class Endpoint:
                 sign_in_ended=self._sessions.sign_in_ended,
                 ping_every_s=settings.ping_every_s,
             )
-        self._sockets: set[Socket] = set()
+        self._sockets: dict[Socket, None] = {}
         self._empty = asyncio.Event()
         self._draining = False
 
@@ -107,7 +107,7 @@ class Endpoint:
         """Serves one WebSocket until it ends."""
         socket = Socket(ws, wire, self._telemetry, self._settings.max_outbox_bytes)
         self._telemetry.socket_opened()
-        self._sockets.add(socket)
+        self._sockets[socket] = None
         sender = asyncio.create_task(socket.send_until_closed())
         reader = asyncio.create_task(self._serve(ws, socket))
         # Whatever ends one ends the other; a code that was given before stays.
@@ -117,7 +117,7 @@ class Endpoint:
             await asyncio.wait({reader, sender})
         finally:
             sender.cancel()
-            self._sockets.discard(socket)
+            self._sockets.pop(socket, None)
             if not self._sockets:
                 self._empty.set()
             self._telemetry.socket_closed()
@@ -211,7 +211,8 @@ class Endpoint:
         """`endings`: how many people's presence had been ended before the token was looked at."""
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
-        entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled))
+        entry = Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled)
+        entering = room.submit(entry)
         try:
             accepted(await asyncio.shield(entering))
             if self._sessions.sign_in_ended(admission.sign_in):
@@ -233,6 +234,9 @@ class Endpoint:
             session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._settings.ping_every_s))
             if room.is_inside(who):
                 self._calls.begin(room.session_id, who)
+            if older is not None:
+                # While this page came in, the one before it may have turned something on.
+                room.submit(entry)
         finally:
             self._tell_when(entering, room, who)
         return session
