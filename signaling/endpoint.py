@@ -212,7 +212,8 @@ class Endpoint:
         """`endings`: how many people's presence had been ended before the token was looked at."""
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
-        entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled))
+        entry = Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled)
+        entering = room.submit(entry)
         try:
             accepted(await asyncio.shield(entering))
             if self._sessions.sign_in_ended(admission.sign_in):
@@ -234,6 +235,9 @@ class Endpoint:
             session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._settings.ping_every_s))
             if room.is_inside(who):
                 self._calls.begin(room.session_id, who)
+            if older is not None:
+                # While this page came in, the one before it may have turned something on.
+                room.submit(entry)
         finally:
             self._tell_when(entering, room, who)
         return session

@@ -276,6 +276,6 @@ class Client:
         if asked is None:
             return
         self.world.tell(f"{self} {which} {code or 'ok'}")
-        self.world.judge.answered(self, asked, code, stamp.head)
+        self.world.judge.answered(self, asked, code, stamp)
         if code in TRY_AGAIN and isinstance(asked.message, PostChat):
             self.unsaved.append(asked.message)

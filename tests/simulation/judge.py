@@ -51,6 +51,7 @@ from server.keeper import Keeper
 from server.storage.chain import Header
 from server.storage.reading import Record
 from server.storage.vault import Vault, WrappedKey
+from server.stream import RETRY_S
 from tests.rooms.client_model import ClientModel
 from tests.server.secret import vault
 from tests.simulation.client import Asked, Client
@@ -91,6 +92,7 @@ class Judge:
         self._known: list[tuple[float, int]] = [(0.0, 0)]
         """Since when the server has known of which head."""
         self._order = 0
+        self._lost_at = 0
         self._turned_on: dict[tuple[str, Source], int] = {}
         self._turned_off: dict[tuple[str, Source], int] = {}
         self._closings: dict[str, dict[int, bool]] = {}
@@ -180,15 +182,18 @@ class Judge:
     def _settled(self, whose: str, order: int) -> None:
         self._allowances[whose][order] = self._next()
 
-    def answered(self, client: Client, asked: Asked, code: ErrorCode | None, head: int) -> None:
-        """An answer arrives that was given when the log had `head` events; without a code it acknowledges."""
+    def answered(self, client: Client, asked: Asked, code: ErrorCode | None, stamp: Stamp) -> None:
+        """An answer arrives; without a code it acknowledges."""
+        head = stamp.head
         message, whose = asked.message, client.participant
         if isinstance(message, AllowMicrophone):
             self._settled(message.participant_id, asked.order)
         if code in (None, ErrorCode.NOT_SAVED):
             match message:
                 case CloseMicrophone(participant_id=target):
-                    self._closings.setdefault(target, {})[asked.order] = code is None
+                    # What could not be stored holds as long as that room.
+                    if code is None or stamp.order > self._lost_at:
+                        self._closings.setdefault(target, {})[asked.order] = code is None
                 case SetDevices(microphone=on, camera=also) if whose is not None:
                     for source, wanted in ((Source.MICROPHONE, on), (Source.CAMERA, also)):
                         if not wanted:
@@ -209,6 +214,7 @@ class Judge:
 
     def room_was_lost(self) -> None:
         """The server, or its keeper of the room, is gone, with what it could not store."""
+        self._lost_at = self._next()
         for closings in self._closings.values():
             for order in [order for order, stored in closings.items() if not stored]:
                 del closings[order]
@@ -347,7 +353,9 @@ class Judge:
             return
         lost = [p.lost_ms for p in state.inside() if p.is_staff and not p.needs_cover and p.lost_ms is not None]
         assert lost, "a live room is left without anyone who leads"
-        assert now_ms <= max(lost) + RULES.leader_grace_ms + 100, "a live room waits too long for who leads"
+        assert now_ms <= max(lost) + RULES.leader_grace_ms + RETRY_S * 1000 + 100, (
+            "a live room waits too long for who leads"
+        )
 
     # ── at rest ──────────────────────────────────────────────────────────────────────────────
 

@@ -44,6 +44,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.crash_at: int | None = None
         self.crash: Callable[[], None] = lambda: None
         self.complaints: list[str] = []
+        self.deaths = 0
+        """Processes that died so far."""
         self.violation: AssertionError | None = None
         """What did not hold. The run ends before the next step."""
         self._now = 1_000.0
@@ -105,6 +107,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         error = context.get("exception")
         if isinstance(error, AssertionError):
             self.violation = self.violation or error
+        if self.deaths and "never retrieved" in str(context.get("message")):
+            # Who was to hear of it has died.
+            return
         self.complaints.append(f"{context.get('message')}: {context.get('exception')!r} {context.get('task') or ''}")
 
     # ── running ──────────────────────────────────────────────────────────────────────────────

@@ -140,6 +140,7 @@ class Server:
     def die(self) -> None:
         """From this moment on not one more step of it is taken."""
         self.process.dead, self.accepts = True, False
+        self._loop.deaths += 1
         self._disk.crash()
 
     def crash(self) -> None:
@@ -168,6 +169,10 @@ class Server:
     def bury(self) -> None:
         """After a run: what was cut off in the middle is thrown away, without a word."""
         self.process.dead = True
+        # In its context, so that what it begins on its way out is found here, too.
+        self._context.run(self._close_all)
+
+    def _close_all(self) -> None:
         for task in self.process.tasks:
             if not task.done():
                 task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]

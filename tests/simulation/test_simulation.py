@@ -36,9 +36,9 @@ def test_two_thousand_seeds_hold() -> None:
     assert told.startswith("2000 seeds of 12 steps, 0 failed")
 
 
-# Each found something once: a timer of a socket that had ended, a page that left and was told more, an end by a peer
-# that does not read, sending out acknowledged and not stored, a room that failed to load and ticked on.
-@pytest.mark.parametrize("seed", [37, 86, 165, 337, 542, 1424])
+# Each found something once: a live group that nobody led went on while the disk was stuck; a pause that a slow page
+# never heard of; a sending out that was acknowledged and not stored; a room that failed to load, and ticked on.
+@pytest.mark.parametrize("seed", [80, 165, 337, 563, 750, 1424])
 def test_what_was_found_once_is_not_found_again(seed: int) -> None:
     assert play(seed, 12).failure is None
 
