@@ -158,11 +158,11 @@ def _set_listening(actor: Participant, message: SetListening, now_ms: Millis) ->
 def _set_not_alone(actor: Participant, message: SetNotAlone) -> Decision:
     if not permitted(actor.role, Action.SET_NOT_ALONE, Relation.OWN):
         return denied(Action.SET_NOT_ALONE)
-    if actor.not_alone == message.on:
-        return NOTHING
+    # Asked again it closes again: a device may have been opened meanwhile.
     silenced = message.on and (actor.microphone or actor.camera)
     off = (DevicesSet(actor.id, microphone=False, camera=False),) if silenced else ()
-    return Accepted((*off, NotAloneSet(actor.id, message.on)))
+    shown = () if actor.not_alone == message.on else (NotAloneSet(actor.id, message.on),)
+    return Accepted((*off, *shown))
 
 
 # ── chat ──────────────────────────────────────────────────────────────────────────────────────

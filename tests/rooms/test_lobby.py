@@ -458,6 +458,15 @@ def test_not_alone_closes_what_is_mine_and_tells_the_mentors_only(
     assert not mia.person("ana")["not_alone"]
 
 
+def test_not_alone_asked_again_closes_what_was_opened_meanwhile(room: RoomHarness, ana: Seat) -> None:
+    """Found by the simulation: it was taken for done, and the microphone stayed open."""
+    room.request("ana", SetNotAlone(ID, on=True))
+    room.devices("ana", microphone=True)
+    room.request("ana", SetNotAlone(ID, on=True))
+
+    assert room.gates == set()
+
+
 def test_another_page_of_mine_shows_the_group_again(room: RoomHarness, ana: Seat, mia: Seat) -> None:
     room.request("ana", SetNotAlone(ID, on=True))
     room.enter("ana")
