@@ -63,7 +63,8 @@ def life_deadline(state: RoomState, rules: Rules) -> Millis | None:
             if any(state.leaders()):
                 return NOW if state.paused_until_ms is not None or _expected(state) else None
             if state.paused_until_ms is not None:
-                return state.paused_until_ms
+                # Nobody is left to wait for anyone: that it returns could not be stored so far.
+                return state.paused_until_ms if _participants(state) else NOW
             return _back_by(state, rules) or NOW
         case _:
             return None
@@ -104,7 +105,7 @@ def _live(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:
         if state.paused_until_ms is not None:
             return (FloorResumed(),)
         return tuple(ParticipantAdmitted(now_ms, person.id, None) for person in _expected(state))
-    inside = tuple(person for person in state.inside() if not person.is_staff)
+    inside = _participants(state)
     if state.paused_until_ms is not None:
         if inside and now_ms < state.paused_until_ms:
             return ()
@@ -117,6 +118,10 @@ def _live(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:
 
 def _may_begin(state: RoomState) -> bool:
     return not lacks_leader(state) and not lacks_responder(state)
+
+
+def _participants(state: RoomState) -> tuple[Participant, ...]:
+    return tuple(person for person in state.inside() if not person.is_staff)
 
 
 def _expected(state: RoomState) -> tuple[Participant, ...]:

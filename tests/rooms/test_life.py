@@ -163,6 +163,22 @@ def test_a_room_with_nobody_in_it_returns_to_its_lobby_at_once(group: RoomHarnes
     assert group.deadline_ms is None
 
 
+def test_the_return_of_an_empty_room_that_was_not_stored_is_due_at_once(group: RoomHarness) -> None:
+    group.leave("ana")
+    group.leave("ben")
+    group.lose("mia")
+    group.storage_down = True
+    group.now_ms += GRACE
+    with pytest.raises(Exception, match="not_saved"):
+        group.do(PassTime())
+    assert group.state.paused_until_ms is not None
+    assert group.deadline_ms == 0
+
+    group.storage_down = False
+    group.do(PassTime())
+    assert group.state.status is SessionStatus.LOBBY
+
+
 def test_who_comes_while_the_group_pauses_waits_and_comes_in_when_it_goes_on(group: RoomHarness) -> None:
     group.leave("mia")
     cleo = group.enter("cleo")
