@@ -17,6 +17,7 @@ from rooms.events import (
     ParticipantMoved,
     ParticipantRemoved,
     SentOut,
+    SessionReturned,
 )
 from rooms.evolve import evolve
 from rooms.state import Participant, RoomState
@@ -55,6 +56,9 @@ def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
                 return ()
             closed = tuple(person.id for person in state.inside() if not person.is_staff)
             return (FloorPaused(event.until_ms, closed),)
+        case SessionReturned(moved=people):
+            # They stay where the group pauses, until the way back to the lobby can be stored.
+            return tuple(off for who in people for off in _turned_off(state.here(who), microphone=True, camera=True))
         case ParticipantDeparted(participant_id=who) | ParticipantEntered(participant_id=who):
             return _turned_off(state.here(who), microphone=True, camera=True)
         case DevicesSet(participant_id=who):

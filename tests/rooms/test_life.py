@@ -163,6 +163,18 @@ def test_a_room_with_nobody_in_it_returns_to_its_lobby_at_once(group: RoomHarnes
     assert group.deadline_ms is None
 
 
+def test_a_return_that_was_not_stored_keeps_cameras_shut(group: RoomHarness) -> None:
+    group.devices("ana", camera=True)
+    group.leave("mia")
+    group.storage_down = True
+    group.now_ms += WAIT
+    with pytest.raises(Exception, match="not_saved"):
+        group.do(PassTime())
+
+    assert (group.state.status, group.gates) == (SessionStatus.LIVE, frozenset())
+    assert group.state.paused_until_ms is not None
+
+
 def test_the_return_of_an_empty_room_that_was_not_stored_is_due_at_once(group: RoomHarness) -> None:
     group.leave("ana")
     group.leave("ben")
