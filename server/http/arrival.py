@@ -115,10 +115,11 @@ async def arrival(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
-        session, role, _ = await of_mine(connection, person, request.match_info["session_id"])
+        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"])
         language = request.query.get("language", "")
         asked = await deps.arrivals.arrival(connection, person.id, session, role, language)
-        host = await host_of(connection, session.group_id)
+        # Who knocks learns no name, not even of who will open.
+        host = await host_of(connection, session.group_id) if enrolled else ""
     return answer(_told(person, session, role, host, asked))
 
 

@@ -168,7 +168,8 @@ class Person:
             self.complaints.append(message.text)
 
     async def open(self, link: str) -> None:
-        await self.page.goto(link.replace("/join#", f"/join?debug&capture={CAPTURE}#"))
+        page, _, token = link.partition("#")
+        await self.page.goto(f"{page}{'&' if '?' in page else '?'}debug&capture={CAPTURE}#{token}")
 
     async def join(self, link: str) -> None:
         """As far as the room, or its lobby while nobody leads."""

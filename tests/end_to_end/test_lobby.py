@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any, cast
 
-from playwright.async_api import Browser, Route
-from sqlalchemy import delete
+from playwright.async_api import Browser
 
-from program.groups import add_member
-from program.people import Person as ProgramPerson
-from program.people import ProgramRole, add_person
-from program.tables import group_members
-from protocol.ids import IdentityId, SessionId
-from protocol.values import Role
-from server.arrivals import Arrivals, notices_of
-from server.auth import Auth
-from server.clock import SystemClock
-from server.config import load_config
-from server.demo import GROUP_ID, make_ready
-from server.keys import load_root_key
-from server.storage.engine import open_engine, writing
-from server.storage.vault import Vault
-from tests.end_to_end.running import ROOT, Person, Server, person, until
+from tests.end_to_end.running import Person, Server, person, until
+from tests.end_to_end.test_arrival import arriving
 
 PAUSED_WITHIN_S = 5.0
 
@@ -36,8 +20,11 @@ async def test_a_mentor_admits_who_knocks_from_a_phone(server: Server, browser: 
     await ellie.join(links["participants"][0])
     await dana.tile("Ellie").wait_for()
 
-    noor = await person(browser, "Noor", 360, 740)
-    await knock(server, noor, ellie)
+    noor = await arriving(browser, "Noor")
+    await noor.come(links["visitor"])
+    assert await noor.page.get_by_text("Dana", exact=False).count() == 0, "who knocks is not told who will open"
+    await noor.to_the_check("Noor")
+    await noor.enter()
     assert await noor.waiting.inner_text() == "Your mentor will let you in soon"
     assert await noor.page.title() == "Lobby – Tuesday evening group – Holdspace"
     for name in ("Dana", "Ellie"):
@@ -218,33 +205,6 @@ async def hears(listener: Person, speaker: Person) -> None:
         return await listener.inbound(who, "microphone", "packets") > before + 20
 
     await until(f"{listener.name} hears {speaker.name}", arrives)
-
-
-async def knock(server: Server, noor: Person, enrolled: Person) -> None:
-    """Someone of the program who does not belong to the group; the page is told of the session, as by an invitation."""
-    theirs = await enrolled.page.evaluate("fetch('/api/v1/me').then((answer) => answer.json())")
-    settings = load_config(ROOT / "config.toml", server.environment)
-    engine, clock, who = open_engine(settings.storage.url), SystemClock(), IdentityId("noor")
-    arrivals = Arrivals(engine, Vault(load_root_key(settings, server.environment)), clock, notices_of(settings))
-    try:
-        async with writing(engine) as connection:
-            await add_person(connection, ProgramPerson(who, "Noor", ProgramRole.PARTICIPANT, 0))
-            await add_member(connection, GROUP_ID, who, Role.PARTICIPANT)
-        # Asked by the group once, and not of it any more.
-        await make_ready(engine, arrivals, who, SessionId(theirs["sessions"][0]["id"]))
-        async with writing(engine) as connection:
-            await connection.execute(delete(group_members).where(group_members.c.person_id == who))
-        token = await Auth(engine, clock).make_link(who, ttl_s=600)
-    finally:
-        await engine.dispose()
-
-    async def invited(route: Route) -> None:
-        answer = await route.fetch()
-        body = cast("dict[str, Any]", await answer.json())
-        await route.fulfill(response=answer, body=json.dumps(body | {"sessions": theirs["sessions"]}))
-
-    await noor.page.route("**/api/v1/me", invited)
-    await noor.join(f"{server.base_url}/join#{token}")
 
 
 def complained(*people: Person) -> None:

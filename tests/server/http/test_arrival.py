@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from program.agreements import set_agreement
 from program.consents import ConsentKind, standing
@@ -17,7 +17,7 @@ from program.groups import add_member
 from program.notices import Agreement, Section, load_notices, packaged_agreement, text_hash
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import end_session
-from program.tables import consents, whereabouts
+from program.tables import consents, groups, whereabouts
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId
 from protocol.values import Role
@@ -511,3 +511,12 @@ async def test_a_consent_that_is_none_is_refused(there: Site, body: bytes) -> No
     await there.sign_in(ELLIE)
     async with there.client.post(f"{there.url}/api/v1/consents", data=body, headers=JSON) as answer:
         assert answer.status in {400, 422}
+
+
+async def test_who_knocks_is_asked_everything_and_told_no_name(there: Site) -> None:
+    async with writing(there.engine) as connection:
+        await connection.execute(update(groups).where(groups.c.id == GROUP).values(knock=True))
+    await there.sign_in(STRANGER)
+    asked = await arrival(there)
+    assert (asked["role"], asked["host"], asked["ready"]) == ("participant", "", False)
+    assert "Dana" not in str(asked)
