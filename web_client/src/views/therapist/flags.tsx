@@ -55,8 +55,10 @@ export function Flags({ model, acts }: { model: TherapistModel; acts: TherapistA
       <div class="stack s">
         <button class="btn plain" type="button" aria-pressed={model.tone} onClick={() => acts.onTone(!model.tone)}>
           <Icon name={model.tone ? "sound" : "silent"} small />
-          {own.tone}
-          <span aria-hidden="true">{": "}{model.tone ? own.toneOn : own.toneOff}</span>
+          <span>
+            {own.tone}
+            <span aria-hidden="true">: {model.tone ? own.toneOn : own.toneOff}</span>
+          </span>
         </button>
         {model.tone && !model.toneReady && <p class="quiet">{own.toneWaits}</p>}
       </div>
