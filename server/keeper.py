@@ -168,6 +168,8 @@ class Keeper:
         self._hears = hears
         self._listeners: list[Listener] = []
         self._gates: set[Gate] = set()
+        self._coming: set[ParticipantId] = set()
+        """Who came in and hears nothing yet, since something that is decided, and not stored, takes them out again."""
         self._writer = StreamWriter(session_id, RoomCore(rules), self, state, claim, log, clock, timers)
 
     # ── what signaling sees ──────────────────────────────────────────────────────────────────
@@ -229,6 +231,7 @@ class Keeper:
             ended = self.state.status is SessionStatus.ENDED
             raise Refused(ErrorCode.SESSION_ENDED if ended else ErrorCode.NOT_FOUND)
         self._listeners.append(listener)
+        self._coming.add(listener.viewer.participant_id)
         return snapshot(self.state, listener.viewer)
 
     def detach(self, listener: Listener) -> None:
@@ -273,9 +276,13 @@ class Keeper:
     def settled(self, events: tuple[Event, ...]) -> None:
         """Gates follow the state; who came in from the lobby begins to hear and see."""
         self._reconcile_gates()
-        for event in events:
-            if isinstance(event, ParticipantAdmitted) and self.is_inside(event.participant_id):
-                self._media.add_peer(self._session_id, event.participant_id)
+        self._coming.update(event.participant_id for event in events if isinstance(event, ParticipantAdmitted))
+        for who in sorted(self._coming):
+            if not self._came_in(who):
+                self._coming.discard(who)
+            elif self.is_inside(who):
+                self._media.add_peer(self._session_id, who)
+                self._coming.discard(who)
         for who in _no_longer_inside(events, self.state):
             self._media.remove_peer(self._session_id, who)
 
@@ -301,6 +308,9 @@ class Keeper:
         self._hears.failed(self._session_id)
         for listener in tuple(self._listeners):
             listener.dismiss(ErrorCode.ROOM_FAILED)
+
+    def _came_in(self, who: ParticipantId) -> bool:
+        return who in self.state.people and self.state.people[who].inside
 
     # ── gates, and what was denied ───────────────────────────────────────────────────────────
 

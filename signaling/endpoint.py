@@ -235,6 +235,8 @@ class Endpoint:
             session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._settings.ping_every_s))
             if room.is_inside(who):
                 self._calls.begin(room.session_id, who)
+            elif older is not None:
+                self._calls.end(room.session_id, who)
             if older is not None:
                 # While this page came in, the one before it may have turned something on.
                 room.submit(entry)

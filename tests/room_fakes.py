@@ -38,8 +38,8 @@ class FakeLog:
             self.sync()
         return done
 
-    def sync(self) -> None:
-        while self.waiting:
+    def sync(self, at_most: int = 1_000) -> None:
+        for _ in range(min(at_most, len(self.waiting))):
             head, events, done = self.waiting.pop(0)
             if head == len(self.stored):
                 self.stored.extend(events)

@@ -9,6 +9,7 @@ from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import (
     Admit,
+    EndSession,
     LobbyJoined,
     MoveToLobby,
     ParticipantJoined,
@@ -55,6 +56,29 @@ async def test_who_is_admitted_begins_to_hear_and_see_once_it_is_stored(stage: S
     assert stage.keeper.is_inside(SAM)
     assert isinstance(sam.frames[-1], ViewReplaced)
     assert isinstance(stage.listeners[ELLIE].frames[-1], ParticipantJoined)
+
+
+async def test_who_is_admitted_while_an_end_waits_hears_once_that_end_is_lost(stage: Stage) -> None:
+    await knock(stage)
+    stage.log.hold = True
+    stage.keeper.submit(Requested(DANA, Admit(stage.rid(), SAM)))
+    stage.keeper.submit(Requested(DANA, EndSession(stage.rid())))
+    stage.log.sync(1)
+    await settle()
+    assert ("add", SAM) not in stage.media.calls
+    stage.log.fail()
+    await settle()
+    assert ("add", SAM) in stage.media.calls
+
+
+async def test_who_comes_while_an_end_waits_hears_once_that_end_is_lost(stage: Stage) -> None:
+    stage.log.hold = True
+    stage.keeper.submit(Requested(DANA, EndSession(stage.rid())))
+    stage.keeper.attach(FakeListener(MARCUS, Role.PARTICIPANT))
+    assert not stage.keeper.is_inside(MARCUS)
+    stage.log.fail()
+    await settle()
+    assert ("add", MARCUS) in stage.media.calls
 
 
 async def test_who_is_moved_hears_nothing_before_it_is_stored(stage: Stage) -> None:

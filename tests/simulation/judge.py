@@ -362,13 +362,18 @@ class Judge:
     def compare(self) -> None:
         """When nothing is on its way to the disk, what the room shows is what the log says."""
         keeper = self._world.server.keeper()
-        if keeper is not None and not keeper._writer.busy:
+        if keeper is not None and not keeper._writer.busy and self._owns(keeper):
             shown, stored = _durable(keeper.state), _durable(self.states[-1])
             # Whom a mentor sent out stays outside, though that could not be saved.
             for who, person in stored.people.items():
                 if person.inside and who in shown.people and shown.people[who].waiting:
                     stored.people[who] = replace(person, waiting=True)
             assert shown == stored, "the room is not what its log says"
+
+    def _owns(self, keeper: Keeper) -> bool:
+        """Whether nobody took the room from it: another server that is believed dead may, and it hears so late."""
+        (epoch,) = self._world.disk.raw.execute("SELECT epoch FROM streams WHERE id = ?", (ROOM,)).fetchone()
+        return keeper._writer._epoch == epoch
 
     def final(self, clients: list[Client], *, long_after: bool) -> None:
         """Everyone has caught up: each screen shows the room, and those who are on are heard.
@@ -378,7 +383,7 @@ class Judge:
         keeper = self._world.server.keeper()
         inside = [client for client in clients if client.connected]
         assert keeper is not None or not inside
-        if keeper is None:
+        if keeper is None or not self._owns(keeper):
             return
         sound = self._world.server.sound
         visitors = set(sound.visitors(ROOM))
