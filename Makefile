@@ -15,6 +15,8 @@ WEB := web_client
 ARGS ?=
 # Every branch of the pure core is reached by its tests; `make test` says so where one is not.
 PURE_TESTS := tests/protocol tests/rooms tests/moderation
+# One after another, since each drives several pages of Chromium; all others share two processes.
+BROWSER_TESTS := tests/end_to_end tests/media/test_browser.py
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
@@ -44,8 +46,10 @@ dev: $(VENV)/.installed-dev $(WEB_DIST)
 test: $(VENV)/.installed-dev $(WEB_DIST) web-test
 	$(if $(ARGS),,$(BIN)/python -m coverage run -m pytest --quiet $(PURE_TESTS) </dev/null)
 	$(if $(ARGS),,$(BIN)/python -m coverage report)
+	$(if $(ARGS),,$(BIN)/python -m pytest --quiet --numprocesses=2 \
+	  $(addprefix --ignore=,$(PURE_TESTS) $(BROWSER_TESTS)) </dev/null)
 	@CHROMIUM="$$(scripts/chromium.sh)" && export CHROMIUM && \
-	$(BIN)/python -m pytest $(or $(ARGS),$(addprefix --ignore=,$(PURE_TESTS))) </dev/null
+	$(BIN)/python -m pytest $(or $(ARGS),$(BROWSER_TESTS)) </dev/null
 
 check: lint types contracts generated web-check
 	@echo "check: all good"
