@@ -59,6 +59,8 @@ class LeaveReason(StrEnum):
 
     LEFT = "left"
     CONNECTION_LOST = "connection_lost"
+    REMOVED = "removed"
+    """Taken out by who leads. Told to mentors and therapists only; to the others it is LEFT."""
 
 
 class WaitsFor(StrEnum):

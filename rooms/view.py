@@ -262,11 +262,16 @@ def _membership(
     if now.waiting and _sees_lobby(viewer):
         return (LobbyJoined(_waiting_view(now)),)
     if was is not None and was.inside:
-        reason = event.reason if isinstance(event, ParticipantDeparted) else LeaveReason.LEFT
-        return (ParticipantLeft(now.id, reason),)
+        return (ParticipantLeft(now.id, _why_left(event, viewer)),)
     if was is not None and was.waiting and not now.waiting and _sees_lobby(viewer):
         return (LobbyLeft(now.id),)
     return ()
+
+
+def _why_left(event: Event, viewer: Viewer) -> LeaveReason:
+    if isinstance(event, ParticipantDeparted):
+        return event.reason
+    return LeaveReason.REMOVED if _sees_lobby(viewer) and isinstance(event, ParticipantRemoved) else LeaveReason.LEFT
 
 
 def _about_person(

@@ -351,6 +351,7 @@ def test_who_is_removed_does_not_come_back_under_any_name_or_id(
     assert "ana" not in room.roster()
     assert room.gates == set()
     assert wire(ben.received[-1][1])["reason"] == "left", "others see an ordinary leave"
+    assert wire(mia.received[-1][1])["reason"] == "removed", "who leads is told what it was"
     for who, name in (("ana", "Ana"), ("ana", "Someone"), ("another", "Another")):
         with pytest.raises(Refusal) as refused:
             room.do(Enter(ParticipantId(who), IdentityId("identity-ana"), name, Role.PARTICIPANT))

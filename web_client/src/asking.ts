@@ -17,8 +17,6 @@ const SLOW_MS = 700;
 export class Asking {
   /** Whose microphones I closed without the room having said so yet. */
   readonly closing = signal<ReadonlySet<string>>(new Set());
-  /** Whom I asked the room to remove: that they go is no news of theirs. */
-  readonly removing = new Set<string>();
   readonly #deps: AskingDeps;
 
   constructor(deps: AskingDeps) {
@@ -55,10 +53,8 @@ export class Asking {
     return this.#ask({ type: "move_to_lobby", participant_id: participantId });
   }
 
-  async remove(participantId: string): Promise<void> {
-    this.removing.add(participantId);
-    const done = await this.#ask({ type: "remove", participant_id: participantId });
-    if (!done) this.removing.delete(participantId);
+  remove(participantId: string): Promise<boolean> {
+    return this.#ask({ type: "remove", participant_id: participantId });
   }
 
   needCover(needed: boolean): Promise<boolean> {

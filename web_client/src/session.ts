@@ -252,17 +252,11 @@ export class RoomSession {
       this.room.value = after;
       this.#settle();
       this.#note(before, after, frame);
-      const told = muted ? ({ key: "sayLetInMuted" } as const) : this.#news(before, after, frame);
+      const told = muted ? ({ key: "sayLetInMuted" } as const) : announce(before, after, frame);
       if (told && !(this.notAlone.on.value && tellsOfOthers(told))) this.announcement.value = told;
     });
     if (letIn) this.#within();
     else if (!before.waiting && this.room.value?.waiting) this.#outside();
-  }
-
-  #news(before: RoomState, after: RoomState, frame: RoomFrame): Announcement | null {
-    const told = announce(before, after, frame);
-    if (frame.type !== "participant_left" || !told || !("name" in told)) return told;
-    return this.ask.removing.has(frame.participant_id) ? { key: "sayRemoved", name: told.name } : told;
   }
 
   /** What a frame is beside a change of the room: something to notice, or to see for a moment. */
@@ -283,8 +277,7 @@ export class RoomSession {
         break;
       case "participant_left": {
         const left = person(before, frame.participant_id);
-        if (!left || this.ask.removing.has(left.id)) break;
-        if (leftEarly(before, frame)) this.early.value = [...this.early.value, { id: left.id, name: left.name }];
+        if (left && leftEarly(before, frame)) this.early.value = [...this.early.value, { id: left.id, name: left.name }];
         break;
       }
     }

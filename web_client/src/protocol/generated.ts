@@ -76,10 +76,14 @@ export type SessionStatus =
   | "live"
   | "ended";
 
-/** Why a participant is no longer present, as far as the room may know. */
+/**
+ * Why a participant is no longer present, as far as the room may know.
+ * `removed`: Taken out by who leads. Told to mentors and therapists only; to the others it is LEFT.
+ */
 export type LeaveReason =
   | "left"
-  | "connection_lost";
+  | "connection_lost"
+  | "removed";
 
 /**
  * What a session in its lobby still needs to begin. Told to mentors and therapists only.

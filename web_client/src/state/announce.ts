@@ -36,6 +36,7 @@ export function announce(before: RoomState, after: RoomState, frame: RoomFrame):
     case "participant_left": {
       const left = person(before, frame.participant_id);
       if (!left || left.id === before.you) return null;
+      if (frame.reason === "removed") return { key: "sayRemoved", name: left.name };
       return { key: leftEarly(before, frame) ? "sayLeftEarly" : "sayLeft", name: left.name };
     }
     case "presence_changed": {
