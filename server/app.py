@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import UdpEngine
@@ -40,7 +39,7 @@ from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.responders import Responders
 from server.signs_of_life import SignsOfLife
-from server.sockets import WebSockets, WsOptions
+from server.sockets import Connection, WebSockets, WsOptions
 from server.storage.engine import open_engine
 from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
@@ -189,7 +188,8 @@ class Node:
         closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
         self.metrics.count_participants(hall.participants)
-        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url(), *self._also_at)))
+        origins = allowed_origins(config.base_url(), *self._also_at)
+        sockets = WebSockets(self._serve_socket, WsOptions(origins=origins), monotonic=self.clock.monotonic)
         runner = make_runner(make_http(self._http_deps(sockets)))
         await runner.setup()
         closing.push_async_callback(runner.cleanup)
@@ -325,7 +325,7 @@ class Node:
         self._endpoint.end_person(identity, code)
         self._hall.depart(identity)
 
-    async def _serve_socket(self, ws: ServerConnection) -> None:
+    async def _serve_socket(self, ws: Connection) -> None:
         wire = Wire(ws.subprotocol) if ws.subprotocol else Wire.MSGPACK
         await self._endpoint.handle(ws, wire)
 
