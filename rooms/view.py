@@ -355,7 +355,8 @@ def session_view(state: RoomState, viewer: Viewer) -> SessionView:
         elif is_unanswered(state) or (status is SessionStatus.LOBBY and lacks_responder(state)):
             waits_for = WaitsFor.RESPONDER
     begun = state.begun and status is SessionStatus.LOBBY
-    return SessionView(state.session_id, state.title, status, "" if _knocks(state, viewer) else state.note, waits_for, state.late, begun)
+    note = "" if _knocks(state, viewer) else state.note
+    return SessionView(state.session_id, state.title, status, note, waits_for, state.late, begun)
 
 
 def _paused_until(state: RoomState) -> Millis:

@@ -32,7 +32,7 @@ from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
 from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
@@ -179,7 +179,9 @@ class Node:
         closing.push_async_callback(self._in_time, supervision.close)
         self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
         closing.push_async_callback(self._in_time, self._watchers.close)
-        self._checks = Checks(plane, loop, new_id, unopened_s=config.sign_in.join_token_s)
+        self._checks = Checks(
+            plane, loop, new_id, unopened_s=config.sign_in.join_token_s, on_over=self._tokens.revoke_session
+        )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
         self._endpoint = self._make_endpoint(hall, plane)
@@ -262,7 +264,6 @@ class Node:
             self._hall,
             Auditor(self._vault, self.clock),
             on_changed=self._watchers.outdated,
-            on_denied=self._denied,
         )
 
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
@@ -308,6 +309,8 @@ class Node:
             end_person=self._end_person,
             participant=self._hall.participant,
             changes=ChangeLimit(self.clock),
+            ways_in=ChangeLimit(self.clock, WAYS_IN_PER_MINUTE),
+            checks=ChangeLimit(self.clock, CHECKS_PER_MINUTE),
             denied=self._denials.denied,
             begin_check=self._checks.begin,
             sockets=sockets,

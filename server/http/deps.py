@@ -54,6 +54,7 @@ class HttpDeps:
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
         changes: how often a person may change something of theirs; taking consent back is not counted.
+        ways_in: how often a person may ask for a token for a WebSocket, checks: how often for one of a check.
         denied: told of each refusal: who, which action, in which session (or "").
         begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
@@ -74,6 +75,8 @@ class HttpDeps:
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]
     changes: ChangeLimit
+    ways_in: ChangeLimit
+    checks: ChangeLimit
     denied: Callable[[IdentityId, str, str], None]
     begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None

@@ -23,8 +23,8 @@ from protocol.messages import (
     ParticipantJoined,
     ParticipantLeft,
     PostChat,
-    Remove,
     PresenceChanged,
+    Remove,
     SessionEnded,
     SetDevices,
 )
