@@ -40,7 +40,8 @@ from server.metrics import Metrics, MetricsListener
 from server.responders import Responders
 from server.signs_of_life import SignsOfLife
 from server.sockets import Connection, WebSockets, WsOptions
-from server.storage.engine import open_engine
+from server.start_checks import require_all_checkpoints
+from server.storage.engine import in_place, open_engine
 from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
 from server.storage.reading import check_root_key, newest_event_ms
@@ -93,14 +94,18 @@ class Node:
         clock: Clock | None = None,
         *,
         lan: Lan | None = None,
+        accept_loss: bool = False,
     ) -> None:
         """`lan`: the one port speaks TLS by itself, for others in this network; else a proxy does that.
+
+        `accept_loss`: start although the database is older than its checkpoints.
 
         Raises:
             ConfigError: the texts cannot be used.
         """
         self.config = config
         self._lan = lan
+        self._accept_loss = accept_loss
         self._also_at = () if lan is None else lan.also_at
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
@@ -140,7 +145,8 @@ class Node:
         """Brings everything up; returns when the node answers. What was started is stopped again when a step fails.
 
         Raises:
-            StorageError: the database cannot be used, or was written under another root key.
+            StorageError: the database cannot be used, is older than its checkpoints, or was written under another
+                root key.
             OSError: an address cannot be listened on.
         """
         try:
@@ -153,6 +159,10 @@ class Node:
         config, closing = self.config, self._closing
         log_loop_exceptions(asyncio.get_running_loop())
         closing.push_async_callback(self.engine.dispose)
+        # Before anything is opened: to open a database that is not there makes one.
+        await require_all_checkpoints(
+            config.storage.url, checkpoint_file(config), self.clock, accept_loss=self._accept_loss
+        )
         await migrate(config.storage.url)
         await check_root_key(self.engine, self._vault)
         if isinstance(self.clock, SystemClock):
@@ -300,7 +310,7 @@ class Node:
             also_at=self._also_at,
             authority=self._lan and self._lan.authority,
             client_dir=Path(self.config.server.client_dir),
-            readiness=lambda: self.readiness,
+            readiness=self.ready,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
             watch_tokens=self._watch_tokens,
@@ -323,6 +333,12 @@ class Node:
         if self._checks.room(session_id) is not None:
             return True
         return await self.arrivals.may_enter(connection, person_id, session_id, role)
+
+    def ready(self) -> Readiness:
+        """Whether new people may come now."""
+        if self.readiness is Readiness.READY and not in_place(self.engine):
+            return Readiness.STORAGE_LOST
+        return self.readiness
 
     def _end_person(self, identity: IdentityId, code: ErrorCode) -> None:
         self._endpoint.end_person(identity, code)

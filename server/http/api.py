@@ -171,6 +171,8 @@ def require_ready(deps: HttpDeps) -> None:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
+        case Readiness.STORAGE_LOST:
+            raise raise_for(ErrorCode.NOT_SAVED)
 
 
 def way_in(request: web.Request, issued: JoinToken) -> web.Response:

@@ -30,6 +30,8 @@ class Readiness(StrEnum):
     STARTING = "starting"
     READY = "ready"
     DRAINING = "draining"
+    STORAGE_LOST = "storage_lost"
+    """The database file is not where it was: what is stored now would be lost."""
 
 
 def no_ice_servers() -> tuple[IceServer, ...]:
