@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Final
 from urllib.parse import urlsplit
 
-from media.shell import UdpEngine
+from media.shell import SocketEngine
 from server.config import Config, is_loopback
 from server.doctor.finding import Finding, broken, look, ok
 
@@ -150,7 +150,7 @@ def is_served_by_us(host: str, port: int) -> bool:
 
 
 async def _candidates(bind: str, port: int, advertise: Sequence[str]) -> list[str]:
-    engine = UdpEngine(bind, port, advertise)
+    engine = SocketEngine(bind, port, advertise)
     engine.start(lambda: None)
     try:
         return [candidate.host for candidate in engine.candidates()]
