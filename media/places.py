@@ -60,18 +60,18 @@ def has_ipv6() -> bool:
 
 def candidates(places: Sequence[Bound]) -> tuple[Candidate, ...]:
     """What clients are told. UDP before TCP, loopback last in each, otherwise in the order of the settings."""
-    found = dict.fromkeys((host, place.port) for place in places for host in _advertised(place))
+    found = dict.fromkeys((host, place.port) for place in places for host in _advertised(place, places))
     told = sorted(found, key=lambda each: ipaddress.ip_address(each[0]).is_loopback)
     return tuple(Candidate(host, port, protocol) for protocol in ("udp", "tcp") for host, port in told)
 
 
-def _advertised(place: Bound) -> Iterable[str]:
-    version = ipaddress.ip_address(place.host).version
+def _advertised(place: Bound, places: Sequence[Bound]) -> Iterable[str]:
+    bound = {_version(each.host) for each in places if each.listen is place.listen}
     for entry in place.listen.advertise:
         if entry == AUTO:
             yield from _own_addresses(place.host)
-        elif place.listen.bind != ANY or ipaddress.ip_address(entry).version == version:
-            # A NAT or proxy before us may well turn one family into the other, unless we listen on both anyway.
+        # Something before us may well turn one family into the other, where we listen on one only.
+        elif _version(entry) == _version(place.host) or _version(entry) not in bound:
             yield entry
 
 
@@ -79,7 +79,7 @@ def _own_addresses(host: str) -> list[str]:
     bound = ipaddress.ip_address(host)
     if not bound.is_unspecified:
         return [host]
-    return [address for address in own_addresses() if ipaddress.ip_address(address).version == bound.version]
+    return [address for address in own_addresses() if _version(address) == bound.version]
 
 
 def own_addresses() -> list[str]:
@@ -92,3 +92,7 @@ def own_addresses() -> list[str]:
             if not address.is_link_local and not address.is_unspecified:
                 found.append(str(address))
     return sorted(found, key=lambda text: ipaddress.ip_address(text).is_loopback)
+
+
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address).version

@@ -169,7 +169,7 @@ class Node:
         await self._log.start()
         closing.push_async_callback(self._in_time, self._log.stop)
         plane = MediaPlane(
-            SocketEngine(config.media.bind, config.media.port, config.media.advertise),
+            SocketEngine(config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
         )

@@ -14,8 +14,8 @@ import msgspec
 from aiohttp import WSMsgType, web
 from playwright.async_api import Browser, Page, async_playwright
 
-from media.plane import MediaPlane
 from media.places import Listen
+from media.plane import MediaPlane
 from media.shell import SocketEngine
 from protocol.errors import HoldspaceError
 from protocol.messages import SubscribeOffer
