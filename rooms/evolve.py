@@ -36,6 +36,10 @@ from rooms.events import (
     ReactionShown,
     ResponderNamed,
     ResponderWaived,
+    ScreenFreed,
+    ScreenHeld,
+    ScreenSet,
+    ScreenShut,
     SentOut,
     SessionBegan,
     SessionClosed,
@@ -95,6 +99,12 @@ def evolve(state: RoomState, event: Event) -> RoomState:
             return _person(state, who, held=False)
         case DevicesSet(participant_id=who):
             return _person(state, who, microphone=event.microphone, camera=event.camera)
+        case ScreenSet(participant_id=who):
+            return _person(state, who, screen=event.screen, screen_audio=event.screen_audio)
+        case ScreenFreed(participant_id=who):
+            return _person(state, who, may_share=True)
+        case ScreenShut(participant_id=who) | ScreenHeld(participant_id=who):
+            return _person(state, who, **NOT_SHARING)
         case ConnectionLost(participant_id=who):
             return _person(state, who, lost_ms=event.at_ms, away_until_ms=event.until_ms)
         case ConnectionRestored(participant_id=who):
@@ -117,7 +127,10 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
     return state
 
 
+NOT_SHARING: Mapping[str, Any] = {"screen": False, "screen_audio": False, "may_share": False}
+
 GONE: Mapping[str, Any] = {
+    **NOT_SHARING,
     "present": False,
     "sent_out": False,
     "waiting": False,
@@ -132,7 +145,8 @@ GONE: Mapping[str, Any] = {
 
 
 def _outside(now_ms: Millis) -> dict[str, Any]:
-    return {"waiting": True, "since_ms": now_ms, "microphone": False, "camera": False, "not_alone": False}
+    outside = {"waiting": True, "since_ms": now_ms, "microphone": False, "camera": False, "not_alone": False}
+    return {**outside, **NOT_SHARING}
 
 
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
@@ -158,6 +172,7 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
         held=known.held and stays,
         not_alone=False,
         needs_cover=False,
+        **NOT_SHARING,
     )
     return replace(state, people={**state.people, person.id: person})
 
@@ -183,7 +198,8 @@ def _returned(state: RoomState, now_ms: Millis) -> RoomState:
 def _paused(state: RoomState, event: FloorPaused) -> RoomState:
     people = dict(state.people)
     for who in event.closed:
-        people[who] = replace(people[who], microphone=False, closings=people[who].closings + 1)
+        silent = {"microphone": False, "screen": False, "screen_audio": False}
+        people[who] = replace(people[who], **silent, closings=people[who].closings + 1)
     return replace(state, people=people, paused_until_ms=event.until_ms)
 
 

@@ -15,8 +15,10 @@ from protocol.ids import MessageId, ParticipantId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -27,7 +29,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Millis, SessionStatus
@@ -51,6 +55,9 @@ from rooms.events import (
     ParticipantMoved,
     ParticipantRemoved,
     ReactionShown,
+    ScreenFreed,
+    ScreenSet,
+    ScreenShut,
     SessionClosed,
 )
 from rooms.life import is_led
@@ -76,7 +83,7 @@ def _from_lobby(actor: Participant, message: RoomRequest, now_ms: Millis) -> Dec
             return _leave(actor, now_ms)
         case SetListening():
             return _set_listening(actor, message, now_ms)
-        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False):
+        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False) | StopSharing():
             return NOTHING
         case _:
             return Rejection(ErrorCode.NOT_ADMITTED)
@@ -96,6 +103,14 @@ def _from_room(state: RoomState, actor: Participant, message: RoomRequest, now_m
             return _close_microphone(state, actor, message, now_ms)
         case AllowMicrophone():
             return _allow_microphone(state, actor, message, now_ms)
+        case ShareScreen():
+            return _share_screen(state, actor, message)
+        case StopSharing():
+            return _stop_sharing(actor)
+        case CloseScreen():
+            return _close_screen(state, actor, message, now_ms)
+        case AllowScreen():
+            return _allow_screen(state, actor, message, now_ms)
         case Admit():
             return _admit(state, actor, message, now_ms)
         case MoveToLobby():
@@ -149,6 +164,32 @@ def _set_devices(state: RoomState, actor: Participant, message: SetDevices) -> D
     return Accepted((DevicesSet(actor.id, message.microphone, message.camera),))
 
 
+def _share_screen(state: RoomState, actor: Participant, message: ShareScreen) -> Decision:
+    if not permitted(actor.role, Action.SHARE_SCREEN, Relation.OWN):
+        return denied(Action.SHARE_SCREEN)
+    if not (actor.is_staff or actor.may_share):
+        return Rejection(ErrorCode.SCREEN_CLOSED)
+    if state.paused_until_ms is not None and not actor.is_staff:
+        return Rejection(ErrorCode.PAUSED)
+    if state.sharer() not in (None, actor):
+        # Whoever wants the screen asks for it, or ends that share first: nothing is taken from anyone by surprise.
+        return Rejection(ErrorCode.SCREEN_TAKEN)
+    if (actor.screen, actor.screen_audio) == (True, message.sound):
+        return NOTHING
+    return Accepted((ScreenSet(actor.id, screen=True, screen_audio=message.sound),))
+
+
+def _stop_sharing(actor: Participant) -> Decision:
+    if not permitted(actor.role, Action.SHARE_SCREEN, Relation.OWN):
+        return denied(Action.SHARE_SCREEN)
+    return Accepted(screen_off(actor))
+
+
+def screen_off(person: Participant) -> tuple[ScreenSet, ...]:
+    """What ends that person's share, where there is one."""
+    return (ScreenSet(person.id, screen=False, screen_audio=False),) if person.screen else ()
+
+
 def _set_listening(actor: Participant, message: SetListening, now_ms: Millis) -> Decision:
     if not permitted(actor.role, Action.SET_LISTENING, Relation.OWN):
         return denied(Action.SET_LISTENING)
@@ -162,7 +203,8 @@ def _set_not_alone(actor: Participant, message: SetNotAlone) -> Decision:
     silenced = message.on and (actor.microphone or actor.camera)
     off = (DevicesSet(actor.id, microphone=False, camera=False),) if silenced else ()
     shown = () if actor.not_alone == message.on else (NotAloneSet(actor.id, message.on),)
-    return Accepted((*off, *shown))
+    unshared = screen_off(actor) if message.on else ()
+    return Accepted((*off, *unshared, *shown))
 
 
 # ── chat ──────────────────────────────────────────────────────────────────────────────────────
@@ -229,6 +271,21 @@ def _allow_microphone(state: RoomState, actor: Participant, message: AllowMicrop
     if target.shut:
         return Accepted((MicrophoneFreed(now_ms, target.id, actor.id),))
     return Accepted((MicrophoneHoldSet(target.id, held=False),)) if target.held else NOTHING
+
+
+def _close_screen(state: RoomState, actor: Participant, message: CloseScreen, now_ms: Millis) -> Decision:
+    target = _person_inside(state, actor, Action.CLOSE_SCREEN, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    closes = target.screen or target.may_share
+    return Accepted((ScreenShut(now_ms, target.id, actor.id),)) if closes else NOTHING
+
+
+def _allow_screen(state: RoomState, actor: Participant, message: AllowScreen, now_ms: Millis) -> Decision:
+    target = _person_inside(state, actor, Action.ALLOW_SCREEN, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    return NOTHING if target.may_share else Accepted((ScreenFreed(now_ms, target.id, actor.id),))
 
 
 def _admit(state: RoomState, actor: Participant, message: Admit, now_ms: Millis) -> Decision:

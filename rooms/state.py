@@ -33,6 +33,9 @@ class Participant(Struct, frozen=True):
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
+        screen: shares their screen; at most one person in the room does.
+        screen_audio: with its sound.
+        may_share: a mentor lets this participant share; who is staff needs nobody's leave.
     """
 
     id: ParticipantId
@@ -56,6 +59,9 @@ class Participant(Struct, frozen=True):
     listening: bool = False
     not_alone: bool = False
     needs_cover: bool = False
+    screen: bool = False
+    screen_audio: bool = False
+    may_share: bool = False
 
     @property
     def inside(self) -> bool:
@@ -124,6 +130,10 @@ class RoomState(Struct, frozen=True):
     def leaders(self) -> Iterator[Participant]:
         """Those with whom the group is not alone."""
         return (p for p in self.people.values() if p.leads)
+
+    def sharer(self) -> Participant | None:
+        """Who shares their screen."""
+        return next((p for p in self.inside() if p.screen), None)
 
     def here(self, participant_id: ParticipantId) -> Participant | None:
         """That person, if in the room or in its lobby."""
