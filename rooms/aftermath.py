@@ -67,7 +67,7 @@ def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
             return _all_off(state.here(who))
         case ScreenShut(participant_id=who) | ScreenHeld(participant_id=who):
             person = state.people.get(who)
-            return (ScreenHeld(who),) if person is not None and (person.screen or person.may_share) else ()
+            return (ScreenHeld(who),) if person is not None and (person.screen or person.allowed_to_share) else ()
         case ScreenSet(participant_id=who):
             person = state.here(who)
             if person is None:

@@ -230,7 +230,7 @@ class ScreenSet(RoomEvent, frozen=True, tag="screen_set"):
 
 
 class ScreenHeld(RoomEvent, frozen=True, tag="screen_held"):
-    """Ephemeral: a mentor's ending of a share took effect and was not saved; it needs a mentor's leave meanwhile."""
+    """Ephemeral: a mentor's ending of a share took effect and was not saved; a participant needs leave anew."""
 
     participant_id: ParticipantId
 

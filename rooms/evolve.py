@@ -60,7 +60,9 @@ def evolve(state: RoomState, event: Event) -> RoomState:
             return _attended(_person(state, who, waiting=False, sent_out=False, expected=True), event.at_ms)
         case ParticipantMoved(participant_id=who) | SentOut(participant_id=who):
             unsaved = isinstance(event, SentOut)
-            outside = _person(state, who, **_outside(event.at_ms), sent_out=unsaved, expected=False)
+            if unsaved:
+                state = _share_held(state, who)
+            outside = _person(state, who, **_outside(event.at_ms, unsaved=unsaved), sent_out=unsaved, expected=False)
             return _attended(outside, event.at_ms)
         case ParticipantRemoved(participant_id=who):
             return _attended(_person(state, who, **GONE, removed=True, expected=False), event.at_ms)
@@ -102,9 +104,11 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ScreenSet(participant_id=who):
             return _person(state, who, screen=event.screen, screen_audio=event.screen_audio)
         case ScreenFreed(participant_id=who):
-            return _person(state, who, may_share=True)
-        case ScreenShut(participant_id=who) | ScreenHeld(participant_id=who):
+            return _person(state, who, may_share=True, share_held=False)
+        case ScreenShut(participant_id=who):
             return _person(state, who, **NOT_SHARING)
+        case ScreenHeld(participant_id=who):
+            return _share_held(state, who)
         case ConnectionLost(participant_id=who):
             return _person(state, who, lost_ms=event.at_ms, away_until_ms=event.until_ms)
         case ConnectionRestored(participant_id=who):
@@ -127,7 +131,8 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
     return state
 
 
-NOT_SHARING: Mapping[str, Any] = {"screen": False, "screen_audio": False, "may_share": False}
+NOT_SHARING: Mapping[str, Any] = {"screen": False, "screen_audio": False, "may_share": False, "share_held": False}
+"""Shares nothing, and needs a mentor's leave to."""
 
 GONE: Mapping[str, Any] = {
     **NOT_SHARING,
@@ -144,9 +149,9 @@ GONE: Mapping[str, Any] = {
 """What becomes of someone who is no longer here."""
 
 
-def _outside(now_ms: Millis) -> dict[str, Any]:
+def _outside(now_ms: Millis, *, unsaved: bool = False) -> dict[str, Any]:
     outside = {"waiting": True, "since_ms": now_ms, "microphone": False, "camera": False, "not_alone": False}
-    return {**outside, **NOT_SHARING}
+    return outside if unsaved else {**outside, **NOT_SHARING}
 
 
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
@@ -222,6 +227,10 @@ def _person(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:
 
 def _close(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:
     return _person(state, who, microphone=False, closings=state.people[who].closings + 1, **changes)
+
+
+def _share_held(state: RoomState, who: ParticipantId) -> RoomState:
+    return _person(state, who, screen=False, screen_audio=False, share_held=state.people[who].may_share)
 
 
 def _hidden(state: RoomState, which: MessageId, by: ParticipantId | None) -> RoomState:

@@ -167,7 +167,7 @@ def _set_devices(state: RoomState, actor: Participant, message: SetDevices) -> D
 def _share_screen(state: RoomState, actor: Participant, message: ShareScreen) -> Decision:
     if not permitted(actor.role, Action.SHARE_SCREEN, Relation.OWN):
         return denied(Action.SHARE_SCREEN)
-    if not (actor.is_staff or actor.may_share):
+    if not (actor.is_staff or actor.allowed_to_share):
         return Rejection(ErrorCode.SCREEN_CLOSED)
     if state.paused_until_ms is not None and not actor.is_staff:
         return Rejection(ErrorCode.PAUSED)
@@ -277,6 +277,7 @@ def _close_screen(state: RoomState, actor: Participant, message: CloseScreen, no
     target = _person_inside(state, actor, Action.CLOSE_SCREEN, message.participant_id)
     if isinstance(target, Rejection):
         return target
+    # Also where it was ended already and could not be saved: now it is.
     closes = target.screen or target.may_share
     return Accepted((ScreenShut(now_ms, target.id, actor.id),)) if closes else NOTHING
 
@@ -285,7 +286,7 @@ def _allow_screen(state: RoomState, actor: Participant, message: AllowScreen, no
     target = _person_inside(state, actor, Action.ALLOW_SCREEN, message.participant_id)
     if isinstance(target, Rejection):
         return target
-    return NOTHING if target.may_share else Accepted((ScreenFreed(now_ms, target.id, actor.id),))
+    return NOTHING if target.allowed_to_share else Accepted((ScreenFreed(now_ms, target.id, actor.id),))
 
 
 def _admit(state: RoomState, actor: Participant, message: Admit, now_ms: Millis) -> Decision:

@@ -36,6 +36,7 @@ class Participant(Struct, frozen=True):
         screen: shares their screen; at most one person in the room does.
         screen_audio: with its sound.
         may_share: a mentor lets this participant share; who is staff needs nobody's leave.
+        share_held: the end of that took effect but is not saved yet.
     """
 
     id: ParticipantId
@@ -62,6 +63,7 @@ class Participant(Struct, frozen=True):
     screen: bool = False
     screen_audio: bool = False
     may_share: bool = False
+    share_held: bool = False
 
     @property
     def inside(self) -> bool:
@@ -87,6 +89,11 @@ class Participant(Struct, frozen=True):
     def microphone_closed(self) -> bool:
         """Whether the microphone may not be opened now."""
         return self.shut or self.held
+
+    @property
+    def allowed_to_share(self) -> bool:
+        """Whether a mentor lets this participant share now."""
+        return self.may_share and not self.share_held
 
 
 class RoomState(Struct, frozen=True):

@@ -199,7 +199,7 @@ def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:
         if _sees(Action.SEE_NOT_ALONE, person, viewer):
             yield NotAloneChanged(person.id, person.not_alone)
         if _sees(Action.SEE_ALLOWED_SCREEN, person, viewer):
-            yield ScreenAllowed(person.id, person.may_share)
+            yield ScreenAllowed(person.id, person.allowed_to_share)
 
 
 # ── event by event ────────────────────────────────────────────────────────────────────────────
@@ -394,8 +394,8 @@ def _screen(person: Participant) -> ScreenChanged:
 def _sharing(before: Participant, after: Participant, viewer: Viewer) -> Frames:
     """Peers see the share end, whoever ended it, and learn nothing of who may share."""
     seen: Frames = (_screen(after),) if _screen(before) != _screen(after) else ()
-    if before.may_share != after.may_share and _sees(Action.SEE_ALLOWED_SCREEN, after, viewer):
-        return (*seen, ScreenAllowed(after.id, after.may_share))
+    if before.allowed_to_share != after.allowed_to_share and _sees(Action.SEE_ALLOWED_SCREEN, after, viewer):
+        return (*seen, ScreenAllowed(after.id, after.allowed_to_share))
     return seen
 
 
@@ -424,7 +424,7 @@ def _person_view(person: Participant, viewer: Viewer) -> ParticipantView:
         needs_cover=person.needs_cover and _sees(Action.SEE_NEEDED_COVER, person, viewer),
         screen=person.screen,
         screen_audio=person.screen_audio,
-        may_share=person.may_share and _sees(Action.SEE_ALLOWED_SCREEN, person, viewer),
+        may_share=person.allowed_to_share and _sees(Action.SEE_ALLOWED_SCREEN, person, viewer),
     )
 
 
