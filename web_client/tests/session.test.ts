@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../src/connection/api";
 import type { LocalMedia } from "../src/media/devices";
 import { RoomSession } from "../src/session";
-import { FakeLocal, FakePublisher, FakeSubscriber } from "./fake_media";
+import { FakeLocal, FakePublisher, FakeScreen, FakeSubscriber } from "./fake_media";
 import { FakeServer, settle, snapshotOf } from "./fakes";
 
 let server: FakeServer;
 let local: FakeLocal;
+let screen: FakeScreen;
 let publisher: FakePublisher;
 let subscriber: FakeSubscriber;
 let session: RoomSession;
@@ -14,6 +15,7 @@ let session: RoomSession;
 async function enter(wanted = { microphone: true, camera: true }): Promise<void> {
   server = new FakeServer();
   local = new FakeLocal();
+  screen = new FakeScreen();
   publisher = new FakePublisher();
   subscriber = new FakeSubscriber();
   session = new RoomSession(
@@ -22,6 +24,7 @@ async function enter(wanted = { microphone: true, camera: true }): Promise<void>
       publisher,
       subscriber,
       local: local as unknown as LocalMedia,
+      screen,
       newId: server.newId,
       after: server.clock.after,
     },
@@ -222,6 +225,7 @@ describe("the door", () => {
         publisher,
         subscriber,
         local: local as unknown as LocalMedia,
+      screen,
         newId: server.newId,
         after: server.clock.after,
       },

@@ -2,6 +2,7 @@ import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { NO_CHOICES } from "../../src/media/device_list";
 import { chosen } from "../../src/state/devices";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { Room } from "../../src/views/room";
@@ -21,6 +22,13 @@ beforeEach(() => {
   acts = {
     onMicrophone: vi.fn(),
     onCamera: vi.fn(),
+    onChoose: vi.fn(),
+    onUse: vi.fn(),
+    onFlip: vi.fn(),
+    onShare: vi.fn(),
+    onStopSharing: vi.fn(),
+    onCloseScreen: vi.fn(),
+    onAllowScreen: vi.fn(),
     onChat: vi.fn(),
     onSheet: vi.fn(),
     onLeave: vi.fn(),
@@ -100,7 +108,10 @@ function show(change: Partial<RoomModel> = {}): void {
     doubt: { microphone: false, camera: false },
     trouble: null,
     myPicture: undefined,
+    rear: false,
     received: new Map(),
+    share: { state: "off", possible: true },
+    devices: { choices: NO_CHOICES, present: {}, flips: false },
     pending: [],
     notice: null,
     early: [],
