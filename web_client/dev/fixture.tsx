@@ -25,6 +25,7 @@ import "../src/styles/parts.css";
 import "../src/styles/arrive.css";
 import "../src/styles/room.css";
 import "../src/styles/life.css";
+import "../src/styles/sources.css";
 import "../src/styles/therapist.css";
 
 const query = new URLSearchParams(location.search);
@@ -94,8 +95,8 @@ function slide(): MediaStreamTrack | undefined {
   paint.font = "600 56px sans-serif";
   paint.fillText("Grounding: 5, 4, 3, 2, 1", 90, 140);
   paint.font = "34px sans-serif";
-  ["Five things you see", "Four things you feel", "Three things you hear"].forEach((line, at) =>
-    paint.fillText(line, 90, 240 + at * 70),
+  ["Five things you see", "Four things you feel", "Three things you hear"].forEach((line, place) =>
+    paint.fillText(line, 90, 240 + place * 70),
   );
   return canvas.captureStream(0).getVideoTracks()[0];
 }
@@ -127,7 +128,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     myPicture: pictures.get(state.you),
     rear: false,
     share: { state: "off", possible: true },
-    devices: { choices, present: { microphone: "b", camera: "c", speaker: "default" }, flips: false },
+    devices: { choices, present: { microphone: "b", camera: "c", speaker: "default" }, flips: false, gone: { microphone: "", camera: "" } },
     received: new Map([...pictures].flatMap(([id, camera]) => (camera ? [[id, { camera }] as const] : []))),
     pending: [],
     notice: null,
@@ -446,7 +447,7 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-share-menu": () => room({ room: mentorRoom(), mine: chosen(true, true), menuFor: "joy" }),
   "share-ended": () => room({ notice: { about: "share_ended", by: "connection" } }),
   devices: () => room({ sheet: "devices" }),
-  "devices-phone": () => room({ sheet: "devices", devices: { choices: { ...choices, speaker: [] }, present: {}, flips: true } }),
+  "devices-phone": () => room({ sheet: "devices", devices: { choices: { ...choices, speaker: [] }, present: {}, flips: true, gone: { microphone: "", camera: "" } } }),
   moved: () => room({ notice: { about: "moved", label: "Headset (Bluetooth)" }, mine: chosen(true, true) }),
   "speaker-gone": () => room({ notice: { about: "speaker" } }),
   interrupted: () => room({ notice: { about: "device", source: "microphone", problem: "interrupted" } }),

@@ -12,6 +12,8 @@ export interface Device {
   readonly track: MediaStreamTrack | null;
   readonly problem: Problem | null;
   readonly asking: boolean;
+  /** What went away, by its own name. */
+  readonly gone?: string;
 }
 
 export interface LocalDeps {
@@ -169,7 +171,8 @@ export class LocalMedia {
 
   /** Unplugged, or taken away. */
   #lost(source: DeviceSource, problem: Problem): void {
-    this[source].value = { track: null, problem, asking: false };
+    const gone = this[source].value.track?.label ?? "";
+    this[source].value = { track: null, problem, asking: false, gone };
   }
 
   /** A phone call, or a switch on the device. It is off then, until the person taps: nothing opens by itself. */

@@ -26,7 +26,7 @@ export function DevicesSheet({ model, acts }: { model: RoomModel; acts: RoomActs
                 checked={id === present[kind]}
                 onChange={() => acts.onChoose(kind, id)}
               />
-              <span>{id === USUAL ? `${words.usual} (${label})` : label}</span>
+              <span>{label}</span>
             </label>
           ))}
         </fieldset>
@@ -70,7 +70,9 @@ export function DeviceNotices({ model, acts }: { model: RoomModel; acts: RoomAct
   );
 }
 
-/** After one went away: what is still there, in one tap. The browser's own first choice comes first. */
-export function remaining(model: RoomModel, source: "microphone" | "camera"): Choice | undefined {
-  return model.devices.choices[source].find(({ id }) => id !== USUAL);
+/** After one was unplugged: the first that is still there. One that is there after all is tried again instead. */
+export function remaining({ devices }: RoomModel, source: "microphone" | "camera"): Choice | undefined {
+  const { [source]: choices } = devices.choices;
+  if (choices.some(({ label }) => label === devices.gone[source])) return undefined;
+  return choices.find(({ id }) => id !== USUAL);
 }

@@ -40,6 +40,8 @@ export interface RoomModel {
     readonly choices: Choices;
     readonly present: Readonly<Partial<Record<ChoiceKind, string>>>;
     readonly flips: boolean;
+    /** The name of the one that went away. */
+    readonly gone: Readonly<Record<"microphone" | "camera", string>>;
   };
   pending: readonly PendingChat[];
   notice: Notice | null;

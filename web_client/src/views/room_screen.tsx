@@ -188,6 +188,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
             camera: presentOf(local.camera.value.track, "camera", list.camera),
             speaker: list.speaker.some(({ id }) => id === speaker) ? speaker : (list.speaker[0]?.id ?? ""),
           },
+          gone: { microphone: local.microphone.value.gone ?? "", camera: local.camera.value.gone ?? "" },
           flips: list.camera.length > 1 && matchMedia("(pointer: coarse)").matches,
         },
         pending: posting.pending.value,

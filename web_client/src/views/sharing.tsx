@@ -22,7 +22,8 @@ export function Stage({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       <Picture key={who.id} track={model.received.get(who.id)?.screen} />
       <div class="row s wrap">
         <p class="grow">
-          <Icon name="screens" small /> {words.shares(who.name)}
+          <Icon name="screens" small />
+          <span>{words.shares(who.name)}</span>
         </p>
         {leads(model.room) && (
           <button class="btn" type="button" onClick={() => acts.onCloseScreen(who.id)}>
