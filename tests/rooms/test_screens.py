@@ -215,11 +215,15 @@ def test_a_participants_share_ends_when_nobody_leads_any_more(shared: RoomHarnes
     assert shared.refusal("ana", SHARE) is ErrorCode.PAUSED
 
 
-def test_a_mentors_share_goes_on_while_the_group_pauses(room: RoomHarness, ben: Seat, mia: Seat) -> None:
+def test_whoever_asks_for_cover_shows_nothing_more_unless_they_begin_anew(
+    room: RoomHarness, ben: Seat, mia: Seat
+) -> None:
     room.share("mia")
     for who in (HOST, "mia"):
         room.request(who, AskForCover(ID))
+    assert room.gates == set()
 
+    room.share("mia")
     assert room.gates == {MIAS_SCREEN}
 
 
