@@ -18,6 +18,7 @@ from protocol.messages import (
     AskForCover,
     ClientMessage,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     Leave,
     MoveToLobby,
@@ -29,6 +30,7 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    StopSharing,
     SubscribeAnswer,
 )
 
@@ -140,6 +142,8 @@ class Allowance:
             case (
                 EndSession()
                 | CloseMicrophone()
+                | CloseScreen()
+                | StopSharing()
                 | MoveToLobby()
                 | Remove()
                 | AskForCover()
