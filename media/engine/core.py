@@ -20,6 +20,7 @@ from media.engine.interface import (
     EngineStats,
     Event,
     ExtensionIds,
+    Feature,
     IngressSpec,
     Kind,
     OutId,
@@ -36,6 +37,8 @@ _SILENT_AGAIN_S = 5.0
 
 class EngineCore:
     """Commands of `PacketEngine` with the time as an argument, `receive`, and `poll`. Times are monotonic seconds."""
+
+    features: frozenset[Feature] = frozenset()
 
     def __init__(self, rng: Random, cipher: CipherFactory = LibSrtp) -> None:
         """`rng` chooses first sequence numbers, timestamps and our RTCP SSRC; give a seeded one to replay a run."""
@@ -260,6 +263,22 @@ class EngineCore:
                 layer.want_key(now)
             self._arm(known, layer.next_due())
 
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int) -> None:
+        """See `PacketEngine.set_audio_group`."""
+        track = self._track(transport, mid)
+        if track is not None:
+            track.group = (group, loudest)
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
+        """See `PacketEngine.set_priority`."""
+        track = self._track(transport, mid)
+        if track is not None:
+            track.always = always
+
+    def _track(self, transport: TransportId, mid: str) -> Track | None:
+        known = self._transports.get(transport)
+        return known.tracks.get(mid) if known is not None else None
+
     def add_egress(self, spec: EgressSpec) -> OutId:
         """See `PacketEngine.add_egress`. Raises KeyError for a transport that is gone."""
         transport = self._transports[spec.transport]
@@ -294,6 +313,13 @@ class EngineCore:
             if track is not None:
                 track.slots.append(slot)
         if track is not None and not slot.live and slot.spec.kind is Kind.VIDEO:
+            self._forward.prime(slot, now)
+            self._arm_source(slot)
+
+    def prime_from_cache(self, out: OutId, now: float) -> None:
+        """See `PacketEngine.prime_from_cache`."""
+        slot = self._slots.get(out)
+        if slot is not None and not slot.live:
             self._forward.prime(slot, now)
             self._arm_source(slot)
 

@@ -60,11 +60,13 @@ class MediaPacket:
 class Track:
     """One m-section of a publisher, closed until its gate is opened."""
 
-    __slots__ = ("layers", "open", "slots", "spec")
+    __slots__ = ("always", "group", "layers", "open", "slots", "spec")
 
     def __init__(self, spec: IngressSpec) -> None:
         self.spec = spec
         self.open = False
+        self.always = False
+        self.group: tuple[int, int] = (0, 0)
         self.layers: dict[str, Layer] = {}
         self.slots: list[Slot] = []
 
