@@ -221,6 +221,7 @@ class MediaPlane:
                         rtx_payload_type=track.rtx_payload_type,
                         ssrcs=track.ssrcs,
                         rtx_ssrcs=track.rtx_ssrcs,
+                        rids=track.rids,
                     )
                 )
 

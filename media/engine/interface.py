@@ -215,6 +215,7 @@ class Drop(StrEnum):
     DUPLICATE = "duplicate"
     PADDING = "padding"
     GATE_CLOSED = "gate_closed"
+    NOT_CHOSEN = "not_chosen"
     TOO_LONG = "too_long"
     SEND_BLOCKED = "send_blocked"
     FAULT = "fault"
