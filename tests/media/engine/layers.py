@@ -111,6 +111,11 @@ class Simulcast(Client):
             packets.append(packet)
         return packets
 
+    def show(self, stream: Stream) -> None:
+        """The next picture of one layer alone."""
+        for packet in self.picture(stream):
+            self.send(packet)
+
     def emit(self, packet: bytes) -> None:
         if not self.lose(packet):
             self.send(packet)

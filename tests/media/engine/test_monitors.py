@@ -249,7 +249,7 @@ def test_nobody_else_receives_a_single_other_byte_with_a_monitor_than_without() 
         publisher, subscriber = watching(world)
         publisher.lose = lambda _: rng.random() < 0.03
         publisher.run(5.0)
-        monitor = Monitor(world)
+        monitor, ssrc = Monitor(world), 0
         if watched:
             monitor.connect()
             ssrc = monitor.watch(publisher)

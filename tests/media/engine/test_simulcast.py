@@ -244,7 +244,7 @@ def test_packets_before_the_rid_wait_for_it() -> None:
     for packet in early:
         publisher.send(packet)
     assert subscriber.video == []
-    publisher.send(*publisher.picture(stream))
+    publisher.show(stream)
     assert len(subscriber.video) == 3
     assert_seamless(subscriber.video)
 
@@ -255,7 +255,7 @@ def test_what_waits_for_a_rid_is_bounded() -> None:
     stream = publisher.streams["q"]
     publisher.known = True
     for _ in range(100):
-        publisher.send(*publisher.picture(stream))
+        publisher.show(stream)
     assert subscriber.video == []
     assert world.core.stats().dropped[Drop.UNBOUND] == 100 - 32
 
@@ -276,7 +276,7 @@ def test_a_retransmission_is_bound_by_its_repaired_rid() -> None:
     publisher.run(0.5)
     stream = publisher.streams["q"]
     (lost,) = publisher.picture(stream)
-    publisher.send(*publisher.picture(stream))
+    publisher.show(stream)
     world.advance(0.03)
     publisher.again(publisher.streams["f"], publisher.streams["f"].sequence)  # a probe of another layer
     packet = parse_rtp(lost)
@@ -322,7 +322,7 @@ def test_what_a_left_layer_still_owed_fills_its_own_gap() -> None:
     publisher, subscriber = watching(world)
     publisher.run(0.4)
     publisher.picture(publisher.streams["q"])  # lost
-    publisher.send(*publisher.picture(publisher.streams["q"]))
+    publisher.show(publisher.streams["q"])
     world.advance(0.2)
     publisher.capture(key=True)  # and then what was asked for again
     assert rids_of(subscriber.video)[-2:] == ["f", "q"]
