@@ -28,7 +28,8 @@ class Stream:
         self.sequence, self.rtx_sequence = ssrc * 31 & 0xFFFF, 7
         self.picture, self.tl0 = ssrc * 97 & 0x7FFF, ssrc & 0xFF
         self.pictures = 0
-        self.history: dict[int, bytes] = {}
+        self.history: dict[int, tuple[bytes, int, bool]] = {}
+        """Payload, timestamp and marker by sequence number."""
 
     def time_at(self, now: float) -> int:
         """What its RTP clock shows."""
@@ -98,18 +99,15 @@ class Simulcast(Client):
             )
             body = bytes((0 if key and part == 0 else 1,)) + stream.rid.encode() * 40
             stream.sequence = stream.sequence + 1 & 0xFFFF
-            packet = build_rtp(
-                VP8,
-                part == stream.size - 1,
-                stream.sequence,
-                stream.time_at(self.world.now),
-                stream.ssrc,
-                self.extensions(IDS.rid, stream.rid),
-                head + body,
-            )
-            stream.history[stream.sequence] = head + body
+            packet = self.build(stream, head + body, marker=part == stream.size - 1)
             packets.append(packet)
         return packets
+
+    def build(self, stream: Stream, payload: bytes, *, marker: bool) -> bytes:
+        """A packet under the present sequence number of a layer."""
+        extensions, time = self.extensions(IDS.rid, stream.rid), stream.time_at(self.world.now)
+        stream.history[stream.sequence] = (payload, time, marker)
+        return build_rtp(VP8, marker, stream.sequence, time, stream.ssrc, extensions, payload)
 
     def show(self, stream: Stream) -> None:
         """The next picture of one layer alone."""
@@ -124,7 +122,9 @@ class Simulcast(Client):
         nacks = self.feedback(205, 1)
         for data in nacks[self._nacks :]:
             ssrc = int.from_bytes(data[8:12], "big")
-            stream = next(each for each in self.streams.values() if each.ssrc == ssrc)
+            stream = next((each for each in self.streams.values() if each.ssrc == ssrc), None)
+            if stream is None:  # it has changed its SSRC meanwhile
+                continue
             for at in range(12, len(data), 4):
                 base, mask = struct.unpack_from("!HH", data, at)
                 for sequence in [base, *(base + bit + 1 & 0xFFFF for bit in range(16) if mask >> bit & 1)]:
@@ -136,10 +136,10 @@ class Simulcast(Client):
         if sequence not in stream.history:
             return
         stream.rtx_sequence = stream.rtx_sequence + 1 & 0xFFFF
-        payload = struct.pack("!H", sequence) + stream.history[sequence]
+        payload, time, marker = stream.history[sequence]
         extensions = self.extensions(IDS.repaired_rid, stream.rid)
-        time = stream.time_at(self.world.now)
-        self.emit(build_rtp(RTX, False, stream.rtx_sequence, time, stream.rtx_ssrc, extensions, payload))
+        payload = struct.pack("!H", sequence) + payload
+        self.emit(build_rtp(RTX, marker, stream.rtx_sequence, time, stream.rtx_ssrc, extensions, payload))
 
     def reports(self) -> None:
         """A sender report of each layer."""
