@@ -50,6 +50,8 @@ class Simulcast(Client):
         self.temporal = True
         self.lose: Callable[[bytes], bool] = lambda _: False
         self.answers_plis = True
+        self.one_by_one = False
+        """A request refreshes only the layer under whose SSRC it comes."""
         self.key_frames = 0
         self._plis = self._nacks = self._counter = 0
         world.core.set_ext_ids(self.handle, IDS)
@@ -69,12 +71,13 @@ class Simulcast(Client):
 
     def capture(self, *, key: bool = False) -> None:
         """One picture in each active layer, keys in all of them when one was asked for."""
-        asked, self._plis = len(self.plis) > self._plis, len(self.plis)
+        named = [int.from_bytes(data[8:12], "big") for data in self.feedback(206, 1)[self._plis :]]
+        asked, self._plis = bool(named) and not self.one_by_one, self._plis + len(named)
         key = key or (asked and self.answers_plis) or all(each.pictures == 0 for each in self.streams.values())
         self.key_frames += key
         for rid, stream in self.streams.items():
             if rid in self.active:
-                for packet in self.picture(stream, key=key):
+                for packet in self.picture(stream, key=key or (self.one_by_one and stream.ssrc in named)):
                     self.emit(packet)
         self._retransmit()
 

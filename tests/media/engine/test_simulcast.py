@@ -185,6 +185,19 @@ def test_one_request_refreshes_all_layers_for_everyone() -> None:
         assert rids_of(subscriber.video)[-1] == "qhf"[n % 3]
 
 
+def test_an_encoder_that_refreshes_one_layer_at_a_time_is_asked_for_each() -> None:
+    world = World()
+    publisher, first = watching(world, "h")
+    second = Subscriber(world, 6_100, 9_100)
+    second.connect()
+    want_layer(publisher, second, "f")
+    publisher.one_by_one = True
+    publisher.run(4.0)
+    assert rids_of(first.video)[-1] == "h"
+    assert rids_of(second.video)[-1] == "f"
+    assert len(publisher.plis) <= 4
+
+
 def test_newcomers_one_after_the_other_cause_no_storm_of_key_frames() -> None:
     world = World()
     publisher, _ = watching(world)
@@ -315,6 +328,22 @@ def test_a_nack_reaches_back_over_a_change_of_layer() -> None:
     again = subscriber.of(subscriber.rtx_ssrc)
     assert {chr(packet.payload[-1]) for packet in again} == {"q", "f"}
     assert {packet.payload[0] << 8 | packet.payload[1]: packet.payload[2:] for packet in again} == originals
+
+
+def test_a_slot_that_has_moved_on_to_someone_else_repeats_nothing_from_before() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    other = Simulcast(world, 5_100, 2_000)
+    other.connect()
+    other.open()
+    publisher.run(1.0)
+    before = [packet.sequence for packet in subscriber.video]
+    want_layer(other, subscriber, "q")
+    other.run(1.0)
+    subscriber.nack(*before)
+    assert subscriber.of(subscriber.rtx_ssrc) == []
+    subscriber.nack(subscriber.video[-1].sequence)
+    assert len(subscriber.of(subscriber.rtx_ssrc)) == 1
 
 
 def test_what_a_left_layer_still_owed_fills_its_own_gap() -> None:
