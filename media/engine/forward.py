@@ -147,6 +147,7 @@ class Forwarder:
                 self._stats.dropped[Drop.MALFORMED] += 1
                 return
         elif newest:
+            layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             self._empty(layer, number, newest)
             return
         # An empty packet that comes late goes through: it closes a gap that subscribers have seen.
@@ -211,7 +212,10 @@ class Forwarder:
                 self._events.append(Switched(slot.out, layer.rid))
                 self._sender.report(slot)
                 first = False
-            self._send(slot, media, now)
+            if media.payload:
+                self._send(slot, media, now)
+            else:
+                slot.swallow(media.number)
 
     # ── levels ────────────────────────────────────────────────────────────────────────────────
 
