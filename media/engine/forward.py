@@ -161,7 +161,8 @@ class Forwarder:
             keys.refresh_at = now + REFRESH_S
         cache = track.cache
         if cache.layer is layer and not key:
-            cache.add(media, now)
+            if head is not None and not head.temporal:
+                cache.add(media, now)
         elif key and layer is track.lowest():
             cache.begin(layer, now)
         for slot in track.slots:

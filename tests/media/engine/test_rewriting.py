@@ -17,7 +17,7 @@ from tests.media.engine.test_monitors import Monitor, assert_decodable
 from tests.media.engine.test_simulcast import want_layer
 from tests.media.engine.world import AUDIO, Publisher, Subscriber, World, pair
 
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 @dataclass(slots=True)
