@@ -148,6 +148,7 @@ class Forwarder:
                 return
         elif newest:
             self._empty(layer, number, newest)
+            layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             return
         # An empty packet that comes late goes through: it closes a gap that subscribers have seen.
         media = MediaPacket(number, packet.timestamp, packet.marker, packet.payload, head, None)
@@ -211,7 +212,10 @@ class Forwarder:
                 self._events.append(Switched(slot.out, layer.rid))
                 self._sender.report(slot)
                 first = False
-            self._send(slot, media, now)
+            if media.payload:
+                self._send(slot, media, now)
+            else:
+                slot.swallow(media.number)
 
     # ── levels ────────────────────────────────────────────────────────────────────────────────
 

@@ -59,6 +59,9 @@ class EngineUnderTest(Protocol):
     def remove_egress(self, out: OutId, now: float) -> None: ...
     def set_egress_gate(self, out: OutId, is_open: bool, now: float) -> None: ...
     def route(self, out: OutId, source: TransportId | None, mid: str, want: str, now: float) -> None: ...
+    def prime_from_cache(self, out: OutId, now: float) -> None: ...
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int, now: float) -> None: ...
+    def set_priority(self, transport: TransportId, mid: str, always: bool, now: float) -> None: ...
 
 
 class PythonEngine:
@@ -113,6 +116,15 @@ class PythonEngine:
 
     def route(self, out: OutId, source: TransportId | None, mid: str, want: str, now: float) -> None:
         self.core.route(out, source, mid, want, now)
+
+    def prime_from_cache(self, out: OutId, now: float) -> None:
+        self.core.prime_from_cache(out, now)
+
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int, now: float) -> None:
+        self.core.set_audio_group(transport, mid, group, loudest)
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool, now: float) -> None:
+        self.core.set_priority(transport, mid, always)
 
 
 def factory() -> Callable[[], EngineUnderTest]:
