@@ -16,8 +16,10 @@ from tests.conformance.wire import Rtp
 _SLACK_S = 1.0
 
 
-def judge(slot: Slot, sent: Sent, came: Rtp, at: float, *, seq: int | None, again: bool, over_rtx: bool) -> None:
-    """Raises Unmet with what differs."""
+def judge(
+    slot: Slot, sent: Sent, came: Rtp, at: float, *, seq: int | None, ts: int | None, again: bool, over_rtx: bool
+) -> None:
+    """Raises Unmet with what differs. `seq` and `ts`, when given, count from the slot's first packet."""
     if over_rtx:
         came = _unwrapped(slot, came)
     _expect("SSRC", came.ssrc, slot.ssrc)
@@ -29,6 +31,8 @@ def judge(slot: Slot, sent: Sent, came: Rtp, at: float, *, seq: int | None, agai
         _expect("mid in a slot's first packet", came.extensions.get(slot.client.ids.mid), slot.mid.encode())
     number = came.seq - slot.first[0] & 0xFFFF
     _expect("sequence number", number, (slot.highest + 1 if seq is None else seq) & 0xFFFF)
+    if ts is not None:
+        _expect("timestamp", came.ts - slot.first[1] & 0xFFFFFFFF, ts & 0xFFFFFFFF)
     _extensions(slot, sent, came)
     fresh = again or slot.source is not sent.stream or slot.last is None
     _timestamp(slot, sent, came, at, fresh=fresh)

@@ -370,7 +370,8 @@ class Player:
             at, packet = slot.waiting.popleft()
             try:
                 seq = int(line.given["seq"]) if "seq" in line.given else None
-                judge(slot, self.sent[name], packet, at, seq=seq, again=again, over_rtx=over_rtx)
+                ts = int(line.given["ts"]) if "ts" in line.given else None
+                judge(slot, self.sent[name], packet, at, seq=seq, ts=ts, again=again, over_rtx=over_rtx)
             except Unmet as unmet:
                 raise Unmet(f"{name} at {slot.name}: {unmet}") from None
             again = False

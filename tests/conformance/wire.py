@@ -134,7 +134,7 @@ class Control:
     ssrc: int
     """Whom it is about: the media source; for an SR, its sender."""
     numbers: tuple[int, ...] = ()
-    """nack: sequence numbers; sr: NTP, RTP timestamp, packets, octets; rr: highest, lost, fraction; arrivals: numbers."""
+    """sr: NTP, RTP timestamp, packets, octets; rr: highest, lost, fraction; nack and arrivals: the numbers."""
 
 
 def read_rtcp(data: bytes) -> list[Control]:
