@@ -36,7 +36,8 @@ SECONDS = 2.6
 LOSE_EACH = 9
 SIMULCAST_S = 3.2
 RECEIVER_S = 7.0
-PROBES = 10
+KEY_AT_S = 1.2
+PROBES = 20
 _DESCRIBED = ("dependency-descriptor", "generic-frame-descriptor")
 """Chromium leaves picture ids out of VP8 when these extensions were taken, so nobody takes them here either."""
 
@@ -147,6 +148,18 @@ class CaptureSite(Site):
                 self.video_types[codec.payload_type] = section.repair_of(codec.payload_type)
         return _everything(sdp, self._answer(room, participant, sdp, sources))
 
+    def ask_for_a_key_frame(self) -> None:
+        """As a listener's PLI would."""
+        core = self.engine._core
+        now = time.monotonic()
+        for transport in core._transports.values():
+            for track in transport.tracks.values():
+                lowest = track.lowest()
+                if lowest is not None:
+                    lowest.want_key(now)
+                    core._arm(transport, transport.next_due())
+        self.engine._flush(now)
+
     async def _page(self, request: web.Request) -> web.Response:
         page = await super()._page(request)
         return web.Response(
@@ -171,8 +184,10 @@ def _everything(offer: str, answer: str) -> str:
             continue
         for line in offered[mid]:
             layers = re.match(r"a=(rid:\S+|simulcast:) ?send(.*)", line)
-            if line.startswith("a=extmap:") and line not in section and not any(each in line for each in _DESCRIBED):
-                if "/recvonly" not in line:
+            if line.startswith("a=extmap:"):
+                uri = line.split(" ")[1]
+                taken = any(uri in each for each in section) or any(each in uri for each in _DESCRIBED)
+                if not taken and "/recvonly" not in line:
                     lines.append(line.replace("/sendonly", "/recvonly"))
             elif layers and "a=simulcast" not in "".join(section):
                 lines.append(line.replace("send", "recv"))
@@ -219,9 +234,13 @@ async def record(browser: str, *, simulcast: bool) -> CaptureSite:
 
 async def _enough(site: CaptureSite, *, simulcast: bool) -> None:
     longest, listened = (SIMULCAST_S, 0.0) if simulcast else (SECONDS, RECEIVER_S)
+    asked = False
     async with asyncio.timeout(60):
         while not _long(site.records, longest, sends=True) or not _long(site.records, listened, sends=False):
             await asyncio.sleep(0.1)
+            if simulcast and not asked and _long(site.records, KEY_AT_S, sends=True):
+                asked = True
+                site.ask_for_a_key_frame()
 
 
 def _long(records: list[Record], seconds: float, *, sends: bool) -> bool:
@@ -232,7 +251,7 @@ def _long(records: list[Record], seconds: float, *, sends: bool) -> bool:
 
 
 def cut(plain: bytes, video: int | None, rtx: int | None) -> bytes:
-    """The packet with its payload cut to what an engine reads: the descriptor and a few bytes."""
+    """The packet with its payload cut to what an engine reads: the descriptor, a byte, and two that tell it apart."""
     if 192 <= plain[1] <= 223:
         return plain
     packet = rtp.parse(plain)
@@ -240,13 +259,16 @@ def cut(plain: bytes, video: int | None, rtx: int | None) -> bytes:
         return plain
     end = len(plain) - (plain[-1] if plain[0] & 0x20 else 0)
     start = end - len(packet.payload)
-    kept = 3
-    if packet.payload and packet.payload_type in (video, rtx):
-        skip = 2 if packet.payload_type == rtx else 0
-        head = vp8.parse_head(packet.payload[skip:])
-        kept = skip + (head.size if head is not None else 0) + 3
     padding = b"\0\0\0\x04" if plain[0] & 0x20 else b""
-    return plain[:start] + packet.payload[:kept] + padding
+    if not packet.payload:
+        return plain[:start] + padding
+    kept, mark = 1, plain[2:4]
+    if packet.payload_type in (video, rtx):
+        skip = 2 if packet.payload_type == rtx else 0
+        mark = packet.payload[:2] if skip else mark  # RTX repeats what went under another number
+        head = vp8.parse_head(packet.payload[skip:])
+        kept += skip + (head.size if head is not None else 0)
+    return plain[:start] + packet.payload[:kept] + mark + padding
 
 
 def shape(site: CaptureSite, record: Record, keep: Callable[[Packet, int], bool], title: str) -> Capture:
@@ -267,9 +289,11 @@ def shape(site: CaptureSite, record: Record, keep: Callable[[Packet, int], bool]
         capture.tracks[section.mid] = (section.kind, codec.payload_type, repair, tuple(rids))
     kept: list[Packet] = []
     probes = 0
+    lost = {packet.data[2:4] for packet in record.packets if packet.lost}
     for packet in record.packets:
-        probe = packet.data[0] & 0x20 and not rtp_payload(packet.data) and packet.data[1] < 192
-        probes += bool(probe)
+        payload = b"" if 192 <= packet.data[1] <= 223 else rtp_payload(packet.data)
+        probe = packet.data[1] & 0x7F == rtx and payload[:2] not in lost
+        probes += probe
         if keep(packet, _ssrc(packet.data)) and (not probe or probes <= PROBES):
             kept.append(packet)
     began = kept[0].at

@@ -5,69 +5,18 @@ from __future__ import annotations
 import dataclasses
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path as Folder
 from typing import Any
 
 from media.engine.interface import EgressSpec, ExtensionIds, IngressSpec, Kind
 from media.engine.transport import Path
+from tests.conformance.control import control
 from tests.conformance.engine import EngineUnderTest
 from tests.conformance.judge import judge
+from tests.conformance.script import Line, read
 from tests.conformance.stage import LOCAL, Client, Sent, Slot, Stage, Stream, Unmet
 from tests.conformance.wire import Rtp, write_feedback, write_rtp, write_sr
 
-INCLUDES = Folder(__file__).parent / "scripts" / "include"
 STRANGER = Path("192.0.2.66", 666, LOCAL)
-
-
-@dataclass(slots=True)
-class Line:
-    """`verb word word key=value as NAME`."""
-
-    number: int
-    text: str
-    words: list[str]
-    given: dict[str, str] = field(default_factory=dict[str, str])
-    name: str = ""
-
-    def has(self, flag: str) -> bool:
-        """Takes a flag out of the words."""
-        if flag in self.words:
-            self.words.remove(flag)
-            return True
-        return False
-
-    def number_of(self, key: str, otherwise: int) -> int:
-        """A whole number."""
-        return int(self.given.get(key, otherwise))
-
-
-def read(text: str) -> tuple[str, list[Line]]:
-    """A script's sentence, which is its first comment, and its lines."""
-    title, lines = "", list[Line]()
-    for number, raw in enumerate(text.splitlines(), 1):
-        body, _, comment = raw.partition("#")
-        if not title and comment:
-            title = comment.strip()
-        words = body.split()
-        if not words:
-            continue
-        if words[0] == "include":
-            lines += read((INCLUDES / f"{words[1]}.txt").read_text())[1]
-            continue
-        line = Line(number, body.strip(), [])
-        if "as" in words:
-            place = words.index("as")
-            line.name = words[place + 1]
-            del words[place : place + 2]
-        for word in words:
-            key, equals, value = word.partition("=")
-            if equals and key:
-                line.given[key] = value
-            else:
-                line.words.append(word)
-        lines.append(line)
-    return title, lines
 
 
 def play(text: str, engine: EngineUnderTest) -> None:
@@ -100,7 +49,7 @@ class Player:
             if who in self.stage.slots:
                 self._media(self.stage.slots[who], line)
             else:
-                self._control(self.stage.clients[who], line)
+                control(self.stage, self.stage.clients[who], line)
             return
         verb = line.words.pop(0)
         if verb != "event":
@@ -276,7 +225,7 @@ class Player:
 
     def _stream(self, stream: Stream, line: Line) -> None:
         what = line.words.pop(0)
-        held, two_byte = line.has("held"), line.has("two-byte")
+        held, two_byte, sync = line.has("held"), line.has("two-byte"), not line.has("nosync")
         block = bytes.fromhex(line.given["block"]) if "block" in line.given else None
         csrcs, level = line.number_of("csrcs", 0), line.number_of("level", 40)
         match what:
@@ -291,7 +240,9 @@ class Player:
                 packets = [stream.audio(None if "silent" in line.words else level)]
             case "key" | "delta":
                 parts, step = line.number_of("parts", 1), line.number_of("step", 9_000)
-                packets = stream.picture(key=what == "key", parts=parts, step=step, tid=line.number_of("tid", 0))
+                packets = stream.picture(
+                    key=what == "key", parts=parts, step=step, tid=line.number_of("tid", 0), sync=sync
+                )
             case "pad":
                 packets = [stream.packet(b"", padding=line.number_of("size", 100))]
             case "empty":
@@ -375,71 +326,6 @@ class Player:
             except Unmet as unmet:
                 raise Unmet(f"{name} at {slot.name}: {unmet}") from None
             again = False
-
-    def _control(self, client: Client, line: Line) -> None:
-        kind, *words = line.words[2:]
-        if "within" in line.given:
-            self._until(client, kind, float(line.given["within"]))
-        if kind in ("stun", "dtls"):
-            came = client.stun if kind == "stun" else len(client.dtls)
-            client.stun, client.dtls = (0, client.dtls) if kind == "stun" else (client.stun, [])
-            self._count(came, words)
-            return
-        taken = [each for each in client.control if each.kind == kind]
-        name = words.pop(0) if words and (words[0] in self.stage.streams or words[0] in self.stage.slots) else ""
-        ssrc = self._ssrc(name)
-        found = [each for each in taken if name == "" or each.ssrc == ssrc]
-        client.control = [each for each in client.control if each not in found]
-        if kind in ("nack", "arrivals") and words != ["none"]:
-            numbers = {number for each in found for number in each.numbers}
-            wanted = {int(word) for word in words}
-            if numbers != wanted:
-                raise Unmet(f"{kind} names {sorted(numbers)}, not {sorted(wanted)}")
-        elif kind == "rr" and line.given:
-            self._numbers(found, line, {"highest": 0, "lost": 1, "fraction": 2})
-        elif kind == "sr" and line.given:
-            self._sender_report(self.stage.slots[name], found, line)
-        else:
-            self._count(len(found), words)
-
-    def _ssrc(self, name: str) -> int:
-        if name in self.stage.streams:
-            return self.stage.streams[name].ssrc
-        return self.stage.slots[name].ssrc if name in self.stage.slots else 0
-
-    def _until(self, client: Client, kind: str, seconds: float) -> None:
-        end = self.stage.now + seconds
-        while self.stage.now < end - 1e-9 and not any(each.kind == kind for each in client.control):
-            self.stage.advance(min(0.005, end - self.stage.now))
-
-    @staticmethod
-    def _count(came: int, words: list[str]) -> None:
-        text = words[0] if words else "1"
-        least, _, most = ("0" if text == "none" else text).partition("..")
-        if not int(least) <= came <= int(most or least):
-            raise Unmet(f"{came} came, not {text}")
-
-    @staticmethod
-    def _numbers(found: list[Any], line: Line, places: dict[str, int]) -> None:
-        if not found:
-            raise Unmet("none came")
-        for key, value in line.given.items():
-            # The cycles above `highest` may start anywhere (RFC 3550 section 6.4.1).
-            mask = 0xFFFF if key == "highest" else 0xFFFFFF
-            if key in places and found[-1].numbers[places[key]] & mask != int(value):
-                raise Unmet(f"{key} is {found[-1].numbers[places[key]] & mask}, not {value}")
-
-    @staticmethod
-    def _sender_report(slot: Slot, found: list[Any], line: Line) -> None:
-        if not found or slot.first is None:
-            raise Unmet("none came")
-        ntp, ts, packets, _ = found[-1].numbers
-        if "ntp" in line.given and ntp != int(line.given["ntp"], 16):
-            raise Unmet(f"NTP is {ntp:x}")
-        if "ts" in line.given and ts - slot.first[1] & 0xFFFFFFFF != int(line.given["ts"]) & 0xFFFFFFFF:
-            raise Unmet(f"the timestamp is {ts - slot.first[1]} after the slot's first, not {line.given['ts']}")
-        if "packets" in line.given and packets != int(line.given["packets"]):
-            raise Unmet(f"it counts {packets} packets")
 
     def _do_event(self, line: Line) -> None:
         if line.words[0] == "none":

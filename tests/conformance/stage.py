@@ -80,7 +80,7 @@ class Stream:
         self.ts = self.ts + 960 & 0xFFFFFFFF
         return made
 
-    def picture(self, *, key: bool, parts: int, step: int, tid: int) -> list[Rtp]:
+    def picture(self, *, key: bool, parts: int, step: int, tid: int, sync: bool = True) -> list[Rtp]:
         """A picture in so many packets."""
         packets: list[Rtp] = []
         if self.tl0 is not None and tid == 0:
@@ -89,7 +89,9 @@ class Stream:
             self.made += 1
             first = (0x10 if key else 0x11) if part == 0 else 0x55
             body = bytes((first,)) + struct.pack("!I", self.made)
-            head = write_vp8(body, start=part == 0, pid=self.pid, pid_bits=self.pid_bits, tl0=self.tl0, tid=tid)
+            head = write_vp8(
+                body, start=part == 0, pid=self.pid, pid_bits=self.pid_bits, tl0=self.tl0, tid=tid, sync=sync
+            )
             packets.append(self.packet(head, marker=part == parts - 1))
         self.pid = self.pid + 1 & (0x7FFF if self.pid_bits == 15 else 0x7F)
         self.ts = self.ts + step & 0xFFFFFFFF

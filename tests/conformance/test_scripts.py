@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.engine import factory
-from tests.conformance.player import play, read
+from tests.conformance.player import play
+from tests.conformance.script import read
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
 

@@ -37,7 +37,7 @@ def read_rtp(data: bytes) -> Rtp:
     if data[0] & 0x10:
         profile, words = struct.unpack_from("!HH", data, at)
         block = data[at + 4 : at + 4 + 4 * words]
-        if profile != 0xBEDE or len(block) != 4 * words:
+        if profile not in (0xBEDE, 0x1000) or len(block) != 4 * words:
             raise ValueError("extensions")
         at += 4 + 4 * words
         place = 0
@@ -45,8 +45,12 @@ def read_rtp(data: bytes) -> Rtp:
             if block[place] == 0:
                 place += 1
                 continue
-            size = (block[place] & 15) + 1
-            extensions[block[place] >> 4] = block[place + 1 : place + 1 + size]
+            if profile == 0x1000:
+                number, size = block[place], block[place + 1]
+                place += 1
+            else:
+                number, size = block[place] >> 4, (block[place] & 15) + 1
+            extensions[number] = block[place + 1 : place + 1 + size]
             place += 1 + size
     padding = data[-1] if data[0] & 0x20 else 0
     seq, ts, ssrc = struct.unpack_from("!HII", data, 2)
@@ -111,7 +115,14 @@ def read_vp8(payload: bytes) -> Vp8:
 
 
 def write_vp8(
-    body: bytes, *, start: bool, pid: int = 0, pid_bits: int = 0, tl0: int | None = None, tid: int = 0
+    body: bytes,
+    *,
+    start: bool,
+    pid: int = 0,
+    pid_bits: int = 0,
+    tl0: int | None = None,
+    tid: int = 0,
+    sync: bool = True,
 ) -> bytes:
     """A payload: the descriptor as libwebrtc writes it, then the picture's bytes."""
     first = 0x10 if start else 0
@@ -122,7 +133,7 @@ def write_vp8(
     if pid_bits:
         head += struct.pack("!H", 0x8000 | pid & 0x7FFF) if pid_bits == 15 else bytes((pid & 0x7F,))
     if tl0 is not None:
-        head += bytes((tl0 & 0xFF, tid << 6 | 0x20))
+        head += bytes((tl0 & 0xFF, tid << 6 | sync << 5))
     return head + body
 
 
