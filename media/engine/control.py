@@ -132,7 +132,10 @@ class Control:
                         self.down(layer)
                     blocks.append(layer.take_report(now))
                     lost_of.append(layer.lost_of)
-            asked = track.keys.take(track.lowest(), now)
+            keys = track.keys
+            if now < keys.request_at and now < keys.refresh_at:
+                continue
+            asked = keys.take(track.lowest(), now)
             if asked is not None:
                 self._stats.plis_out += 1
                 self._sender.rtcp(transport, rtcp.pli(self._ssrc, asked.ssrc))

@@ -32,7 +32,7 @@ from media.engine.interface import (
 )
 from media.engine.key_frames import NEVER
 from media.engine.replaying import Replays
-from media.engine.selection import AudioGroup
+from media.engine.selection import AudioGroups
 from media.engine.sending import Sender
 from media.engine.srtp import CipherFactory, LibSrtp
 from media.engine.track import Track
@@ -62,7 +62,7 @@ class EngineCore:
         self._transports: dict[TransportId, Transport] = {}
         self._slots: dict[OutId, Slot] = {}
         self._timers: list[tuple[float, TransportId]] = []
-        self._groups: dict[int, AudioGroup] = {}
+        self._groups = AudioGroups()
         self._handles = 0
         sender = Sender(self._stats)
         self._control = Control(rng.getrandbits(31) + 1, sender, self.events, self._stats)
@@ -103,8 +103,9 @@ class EngineCore:
                 transport.due = NEVER
                 self._tick(transport, now)
         self._forward.tick_levels(now)
-        self._replays.tick(now)
-        out = self._out + self._after
+        if now >= self._replays.due:
+            self._replays.tick(now)
+        out = self._out + self._after if self._after else self._out.copy()
         self._out.clear()
         self._after.clear()
         self._stats.datagrams_out += len(out)
@@ -260,7 +261,7 @@ class EngineCore:
         if track is None:
             return
         unbind_all(transport, track)
-        self._set_group(track, 0)
+        self._groups.move(track, 0)
         for slot in list(track.slots):
             self._detach(slot)
 
@@ -283,22 +284,8 @@ class EngineCore:
     def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int) -> None:
         """See `PacketEngine.set_audio_group`."""
         track = self._track(transport, mid)
-        if track is None or track.spec.kind is not Kind.AUDIO:
-            return
-        self._set_group(track, group)
-        if track.group is not None:
-            track.group.limit(loudest)
-
-    def _set_group(self, track: Track, number: int) -> None:
-        joined = self._groups.setdefault(number, AudioGroup()) if number else None
-        left, track.group = track.group, joined
-        if joined is not None:
-            joined.members.add(track)
-        if left is not None and left is not joined:
-            left.release(track)
-            left.members.discard(track)
-            if not left.members:
-                self._groups = {number: group for number, group in self._groups.items() if group is not left}
+        if track is not None and track.spec.kind is Kind.AUDIO:
+            self._groups.move(track, group, loudest)
 
     def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
         """See `PacketEngine.set_priority`."""

@@ -257,26 +257,18 @@ class Slot:
 
     # ── packets ───────────────────────────────────────────────────────────────────────────────
 
-    def rewrite(self, packet: MediaPacket, now: float) -> bytes | None:
-        """The packet as this subscriber gets it, or None when it lies before the start."""
+    def rewrite(self, packet: MediaPacket, now: float, left: Layer | None = None) -> bytes | None:
+        """The packet as this subscriber gets it, or None when it lies before the start.
+
+        With `left`, it comes late and of that layer, which was left: None unless the subscriber saw its place.
+        """
         number = packet.number
         segment = self._segment
-        if segment is None:
-            return None
-        if number < segment.first:
-            found = self._segment_of(segment.layer, number)
-            if found is None:
+        if segment is None or left is not None or number < segment.first:
+            segment = self._segment_of(left or self.layer, number)
+            if segment is None:
                 return None
-            segment = found
-        return self._sent(packet, segment, now)
-
-    def late(self, layer: Layer, packet: MediaPacket, now: float) -> bytes | None:
-        """A packet of the layer before this one that comes only now, if the subscriber saw its place."""
-        segment = self._segment_of(layer, packet.number)
-        return self._sent(packet, segment, now) if segment is not None else None
-
-    def _sent(self, packet: MediaPacket, segment: Segment, now: float) -> bytes:
-        sequence = packet.number + segment.shift
+        sequence = number + segment.shift
         timestamp = packet.timestamp + segment.time & 0xFFFFFFFF
         head = packet.head
         if sequence >= self._next:
@@ -290,7 +282,7 @@ class Slot:
         self._octets += len(packet.payload)
         return self._build(packet, segment, sequence, timestamp)
 
-    def _segment_of(self, layer: Layer, number: int) -> Segment | None:
+    def _segment_of(self, layer: Layer | None, number: int) -> Segment | None:
         end = None
         for segment in reversed(self._segments):
             if segment.layer is layer and number >= segment.first:

@@ -179,7 +179,7 @@ class Forwarder:
                 elif not keys.wants(layer) and slot.may_ask(now):
                     keys.want(layer, now)
             elif slot.live and not newest:
-                self._sender.late(slot, layer, media, now)
+                self._send(slot, media, now, layer)
 
     def _empty(self, layer: Layer, number: int, newest: bool) -> None:
         self._stats.dropped[Drop.PADDING] += 1

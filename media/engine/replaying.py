@@ -107,8 +107,6 @@ class Replays:
 
     def tick(self, now: float) -> None:
         """Sends what is due."""
-        if now < self.due:
-            return
         self.due = NEVER
         for transport in list(self._running):
             self._run(transport, now)

@@ -30,10 +30,11 @@ class AudioGroup:
 
     def admits(self, track: Track, level: int | None, now: float) -> bool:
         """Whether a packet of a member passes. `level` is in dB below full scale, None when the packet says none."""
-        loud = float(_QUIETEST - level) if level is not None else 0.0
-        if loud >= _faded(track, now):
-            track.loud, track.loud_at = loud, now
-        if track.always or track in self._passing:
+        loud = _QUIETEST - level if level is not None else 0
+        if loud >= track.loud - (now - track.loud_at) * _RELEASE_DB_PER_S:
+            track.loud = loud
+            track.loud_at = now
+        if track in self._passing or track.always:
             return True
         if len(self._passing) >= self.loudest:
             quietest = min(self._passing, key=lambda each: _faded(each, now), default=None)
@@ -61,6 +62,28 @@ class AudioGroup:
         """It passes whatever the others do, and takes no place from them."""
         if track in self._passing:
             self._passing.remove(track)
+
+
+class AudioGroups:
+    """All groups, by number; one lives as long as it has members."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self) -> None:
+        self._groups: dict[int, AudioGroup] = {}
+
+    def move(self, track: Track, number: int, loudest: int = 0) -> None:
+        """Lets a microphone compete in that group, of which so many pass, or in none (0)."""
+        before = track.group
+        track.group = self._groups.setdefault(number, AudioGroup()) if number else None
+        if before is not None and before is not track.group:
+            before.release(track)
+            before.members.discard(track)
+            if not before.members:
+                self._groups = {each: group for each, group in self._groups.items() if group is not before}
+        if track.group is not None:
+            track.group.members.add(track)
+            track.group.limit(loudest)
 
 
 def _faded(track: Track, now: float) -> float:

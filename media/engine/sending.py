@@ -19,15 +19,9 @@ class Sender:
     def __init__(self, stats: EngineStats) -> None:
         self._stats = stats
 
-    def media(self, slot: Slot, packet: MediaPacket, now: float) -> None:
-        """Sends a packet in a live slot's terms."""
-        plain = slot.rewrite(packet, now)
-        if plain is not None and self.rtp(slot.transport, plain):
-            self._stats.packets_forwarded += 1
-
-    def late(self, slot: Slot, layer: Layer, packet: MediaPacket, now: float) -> None:
-        """Sends a packet of a layer that a slot has left, if it fills a gap that the subscriber saw."""
-        plain = slot.late(layer, packet, now)
+    def media(self, slot: Slot, packet: MediaPacket, now: float, left: Layer | None = None) -> None:
+        """Sends a packet in a slot's terms; one of a layer that it has `left` only where the subscriber saw a gap."""
+        plain = slot.rewrite(packet, now, left)
         if plain is not None and self.rtp(slot.transport, plain):
             self._stats.packets_forwarded += 1
 

@@ -43,8 +43,8 @@ class Vp8Head:
         self.tl0_at = tl0_at
         self.temporal = temporal >> 6
         """Temporal layer; 0 where there are none."""
-        self.sync = temporal & 0x20 != 0
-        """The frame refers to temporal layer 0 alone."""
+        self.sync = temporal & 0x20
+        """Not 0: the frame refers to temporal layer 0 alone."""
         self.size = size
         """Length of the descriptor."""
 
