@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
-MAX_INPUT: Final = 4_096
+MAX_INPUT: Final = 8_192
 _BYTES: Final = (0, 1, 2, 3, 15, 16, 31, 32, 63, 64, 127, 128, 129, 191, 192, 200, 205, 206, 223, 224, 254, 255)
 _WORDS: Final = (0, 1, 4, 0x7FFF, 0x8000, 0xBEDE, 0x1000, 0xFFFE, 0xFFFF)
 

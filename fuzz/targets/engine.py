@@ -1,20 +1,18 @@
-"""The packet path behind decryption: RTP and RTCP from a publisher and a subscriber, and time, in any order."""
+"""The packet path behind decryption: RTP and RTCP from all sides, time, gates and routes, in any order."""
 
 from __future__ import annotations
 
 from fuzz.targets.claims import claim
-from fuzz.targets.plant import PUBLISHER, SUBSCRIBER, Plant, records
+from fuzz.targets.plant import MIDS, MONITOR, OURS, PUBLISHER, SUBSCRIBER, Plant, records
 from media.engine import rtcp, rtp
-
-_OURS = {9_000: 111, 9_001: 100, 9_002: 101}
 
 
 def one_input(data: bytes) -> None:
-    """Records: 0 the publisher sends, 1 the subscriber sends, 2 time passes, 3 the gates close, 4 they open."""
+    """Records, whose first byte says what happens."""
     plant = Plant()
     is_open = True
     for what, datagram in records(data):
-        match what % 5:
+        match what % 8:
             case 0:
                 sent = plant.receive(datagram, PUBLISHER)
             case 1:
@@ -22,10 +20,21 @@ def one_input(data: bytes) -> None:
             case 2:
                 plant.now += int.from_bytes(datagram[:2], "big") / 1_000
                 sent = plant.poll()
-            case kind:
+            case 3 | 4 as kind:
                 is_open = kind == 4
-                for mid in ("0", "1"):
-                    plant.core.set_ingress_gate(plant.publisher, mid, is_open, plant.now)
+                plant.gates(is_open=is_open)
+                sent = plant.poll()
+            case 5:
+                sent = plant.receive(datagram, MONITOR)
+            case 6:
+                slot = (plant.layers, plant.watched, plant.camera)[len(datagram) % 3]
+                mid = MIDS[1 + sum(datagram) % 2]
+                plant.core.route(slot, plant.publisher, mid, ("l", "h")[len(datagram) % 2], plant.now)
+                sent = plant.poll()
+            case _:
+                plant.core.route(plant.watched, None, "", "", plant.now)
+                plant.core.route(plant.watched, plant.publisher, "2", "", plant.now)
+                plant.core.prime_from_cache(plant.watched, plant.now)
                 sent = plant.poll()
         for out, path in sent:
             if out[0] < 4:
@@ -34,7 +43,7 @@ def one_input(data: bytes) -> None:
                 claim(rtcp.parse(out) is not None, "RTCP of ours can be read")
                 continue
             packet = rtp.parse(out)
-            claim(path == SUBSCRIBER, "media goes to the subscriber only")
+            claim(path in (SUBSCRIBER, MONITOR), "media goes to subscribers only")
             claim(is_open, "nothing leaves a closed gate")
-            claim(packet is not None and _OURS.get(packet.ssrc) == packet.payload_type, "media under its own SSRC")
-    claim(len(plant.core.events) <= 1_000, "events are bounded")
+            claim(packet is not None and OURS.get(packet.ssrc) == packet.payload_type, "media under its own SSRC")
+    claim(len(plant.core.events) <= 2_000, "events are bounded")

@@ -29,5 +29,7 @@ def one_input(data: bytes) -> None:
                 claim(rtcp.parse(rtcp.pli(1, ssrc)) == [item], "requests read the same")
             case rtcp.Goodbye(ssrcs):
                 claim(len(ssrcs) <= 31, "a BYE names 31 sources at most")
+            case rtcp.Reception():
+                claim(0 <= item.fraction_lost < 256 and 0 <= item.highest < 1 << 32, "ranges of a report")
     claim(lost <= 256, "one datagram asks for a bounded number of packets")
     claim(len(items) <= len(data) // 4, "work is in proportion to the size")

@@ -8,8 +8,8 @@ from fuzz import mutation, targets
 from fuzz.targets.claims import Broken, claim
 
 RUNS = 2_000
-SLOW = {"demux": 300, "engine": 600}
-"""Those that run a whole engine for each input."""
+SLOW = {"demux": 300, "engine": 500, "sdp_offer": 700}
+"""Those that run a whole engine for each input, or read long ones."""
 
 
 @pytest.mark.parametrize("name", targets.NAMES)
