@@ -64,7 +64,7 @@ class LeaveReason(StrEnum):
 
 
 class WaitsFor(StrEnum):
-    """What a session in its lobby still needs to begin. Told to mentors and therapists only."""
+    """What a session needs to begin, or lacks while it is live. Told to mentors and therapists only."""
 
     NOTHING = "nothing"
     LEADER = "leader"
@@ -148,6 +148,8 @@ class ConcernKind(StrEnum):
     """People have waited for long, and nobody came to lead."""
     REMOVED = "removed"
     """A mentor removed a participant from the session."""
+    NOBODY_ANSWERS = "nobody_answers"
+    """No therapist answers for the session but who leads it, and it is live, or people have waited for long."""
 
 
 class Severity(StrEnum):
@@ -185,7 +187,8 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     Attributes:
         note: the mentor's words for those who wait.
         waits_for: what is still missing to begin. Told only to mentors and therapists.
-        late: nobody came to lead for so long that the backup was told.
+        late: people have waited for so long that the therapists of the group were told.
+        begun: it has been live before, and waits in its lobby again.
     """
 
     id: SessionId
@@ -194,6 +197,7 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     note: str = ""
     waits_for: WaitsFor = WaitsFor.NOTHING
     late: bool = False
+    begun: bool = False
 
 
 class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -62,12 +62,15 @@ class Control:
                         source = transport.sources.get(ssrc)
                         if source is not None and not source[1]:
                             self.down(source[0])
-        if transport.reported[1] and now >= transport.loss_told_at + LOSS_APART_S:
-            lost, expected = transport.reported
+        self._tell_loss(transport, now)
+        return asked
+
+    def _tell_loss(self, transport: Transport, now: float) -> None:
+        lost, expected = transport.reported
+        if expected and now >= transport.loss_told_at + LOSS_APART_S:
             transport.reported = (0, 0)
             transport.loss_told_at = now
             self._events.append(Loss(transport.id, min(1.0, lost / expected)))
-        return asked
 
     def _sender_report(self, transport: Transport, report: rtcp.SenderReport, now: float) -> None:
         source = transport.sources.get(report.ssrc)
@@ -119,19 +122,19 @@ class Control:
     def tick(self, transport: Transport, now: float) -> None:
         """Sends a publisher what is due: NACK, PLI, transport feedback, receiver reports."""
         blocks: list[rtcp.ReportBlock] = []
-        lost_of: list[tuple[int, int]] = []
         for track in transport.tracks.values():
             for layer in track.layers.values():
                 if now >= layer.nack_at:
-                    lost = layer.take_lost(now)
-                    if lost:
+                    missing = layer.take_lost(now)
+                    if missing:
                         self._stats.nacks_out += 1
-                        self._sender.rtcp(transport, rtcp.nack(self._ssrc, layer.ssrc, lost))
+                        self._sender.rtcp(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
                 if now >= layer.report_at:
                     if now - layer.last_at >= IDLE_S:
                         self.down(layer)
                     blocks.append(layer.take_report(now))
-                    lost_of.append(layer.lost_of)
+                    lost, expected = transport.reported
+                    transport.reported = (lost + layer.lost_of[0], expected + layer.lost_of[1])
             keys = track.keys
             if now < keys.request_at and now < keys.refresh_at:
                 continue
@@ -148,6 +151,5 @@ class Control:
                 self._sender.rtcp(transport, feedback)
         for at in range(0, len(blocks), 31):
             self._sender.rtcp(transport, rtcp.receiver_report(self._ssrc, blocks[at : at + 31]))
-        expected = sum(of for _, of in lost_of)
-        if expected:
-            self._events.append(Loss(transport.id, sum(lost for lost, _ in lost_of) / expected))
+        if blocks:
+            self._tell_loss(transport, now)

@@ -134,8 +134,8 @@ class Slot:
 
     def pause(self) -> None:
         """Sends nothing until the next start, and nothing again of what it sent."""
+        self._end_replay()
         self.live = False
-        self.replay = None
         self._segments = []
         self.aim()
 
@@ -146,6 +146,7 @@ class Slot:
 
     def start(self, layer: Layer, packet: MediaPacket, now: float, later: int = 0) -> None:
         """Begins, or goes on, with this packet: a key frame's first for video. It is shown `later` ticks late."""
+        self._end_replay()
         time = self._time_of(layer, packet.timestamp + later, now) + later
         picture = tl0 = 0
         if self._segment is not None:
@@ -161,9 +162,13 @@ class Slot:
         self._mid_left = _MID_PACKETS
         self.live = True
         self.thin = False
-        self.replay = None
         self.up_at = now + UP_AFTER_S
         self.aim()
+
+    def _end_replay(self) -> None:
+        if self.replay is not None:
+            self.replay = None
+            self.layer = None  # as its timestamps were compressed, what follows goes on from the last one
 
     def _time_of(self, layer: Layer, timestamp: int, now: float) -> int:
         before, segment = self.layer, self._segment

@@ -82,7 +82,7 @@ class Transport:
         self.replays: deque[Replay] = deque()
         """One after the other."""
         self.reported: tuple[float, int] = (0.0, 0)
-        """Packets that it reports as lost, of how many, since it was last told."""
+        """Packets lost, of how many, on the way from it or, as it reports, to it, since that was last told."""
         self.loss_told_at = -NEVER
         self.arrivals = ArrivalLog()
         self.feedback_at = NEVER

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
+import pytest
+
 from media.engine.cache import MAX_AGE_S, MAX_BYTES
 from media.engine.interface import EgressSpec, Kind, OutId, Switched
 from media.engine.key_frames import REFRESH_S
@@ -197,6 +199,31 @@ def test_a_gate_that_closes_during_the_replay_ends_it() -> None:
     publisher.open(False)
     world.advance(1.0)
     assert len(monitor.of(ssrc)) == seen
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_key_frame_in_the_middle_of_a_replay_goes_on_from_what_was_shown(closes: bool) -> None:
+    world = World()
+    publisher, _ = watching(world, "q")
+    publisher.run(6.0)
+    monitor = Monitor(world)
+    monitor.connect()
+    ssrc = monitor.watch(publisher)
+    world.advance(0.01)
+    shown = len(monitor.of(ssrc))
+    assert 0 < shown < 15
+    if closes:
+        for is_open in (False, True):
+            world.core.set_egress_gate(monitor.outs[0], is_open, world.now)
+    publisher.capture(key=True)
+    world.advance(0.1)
+    publisher.run(0.5)
+    packets = monitor.of(ssrc)
+    assert len(packets) == shown + 6
+    assert_seamless(packets)
+    assert_pictures_follow(packets)
+    span = (packets[-1].timestamp - packets[0].timestamp & 0xFFFFFFFF) / CLOCK
+    assert abs(span - (monitor.seen_at(ssrc)[-1] - monitor.seen_at(ssrc)[0])) < 0.01
 
 
 def test_what_is_kept_is_bounded_in_time_and_bytes() -> None:

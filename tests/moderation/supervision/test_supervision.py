@@ -85,6 +85,7 @@ def stream() -> Stream:
         (GroupReturned(5), ConcernKind.LEADER_LOST, Severity.URGENT, "", ""),
         (CoverAsked(5, DANA), ConcernKind.COVER_NEEDED, Severity.URGENT, "Dana", "Dana"),
         (LobbyUnattended(5), ConcernKind.LOBBY_UNATTENDED, Severity.URGENT, "", ""),
+        (SeeRoom(5, False, True, False, True), ConcernKind.NOBODY_ANSWERS, Severity.URGENT, "", ""),
         (PersonRemoved(5, ELLIE, DANA), ConcernKind.REMOVED, Severity.CONCERN, "Ellie", "Dana"),
     ],
 )
@@ -107,6 +108,21 @@ def test_the_same_event_of_the_room_raises_nothing_twice(stream: Stream) -> None
     assert stream.state == before
 
 
+def test_a_pause_that_began_by_asking_for_cover_is_one_concern_until_who_asked_is_gone(stream: Stream) -> None:
+    stream.do(CoverAsked(5, DANA))
+    stream.see(5, PAUSED)
+    assert stream.kinds() == [(ConcernKind.COVER_NEEDED, False)]
+    stream.do(CoverOver(6, DANA.identity_id))
+    stream.see(6, PAUSED)
+    assert [kind for kind, is_over in stream.kinds() if not is_over] == [ConcernKind.LEADER_LOST]
+
+
+def test_a_pause_long_after_cover_was_asked_for_is_told_of(stream: Stream) -> None:
+    stream.do(CoverAsked(5, DANA))
+    stream.see(8, PAUSED)
+    assert [kind for kind, _ in stream.kinds()] == [ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED]
+
+
 def test_a_pause_that_is_seen_again_and_again_is_one_concern(stream: Stream) -> None:
     stream.see(5, PAUSED)
 
@@ -118,6 +134,15 @@ def test_a_group_back_in_its_lobby_was_told_of_when_it_paused(stream: Stream) ->
 
     assert stream.do(GroupReturned(6)) == ()
     assert stream.kinds() == [(ConcernKind.LEADER_LOST, False)]
+
+
+@pytest.mark.parametrize("end", [SessionOver(9), SeeRoom(9, False, True, False)])
+def test_that_nobody_answers_passes_with_who_answers_or_with_the_end(stream: Stream, end: Command) -> None:
+    stream.do(SeeRoom(1, False, True, False, unanswered=True))
+
+    assert stream.do(SeeRoom(2, False, True, False, unanswered=True)) == ()
+    stream.do(end)
+    assert stream.kinds() == [(ConcernKind.NOBODY_ANSWERS, True)]
 
 
 @pytest.mark.parametrize("end", [SessionLed(9), SessionOver(9), SeeRoom(9, False, True, False)])
