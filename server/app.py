@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
-from media.shell import UdpEngine
+from media.shell import SocketEngine
 from moderation.permissions import Action
 from protocol.codec import Wire
 from protocol.errors import ErrorCode
@@ -169,7 +169,7 @@ class Node:
         await self._log.start()
         closing.push_async_callback(self._in_time, self._log.stop)
         plane = MediaPlane(
-            UdpEngine(config.media.bind, config.media.port, config.media.advertise),
+            SocketEngine(config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
         )
