@@ -10,6 +10,7 @@ from typing import Final, cast
 NAMES: Final = (
     "stun",
     "demux",
+    "framing",
     "rtp",
     "rtcp",
     "vp8",

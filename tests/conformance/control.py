@@ -13,6 +13,10 @@ def control(stage: Stage, client: Client, line: Line) -> None:
     kind, *words = line.words[2:]
     if "within" in line.given:
         _until(stage, client, kind, float(line.given["within"]))
+    if kind == "at":
+        if client.port != int(words[0]):
+            raise Unmet(f"media went to port {client.port}")
+        return
     if kind in ("stun", "dtls"):
         came = client.stun if kind == "stun" else len(client.dtls)
         client.stun, client.dtls = (0, client.dtls) if kind == "stun" else (client.stun, [])

@@ -156,6 +156,9 @@ class Player:
 
     def _do_check(self, line: Line) -> None:
         client = self.stage.clients[line.words[0]]
+        if line.has("replayed"):
+            self.stage.deliver(self.stage.last_check, STRANGER)
+            return
         if "port" in line.given:
             path = client.path._replace(port=line.number_of("port", 0))
             if not line.has("forged"):

@@ -123,6 +123,8 @@ class Client:
     pwd: str
     counter: int = 65_000
     stun: int = 0
+    port: int = 0
+    """Of its address that the last media came to."""
     control: list[Control] = field(default_factory=list[Control])
     dtls: list[bytes] = field(default_factory=list[bytes])
 
@@ -165,6 +167,8 @@ class Stage:
         self.slots: dict[str, Slot] = {}
         self.events: list[str] = []
         self.sent = 0
+        self.last_check = b""
+        self._checks = 0
         self._by_path: dict[Path, Client] = {}
 
     def add_client(self, name: str, ids: ExtensionIds) -> Client:
@@ -178,7 +182,9 @@ class Stage:
 
     def check(self, client: Client, path: Path | None = None, **how: bool) -> None:
         """The client's STUN check."""
-        self.deliver(write_check(f"ufrag{client.name}", client.pwd, **how), path or client.path)
+        self._checks += 1
+        self.last_check = write_check(f"ufrag{client.name}", client.pwd, self._checks, **how)
+        self.deliver(self.last_check, path or client.path)
 
     def move(self, client: Client, path: Path) -> None:
         """From now on that address is the client's, too."""
@@ -198,7 +204,7 @@ class Stage:
             client = self._by_path.get(path)
             if client is None:
                 raise Unmet(f"a datagram for {path.host}:{path.port}, who is nobody")
-            self._take(client, data)
+            self._take(client, data, path)
         self.events += [self._told(event) for event in self.engine.drain()]
         return due
 
@@ -214,7 +220,7 @@ class Stage:
             self.now = max(self.now, due)
         raise Unmet("the engine asks to be called again and again without time passing")
 
-    def _take(self, client: Client, data: bytes) -> None:
+    def _take(self, client: Client, data: bytes, path: Path) -> None:
         if data[0] < 4:
             client.stun += 1
         elif data[0] < 64:
@@ -222,6 +228,7 @@ class Stage:
         elif is_rtcp(data):
             client.control += read_rtcp(data)
         else:
+            client.port = path.port
             packet = read_rtp(data)
             for slot in self.slots.values():
                 if slot.client is client and packet.ssrc in (slot.ssrc, slot.rtx_ssrc):

@@ -205,14 +205,14 @@ def write_sr(ssrc: int, ntp: int, ts: int) -> bytes:
     return struct.pack("!BBHIQIII", 0x80, 200, 6, ssrc, ntp, ts & 0xFFFFFFFF, 1, 1)
 
 
-def write_check(ufrag: str, pwd: str, *, nominate: bool = True, controlled: bool = False) -> bytes:
-    """A STUN binding request as a browser sends it (RFC 8445 section 7.2.2), protected under `pwd`."""
+def write_check(ufrag: str, pwd: str, number: int, *, nominate: bool = True, controlled: bool = False) -> bytes:
+    """A STUN binding request as a browser sends it (RFC 8445 section 7.2.2), protected under `pwd`, its `number`th."""
     username = f"{ufrag}:them".encode()
     body = struct.pack("!HH", 0x0006, len(username)) + username + bytes(-len(username) & 3)
     body += struct.pack("!HHI", 0x0024, 4, 0x6E001EFF)
     body += struct.pack("!HHQ", 0x8029 if controlled else 0x802A, 8, 1)
     body += struct.pack("!HH", 0x0025, 0) if nominate else b""
-    head = struct.pack("!I", 0x2112A442) + b"transaction!"
+    head = struct.pack("!I", 0x2112A442) + struct.pack("!8xI", number)
     signed = struct.pack("!HH", 1, len(body) + 24) + head + body
     body += struct.pack("!HH", 0x0008, 20) + hmac.new(pwd.encode(), signed, hashlib.sha1).digest()
     message = struct.pack("!HH", 1, len(body) + 8) + head + body
