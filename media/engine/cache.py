@@ -36,12 +36,11 @@ class PictureCache:
         self.layer = layer
         self._began_at = now
         for packet in layer.since_key():
-            self.add(packet, now)
+            if packet.head is not None and not packet.head.temporal:
+                self.add(packet, now)
 
     def add(self, packet: MediaPacket, now: float) -> None:
-        """Keeps one more packet of its layer, if it is of temporal layer 0."""
-        if packet.head is None or packet.head.temporal:
-            return
+        """Keeps one more packet of its layer, of temporal layer 0."""
         self._packets[packet.number] = packet
         self._size += len(packet.payload)
         if self._size > MAX_BYTES or now - self._began_at > MAX_AGE_S:

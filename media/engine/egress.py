@@ -312,13 +312,13 @@ class Slot:
 
     def _extensions(self, packet: MediaPacket) -> bytes:
         ids = self.transport.ids
-        elements: list[tuple[int, bytes]] = []
-        if packet.level is not None and ids.audio_level:
-            elements.append((ids.audio_level, packet.level))
+        level = packet.level if ids.audio_level else None
         if self._mid_left and ids.mid:
             self._mid_left -= 1
-            elements.append((ids.mid, self.spec.mid.encode("ascii")))
-        return rtp.extension_block(elements)
+            elements = [(ids.mid, self.spec.mid.encode("ascii"))]
+            return rtp.extension_block(elements if level is None else [(ids.audio_level, level), *elements])
+        # Almost every packet comes this way: with no extension at all, or with the one byte of a level.
+        return b"" if level is None else b"\xbe\xde\x00\x01%c%b\x00\x00" % (ids.audio_level << 4, level)
 
     def may_resend(self, now: float) -> bool:
         """Whether one more packet may be looked for; each time counts, found or not."""

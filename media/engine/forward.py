@@ -147,6 +147,7 @@ class Forwarder:
                 self._stats.dropped[Drop.MALFORMED] += 1
                 return
         elif newest:
+            layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             self._empty(layer, number, newest)
             layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             return
@@ -161,7 +162,8 @@ class Forwarder:
             keys.refresh_at = now + REFRESH_S
         cache = track.cache
         if cache.layer is layer and not key:
-            cache.add(media, now)
+            if head is not None and not head.temporal:
+                cache.add(media, now)
         elif key and layer is track.lowest():
             cache.begin(layer, now)
         for slot in track.slots:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from media.engine.rtp import RtpPacket, unwrap
 from media.engine.vp8 import parse_head
 from tests.media.engine.layers import Simulcast, Stream
+from tests.media.engine.test_monitors import Monitor, assert_decodable
 from tests.media.engine.test_simulcast import want_layer
 from tests.media.engine.world import AUDIO, Publisher, Subscriber, World, pair
 
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 @dataclass(slots=True)
@@ -190,6 +191,45 @@ def test_with_loss_and_reordering_gaps_are_only_what_was_lost(seed: int, steps: 
     numbered = ordered(packets)
     assert numbered[-1][0] - numbered[0][0] + 1 - len(numbered) <= story.network.lost
     assert_one_stream([packet for _, packet in numbered])
+
+
+def watched_story(seed: int, steps: list[str], joins: int | None, loss: float) -> tuple[Story, Monitor]:
+    """A story with a monitor that comes in after so many steps, watches both publishers, and asks for packets again."""
+    story = Story(seed, loss, loss)
+    monitor = Monitor(story.world)
+    monitor.connect()
+    for place, step in enumerate(["run", *steps, "run"]):
+        if place == joins:
+            for publisher in story.publishers:
+                monitor.watch(publisher)
+        story.step(step)
+        for seen in monitor.media[-5:]:
+            monitor.nack(seen.packet.ssrc, seen.packet.sequence)
+    return story, monitor
+
+
+@settings(deadline=None, max_examples=EXAMPLES // 2)
+@given(st.integers(0, 1 << 30), st.lists(st.sampled_from(STEPS), min_size=2, max_size=15), st.integers(0, 15))
+def test_a_monitor_sees_one_stream_that_can_be_decoded(seed: int, steps: list[str], joins: int) -> None:
+    _, monitor = watched_story(seed, steps, joins % len(steps), 0)
+    for ssrc in monitor.ssrcs:
+        packets = monitor.of(ssrc)
+        for before, after in pairwise(packets):
+            assert after.sequence == before.sequence + 1 & 0xFFFF
+        if packets:
+            assert_one_stream(packets)
+            assert_decodable(packets)
+
+
+@settings(deadline=None, max_examples=EXAMPLES // 3)
+@given(st.integers(0, 1 << 30), st.lists(st.sampled_from(STEPS), min_size=2, max_size=15), st.integers(0, 15))
+def test_whoever_monitors_nobody_else_receives_another_byte(seed: int, steps: list[str], joins: int) -> None:
+    def received(joins: int | None) -> list[list[tuple[float, bytes]]]:
+        story, _ = watched_story(seed, steps, joins, 0.05)
+        clients = [*story.publishers, story.subscriber]
+        return [[(seen.at, seen.raw) for seen in client.media] + client.control for client in clients]
+
+    assert received(joins % len(steps)) == received(None)
 
 
 @settings(deadline=None, max_examples=EXAMPLES)
