@@ -149,7 +149,6 @@ class Forwarder:
         elif newest:
             layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             self._empty(layer, number, newest)
-            layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             return
         # An empty packet that comes late goes through: it closes a gap that subscribers have seen.
         media = MediaPacket(number, packet.timestamp, packet.marker, packet.payload, head, None)
