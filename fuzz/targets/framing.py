@@ -34,7 +34,9 @@ def _fed(stream: bytes, step: int) -> tuple[list[bytes], bool]:
 def _waits(datagrams: list[bytes]) -> None:
     waiting = Waiting()
     gone = added = 0
-    for each in datagrams * 8:
+    size = sum(len(each) + 2 for each in datagrams)
+    times = MAX_WAITING // size + 1 if size > MAX_DATAGRAM else 1  # long ones as often as overflows it
+    for each in datagrams * times:
         added += 1
         gone += waiting.add(each)
         claim(len(waiting) <= MAX_WAITING + MAX_DATAGRAM, "what waits is bounded")

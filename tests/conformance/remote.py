@@ -20,10 +20,19 @@ from media.engine.interface import EgressSpec, Event, ExtensionIds, IngressSpec,
 from media.engine.transport import Path
 from tests.conformance.engine import PythonEngine
 
-_EVENTS = {each.__name__: each for each in (
-    interface.DtlsIn, interface.Selected, interface.LayerUp, interface.LayerDown, interface.Switched,
-    interface.Loss, interface.Levels, interface.Silent,
-)}  # fmt: skip
+_EVENTS: dict[str, Any] = {
+    each.__name__: each
+    for each in (
+        interface.DtlsIn,
+        interface.Selected,
+        interface.LayerUp,
+        interface.LayerDown,
+        interface.Switched,
+        interface.Loss,
+        interface.Levels,
+        interface.Silent,
+    )
+}
 
 
 class RemoteEngine:
@@ -154,7 +163,9 @@ def _spec(given: dict[str, Any]) -> IngressSpec | EgressSpec:
     given["kind"] = Kind(given["kind"])
     if "ssrcs" not in given:
         return EgressSpec(**given)
-    return IngressSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+    for key in ("ssrcs", "rtx_ssrcs", "rids"):
+        given[key] = tuple(given[key])
+    return IngressSpec(**given)
 
 
 if __name__ == "__main__":
