@@ -149,7 +149,7 @@ def serve() -> None:
             given["ids"] = ExtensionIds(**given["ids"])
         if "spec" in given:
             given["spec"] = _spec(given["spec"])
-        result = engine.drain() if name == "drain" else getattr(engine, name)(**given, now=now)
+        result: Any = engine.drain() if name == "drain" else getattr(engine, name)(**given, now=now)
         if name == "poll":
             datagrams, due = result
             result = {"datagrams": [(data, list(path)) for data, path in datagrams], "due": due}
