@@ -28,7 +28,12 @@ _MAX_PUBLISHED: Final = 16
 """Sections of a publish offer, with those that we reject, as a data channel's."""
 _OPUS_FMTP: Final = "minptime=10;useinbandfec=1"
 _ALGORITHMS: Final = ("sha-256", "sha-384", "sha-512")
-_KIND_OF: Final = {Source.MICROPHONE: Kind.AUDIO, Source.CAMERA: Kind.VIDEO}
+_KIND_OF: Final = {
+    Source.MICROPHONE: Kind.AUDIO,
+    Source.CAMERA: Kind.VIDEO,
+    Source.SCREEN: Kind.VIDEO,
+    Source.SCREEN_AUDIO: Kind.AUDIO,
+}
 
 
 @dataclass(frozen=True, slots=True)

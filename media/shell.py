@@ -74,7 +74,9 @@ class SocketEngine:
         opened: list[tuple[Bound, socket.socket, socket.socket]] = []
         try:
             for listen in self._listen:
-                opened += [_open(listen, host) for host in hosts_to_bind(listen.bind)]
+                for host in hosts_to_bind(listen.bind):
+                    # One by one: what is open already is to be closed when the next fails.
+                    opened.append(_open(listen, host))  # noqa: PERF401
         except OSError:
             for _, by_udp, by_tcp in opened:
                 by_udp.close()
@@ -83,7 +85,8 @@ class SocketEngine:
         self._loop = loop
         self._wake = wake
         self._candidates = candidates([place for place, _, _ in opened])
-        self._streams = Streams(loop, self._streamed, self._known, self._stream_gone)
+        core = self._core
+        self._streams = Streams(loop, self._streamed, core.knows, core.forget_path)
         for via, (_, by_udp, by_tcp) in enumerate(opened):
             self._sockets.append(by_udp)
             loop.add_reader(by_udp.fileno(), self._readable, by_udp, via)
@@ -133,12 +136,6 @@ class SocketEngine:
         for data in datagrams:
             self._receive(data, path, now, now)
         self._flush(now)
-
-    def _known(self, path: Path) -> bool:
-        return self._core.knows(path)
-
-    def _stream_gone(self, path: Path) -> None:
-        self._core.forget_path(path)
 
     def _receive(self, data: bytes, path: Path, now: float, arrival: float) -> None:
         try:

@@ -109,6 +109,12 @@ class MediaConfig(Section, frozen=True):
             yield f"media.listen[{number}]", each
 
 
+class TurnConfig(Section, frozen=True):
+    urls: tuple[str, ...] = ()
+    secret_file: str = ""
+    credentials_s: WholeSeconds = 43_200
+
+
 class RoomsConfig(Section, frozen=True):
     away_grace_s: Seconds = 60.0
     leader_grace_s: Seconds = 1.5
@@ -142,6 +148,7 @@ class Config(Section, frozen=True):
     texts: TextsConfig = TextsConfig()
     retention: RetentionConfig = RetentionConfig()
     media: MediaConfig = MediaConfig()
+    turn: TurnConfig = TurnConfig()
     rooms: RoomsConfig = RoomsConfig()
     signaling: SignalingConfig = SignalingConfig()
     log: LogConfig = LogConfig()
@@ -172,6 +179,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
         raise ConfigError(_explain(error)) from None
     _check_base_url(config.server.base_url)
     _check_media(config.media)
+    _check_turn(config.turn)
     return config
 
 
@@ -292,6 +300,14 @@ def _check_media(media: MediaConfig) -> None:
             other = taken.setdefault((host, each.port), name)
             if other != name and each.port:
                 raise ConfigError(f"{name}: listens where {other} does, on {host} port {each.port}")
+
+
+def _check_turn(turn: TurnConfig) -> None:
+    for url in turn.urls:
+        if not re.fullmatch(r"turns?:[^\s/?@]+(\?transport=(udp|tcp))?", url):
+            raise ConfigError(f"turn.urls: {url!r} is not like turns:turn.example.org:5349?transport=tcp")
+    if bool(turn.urls) != bool(turn.secret_file):
+        raise ConfigError("turn: urls and secret_file go together")
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

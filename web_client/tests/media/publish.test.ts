@@ -217,3 +217,51 @@ test("closed stays closed", async () => {
   expect(offers).toHaveLength(1);
   expect(peer().closed).toBe(true);
 });
+
+test("what is shared is offered when it begins, in one offer, and again when it ends", async () => {
+  publisher.start([]);
+  await settle();
+  answer({ type: "publish_answer", id: "1", sdp: "theirs" });
+  await settle();
+  publisher.use("screen", track);
+  publisher.use("screen_audio", track);
+  await settle();
+  expect(offers).toHaveLength(2);
+  expect(offers[1]?.sources).toEqual({ 0: "microphone", 1: "camera", 2: "screen", 3: "screen_audio" });
+  const shared = () => peer().transceivers.slice(2).map(({ direction, sender }) => [direction, sender.track]);
+  expect(shared()).toEqual([["sendonly", track], ["sendonly", track]]);
+  expect(peer().transceivers[2]?.init?.sendEncodings).toEqual([{ maxBitrate: 1_500_000 }]);
+  answer({ type: "publish_answer", id: "2", sdp: "theirs" });
+  await settle();
+  publisher.use("screen", null);
+  publisher.use("screen_audio", null);
+  await settle();
+  expect(offers).toHaveLength(3);
+  expect(shared()).toEqual([["inactive", null], ["inactive", null]]);
+  expect(FakePeer.all).toHaveLength(1);
+});
+
+test("what is shared while an offer is under way is offered after its answer", async () => {
+  publisher.start([]);
+  await settle();
+  publisher.use("screen", track);
+  await settle();
+  expect(offers).toHaveLength(1);
+  answer({ type: "publish_answer", id: "1", sdp: "theirs" });
+  await settle();
+  expect(offers).toHaveLength(2);
+});
+
+test("nothing shared is nothing to offer, and a new connection carries what still is", async () => {
+  publisher.start([]);
+  await settle();
+  answer({ type: "publish_answer", id: "1", sdp: "theirs" });
+  publisher.use("screen_audio", null);
+  await settle();
+  expect(offers).toHaveLength(1);
+  publisher.use("screen", track);
+  publisher.again();
+  await settle();
+  expect(offers.at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera", 2: "screen" });
+  expect(peer().transceivers[2]?.sender.track).toBe(track);
+});
