@@ -43,6 +43,9 @@ class Monitor(Client):
     def nack(self, ssrc: int, sequence: int) -> None:
         self.send(struct.pack("!BBHIIHH", 0x81, 205, 3, 77, ssrc, sequence, 0))
 
+    def pli(self, ssrc: int) -> None:
+        self.send(struct.pack("!BBHII", 0x81, 206, 2, 77, ssrc))
+
     def seen_at(self, ssrc: int) -> list[float]:
         return [each.at for each in self.media if each.packet.ssrc == ssrc]
 
@@ -293,9 +296,10 @@ def test_nobody_else_receives_a_single_other_byte_with_a_monitor_than_without() 
             for packet in seen[:30]:
                 monitor.nack(ssrc, packet.sequence)
             assert monitor.of(ssrc + 1)  # from what is kept
-            monitor.send(bytes((0x81, 206, 0, 2)) + bytes(4) + ssrc.to_bytes(4, "big"))
+            monitor.pli(ssrc)
             report = bytes(4) + ssrc.to_bytes(4, "big") + b"\xff\x00\x00\x10" + bytes(16)
             monitor.send(bytes((0x81, 201, 0, 7)) + report)
+        publisher.run(1.0)
         newcomer = Subscriber(world, 6_100, 9_100)
         newcomer.connect()
         want_layer(publisher, newcomer, "h")

@@ -205,6 +205,7 @@ def watched_story(seed: int, steps: list[str], joins: int | None, loss: float) -
         story.step(step)
         for seen in monitor.media[-5:]:
             monitor.nack(seen.packet.ssrc, seen.packet.sequence)
+            monitor.pli(seen.packet.ssrc)
     return story, monitor
 
 
