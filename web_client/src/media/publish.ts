@@ -1,6 +1,6 @@
 import type { Outcome } from "../connection/outbox";
 import type { IceServer, Source } from "../protocol/generated";
-import { Tries, type TriesDeps } from "./tries";
+import { SILENCE_MS, Tries, type TriesDeps } from "./tries";
 
 const MAX_BITRATE = 600_000;
 /** Sharp text costs more than a face, though less often. */
@@ -75,7 +75,8 @@ export class Publisher {
   /** The server kept our session. What ended meanwhile, as in a page that slept, and what gave up, begins anew. */
   resumed(): void {
     const state = this.#peer?.connectionState;
-    if (this.#tries.stuck || state === "failed" || state === "closed") this.again();
+    const over = state === "disconnected" || state === "failed" || state === "closed";
+    if (this.#tries.stuck || over) this.again();
   }
 
   close(): void {
@@ -124,6 +125,9 @@ export class Publisher {
         else this.#failed(peer);
       } else if (peer.connectionState === "disconnected") {
         this.#deps.silent();
+        this.#deps.after(SILENCE_MS, () => {
+          if (peer === this.#peer && peer.connectionState === "disconnected") this.#begin();
+        });
       }
     });
     const shared = (["screen", "screen_audio"] as const).filter((source) => this.#tracks[source]);

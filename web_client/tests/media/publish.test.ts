@@ -60,6 +60,24 @@ test("a way that fell silent raises a doubt, unless it is an old one", async () 
   expect(silences).toBe(1);
 });
 
+test("a way that stays silent for some seconds is replaced, and one that comes back is kept", async () => {
+  publisher.start([]);
+  await settle();
+  const first = peer();
+  first.become("connected");
+  first.become("disconnected");
+  await clock.advance(3_000);
+  first.become("connected");
+  await clock.advance(10_000);
+  expect(offers).toHaveLength(1);
+  first.become("disconnected");
+  await clock.advance(3_999);
+  expect(offers).toHaveLength(1);
+  await clock.advance(1);
+  expect(first.closed).toBe(true);
+  expect(offers).toHaveLength(2);
+});
+
 test("applies the answer", async () => {
   publisher.start([]);
   await settle();
@@ -153,10 +171,13 @@ test("a resume replaces a connection that ended while the page slept, and no oth
   peer().become("connected");
   publisher.resumed();
   expect(FakePeer.all).toHaveLength(1);
-  peer().connectionState = "closed";
-  publisher.resumed();
-  await settle();
-  expect(offers).toHaveLength(2);
+  for (const over of ["closed", "failed", "disconnected"] as const) {
+    const before = offers.length;
+    peer().connectionState = over;
+    publisher.resumed();
+    await settle();
+    expect(offers).toHaveLength(before + 1);
+  }
 });
 
 test("a connection that the browser ended without a word is replaced when a track changes", async () => {
