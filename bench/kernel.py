@@ -12,6 +12,13 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def machine_busy_s() -> float:
+    """CPU time that all cores together have spent on anything since the machine started."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:]]
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = fields[:8]
+    return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()

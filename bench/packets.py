@@ -18,7 +18,7 @@ OPUS_BYTES: Final = 80
 OPUS_TICKS: Final = 960  # 20 ms at 48 kHz
 FRAMES_PER_S: Final = 15
 FRAME_TICKS: Final = 90_000 // FRAMES_PER_S
-THUMBNAIL_KBIT_S: Final = 150
+THUMBNAIL_KBIT_S: Final = 120
 LARGE_KBIT_S: Final = 700
 MAX_PAYLOAD: Final = 1_100
 WIDTH: Final = 320
@@ -30,6 +30,11 @@ _NOISE: Final = bytes((n * 167 + 13) & 0xFF for n in range(LARGE_KBIT_S * 1_000 
 def frame_bytes(kbit_s: int) -> int:
     """Size of a frame that is no key frame."""
     return kbit_s * 1_000 // 8 // FRAMES_PER_S
+
+
+def picture_packets(kbit_s: int) -> int:
+    """Packets of such a frame."""
+    return -(-frame_bytes(kbit_s) // MAX_PAYLOAD)
 
 
 def vp8_frame(picture_id: int, tl0: int, layer: int, *, key: bool, kbit_s: int = THUMBNAIL_KBIT_S) -> list[bytes]:

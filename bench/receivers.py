@@ -16,7 +16,8 @@ from bench.counting import Delays, Tally
 from bench.process import ROOT
 from bench.receiver import ORDER_BYTES
 
-_ANSWER_S: Final = 15.0
+_ANSWER_S: Final = 60.0
+"""Long: on a machine with other work it may not get to run for seconds."""
 
 
 class ReceiverFailed(Exception):

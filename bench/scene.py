@@ -12,8 +12,8 @@ from typing import Final
 from bench.connection import LightConnection
 from bench.counting import Delays
 from bench.figures import grown
-from bench.kernel import cpu_s, drops_of, rss_mb, sockets_of, udp_tables
-from bench.packets import LARGE_KBIT_S, THUMBNAIL_KBIT_S
+from bench.kernel import cpu_s, drops_of, machine_busy_s, rss_mb, sockets_of, udp_tables
+from bench.packets import FRAMES_PER_S, LARGE_KBIT_S, THUMBNAIL_KBIT_S, picture_packets
 from bench.receivers import Receivers
 from bench.sending import Sender
 from bench.sides import Caller, Side
@@ -29,25 +29,41 @@ class SceneFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One room. The first `publishers` of `people` send; all who do not, and with `everyone` those too, receive."""
+    """One room. The first `publishers` of `people` have their cameras on, the first `microphones` send sound, too.
 
+    All who send nothing receive everyone; with `everyone` the others do so, too. The first `large` publishers send a
+    large picture, the rest a thumbnail.
+    """
+
+    name: str
     what: str
+    """In words."""
     people: int
     publishers: int
-    everyone: bool = True
+    microphones: int
     large: int = 0
-    """So many of the publishers send a large picture, all others a thumbnail."""
+    everyone: bool = True
+    apart_s: float = 0.0
+    """Between one who begins to publish and the next."""
 
     def sources(self) -> int:
-        """RTP streams that all receivers together get: sound and picture of everyone else."""
-        silent = self.people - self.publishers
-        both = self.publishers * (self.publishers - 1) if self.everyone else 0
-        return 2 * (silent * self.publishers + both)
+        """RTP streams that all receivers together get."""
+        receivers = self.people - self.publishers + (self.publishers - 1 if self.everyone else 0)
+        return receivers * (self.publishers + self.microphones)
+
+    def packets_per_s(self) -> int:
+        """RTP packets that a lossless server forwards in a second, without key frames."""
+        receivers = self.people - self.publishers + (self.publishers - 1 if self.everyone else 0)
+        pictures = self.large * picture_packets(LARGE_KBIT_S)
+        pictures += (self.publishers - self.large) * picture_packets(THUMBNAIL_KBIT_S)
+        return receivers * (50 * self.microphones + FRAMES_PER_S * pictures)
 
 
-PAIR: Final = Load("4 × 12", people=16, publishers=4, everyone=False)
-GROUP: Final = Load("groups of ten", people=10, publishers=10)
-FULL: Final = Load("25 in one room", people=25, publishers=25, large=1)
+LARGE: Final = Load("large", "4 × 12, large pictures", people=16, publishers=4, microphones=4, large=4, everyone=False)
+SMALL: Final = Load("small", "4 × 12, thumbnails", people=16, publishers=4, microphones=4, everyone=False)
+GROUP: Final = Load("ten", "group of ten", people=10, publishers=10, microphones=4)
+# Faster than that, our server takes the answers to its own offers for a flood.
+FULL: Final = Load("full", "25 in one room", people=25, publishers=25, microphones=4, large=1, apart_s=0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,8 @@ class Window:
     refused: int
     late: int
     rss_mb: float
+    others_share: float
+    """What everything else on the machine used meanwhile."""
 
     @property
     def packets_per_s(self) -> float:
@@ -123,6 +141,7 @@ class Scene:
             await caller.enter(tracks=2 if caller in listeners else 0)
         for place, caller in enumerate(publishers):
             await caller.publish(LARGE_KBIT_S if place < load.large else THUMBNAIL_KBIT_S)
+            await asyncio.sleep(load.apart_s)
             for stream in (caller.audio, caller.video):
                 assert stream is not None
                 stream.clock = time.time_ns
@@ -132,7 +151,7 @@ class Scene:
             await self._receivers.take(connection)
             self._subscriptions.append(connection)
         self._expected += load.sources()
-        self._sender.add(publishers)
+        self._sender.add(publishers, load.microphones)
         if self._sending is None:
             self._sending = asyncio.create_task(self._sender.run())
         await self._flowing()
@@ -149,9 +168,10 @@ class Scene:
         drops = self._kernel_drops()
         await self._receivers.begin()
         sent, refused, late = sender.sent, sender.refused, sender.late
-        own, server, began = time.process_time(), cpu_s(pid), monotonic()
+        own, server, busy, began = time.process_time(), cpu_s(pid), machine_busy_s(), monotonic()
         await asyncio.sleep(seconds)
         took, used, own = monotonic() - began, cpu_s(pid) - server, time.process_time() - own
+        busy = machine_busy_s() - busy
         counted = await self._receivers.end()
         sent, refused, late = sender.sent - sent, sender.refused - refused, sender.late - late
         at_server, at_clients = (now - then for now, then in zip(self._kernel_drops(), drops, strict=True))
@@ -181,6 +201,7 @@ class Scene:
             refused=refused,
             late=late,
             rss_mb=rss_mb(pid),
+            others_share=max(0.0, busy - used - own - counted.cpu_s) / took,
         )
 
     def _kernel_drops(self) -> tuple[int, int]:
@@ -201,55 +222,3 @@ class Scene:
                 return
             if sources > self._expected or monotonic() - began > FLOWING_S:
                 raise SceneFailed(f"{self._side.name}: {sources} of {self._expected} streams reached their receivers")
-
-
-@dataclass(frozen=True, slots=True)
-class Joins:
-    """Milliseconds from the open WebSocket, of each join."""
-
-    side: str
-    first_ms: list[float]
-    all_ms: list[float]
-
-
-async def join_times(side: Side, room: str, *, publishers: int, times: int, apart_s: float) -> Joins:
-    """So many joins, one after the other, into a room where some are heard and seen.
-
-    Raises:
-        SceneFailed: somebody waits for longer than 10 s.
-    """
-    callers = await side.callers(room, publishers + 1)
-    *residents, newcomer = callers
-    sender = Sender()
-    sending = asyncio.create_task(sender.run())
-    found = Joins(side.name, [], [])
-    try:
-        for caller in residents:
-            await caller.enter(tracks=0)
-            await caller.publish(THUMBNAIL_KBIT_S)
-        sender.add(residents)
-        await asyncio.sleep(WARM_UP_S)
-        for _ in range(times):
-            await newcomer.enter(tracks=2 * publishers)
-            await newcomer.listen()
-            await _all_came([newcomer])
-            assert newcomer.first_media_at is not None
-            assert newcomer.all_media_at is not None
-            found.first_ms.append((newcomer.first_media_at - newcomer.opened_at) * 1000)
-            found.all_ms.append((newcomer.all_media_at - newcomer.opened_at) * 1000)
-            await newcomer.leave()
-            await asyncio.sleep(apart_s)
-    finally:
-        sending.cancel()
-        await asyncio.wait((sending,))
-        for caller in callers:
-            await caller.leave()
-    return found
-
-
-async def _all_came(callers: Sequence[Caller]) -> None:
-    try:
-        async with asyncio.timeout(10):
-            await asyncio.gather(*(caller.all_came.wait() for caller in callers))
-    except TimeoutError:
-        raise SceneFailed("not every track reached the newcomer within 10 s") from None

@@ -11,9 +11,11 @@ from typing import Final, Protocol
 from bench.connection import LightConnection
 from bench.packets import FRAMES_PER_S, OpusStream, Vp8Stream
 
-_SOUND_S: Final = 0.02
-_PICTURE_S: Final = 1 / FRAMES_PER_S
-_REPORT_S: Final = 1.0
+_SOUND: Final = 0
+_PICTURE: Final = 1
+_PERIODS_S: Final = (0.02, 1 / FRAMES_PER_S, 1.0)
+"""Of sound, of pictures, of sender reports."""
+
 _GOLDEN: Final = 0.6180339887
 LATE_S: Final = 0.02
 
@@ -48,14 +50,16 @@ class Sender:
         self.late = 0
         """Sent more than 20 ms after their time: the load generator could not keep up."""
 
-    def add(self, publishers: Sequence[Publisher]) -> None:
-        """These send, too, from now on."""
+    def add(self, publishers: Sequence[Publisher], microphones: int) -> None:
+        """These send, too, from now on; sound only the first `microphones` of them."""
         now = time.monotonic()
         everyone = phases(len(self._publishers) + len(publishers))
-        for publisher in publishers:
+        for number, publisher in enumerate(publishers):
             place = len(self._publishers)
             self._publishers.append(publisher)
-            for what, period in enumerate((_SOUND_S, _PICTURE_S, _REPORT_S)):
+            for what, period in enumerate(_PERIODS_S):
+                if what == _SOUND and number >= microphones:
+                    continue
                 heapq.heappush(self._due, (now + (everyone[place] + what / 3) % 1 * period, place, what))
 
     async def run(self) -> None:
@@ -67,7 +71,7 @@ class Sender:
                 if now - due > LATE_S:
                     self.late += 1
                 self._send(self._publishers[place], what)
-                period = (_SOUND_S, _PICTURE_S, _REPORT_S)[what]
+                period = _PERIODS_S[what]
                 # What could not be sent for long is not made up for in one burst.
                 heapq.heapreplace(self._due, (max(due + period, now - 10 * LATE_S), place, what))
             wait = self._due[0][0] - time.monotonic() if self._due else LATE_S
@@ -77,9 +81,9 @@ class Sender:
         connection, audio, video = publisher.publication, publisher.audio, publisher.video
         if connection is None or audio is None or video is None:
             return
-        if what == 0:
+        if what == _SOUND:
             self._put(connection, audio.following())
-        elif what == 1:
+        elif what == _PICTURE:
             for packet in video.following():
                 self._put(connection, packet)
         else:

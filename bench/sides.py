@@ -99,9 +99,7 @@ class OurSide:
         return self._server.pid
 
     async def callers(self, room: str, count: int) -> Sequence[Caller]:
-        clients = [
-            LightClient(self._identity, self._server.base_url, token) for token in self._tokens[room][:count]
-        ]
+        clients = [LightClient(self._identity, self._server.base_url, token) for token in self._tokens[room][:count]]
         assert len(clients) == count
         self._clients += clients
         for client in clients:
