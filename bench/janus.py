@@ -20,7 +20,7 @@ STOP_S: Final = 10.0
 # As little else as it takes: no other plugins, no other ways in. Like ours it is ICE-lite, and shows one address only.
 _SETTINGS: Final = {
     "janus.jcfg": """
-general: {{ debug_level = 3 session_timeout = 0 }}
+general: {{ debug_level = 3 session_timeout = 0 {loops} }}
 media: {{ rtp_port_range = "32000-32700" }}
 nat: {{ ice_lite = true ice_enforce_list = "127.0.0.1" }}
 plugins: {{ disable = "{plugins}" }}
@@ -68,13 +68,15 @@ def janus_version(program: str) -> str:
 class JanusProcess:
     """A Janus of our own, ended by its pid."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, loops: int = 0) -> None:
+        """`loops` threads serve all connections; 0: each connection has one of its own, as Debian sets it."""
         self.url = f"ws://127.0.0.1:{port}"
         self._folder = folder
         self._log = folder / "janus.log"
         self._process: asyncio.subprocess.Process | None = None
         names = {
             "port": port,
+            "loops": f"event_loops = {loops}" if loops else "",
             "plugins": ",".join(f"libjanus_{name}.so" for name in _PLUGINS.split()),
             "transports": ",".join(f"libjanus_{name}.so" for name in _TRANSPORTS.split()),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 from time import monotonic
@@ -65,10 +66,10 @@ class JanusSession:
         self._ws = self._reading = None
         if ws is None or reading is None:
             return
-        try:
-            await ws.send(msgspec.json.encode({"janus": "destroy", "session_id": self._session, "transaction": "-"}))
-        except ConnectionClosed:
-            pass
+        with contextlib.suppress(ConnectionClosed):
+            await ws.send(
+                msgspec.json.encode({"janus": "destroy", "session_id": self._session, "transaction": "-"}).decode()
+            )
         await ws.close()
         await asyncio.wait((reading,), timeout=REPLY_S)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from bench.figures import Spread, spread
 from bench.media import Found
-from bench.media_table import LOADS, share_by_packets, windows
+from bench.media_table import LOADS, SIDES, share_by_packets, windows
 from bench.plot import Bars, Points, draw
 from bench.scene import Load
-from bench.sides import JANUS, OURS
+from bench.sides import OURS
 
 
 def as_svg(found: Found) -> str:
     """CPU per forwarded packet by load; and the server's share of a core by forwarded packets, groups of ten."""
-    sides = (OURS, JANUS) if found.janus else (OURS,)
+    sides = SIDES if found.janus else (OURS,)
     loads = [load for load in LOADS if any(windows(found, load, side) for side in sides)]
     bars = Bars(
         "CPU per forwarded packet",
@@ -24,7 +24,7 @@ def as_svg(found: Found) -> str:
         "Groups of ten",
         "forwarded packets/s",
         "share of a core",
-        [(side, share_by_packets(found, side)) for side in sides],
+        [(side, share_by_packets(found, side)) for side in sides[:2]],
     )
     return draw(bars, points)
 

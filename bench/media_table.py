@@ -8,15 +8,16 @@ from statistics import median
 from typing import Final
 
 from bench.figures import Line, Spread, line_through, percentile, ratios, spread, table
-from bench.joining import PUBLISHERS
+from bench.joining import PUBLISHERS, Joins
 from bench.media import Found
 from bench.scene import FULL, GROUP, LARGE, SMALL, Load, Window
-from bench.sides import JANUS, OURS
+from bench.sides import JANUS, OURS, PACKAGED
 
 TARGET: Final = 1.4
 """CPU per forwarded packet, python engine to Janus (docs/bench.md)."""
 LOADS: Final = (LARGE, SMALL, FULL)
-_NONE: Final = "–"
+SIDES: Final = (OURS, JANUS, PACKAGED)
+MB_IN_MIB: Final = 1.048576
 
 
 def windows(found: Found, load: Load, side: str) -> dict[int, Window]:
@@ -24,11 +25,11 @@ def windows(found: Found, load: Load, side: str) -> dict[int, Window]:
     return {each.number: each.window for each in found.steps if each.load == load.name and each.window.side == side}
 
 
-def cpu_ratio(found: Found, load: Load) -> Spread | None:
-    """CPU per forwarded packet, ours to Janus'; None without both."""
+def cpu_ratio(found: Found, load: Load, other: str = JANUS) -> Spread | None:
+    """CPU per forwarded packet, ours to the other's; None without both."""
     ours, theirs = (
         {number: each.cpu_us_per_packet for number, each in windows(found, load, side).items()}
-        for side in (OURS, JANUS)
+        for side in (OURS, other)
     )
     pairs = ratios(ours, theirs)
     return spread(pairs) if pairs else None
@@ -49,15 +50,15 @@ def share_of_a_group(found: Found, side: str) -> Line | None:
 
 
 def memory_of_a_group(found: Found, side: str) -> Line | None:
-    """MiB of resident memory by the number of groups of ten, in the first round (memory once taken may stay)."""
+    """MiB of resident memory by the number of groups of ten; each round begins with a fresh server."""
     return _line(found, side, lambda window: window.rss_mb)
 
 
 def as_table(found: Found) -> str:
     """Markdown."""
-    cells: list[Sequence[str]] = [("What", "Holdspace", "Janus", "Ratio", "Target", "Met")]
+    cells: list[Sequence[str]] = [("What", OURS, JANUS, "Ratio", PACKAGED, "Target", "Met")]
     for load in LOADS:
-        if any(windows(found, load, side) for side in (OURS, JANUS)):
+        if any(windows(found, load, side) for side in SIDES):
             cells += _load(found, load)
     cells += _groups(found)
     cells += _joins(found)
@@ -65,125 +66,118 @@ def as_table(found: Found) -> str:
     return table(cells)
 
 
+def _row(
+    what: str, sides: Sequence[str], *, ratio: str = "", target: str = "", met: bool | None = None
+) -> Sequence[str]:
+    ours, janus, packaged = (*sides, "", "")[:3]
+    return (what, ours, janus, ratio, packaged, target, {True: "yes", False: "NO", None: ""}[met])
+
+
 def _load(found: Found, load: Load) -> list[Sequence[str]]:
-    def both(tell: Callable[[list[Window]], str]) -> list[str]:
-        sides = (list(windows(found, load, side).values()) for side in (OURS, JANUS))
-        return [tell(each) if each else _NONE for each in sides]
+    def tell(words: Callable[[list[Window]], str]) -> list[str]:
+        them = (list(windows(found, load, side).values()) for side in SIDES)
+        return [words(each) if each else "" for each in them]
 
     ratio = cpu_ratio(found, load)
     ours = list(windows(found, load, OURS).values())
     dropped = sum(sum(each.server_drops.values()) + each.server_kernel_drops for each in ours)
     return [
-        (
+        _row(
             f"**{load.what}**: CPU per forwarded packet",
-            *both(lambda them: _spread(spread([each.cpu_us_per_packet for each in them]), "{:.1f}", " µs")),
-            _NONE if ratio is None else _spread(ratio, "{:.2f}", "x"),
-            f"≤ {TARGET}x Janus",
-            "" if ratio is None else _verdict(ratio.median <= TARGET),
+            tell(lambda them: _spread([each.cpu_us_per_packet for each in them], "{:.1f}", " µs")),
+            ratio="" if ratio is None else f"{ratio.median:.2f}x ({ratio.low:.2f}–{ratio.high:.2f})",
+            target=f"≤ {TARGET}x Janus",
+            met=None if ratio is None else ratio.median <= TARGET,
         ),
-        (
+        _row(
             "forwarded packets/s, share of a core",
-            *both(lambda them: f"{_mean(them, 'packets_per_s'):,.0f}, {_mean(them, 'server_share'):.0%}"),
-            *("", "", ""),
+            tell(lambda them: f"{_mean(them, 'packets_per_s'):,.0f}, {_mean(them, 'server_share'):.0%}"),
         ),
-        (
+        _row(
             "added delay p50 / p99",
-            *both(lambda them: f"{_delay(them, 'p50_ms')} / {_delay(them, 'p99_ms')} ms"),
-            *("", "", ""),
+            tell(lambda them: f"{_delay(them, 'p50_ms')} / {_delay(them, 'p99_ms')} ms"),
         ),
-        ("dropped by the server", *both(_dropped), "", "0", _verdict(dropped == 0) if ours else ""),
-        ("missing at the clients", *both(_missing), "", "", ""),
+        _row("dropped by the server", tell(_dropped), target="0", met=dropped == 0 if ours else None),
+        _row("missing at the clients", tell(_missing)),
     ]
 
 
 def _groups(found: Found) -> list[Sequence[str]]:
-    lines = [share_of_a_group(found, side) for side in (OURS, JANUS)]
+    ours, theirs = lines = [share_of_a_group(found, side) for side in (OURS, JANUS)]
     if not any(lines):
         return []
     memory = [memory_of_a_group(found, side) for side in (OURS, JANUS)]
     most = max(each.groups for each in found.steps)
-    ours = memory[0]
-    a_person = None if ours is None else ours.slope / GROUP.people
     return [
-        (
+        _row(
             f"**1 to {most} groups of ten**: share of a core for each",
-            *(_NONE if line is None else f"{line.slope:.1%} (R² {line.fit:.3f})" for line in lines),
-            _NONE if lines[0] is None or lines[1] is None else f"{lines[0].slope / lines[1].slope:.2f}x",
-            "linear",
-            "",
+            ["" if line is None else f"{line.slope:.1%} (R² {line.fit:.3f})" for line in lines],
+            ratio="" if ours is None or theirs is None else f"{ours.slope / theirs.slope:.2f}x",
+            target="linear",
         ),
-        (
+        _row(
             "groups a core, if it goes on like that",
-            *(_NONE if line is None else f"{(1 - line.start) / line.slope:.0f}" for line in lines),
-            *("", "", ""),
+            ["" if line is None else f"{(1 - line.start) / line.slope:.0f}" for line in lines],
         ),
-        (
-            f"dropped by the server, with {most} groups",
-            *(_dropped_by(found, side, most) for side in (OURS, JANUS)),
-            *("", "", ""),
-        ),
-        (
+        _row(f"dropped by the server, with {most} groups", [_dropped_by(found, side, most) for side in (OURS, JANUS)]),
+        _row(
             "memory a participant",
-            *(_NONE if line is None else f"{line.slope / GROUP.people:.2f} MiB" for line in memory),
-            "",
-            "≤ 1.2 MB",
-            "" if a_person is None else _verdict(a_person * 1.048576 <= 1.2),
+            ["" if line is None else f"{line.slope / GROUP.people:.2f} MiB" for line in memory],
+            target="≤ 1.2 MB",
+            met=None if memory[0] is None else memory[0].slope / GROUP.people * MB_IN_MIB <= 1.2,
         ),
     ]
 
 
 def _joins(found: Found) -> list[Sequence[str]]:
-    lines: list[Sequence[str]] = []
-    for what, tell in (("the first packet", _first), (f"all {2 * PUBLISHERS} tracks", _all)):
-        cells: list[str] = []
-        for side in (OURS, JANUS):
-            times = [ms for each in found.joins if each.side == side for ms in tell(each.first_ms, each.all_ms)]
-            cells.append(
-                f"p50 {percentile(times, 0.5):.0f}, p95 {percentile(times, 0.95):.0f} ms ({len(times)})"
-                if times
-                else _NONE
-            )
-        target = "p95 < 250 ms, decoded" if tell is _all else ""
-        lines.append((f"WebSocket open → {what}", *cells, "", target, ""))
-    return lines
+    def tell(times: Callable[[Joins], list[float]]) -> list[str]:
+        sides = ([ms for each in found.joins if each.side == side for ms in times(each)] for side in (OURS, JANUS))
+        return [
+            f"p50 {percentile(each, 0.5):.0f}, p95 {percentile(each, 0.95):.0f} ms ({len(each)})" if each else ""
+            for each in sides
+        ]
+
+    return [
+        _row("**joins**: WebSocket open → the first packet", tell(lambda joins: joins.first_ms)),
+        _row(
+            f"WebSocket open → all {2 * PUBLISHERS} tracks",
+            tell(lambda joins: joins.all_ms),
+            target="p95 < 250 ms, decoded",
+        ),
+    ]
 
 
 def _around(found: Found) -> list[Sequence[str]]:
-    every = [each.window for each in found.steps]
-    slowest = max(found.ready_s[OURS])
-    idle = max(found.idle_rss_mb[OURS])
+    def tell(values: dict[str, list[float]], form: str, unit: str) -> list[str]:
+        return [_spread(values[side], form, unit) if side in values else "" for side in SIDES]
 
-    def both(values: dict[str, list[float]], form: str, unit: str) -> list[str]:
-        return [_spread(spread(values[side]), form, unit) if side in values else _NONE for side in (OURS, JANUS)]
-
-    lines: list[Sequence[str]] = [
-        ("start → ready", *both(found.ready_s, "{:.2f}", " s"), "", "≤ 2.5 s", _verdict(slowest <= 2.5)),
-        (
+    slowest, idle = max(found.ready_s[OURS]), max(found.idle_rss_mb[OURS])
+    rows = [
+        _row("start → ready", tell(found.ready_s, "{:.2f}", " s"), target="≤ 2.5 s", met=slowest <= 2.5),
+        _row(
             "memory, idle",
-            *both(found.idle_rss_mb, "{:.0f}", " MiB"),
-            "",
-            "≤ 140 MB",
-            _verdict(idle * 1.048576 <= 140),
+            tell(found.idle_rss_mb, "{:.0f}", " MiB"),
+            target="≤ 140 MB",
+            met=idle * MB_IN_MIB <= 140,
         ),
     ]
+    every = [each.window for each in found.steps]
     if every:
-        lines.append(
-            (
+        late, sent = sum(each.late for each in every), sum(each.sent for each in every)
+        rows += [
+            _row(
                 "load generator",
-                f"≤ {max(each.generator_share for each in every):.0%} of a core",
-                f"{sum(each.late for each in every)} of {sum(each.sent for each in every):,} sent late",
-                *("", "", ""),
-            )
-        )
-        lines.append(
-            (
+                [f"≤ {max(each.generator_share for each in every):.0%} of a core", f"{late} of {sent:,} sent late"],
+            ),
+            _row(
                 "other work on the machine",
-                _spread(spread([each.others_share for each in every]), "{:.2f}", " cores"),
-                f"load average {_spread(spread(found.load_average), '{:.1f}', '')}",
-                *("", "", ""),
-            )
-        )
-    return lines
+                [
+                    _spread([each.others_share for each in every], "{:.2f}", " cores"),
+                    f"load average {_spread(found.load_average, '{:.1f}', '')}",
+                ],
+            ),
+        ]
+    return rows
 
 
 def _line(found: Found, side: str, tell: Callable[[Window], float]) -> Line | None:
@@ -198,12 +192,14 @@ def _dropped(them: list[Window]) -> str:
     for each in them:
         reasons.update({reason: int(value) for reason, value in each.server_drops.items()})
     told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-    return f"{told or 'engine 0' if them[0].side == OURS else 'not told'}, kernel {sum(w.server_kernel_drops for w in them)}"
+    if them[0].side != OURS:
+        told = "not told"
+    return f"{told or 'engine 0'}, kernel {sum(each.server_kernel_drops for each in them)}"
 
 
 def _dropped_by(found: Found, side: str, groups: int) -> str:
     them = [each.window for each in found.steps if each.groups == groups and each.window.side == side]
-    return _dropped(them) if them else _NONE
+    return _dropped(them) if them else ""
 
 
 def _missing(them: list[Window]) -> str:
@@ -220,19 +216,8 @@ def _delay(them: list[Window], name: str) -> str:
     return f"{median(getattr(each.delays, name) for each in them):.2f}"
 
 
-def _first(first_ms: list[float], _all_ms: list[float]) -> list[float]:
-    return first_ms
-
-
-def _all(_first_ms: list[float], all_ms: list[float]) -> list[float]:
-    return all_ms
-
-
-def _spread(found: Spread, form: str, unit: str) -> str:
+def _spread(values: Sequence[float], form: str, unit: str) -> str:
+    found = spread(values)
     if found.count == 1:
         return form.format(found.median) + unit
     return f"{form.format(found.median)}{unit} ({form.format(found.low)}–{form.format(found.high)})"
-
-
-def _verdict(met: bool) -> str:
-    return "yes" if met else "NO"

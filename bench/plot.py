@@ -58,8 +58,10 @@ def ticks(top: float) -> list[float]:
 def draw(bars: Bars, points: Points) -> str:
     """Both side by side."""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * _WIDTH}" height="{_HEIGHT}" '
-        f'viewBox="0 0 {2 * _WIDTH} {_HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="#222">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * _WIDTH}" height="{_HEIGHT}" '
+            f'viewBox="0 0 {2 * _WIDTH} {_HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="#222">'
+        ),
         f"<title>{escape(bars.title)}; {escape(points.title)}</title>",
         '<rect width="100%" height="100%" fill="#fff"/>',
         *_bars(bars),
@@ -104,8 +106,7 @@ def _points(plot: Points) -> list[str]:
     def right(x: float) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * x / along[-1]
 
-    for mark in along:
-        parts.append(_text(right(mark), _HEIGHT - _BOTTOM + 18, f"{mark:,.0f}", "middle"))
+    parts += [_text(right(mark), _HEIGHT - _BOTTOM + 18, f"{mark:,.0f}", "middle") for mark in along]
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 18, plot.across, "middle"))
     for number, (_, points) in enumerate(plot.series):
         color = _COLORS[number]
@@ -137,7 +138,7 @@ def _frame(title: str, unit: str, marks: Sequence[float], top: float) -> list[st
 def _legend(names: Sequence[str]) -> list[str]:
     parts: list[str] = []
     for number, name in enumerate(names):
-        x = _LEFT + number * 110
+        x = _LEFT + number * 120
         parts.append(f'<rect x="{x}" y="26" width="10" height="10" fill="{_COLORS[number]}"/>')
         parts.append(_text(x + 15, 35, name, "start"))
     return parts

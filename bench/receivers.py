@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -22,6 +21,9 @@ _ANSWER_S: Final = 60.0
 
 class ReceiverFailed(Exception):
     """The counting process is gone or does not answer; the run is void."""
+
+
+_END_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,19 @@ class Receivers:
 
     def __init__(self) -> None:
         self._ours: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(
-                (sys.executable, "-m", "bench.receiver", str(theirs.fileno())),
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "bench.receiver",
+                str(theirs.fileno()),
                 cwd=ROOT,
                 pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
+                stdin=asyncio.subprocess.DEVNULL,
             )
         ours.setblocking(False)
         self._ours = ours
@@ -68,10 +73,11 @@ class Receivers:
         process = self._process
         if process is not None:
             try:
-                await asyncio.to_thread(process.wait, 5.0)
-            except subprocess.TimeoutExpired:
+                async with asyncio.timeout(_END_S):
+                    await process.wait()
+            except TimeoutError:
                 process.kill()
-                process.wait()
+                await process.wait()
 
     async def take(self, connection: LightConnection) -> None:
         """Counts on this connection's behalf from now on."""

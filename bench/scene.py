@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, Self
 
 from bench.connection import LightConnection
 from bench.counting import Delays
@@ -119,7 +118,7 @@ class Scene:
         self.profile = ""
         """How the server protects what it forwards."""
 
-    async def __aenter__(self) -> Scene:
+    async def __aenter__(self) -> Self:
         await self._receivers.forget()
         return self
 

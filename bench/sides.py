@@ -19,6 +19,9 @@ from bench.sending import Publisher
 
 OURS: Final = "Holdspace"
 JANUS: Final = "Janus"
+"""With as many event loops as there are cores: its better case by far, with many connections on few cores."""
+PACKAGED: Final = "Janus as packaged"
+"""With a thread for each connection."""
 
 
 class Caller(Publisher, Protocol):
@@ -73,7 +76,7 @@ class Side(Protocol):
         ...
 
     async def counters(self) -> dict[str, float]:
-        """What the server itself counts: packets it `forwarded`, and those it dropped, by reason. Empty: it does not."""
+        """What the server itself counts: packets it `forwarded`, and what it dropped, by reason; or nothing."""
         ...
 
     async def close(self) -> None:
@@ -119,9 +122,8 @@ class OurSide:
 class JanusSide:
     """Janus with its VideoRoom."""
 
-    name = JANUS
-
-    def __init__(self, janus: JanusProcess) -> None:
+    def __init__(self, janus: JanusProcess, name: str) -> None:
+        self.name = name
         self._janus = janus
         self._identity = Identity()
         self._rooms = itertools.count(1)
