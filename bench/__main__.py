@@ -1,10 +1,12 @@
-"""`python -m bench MEASURE`: prints a Markdown table and the limits of its figures.
+"""`python -m bench [MEASURE]`: prints a Markdown table and the limits of its figures.
 
-python -m bench [--janus]            the short form of `media`, and chat; about two minutes
-python -m bench media [--janus]      forwarding, many groups, a full room, joins; writes results/latest.json and
-                                     latest.svg. About 15 minutes with --janus, which compares with Janus' VideoRoom
-python -m bench crashes [TIMES]      results/crashes.json
-python -m bench floods [JOINS] [DATAGRAMS_PER_S]   results/floods.json
+Without a measure: the short form of `media`, and chat; about two minutes. Writes results/short.json.
+
+- `media [ROUNDS]`: forwarding, many groups, a full room, joins, in three rounds; a quarter of an hour with `--janus`.
+  Writes results/latest.json and latest.svg.
+- `crashes [TIMES]`, `floods [JOINS] [DATAGRAMS_PER_S]`: what is told there. Write results/crashes.json, floods.json.
+
+`--janus` compares with Janus' VideoRoom, in turns: the short form and `media` take it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +56,8 @@ async def _measure(name: str, arguments: Sequence[str], *, janus: bool) -> _Told
             flooded = await floods.run(joins, rate=float(arguments[1]) if len(arguments) > 1 else floods.RATE)
             return _Told(as_markdown(floods.rows(flooded)), asdict(flooded), floods.LIMITS, name)
         case "media":
-            whole = await media.run(media.WHOLE, janus=janus)
+            plan = replace(media.WHOLE, rounds=int(arguments[0])) if arguments else media.WHOLE
+            whole = await media.run(plan, janus=janus)
             return _Told(media_table.as_table(whole), asdict(whole), media.LIMITS, "latest", as_svg(whole))
         case _:
             short = await media.run(media.SHORT, janus=janus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -39,16 +40,11 @@ class Points:
 
 
 def ticks(top: float) -> list[float]:
-    """Round values from 0 to at least `top`, four to six steps apart by 1, 2 or 5 times a power of ten."""
+    """Round values from 0 to at least `top`: three to six steps of 1, 2 or 5 times a power of ten."""
     if top <= 0:
         return [0.0, 1.0]
-    step = 10.0
-    while step >= top / 2.5:
-        step /= 10
-    for more in (1, 2, 5, 10):
-        if top <= step * more * 6:
-            step *= more
-            break
+    power = 10.0 ** math.floor(math.log10(top))
+    step = next(share * power for share in (0.2, 0.5, 1, 2) if top <= share * power * 6)
     found = [0.0]
     while found[-1] < top:
         found.append(round(len(found) * step, 12))
