@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.figures import Spread, spread
 from bench.media import Found
-from bench.media_table import LOADS, SIDES, share_by_packets, windows
+from bench.media_table import LOADS, SIDES, calm_windows, share_by_packets, windows
 from bench.plot import Bars, Points, draw
 from bench.scene import Load
 from bench.sides import OURS
@@ -30,5 +30,5 @@ def as_svg(found: Found) -> str:
 
 
 def _cpu(found: Found, load: Load, side: str) -> Spread | None:
-    values = [each.cpu_us_per_packet for each in windows(found, load, side).values()]
+    values = [each.cpu_us_per_packet for each in calm_windows(found, load, side).values()]
     return spread(values) if values else None

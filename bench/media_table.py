@@ -16,6 +16,7 @@ from bench.sides import JANUS, OURS, PACKAGED
 TARGET: Final = 1.4
 """CPU per forwarded packet, python engine to Janus (docs/bench.md)."""
 LOADS: Final = (LARGE, SMALL, FULL)
+Of = Callable[[Found, Load, str], dict[int, Window]]
 SIDES: Final = (OURS, JANUS, PACKAGED)
 MB_IN_MIB: Final = 1.048576
 
@@ -25,13 +26,24 @@ def windows(found: Found, load: Load, side: str) -> dict[int, Window]:
     return {each.number: each.window for each in found.steps if each.load == load.name and each.window.side == side}
 
 
+def calm_windows(found: Found, load: Load, side: str) -> dict[int, Window]:
+    """As `windows`; only the calm ones, where there are any."""
+    every = windows(found, load, side)
+    return {number: each for number, each in every.items() if each.calm} or every
+
+
 def cpu_ratio(found: Found, load: Load, other: str = JANUS) -> Spread | None:
-    """CPU per forwarded packet, ours to the other's; None without both."""
-    ours, theirs = (
-        {number: each.cpu_us_per_packet for number, each in windows(found, load, side).items()}
-        for side in (OURS, other)
+    """CPU per forwarded packet, ours to the other's, of rounds in which both windows were calm; None without both.
+
+    Without any such round: of all rounds.
+    """
+    ours, theirs = windows(found, load, OURS), windows(found, load, other)
+    both = sorted(ours.keys() & theirs.keys())
+    calm = [number for number in both if ours[number].calm and theirs[number].calm] or both
+    pairs = ratios(
+        {number: ours[number].cpu_us_per_packet for number in calm},
+        {number: theirs[number].cpu_us_per_packet for number in calm},
     )
-    pairs = ratios(ours, theirs)
     return spread(pairs) if pairs else None
 
 
@@ -74,8 +86,8 @@ def _row(
 
 
 def _load(found: Found, load: Load) -> list[Sequence[str]]:
-    def tell(words: Callable[[list[Window]], str]) -> list[str]:
-        them = (list(windows(found, load, side).values()) for side in SIDES)
+    def tell(words: Callable[[list[Window]], str], of: Of = windows) -> list[str]:
+        them = (list(of(found, load, side).values()) for side in SIDES)
         return [words(each) if each else "" for each in them]
 
     ratio = cpu_ratio(found, load)
@@ -84,19 +96,16 @@ def _load(found: Found, load: Load) -> list[Sequence[str]]:
     return [
         _row(
             f"**{load.what}**: CPU per forwarded packet",
-            tell(lambda them: _spread([each.cpu_us_per_packet for each in them], "{:.1f}", " µs")),
-            ratio="" if ratio is None else f"{ratio.median:.2f}x ({ratio.low:.2f}–{ratio.high:.2f})",
+            tell(lambda them: _spread([each.cpu_us_per_packet for each in them], "{:.1f}", " µs"), calm_windows),
+            ratio=""
+            if ratio is None
+            else f"{ratio.median:.2f}x ({ratio.low:.2f}–{ratio.high:.2f}), {ratio.count} rounds",
             target=f"≤ {TARGET}x Janus",
             met=None if ratio is None else ratio.median <= TARGET,
         ),
-        _row(
-            "forwarded packets/s, share of a core",
-            tell(lambda them: f"{_mean(them, 'packets_per_s'):,.0f}, {_mean(them, 'server_share'):.0%}"),
-        ),
-        _row(
-            "added delay p50 / p99",
-            tell(lambda them: f"{_delay(them, 'p50_ms')} / {_delay(them, 'p99_ms')} ms"),
-        ),
+        _row("calm windows", tell(lambda them: f"{sum(each.calm for each in them)} of {len(them)}")),
+        _row("forwarded packets/s, share of a core", tell(_forwarded)),
+        _row("added delay p50 / p99, calm windows", tell(_delay, calm_windows)),
         _row("dropped by the server", tell(_dropped), target="0", met=dropped == 0 if ours else None),
         _row("missing at the clients", tell(_missing)),
     ]
@@ -208,12 +217,17 @@ def _missing(them: list[Window]) -> str:
     return f"{lost} of {received + lost:,}, kernel {kernel}"
 
 
-def _mean(them: list[Window], name: str) -> float:
-    return median(getattr(each, name) for each in them)
+def _forwarded(them: list[Window]) -> str:
+    packets, share = median(each.packets_per_s for each in them), median(each.server_share for each in them)
+    least = min(each.received / each.due for each in them)
+    # The window's edges cut packets off that are on their way.
+    behind = f", only {least:.0%} in time" if least < 0.98 else ""
+    return f"{packets:,.0f}, {share:.0%}{behind}"
 
 
-def _delay(them: list[Window], name: str) -> str:
-    return f"{median(getattr(each.delays, name) for each in them):.2f}"
+def _delay(them: list[Window]) -> str:
+    p50, p99 = median(each.delays.p50_ms for each in them), median(each.delays.p99_ms for each in them)
+    return f"{p50:.2f} / {p99:.2f} ms"
 
 
 def _spread(values: Sequence[float], form: str, unit: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.counting import Delays
 from bench.joining import Joins
 from bench.media import Found, Step
@@ -9,7 +11,9 @@ from bench.scene import FULL, GROUP, LARGE, SMALL, Load, Window
 from bench.sides import JANUS, OURS, PACKAGED
 
 
-def _window(side: str, *, cpu: float = 20.0, share: float = 0.2, rss: float = 100.0, kernel: int = 0) -> Window:
+def _window(
+    side: str, *, cpu: float = 20.0, share: float = 0.2, rss: float = 100.0, kernel: int = 0, late: int = 0
+) -> Window:
     return Window(
         side=side,
         people=16,
@@ -25,9 +29,10 @@ def _window(side: str, *, cpu: float = 20.0, share: float = 0.2, rss: float = 10
         client_kernel_drops=0,
         delays=Delays(10, 1.0, 2.0, 3.0),
         unread=0,
-        sent=100,
+        sent=1_000,
+        due=10_000,
         refused=0,
-        late=0,
+        late=late,
         rss_mb=rss,
         others_share=0.5,
     )
@@ -68,11 +73,35 @@ def test_the_ratio_compares_what_was_measured_in_the_same_round() -> None:
     assert cells[1:] == [
         "20.0 µs (10.0–30.0)",
         "20.0 µs (20.0–20.0)",
-        "1.00x (0.50–1.50)",
+        "1.00x (0.50–1.50), 2 rounds",
         "40.0 µs",
         "≤ 1.4x Janus",
         "yes",
     ]
+
+
+def test_rounds_in_which_the_generator_was_late_do_not_count_unless_all_were() -> None:
+    found = _found(
+        Step(0, LARGE.name, 0, _window(OURS, cpu=10, late=11)),
+        Step(1, LARGE.name, 0, _window(OURS, cpu=30, late=10)),
+        Step(0, LARGE.name, 0, _window(JANUS, cpu=20)),
+        Step(1, LARGE.name, 0, _window(JANUS, cpu=20)),
+    )
+    ratio = cpu_ratio(found, LARGE)
+    assert ratio is not None
+    assert (ratio.median, ratio.count) == (1.5, 1)
+    table = as_table(found)
+    assert _line(table, "calm windows")[1:3] == ["1 of 2", "2 of 2"]
+    assert _line(table, LARGE.what)[1] == "30.0 µs"
+    del found.steps[1]
+    disturbed = cpu_ratio(found, LARGE)
+    assert disturbed is not None
+    assert disturbed.median == 0.5
+
+
+def test_a_server_that_falls_behind_is_told() -> None:
+    slow = replace(_window(OURS), received=6_500)
+    assert "only 65% in time" in as_table(_found(Step(0, FULL.name, 0, slow)))
 
 
 def test_without_janus_there_is_no_ratio_and_no_verdict_on_it() -> None:
