@@ -64,7 +64,7 @@ class LeaveReason(StrEnum):
 
 
 class WaitsFor(StrEnum):
-    """What a session in its lobby still needs to begin. Told to mentors and therapists only."""
+    """What a session needs to begin, or lacks while it is live. Told to mentors and therapists only."""
 
     NOTHING = "nothing"
     LEADER = "leader"
@@ -148,6 +148,8 @@ class ConcernKind(StrEnum):
     """People have waited for long, and nobody came to lead."""
     REMOVED = "removed"
     """A mentor removed a participant from the session."""
+    NOBODY_ANSWERS = "nobody_answers"
+    """No therapist answers for the session but who leads it, and it is live, or people have waited for long."""
 
 
 class Severity(StrEnum):

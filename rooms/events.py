@@ -104,6 +104,8 @@ class MicrophoneShut(RoomEvent, frozen=True, tag="microphone_shut"):
     at_ms: Millis
     participant_id: ParticipantId
     by: ParticipantId
+    closings: int = 0
+    """Its number, see `Participant.closings`; 0 where it was not numbered yet."""
 
 
 class MicrophoneFreed(RoomEvent, frozen=True, tag="microphone_freed"):
@@ -142,7 +144,7 @@ class SessionReturned(RoomEvent, frozen=True, tag="session_returned"):
 
 
 class LeaderMissed(RoomEvent, frozen=True, tag="leader_missed"):
-    """People have waited in the lobby for long, and nobody came to lead."""
+    """People have waited in the lobby for long, and nobody came to lead, or to answer for it."""
 
     at_ms: Millis
 

@@ -53,7 +53,8 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ParticipantEntered():
             return _attended(_enter(state, event), event.at_ms)
         case ParticipantAdmitted(participant_id=who):
-            return _attended(_person(state, who, waiting=False, sent_out=False, expected=True), event.at_ms)
+            inside = _person(state, who, waiting=False, sent_out=False, expected=True)
+            return _attended(_placed(inside, who), event.at_ms)
         case ParticipantMoved(participant_id=who) | SentOut(participant_id=who):
             unsaved = isinstance(event, SentOut)
             outside = _person(state, who, **_outside(event.at_ms), sent_out=unsaved, expected=False)
@@ -86,11 +87,12 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ChatWritten() | ChatConcealed() | ChatRevealed():
             return _chat(state, event)
         case MicrophoneShut(participant_id=who):
-            return _close(state, who, shut=True, held=False)
+            number = max(state.people[who].closings + 1, event.closings)
+            return _person(state, who, microphone=False, closings=number, shut=True, held=False)
         case MicrophoneFreed(participant_id=who):
             return _person(state, who, shut=False, held=False)
         case MicrophoneHoldSet(participant_id=who, held=True):
-            return _close(state, who, held=True)
+            return _person(state, who, microphone=False, closings=state.next_closing(who), held=True)
         case MicrophoneHoldSet(participant_id=who):
             return _person(state, who, held=False)
         case DevicesSet(participant_id=who):
@@ -138,7 +140,7 @@ def _outside(now_ms: Millis) -> dict[str, Any]:
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
     known = state.people.get(event.participant_id)
     if known is None:
-        known = Participant(event.participant_id, event.identity_id, event.name, event.role, place=len(state.people))
+        known = Participant(event.participant_id, event.identity_id, event.name, event.role)
     # Only participants' microphones can be closed or allowed: whoever comes back as staff takes no closing along.
     stays = event.role is Role.PARTICIPANT
     person = replace(
@@ -157,9 +159,19 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
         shut=known.shut and stays,
         held=known.held and stays,
         not_alone=False,
-        needs_cover=False,
+        # Another page, or another name, is not yet someone who can lead again.
+        needs_cover=known.needs_cover and not stays,
     )
-    return replace(state, people={**state.people, person.id: person})
+    return _placed(replace(state, people={**state.people, person.id: person}), person.id)
+
+
+def _placed(state: RoomState, who: ParticipantId) -> RoomState:
+    """With a place for whoever is in the room for the first time. Those who only ever waited take none: a gap would
+    tell of them."""
+    person = state.people[who]
+    if person.place is not None or not person.inside:
+        return state
+    return _person(state, who, place=sum(1 for each in state.people.values() if each.place is not None))
 
 
 def _attended(state: RoomState, now_ms: Millis) -> RoomState:
@@ -183,7 +195,7 @@ def _returned(state: RoomState, now_ms: Millis) -> RoomState:
 def _paused(state: RoomState, event: FloorPaused) -> RoomState:
     people = dict(state.people)
     for who in event.closed:
-        people[who] = replace(people[who], microphone=False, closings=people[who].closings + 1)
+        people[who] = replace(people[who], microphone=False, closings=state.next_closing(who))
     return replace(state, people=people, paused_until_ms=event.until_ms)
 
 
@@ -202,10 +214,6 @@ def _chat(state: RoomState, event: ChatWritten | ChatConcealed | ChatRevealed) -
 
 def _person(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:
     return replace(state, people={**state.people, who: replace(state.people[who], **changes)})
-
-
-def _close(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:
-    return _person(state, who, microphone=False, closings=state.people[who].closings + 1, **changes)
 
 
 def _hidden(state: RoomState, which: MessageId, by: ParticipantId | None) -> RoomState:

@@ -29,7 +29,7 @@ class Rules(Struct, frozen=True):
     Attributes:
         leader_grace_ms: so long the connection of the last who leads may be away before the group pauses.
         cover_wait_ms: so long the group pauses for someone to take over; then it waits in the lobby.
-        lobby_wait_ms: so long people wait in a lobby without anyone who leads before they and the backup are told.
+        lobby_wait_ms: so long people wait in a lobby that does not begin before they and the backup are told.
     """
 
     leader_grace_ms: int = 2_000
@@ -57,8 +57,8 @@ def life_deadline(state: RoomState, rules: Rules) -> Millis | None:
         case SessionStatus.LOBBY:
             if _may_begin(state):
                 return NOW
-            alone = state.unattended_ms is not None and not state.late and not any(state.leaders())
-            return (state.unattended_ms or NOW) + rules.lobby_wait_ms if alone else None
+            waits = state.unattended_ms is not None and not state.late
+            return (state.unattended_ms or NOW) + rules.lobby_wait_ms if waits else None
         case SessionStatus.LIVE:
             if any(state.leaders()):
                 return NOW if state.paused_until_ms is not None or _expected(state) else None
@@ -85,6 +85,12 @@ def lacks_responder(state: RoomState) -> bool:
     if state.responder_waived:
         return False
     return state.responder is None or all(leader.identity_id == state.responder for leader in state.leaders())
+
+
+def is_unanswered(state: RoomState) -> bool:
+    """Whether someone leads, nobody else answers, and that is not about to be put right by itself."""
+    pressing = state.status is SessionStatus.LIVE or (state.status is SessionStatus.LOBBY and state.late)
+    return pressing and any(state.leaders()) and lacks_responder(state)
 
 
 def _next(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:

@@ -6,7 +6,8 @@ client may send again what it got no answer for.
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Final, assert_never
 
 from moderation.decision import NOT_FOUND, NOTHING, Accepted, Rejection, denied
 from moderation.permissions import Action, Relation, permitted, relation_to
@@ -56,6 +57,20 @@ from rooms.events import (
 from rooms.life import is_led
 from rooms.state import Participant, RoomState
 
+_NOT_FROM_LOBBY: Final[Mapping[type[RoomRequest], Action]] = {
+    Admit: Action.ADMIT,
+    MoveToLobby: Action.MOVE_TO_LOBBY,
+    Remove: Action.REMOVE,
+    CloseMicrophone: Action.CLOSE_MICROPHONE,
+    AllowMicrophone: Action.ALLOW_MICROPHONE,
+    HideChat: Action.HIDE_CHAT,
+    ShowChat: Action.SHOW_CHAT,
+    AskForCover: Action.ASK_FOR_COVER,
+    WithdrawCover: Action.ASK_FOR_COVER,
+    EndSession: Action.END_SESSION,
+}
+"""What nobody who waits may do in the room either: only participants wait. A try is counted as one."""
+
 
 def requested(state: RoomState, command: Requested, now_ms: Millis) -> Decision:
     """Decides what someone asks for."""
@@ -79,7 +94,7 @@ def _from_lobby(actor: Participant, message: RoomRequest, now_ms: Millis) -> Dec
         case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False):
             return NOTHING
         case _:
-            return Rejection(ErrorCode.NOT_ADMITTED)
+            return Rejection(ErrorCode.NOT_ADMITTED, denied=_NOT_FROM_LOBBY.get(type(message)))
 
 
 def _from_room(state: RoomState, actor: Participant, message: RoomRequest, now_ms: Millis) -> Decision:
@@ -219,7 +234,9 @@ def _close_microphone(state: RoomState, actor: Participant, message: CloseMicrop
     target = _person_inside(state, actor, Action.CLOSE_MICROPHONE, message.participant_id)
     if isinstance(target, Rejection):
         return target
-    return NOTHING if target.shut else Accepted((MicrophoneShut(now_ms, target.id, actor.id),))
+    if target.shut:
+        return NOTHING
+    return Accepted((MicrophoneShut(now_ms, target.id, actor.id, state.next_closing(target.id)),))
 
 
 def _allow_microphone(state: RoomState, actor: Participant, message: AllowMicrophone, now_ms: Millis) -> Decision:
@@ -255,13 +272,11 @@ def _move_to_lobby(state: RoomState, actor: Participant, message: MoveToLobby, n
 
 
 def _remove(state: RoomState, actor: Participant, message: Remove, now_ms: Millis) -> Decision:
-    known = state.people.get(message.participant_id)
-    if known is not None and known.removed and permitted(actor.role, Action.REMOVE, _relation(actor, known)):
-        return NOTHING
-    target = _moderated_person(state, actor, Action.REMOVE, message.participant_id)
+    # Whoever is gone meanwhile is removed as well, or they would come back in by themselves.
+    target = _moderated_person(state, actor, Action.REMOVE, message.participant_id, gone=True)
     if isinstance(target, Rejection):
         return target
-    return Accepted((ParticipantRemoved(now_ms, target.id, actor.id),))
+    return NOTHING if target.removed else Accepted((ParticipantRemoved(now_ms, target.id, actor.id),))
 
 
 def _cover(actor: Participant, message: AskForCover | WithdrawCover, now_ms: Millis) -> Decision:
@@ -281,11 +296,11 @@ def _person_inside(
 
 
 def _moderated_person(
-    state: RoomState, actor: Participant, action: Action, participant_id: ParticipantId
+    state: RoomState, actor: Participant, action: Action, participant_id: ParticipantId, *, gone: bool = False
 ) -> Participant | Rejection:
     if not permitted(actor.role, action, Relation.PARTICIPANT):
         return denied(action)
-    target = state.here(participant_id)
+    target = state.people.get(participant_id) if gone else state.here(participant_id)
     if target is None:
         return NOT_FOUND
     return target if permitted(actor.role, action, _relation(actor, target)) else denied(action)

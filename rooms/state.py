@@ -16,7 +16,7 @@ class Participant(Struct, frozen=True):
     """A person's presence. Whoever was here once stays in the state, so that a place is kept.
 
     Attributes:
-        place: order of first arrival, from 0.
+        place: order of first coming into the room, from 0; None while they never were in it.
         present: in the room or its lobby, connected or with a place kept.
         waiting: in the lobby and not in the room.
         since_ms: when they came, or last began to wait.
@@ -29,7 +29,8 @@ class Participant(Struct, frozen=True):
         camera: the person's camera is on (by their own word).
         shut: a mentor closed the microphone.
         held: a closing took effect but is not saved yet; works like `shut`.
-        closings: how often it was shut, held or closed by a pause; a client must know the latest before it may open.
+        closings: rises each time it is shut, held or closed by a pause; a client must know the latest before it may
+            open.
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
@@ -39,7 +40,7 @@ class Participant(Struct, frozen=True):
     identity_id: IdentityId
     name: str
     role: Role
-    place: int
+    place: int | None = None
     present: bool = True
     waiting: bool = False
     since_ms: Millis = 0
@@ -74,8 +75,8 @@ class Participant(Struct, frozen=True):
 
     @property
     def leads(self) -> bool:
-        """Whether the group is not alone while this person is here."""
-        return self.inside and self.is_staff and self.connected and not self.needs_cover
+        """Whether the group is not alone while this person is here. Who hid the group does not see to it."""
+        return self.inside and self.is_staff and self.connected and not self.needs_cover and not self.not_alone
 
     @property
     def microphone_closed(self) -> bool:
@@ -93,8 +94,9 @@ class RoomState(Struct, frozen=True):
         responder: the therapist who is reachable while the session lasts.
         responder_waived: the clinical lead lets it begin without one.
         unattended_ms: since when people wait in the lobby; None when nobody waits or the session is live.
-        late: nobody came to lead for so long that the people who wait were told.
+        late: someone to lead or to answer was missing for so long that the people who wait were told.
         paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
+        life: which loading of the room from its log this is, rising; in no event.
     """
 
     session_id: SessionId = SessionId("")
@@ -108,14 +110,23 @@ class RoomState(Struct, frozen=True):
     unattended_ms: Millis | None = None
     late: bool = False
     paused_until_ms: Millis | None = None
+    life: int = 0
+
+    def next_closing(self, participant_id: ParticipantId) -> int:
+        """The number of this person's next closing.
+
+        It is higher than any that was told in an earlier life of the room, though not all of those are in the log: a
+        closing must never look like one that the client has heard of.
+        """
+        return max(self.people[participant_id].closings + 1, self.life << 16)
 
     def present(self) -> Iterator[Participant]:
-        """Those who are in the room or wait in its lobby, by place."""
+        """Those who are in the room or wait in its lobby, in order of first arrival."""
         return (p for p in self.people.values() if p.present)
 
     def inside(self) -> Iterator[Participant]:
         """Those who are in the room, by place."""
-        return (p for p in self.people.values() if p.inside)
+        return iter(sorted((p for p in self.people.values() if p.inside), key=lambda p: p.place or 0))
 
     def waiting(self) -> Iterator[Participant]:
         """Those who wait in the lobby, the longest first."""

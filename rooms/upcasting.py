@@ -28,16 +28,23 @@ def _entered_at_once(fields: Fields) -> Fields:
     return {**fields, "waiting": False, "expected": True}
 
 
+def _unnumbered(fields: Fields) -> Fields:
+    """Before closings were numbered in the log."""
+    return {**fields, "closings": 0}
+
+
 VERSIONS: Final[Mapping[str, int]] = {
     **{str(event.__struct_config__.tag): 1 for event in DURABLE_EVENTS},
     "session_opened": 2,
     "participant_entered": 2,
+    "microphone_shut": 2,
 }
 """The version in which each type of event is stored today."""
 
 UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = {
     ("session_opened", 1): _opened_live,
     ("participant_entered", 1): _entered_at_once,
+    ("microphone_shut", 1): _unnumbered,
 }
 """From a (type, version) to the next version."""
 

@@ -84,7 +84,7 @@ from rooms.events import (
     SessionOpened,
     SessionReturned,
 )
-from rooms.life import lacks_leader, lacks_responder
+from rooms.life import is_unanswered, lacks_leader, lacks_responder
 from rooms.state import Participant, RoomState
 
 _SEQUENCED = (
@@ -343,10 +343,10 @@ def session_view(state: RoomState, viewer: Viewer) -> SessionView:
     """The session as such."""
     status = state.status or SessionStatus.ENDED
     waits_for = WaitsFor.NOTHING
-    if status is SessionStatus.LOBBY and _sees_lobby(viewer):
-        if lacks_leader(state):
+    if _sees_lobby(viewer):
+        if status is SessionStatus.LOBBY and lacks_leader(state):
             waits_for = WaitsFor.LEADER
-        elif lacks_responder(state):
+        elif is_unanswered(state) or (status is SessionStatus.LOBBY and lacks_responder(state)):
             waits_for = WaitsFor.RESPONDER
     return SessionView(state.session_id, state.title, status, state.note, waits_for, state.late)
 
@@ -386,7 +386,7 @@ def _person_view(person: Participant, viewer: Viewer) -> ParticipantView:
         id=person.id,
         name=person.name,
         role=person.role,
-        place=person.place,
+        place=person.place or 0,
         microphone=person.microphone,
         camera=person.camera,
         connected=person.connected,

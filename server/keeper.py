@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from moderation.decision import Rejection
 from moderation.permissions import Action
@@ -170,7 +171,8 @@ class Keeper:
         self._gates: set[Gate] = set()
         self._coming: set[ParticipantId] = set()
         """Who came in and hears nothing yet, since something that is decided, and not stored, takes them out again."""
-        self._writer = StreamWriter(session_id, RoomCore(rules), self, state, claim, log, clock, timers)
+        begun = replace(state, life=claim.epoch)
+        self._writer = StreamWriter(session_id, RoomCore(rules), self, begun, claim, log, clock, timers)
 
     # ── what signaling sees ──────────────────────────────────────────────────────────────────
 

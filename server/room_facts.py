@@ -20,6 +20,7 @@ from moderation.supervision.commands import (
 from protocol.ids import ParticipantId
 from protocol.values import SessionStatus
 from rooms import events as room
+from rooms.life import is_unanswered, lacks_leader
 from rooms.state import Participant, RoomState
 
 People = Mapping[ParticipantId, Participant]
@@ -48,11 +49,13 @@ def fact_of(event: room.Event, room_seq: int, people: People) -> Fact | None:
             | room.ParticipantEntered(participant_id=who)
             | room.ParticipantDeparted(participant_id=who)
         ):
-            return CoverOver(room_seq, people[who].identity_id)
+            # Another page of someone who asked for cover still needs it.
+            return None if people[who].needs_cover else CoverOver(room_seq, people[who].identity_id)
         case room.ParticipantRemoved(participant_id=who, by=by):
             return PersonRemoved(room_seq, _someone(people, who), _someone(people, by))
         case room.LeaderMissed():
-            return LobbyUnattended(room_seq)
+            # Where someone leads, a therapist is missing, as `sight_of` says.
+            return None if any(person.leads for person in people.values()) else LobbyUnattended(room_seq)
         case room.SessionReturned(moved=moved):
             # A mentor who goes last leaves nobody alone.
             return GroupReturned(room_seq) if moved else None
@@ -68,7 +71,7 @@ def sight_of(state: RoomState, room_seq: int) -> SeeRoom:
     """How the room is, as far as it bears on supervision."""
     paused = state.paused_until_ms is not None and any(not person.is_staff for person in state.inside())
     led = state.status is SessionStatus.LIVE and state.paused_until_ms is None and any(state.leaders())
-    return SeeRoom(room_seq, paused, led, state.late)
+    return SeeRoom(room_seq, paused, led, state.late and lacks_leader(state), is_unanswered(state))
 
 
 def _someone(people: People, who: ParticipantId) -> Someone:

@@ -302,10 +302,11 @@ class Endpoint:
             session.offer(offer)
 
     def speakers(self, room: SessionId, participants: tuple[ParticipantId, ...]) -> None:
-        """Tells everyone in a room who is heard."""
+        """Tells everyone in a room who is heard. Who waits in its lobby is told nothing of it."""
         frame = SpeakersChanged(participants)
         for session in self._sessions.of_room(room):
-            session.speakers(frame)
+            if session.room.is_inside(session.viewer.participant_id):
+                session.speakers(frame)
 
     async def drain(self) -> None:
         """Refuses new sockets and says goodbye on the present ones; returns when all are closed."""

@@ -66,13 +66,15 @@ class SeeRoom(Struct, frozen=True):
     Attributes:
         paused: people are in the room, and nobody leads.
         led: the session is live, and someone leads.
-        late: people have waited in the lobby for long.
+        late: people have waited in the lobby for long, and nobody leads.
+        unanswered: someone leads, and no therapist answers for it.
     """
 
     room_seq: int
     paused: bool
     led: bool
     late: bool
+    unanswered: bool = False
 
 
 class TakeNote(Struct, frozen=True):

@@ -39,6 +39,7 @@ SEVERITY: Final = {
     ConcernKind.LEADER_LOST: Severity.URGENT,
     ConcernKind.COVER_NEEDED: Severity.URGENT,
     ConcernKind.LOBBY_UNATTENDED: Severity.URGENT,
+    ConcernKind.NOBODY_ANSWERS: Severity.URGENT,
     ConcernKind.REMOVED: Severity.CONCERN,
 }
 
@@ -113,19 +114,26 @@ def _told(state: SupervisionState, fact: Fact, now_ms: Millis) -> Iterable[Event
                 who.identity_id, who.name, by.identity_id, by.name,
             )  # fmt: skip
             return (removed,)
-        case SessionLed() | SessionOver():
+        case SessionLed():
             return _passed(state.lasting(*_NEED_A_LEADER), seq, now_ms)
+        case SessionOver():
+            return _passed(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS), seq, now_ms)
     assert_never(fact)
 
 
 def _seen(state: SupervisionState, seen: SeeRoom, now_ms: Millis) -> Iterable[Event]:
-    if seen.paused:
-        return _raised(state, ConcernKind.LEADER_LOST, seen.room_seq, now_ms)
+    seq = seen.room_seq
     if seen.led:
-        return _passed(state.lasting(*_NEED_A_LEADER), seen.room_seq, now_ms)
-    if not seen.late:
-        return _passed(state.lasting(ConcernKind.LOBBY_UNATTENDED), seen.room_seq, now_ms)
-    return ()
+        yield from _passed(state.lasting(*_NEED_A_LEADER), seq, now_ms)
+    elif not seen.paused and not seen.late:
+        yield from _passed(state.lasting(ConcernKind.LOBBY_UNATTENDED), seq, now_ms)
+    if not seen.unanswered:
+        yield from _passed(state.lasting(ConcernKind.NOBODY_ANSWERS), seq, now_ms)
+    # One at most: a pause has nobody who leads.
+    if seen.paused:
+        yield from _raised(state, ConcernKind.LEADER_LOST, seq, now_ms)
+    elif seen.unanswered:
+        yield from _raised(state, ConcernKind.NOBODY_ANSWERS, seq, now_ms)
 
 
 def _raised(state: SupervisionState, kind: ConcernKind, seq: int, now_ms: Millis) -> Iterable[Event]:

@@ -6,7 +6,6 @@ evolve, tell each viewer, set the gates to what the new state lets through. Stor
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -43,7 +42,7 @@ from rooms.commands import (
     WaiveResponder,
 )
 from rooms.decide import decide, next_deadline
-from rooms.events import DurableEvent, Event, FloorPaused, MicrophoneHoldSet, SentOut, is_durable
+from rooms.events import DurableEvent, Event, SentOut, is_durable
 from rooms.evolve import evolve, evolve_all
 from rooms.gates import Gate, open_gates, shut_at_once
 from rooms.life import DEFAULT_RULES, Rules, consequences
@@ -103,7 +102,6 @@ class RoomHarness:
         self.state: RoomState = EMPTY
         self.log: list[bytes] = []
         self.gates: frozenset[Gate] = frozenset()
-        self.holds: Counter[ParticipantId] = Counter()
         self.sent_out: set[ParticipantId] = set()
         self.seats: list[Seat] = []
         self.storage_down = False
@@ -157,15 +155,8 @@ class RoomHarness:
         before, self.state = self.state, evolve(self.state, event)
         if is_durable(event):
             self.log.append(msgspec.json.encode(event))
-        match event:
-            case MicrophoneHoldSet(participant_id=who, held=True):
-                self.holds[who] += 1
-            case FloorPaused(closed=people):
-                self.holds.update(people)
-            case SentOut(participant_id=who):
-                self.sent_out.add(who)
-            case _:
-                pass
+        if isinstance(event, SentOut):
+            self.sent_out.add(event.participant_id)
         for seat in self.seats:
             for frame in project(event, before, self.state, seat.viewer):
                 self._send(seat, frame)

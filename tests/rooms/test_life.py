@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
-from protocol.messages import Admit, AskForCover, PostChat, SetDevices, WithdrawCover
-from protocol.values import LeaveReason, Role, SessionStatus
+from protocol.messages import Admit, AskForCover, PostChat, SessionChanged, SetDevices, SetNotAlone, WithdrawCover
+from protocol.values import LeaveReason, Role, SessionStatus, WaitsFor
 from rooms.commands import NameResponder, OpenSession, PassTime, WaiveResponder
 from rooms.events import FloorPaused, SessionOpened, SessionReturned
 from rooms.evolve import evolve
-from rooms.life import DEFAULT_RULES, consequences, life_deadline
+from rooms.life import DEFAULT_RULES, consequences, is_unanswered, life_deadline
 from rooms.state import EMPTY
+from rooms.view import session_view
 from tests.rooms.harness import HOST, SESSION, RoomHarness, Seat
 
 ID = RequestId("r")
@@ -125,6 +127,81 @@ def test_who_needs_cover_and_drops_is_not_waited_for(group: RoomHarness) -> None
     group.depart("theo", LeaveReason.LEFT)
 
     assert group.state.paused_until_ms is not None
+
+
+def test_a_closing_of_a_pause_counts_anew_after_a_restart(group: RoomHarness) -> None:
+    """Pauses are not in the log: by its count alone, the second would look like the first, and a microphone that the
+    second closed would open by itself."""
+    ana = group.attach("ana")
+    group.request("mia", AskForCover(ID))
+    group.request("mia", WithdrawCover(ID))
+    known = ana.person("ana")["closings"]
+    group.devices("ana", microphone=True, closings=known)
+
+    group.state = replace(group.replay(), life=1)
+    for who in list(group.state.present()):
+        group.lose(who.id)
+    assert group.state.people[ParticipantId("ana")].closings <= known, "a restart by itself closes nothing"
+    group.wait(GRACE)
+    group.restore("mia")
+    group.restore("ana")
+
+    told = group.attach("ana").person("ana")["closings"]
+    assert told > known
+    assert group.refusal("ana", SetDevices(ID, True, False, closings=known)) is ErrorCode.MICROPHONE_CLOSED
+
+
+def test_a_stored_closing_is_numbered_after_all_that_were_told_before(group: RoomHarness) -> None:
+    group.state = replace(group.state, life=3)
+    group.request("mia", AskForCover(ID))
+    group.request("mia", WithdrawCover(ID))
+    known = group.attach("ana").person("ana")["closings"]
+    group.close_microphone("mia", "ana")
+    group.allow_microphone("mia", "ana")
+
+    group.state = replace(group.replay(), life=4)
+    assert group.state.people[ParticipantId("ana")].closings > known
+
+
+def test_a_group_whose_only_leader_hides_it_pauses(group: RoomHarness) -> None:
+    group.request("mia", SetNotAlone(ID, on=True))
+    assert group.state.paused_until_ms is not None
+    group.request("mia", SetNotAlone(ID, on=False))
+    assert group.state.paused_until_ms is None
+
+
+def test_another_page_of_who_needs_cover_leads_no_more_than_the_first(group: RoomHarness) -> None:
+    group.request("mia", AskForCover(ID))
+    group.enter("mia", Role.MENTOR, "Mia by phone")
+    assert group.state.paused_until_ms is not None
+    group.leave("mia")
+    group.enter("mia", Role.MENTOR)
+    assert group.state.people[ParticipantId("mia")].leads
+
+
+def test_a_live_session_that_nobody_answers_for_says_so_to_who_leads(group: RoomHarness) -> None:
+    ana, mia = group.attach("ana"), group.attach("mia", Role.MENTOR)
+    group.do(NameResponder(IdentityId("identity-theo")))
+    group.state = replace(group.state, responder_waived=False)
+    before = len(ana.received)
+    group.do(NameResponder(None))
+
+    assert group.state.status is SessionStatus.LIVE
+    assert mia.received[-1][1] == SessionChanged(session_view(group.state, mia.viewer))
+    assert session_view(group.state, mia.viewer).waits_for is WaitsFor.RESPONDER
+    assert session_view(group.state, ana.viewer).waits_for is WaitsFor.NOTHING
+    assert len(ana.received) == before
+
+
+def test_people_who_wait_long_for_someone_to_answer_are_told() -> None:
+    room = RoomHarness(hosted=False)
+    room.enter("mia", Role.MENTOR)
+    room.enter("ana")
+    assert not is_unanswered(room.state)
+    room.wait(DEFAULT_RULES.lobby_wait_ms)
+
+    assert room.state.late
+    assert is_unanswered(room.state)
 
 
 def test_without_cover_everyone_waits_in_the_lobby(group: RoomHarness) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from moderation.decision import Rejection
+from moderation.permissions import Action
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import (
     Admit,
+    AskForCover,
     CloseMicrophone,
+    EndSession,
     Leave,
     MoveToLobby,
     PostChat,
@@ -21,6 +25,7 @@ from protocol.messages import (
 )
 from protocol.values import LeaveReason, Reaction, Role, SessionStatus
 from rooms.commands import Enter, NameResponder, Requested, RoomRequest, WaiveResponder
+from rooms.decide import decide
 from rooms.events import (
     ConnectionLost,
     MicrophoneHoldSet,
@@ -82,7 +87,7 @@ def test_a_session_begins_with_a_leader_and_someone_else_who_answers_for_it() ->
     room.do(NameResponder(IdentityId("identity-theo")))
 
     assert room.state.status is SessionStatus.LIVE
-    assert (room.roster(), room.lobby()) == (["ana", "mia"], [])
+    assert (room.roster(), room.lobby()) == (["mia", "ana"], [])
     assert ana.types()[-1] == "view_replaced"
     assert sorted(ana.client.people) == ["ana", "mia"]
     assert mia.client.shows()["lobby"] == []
@@ -365,6 +370,44 @@ def test_who_waits_can_be_removed(room: RoomHarness, ana: Seat, mia: Seat) -> No
 
     assert room.lobby() == []
     assert (mia.types()[-1], ana.types()[-1]) == ("lobby_left", "participant_joined")
+
+
+def test_who_just_left_can_be_removed_and_does_not_come_back(
+    room: RoomHarness, ana: Seat, ben: Seat, mia: Seat
+) -> None:
+    room.leave("ana")
+    before = len(ben.received)
+    remove(room, "ana")
+
+    with pytest.raises(Refusal) as refused:
+        room.enter("ana")
+    assert refused.value.code is ErrorCode.REMOVED
+    assert len(ben.received) == before, "the others are told nothing more"
+    assert room.refusal("mia", Remove(ID, ParticipantId("stranger"))) is ErrorCode.NOT_FOUND
+
+
+def test_a_try_at_what_mentors_do_is_counted_from_the_lobby_too(room: RoomHarness) -> None:
+    room.enter("sam", enrolled=False)
+    sam = ParticipantId("sam")
+
+    requests: tuple[RoomRequest, ...] = (EndSession(ID), Admit(ID, sam), Remove(ID, ANA), AskForCover(ID))
+    tried = [decide(room.state, Requested(sam, message), room.now_ms) for message in requests]
+    assert [(each.code, each.denied) for each in tried if isinstance(each, Rejection)] == [
+        (ErrorCode.NOT_ADMITTED, Action.END_SESSION),
+        (ErrorCode.NOT_ADMITTED, Action.ADMIT),
+        (ErrorCode.NOT_ADMITTED, Action.REMOVE),
+        (ErrorCode.NOT_ADMITTED, Action.ASK_FOR_COVER),
+    ]
+
+
+def test_a_place_tells_nothing_of_those_who_only_knocked(room: RoomHarness, ana: Seat, mia: Seat) -> None:
+    room.enter("sam", enrolled=False)
+    room.enter("zoe")
+    places = [each["place"] for each in room.fresh(ana)["participants"]]
+
+    assert places == list(range(len(places)))
+    admit(room, "sam")
+    assert room.state.people[SAM].place == len(places)
 
 
 def test_a_participant_who_asks_to_remove_is_denied_whether_or_not_it_was_done(

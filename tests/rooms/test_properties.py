@@ -378,6 +378,7 @@ class Room(RuleBasedStateMachine):
         self.read = len(self.room.log)
         self.from_log = evolve_all(self.from_log, stored)
         live = self.room.state
+        assert all(self.from_log.people[who].closings <= person.closings for who, person in live.people.items())
         people = {
             who: replace(
                 person,
@@ -388,7 +389,8 @@ class Room(RuleBasedStateMachine):
                 camera=False,
                 held=False,
                 sent_out=False,
-                closings=person.closings - self.room.holds[who],
+                # What a hold or a pause closed is not in the log; the next closing that is, is numbered after it.
+                closings=self.from_log.people[who].closings,
             )
             for who, person in live.people.items()
         }
@@ -419,7 +421,9 @@ class Room(RuleBasedStateMachine):
     @invariant()
     def places_and_messages_are_in_order(self) -> None:
         state = self.room.state
-        assert [person.place for person in state.people.values()] == list(range(len(state.people)))
+        places = [person.place for person in state.people.values() if person.place is not None]
+        assert sorted(places) == list(range(len(places)))
+        assert all(person.place is not None for person in state.inside())
         assert [state.chat.get(message.id) for message in state.chat] == list(state.chat)
         assert state.status is not SessionStatus.ENDED or not list(state.present())
 

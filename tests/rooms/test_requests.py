@@ -127,7 +127,7 @@ def test_a_message_that_does_not_exist_is_not_found_by_those_who_may_hide(
 
 
 @pytest.mark.parametrize("whose", ["ben", "stranger"])
-@pytest.mark.parametrize("request_type", [CloseMicrophone, AllowMicrophone, Admit, MoveToLobby, Remove])
+@pytest.mark.parametrize("request_type", [CloseMicrophone, AllowMicrophone, Admit, MoveToLobby])
 def test_a_person_who_is_not_here_is_not_found_by_those_who_may_close(
     crowd: RoomHarness, request_type: type, whose: str
 ) -> None:

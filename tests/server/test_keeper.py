@@ -147,6 +147,10 @@ async def test_a_refusal_is_answered_at_once_and_stores_nothing(stage: Stage) ->
     assert stage.ear.refused == [(IdentityId("id-ellie"), Action.CLOSE_MICROPHONE)]
 
 
+FIRST_CLOSING = 1 << 16
+"""Of the stage's first life."""
+
+
 async def test_closing_a_microphone_acts_before_it_is_stored(stage: Stage) -> None:
     await stage.devices(MARCUS, microphone=True)
     assert (MARCUS, MIC) in stage.media.open
@@ -156,7 +160,7 @@ async def test_closing_a_microphone_acts_before_it_is_stored(stage: Stage) -> No
     assert stage.listeners[MARCUS].frames[-1] == DevicesChanged(MARCUS, True, False), "not yet shown"
     stage.log.sync()
     await settle()
-    assert stage.listeners[MARCUS].frames[-1] == MicrophoneClosed(MARCUS, 1)
+    assert stage.listeners[MARCUS].frames[-1] == MicrophoneClosed(MARCUS, FIRST_CLOSING)
 
 
 async def test_closing_a_microphone_acts_while_the_disk_is_stuck(stage: Stage) -> None:
@@ -183,7 +187,7 @@ async def test_a_closing_that_could_not_be_stored_stays_closed_and_says_so(stage
     await settle()
     assert reply.result() == Rejection(ErrorCode.NOT_SAVED)
     assert (MARCUS, MIC) not in stage.media.open
-    assert stage.listeners[MARCUS].frames[-1] == MicrophoneHeld(MARCUS, True, 1)
+    assert stage.listeners[MARCUS].frames[-1] == MicrophoneHeld(MARCUS, True, FIRST_CLOSING)
     assert stage.listeners[ELLIE].frames[-1] == DevicesChanged(MARCUS, False, False)
     stage.log.hold = False
     again = await stage.devices(MARCUS, microphone=True)

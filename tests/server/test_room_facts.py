@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from moderation.supervision.commands import (
     CoverAsked,
@@ -39,7 +40,6 @@ PEOPLE = {
             room.ParticipantRemoved(1, ELLIE, DANA),
             PersonRemoved(7, Someone(IdentityId("i-ellie"), "Ellie"), Someone(IdentityId("i-dana"), "Dana")),
         ),
-        (room.LeaderMissed(1), LobbyUnattended(7)),
         (room.SessionReturned(1, (ELLIE,)), GroupReturned(7)),
         (room.SessionReturned(1, ()), None),
         (room.SessionBegan(1), SessionLed(7)),
@@ -52,11 +52,26 @@ def test_an_event_tells_this(event: room.DurableEvent, fact: Fact | None) -> Non
     assert isinstance(event, TELLING) or fact is None
 
 
+def test_a_lobby_that_waits_for_long_lacks_who_leads_or_who_answers() -> None:
+    nobody_leads = {who: person for who, person in PEOPLE.items() if who == ELLIE}
+    assert fact_of(room.LeaderMissed(1), 7, nobody_leads) == LobbyUnattended(7)
+    assert fact_of(room.LeaderMissed(1), 7, PEOPLE) is None
+
+
+def test_another_page_of_who_needs_cover_ends_nothing() -> None:
+    needs = {**PEOPLE, DANA: replace(PEOPLE[DANA], needs_cover=True)}
+    came = room.ParticipantEntered(1, DANA, IdentityId("i-dana"), "Dana", Role.MENTOR, waiting=False, expected=True)
+    assert fact_of(came, 7, needs) is None
+    assert fact_of(came, 7, PEOPLE) == CoverOver(7, IdentityId("i-dana"))
+
+
 def state(*, present: ParticipantId, paused: bool = False, status: SessionStatus = SessionStatus.LIVE) -> RoomState:
     people = {
         who: Participant(p.id, p.identity_id, p.name, p.role, p.place, who == present) for who, p in PEOPLE.items()
     }
-    return RoomState(status=status, people=people, paused_until_ms=9 if paused else None)
+    return RoomState(
+        status=status, people=people, responder=IdentityId("i-ruth"), paused_until_ms=9 if paused else None
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,3 +88,12 @@ def state(*, present: ParticipantId, paused: bool = False, status: SessionStatus
 )
 def test_a_room_is_seen_like_this(now: RoomState, sight: SeeRoom) -> None:
     assert sight_of(now, 7) == sight
+
+
+def test_a_room_that_nobody_answers_for_is_seen_so() -> None:
+    live = replace(state(present=DANA), responder=None)
+    waits = replace(live, status=SessionStatus.LOBBY)
+    assert sight_of(live, 7) == SeeRoom(7, False, True, False, unanswered=True)
+    assert sight_of(replace(live, responder=IdentityId("i-dana")), 7).unanswered, "who leads does not answer as well"
+    assert not sight_of(waits, 7).unanswered
+    assert sight_of(replace(waits, late=True), 7) == SeeRoom(7, False, False, False, unanswered=True)

@@ -461,4 +461,4 @@ def _durable(state: RoomState) -> Any:
         )
 
     people = {who: plain(person) for who, person in state.people.items()}
-    return replace(state, people=people, paused_until_ms=None, unattended_ms=None)
+    return replace(state, people=people, paused_until_ms=None, unattended_ms=None, life=0)

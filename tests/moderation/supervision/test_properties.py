@@ -80,14 +80,16 @@ class Supervised(RuleBasedStateMachine):
             self.removed.add(told.room_seq)
         self.submit(told, works=works)
 
-    @rule(paused=st.booleans(), led=st.booleans(), late=st.booleans(), works=st.booleans())
-    def the_room_is_seen(self, paused: bool, led: bool, late: bool, works: bool) -> None:
-        self.submit(SeeRoom(len(self.room), paused, led and not paused, late), works=works)
+    @rule(paused=st.booleans(), led=st.booleans(), late=st.booleans(), alone=st.booleans(), works=st.booleans())
+    def the_room_is_seen(self, paused: bool, led: bool, late: bool, alone: bool, works: bool) -> None:
+        led, alone = led and not paused, alone and not paused
+        self.submit(SeeRoom(len(self.room), paused, led, late, alone), works=works)
         lasting = {each.raised.kind for each in self.state.concerns.values() if not each.over}
         if paused:
             assert ConcernKind.LEADER_LOST in lasting
         elif led:
-            assert lasting <= {ConcernKind.REMOVED}
+            assert lasting <= {ConcernKind.REMOVED, ConcernKind.NOBODY_ANSWERS}
+        assert (ConcernKind.NOBODY_ANSWERS in lasting) == alone
 
     @rule(by=people, which=st.integers(1, 12), works=st.booleans())
     def a_therapist_takes_note(self, by: Someone, which: int, works: bool) -> None:

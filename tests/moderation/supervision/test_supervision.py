@@ -85,6 +85,7 @@ def stream() -> Stream:
         (GroupReturned(5), ConcernKind.LEADER_LOST, Severity.URGENT, "", ""),
         (CoverAsked(5, DANA), ConcernKind.COVER_NEEDED, Severity.URGENT, "Dana", "Dana"),
         (LobbyUnattended(5), ConcernKind.LOBBY_UNATTENDED, Severity.URGENT, "", ""),
+        (SeeRoom(5, False, True, False, True), ConcernKind.NOBODY_ANSWERS, Severity.URGENT, "", ""),
         (PersonRemoved(5, ELLIE, DANA), ConcernKind.REMOVED, Severity.CONCERN, "Ellie", "Dana"),
     ],
 )
@@ -118,6 +119,15 @@ def test_a_group_back_in_its_lobby_was_told_of_when_it_paused(stream: Stream) ->
 
     assert stream.do(GroupReturned(6)) == ()
     assert stream.kinds() == [(ConcernKind.LEADER_LOST, False)]
+
+
+@pytest.mark.parametrize("end", [SessionOver(9), SeeRoom(9, False, True, False)])
+def test_that_nobody_answers_passes_with_who_answers_or_with_the_end(stream: Stream, end: Command) -> None:
+    stream.do(SeeRoom(1, False, True, False, unanswered=True))
+
+    assert stream.do(SeeRoom(2, False, True, False, unanswered=True)) == ()
+    stream.do(end)
+    assert stream.kinds() == [(ConcernKind.NOBODY_ANSWERS, True)]
 
 
 @pytest.mark.parametrize("end", [SessionLed(9), SessionOver(9), SeeRoom(9, False, True, False)])

@@ -86,7 +86,7 @@ export type LeaveReason =
   | "removed";
 
 /**
- * What a session in its lobby still needs to begin. Told to mentors and therapists only.
+ * What a session needs to begin, or lacks while it is live. Told to mentors and therapists only.
  * `leader`: A mentor who is here, connected and able to lead.
  * `responder`: A named therapist, other than who leads, who is reachable while it lasts.
  */
@@ -107,12 +107,14 @@ export type Reaction =
  * `cover_needed`: Who leads asked for someone to take over.
  * `lobby_unattended`: People have waited for long, and nobody came to lead.
  * `removed`: A mentor removed a participant from the session.
+ * `nobody_answers`: No therapist answers for the session but who leads it, and it is live, or people have waited for long.
  */
 export type ConcernKind =
   | "leader_lost"
   | "cover_needed"
   | "lobby_unattended"
-  | "removed";
+  | "removed"
+  | "nobody_answers";
 
 /** How much it presses. */
 export type Severity =

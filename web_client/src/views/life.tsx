@@ -44,6 +44,11 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
           <p>{session.waits_for === "leader" ? words.waitsForLeader : words.waitsForResponder}</p>
         </Panel>
       )}
+      {staff && session.status === "live" && session.waits_for === "responder" && (
+        <Panel label={words.notice} icon="people" title={words.unansweredTitle}>
+          <p>{words.unansweredText}</p>
+        </Panel>
+      )}
       {notice?.about === "back" && (
         <Panel label={words.notice} icon="check" title={words.backTitle}>
           <p>{words.backText}</p>

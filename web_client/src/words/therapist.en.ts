@@ -14,6 +14,7 @@ const happened: Record<ConcernKind, Telling> = {
   leader_lost: () => "The mentor's connection is lost. The group is paused.",
   cover_needed: (by) => (by ? `${by} needs cover.` : "The mentor needs cover."),
   lobby_unattended: () => "People are waiting, and no mentor has come.",
+  nobody_answers: () => "No therapist answers for this session.",
   removed: (by, person) => {
     if (by && person) return `${by} removed ${person} from the session.`;
     return person ? `${person} was removed from the session.` : "Someone was removed from the session.";
@@ -26,12 +27,14 @@ const passed: Record<ConcernKind, Telling> = {
   leader_lost: () => "The mentor's connection was lost, and the group was paused.",
   cover_needed: (by) => (by ? `${by} needed cover.` : "The mentor needed cover."),
   lobby_unattended: () => "People were waiting, and no mentor had come.",
+  nobody_answers: () => "No therapist was answering for this session.",
 };
 
 const over: Record<ConcernKind, string> = {
   leader_lost: "Someone leads again",
   cover_needed: "Someone leads again",
   lobby_unattended: "It has passed",
+  nobody_answers: "It is answered for again",
   removed: "It has passed",
 };
 

@@ -14,6 +14,7 @@ const happened: Record<ConcernKind, Telling> = {
   leader_lost: () => "Se perdió la conexión del mentor. El grupo está en pausa.",
   cover_needed: (by) => (by ? `${by} necesita relevo.` : "El mentor necesita relevo."),
   lobby_unattended: () => "Hay personas esperando y no ha venido ningún mentor.",
+  nobody_answers: () => "Ningún terapeuta responde por esta sesión.",
   removed: (by, person) => {
     if (by && person) return `${by} sacó a ${person} de la sesión.`;
     return person ? `Sacaron a ${person} de la sesión.` : "Sacaron a alguien de la sesión.";
@@ -25,12 +26,14 @@ const passed: Record<ConcernKind, Telling> = {
   leader_lost: () => "Se perdió la conexión del mentor y el grupo quedó en pausa.",
   cover_needed: (by) => (by ? `${by} necesitaba relevo.` : "El mentor necesitaba relevo."),
   lobby_unattended: () => "Había personas esperando y no había venido ningún mentor.",
+  nobody_answers: () => "Ningún terapeuta respondía por esta sesión.",
 };
 
 const over: Record<ConcernKind, string> = {
   leader_lost: "Alguien guía otra vez",
   cover_needed: "Alguien guía otra vez",
   lobby_unattended: "Ya pasó",
+  nobody_answers: "Alguien responde otra vez",
   removed: "Ya pasó",
 };
 

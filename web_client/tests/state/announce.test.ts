@@ -67,7 +67,7 @@ test.each<[what: string, Partial<Snapshot>, RoomFrame, string | null]>([
     "a late mentor",
     { waiting: true, session: { ...session, status: "lobby" } },
     { type: "session_changed", session: { ...session, status: "lobby", late: true } },
-    "Your mentor is not here yet. We have told the backup. You have lost nothing by waiting.",
+    "It is taking longer than planned. We have told the backup. You have lost nothing by waiting.",
   ],
   [
     "another note",
