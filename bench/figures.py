@@ -135,5 +135,5 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[float]:
-    """Of each round that has both: ours to theirs, which were measured next to each other."""
+    """Of each number that both have: ours to theirs, which were measured next to each other."""
     return [ours[number] / theirs[number] for number in sorted(ours.keys() & theirs.keys()) if theirs[number]]

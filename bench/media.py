@@ -34,9 +34,9 @@ LIMITS: Final = (
         "microseconds."
     ),
     (
-        "CPU is utime + stime of the whole server process in the window (10 ms steps): signaling, feedback, reports"
-        " and the kernel's share of sending and receiving are in it. On loopback the kernel does a receiver's work "
-        "in the sender's time, so each server also pays for the clients' side of its sends."
+        "CPU is user and system time of the whole server process in the window, all threads: signaling, feedback, "
+        "reports and the kernel's share of sending and receiving are in it. On loopback the kernel does a "
+        "receiver's work in the sender's time, so each server also pays for the clients' side of its sends."
     ),
     (
         "A forwarded packet is an RTP packet that a client got, counted by its header without decrypting it. One in"
@@ -73,21 +73,25 @@ class Plan:
 
     rounds: int
     loads: Sequence[Load]
+    windows: int
+    """Of each load, one right after the other."""
     window_s: float
-    groups: int
+    groups: Sequence[int]
+    """Of ten, how many at once, growing."""
     joins: int
     limit_s: float
 
 
-SHORT: Final = Plan(rounds=1, loads=PAIRS, window_s=6, groups=0, joins=10, limit_s=170)
-WHOLE: Final = Plan(rounds=3, loads=(*PAIRS, FULL), window_s=7, groups=4, joins=10, limit_s=1_500)
+SHORT: Final = Plan(rounds=1, loads=PAIRS, windows=2, window_s=4, groups=(), joins=10, limit_s=170)
+WHOLE: Final = Plan(rounds=3, loads=(*PAIRS, FULL), windows=2, window_s=5, groups=(1, 2, 4), joins=10, limit_s=1_500)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A window, in its round. `groups` of ten were there at once; 0: it is of another load."""
+    """A window. `groups` of ten were there at once; 0: it is of another load."""
 
     number: int
+    """Of the load's windows at this side; the other sides' with this number are its neighbors in time."""
     load: str
     groups: int
     window: Window
@@ -154,13 +158,18 @@ async def _window(plan: Plan, number: int, load: Load, side: Side, receivers: Re
     async with Scene(side, receivers) as scene:
         await scene.add(load, load.name)
         found.profiles[side.name] = scene.profile
-        found.steps.append(Step(number, load.name, 0, await scene.measure(plan.window_s)))
+        for place in range(plan.windows):
+            window = await scene.measure(plan.window_s)
+            found.steps.append(Step(number * plan.windows + place, load.name, 0, window))
 
 
 async def _groups(plan: Plan, number: int, side: Side, receivers: Receivers, found: Found) -> None:
     async with Scene(side, receivers) as scene:
-        for groups in range(1, plan.groups + 1):
-            await scene.add(GROUP, f"{GROUP.name}-{groups}")
+        there = 0
+        for groups in plan.groups:
+            while there < groups:
+                there += 1
+                await scene.add(GROUP, f"{GROUP.name}-{there}")
             found.steps.append(Step(number, GROUP.name, groups, await scene.measure(plan.window_s)))
 
 
@@ -196,7 +205,7 @@ async def _sides(plan: Plan, found: Found, *, janus: bool) -> AsyncGenerator[lis
 def _rooms(plan: Plan) -> Mapping[str, int]:
     """The people of each room that our server must know of before it starts."""
     rooms = {load.name: load.people for load in plan.loads}
-    rooms |= {f"{GROUP.name}-{number}": GROUP.people for number in range(1, plan.groups + 1)}
+    rooms |= {f"{GROUP.name}-{number}": GROUP.people for number in range(1, max(plan.groups, default=0) + 1)}
     return rooms | {"joins": PUBLISHERS + 1}
 
 

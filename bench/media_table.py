@@ -22,7 +22,7 @@ MB_IN_MIB: Final = 1.048576
 
 
 def windows(found: Found, load: Load, side: str) -> dict[int, Window]:
-    """By round, those of one load at one side."""
+    """By number, those of one load at one side."""
     return {each.number: each.window for each in found.steps if each.load == load.name and each.window.side == side}
 
 
@@ -33,9 +33,9 @@ def calm_windows(found: Found, load: Load, side: str) -> dict[int, Window]:
 
 
 def cpu_ratio(found: Found, load: Load, other: str = JANUS) -> Spread | None:
-    """CPU per forwarded packet, ours to the other's, of rounds in which both windows were calm; None without both.
+    """CPU per forwarded packet, ours to the other's, of neighbors that were both calm; None without any.
 
-    Without any such round: of all rounds.
+    Where no two were: of all.
     """
     ours, theirs = windows(found, load, OURS), windows(found, load, other)
     both = sorted(ours.keys() & theirs.keys())
@@ -99,7 +99,7 @@ def _load(found: Found, load: Load) -> list[Sequence[str]]:
             tell(lambda them: _spread([each.cpu_us_per_packet for each in them], "{:.1f}", " µs"), calm_windows),
             ratio=""
             if ratio is None
-            else f"{ratio.median:.2f}x ({ratio.low:.2f}–{ratio.high:.2f}), {ratio.count} rounds",
+            else f"{ratio.median:.2f}x ({ratio.low:.2f}–{ratio.high:.2f}), {ratio.count} pairs",
             target=f"≤ {TARGET}x Janus",
             met=None if ratio is None else ratio.median <= TARGET,
         ),

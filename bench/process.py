@@ -148,7 +148,7 @@ class ServerProcess:
             return parse_metrics(await response.text())
 
     def cpu_s(self) -> float:
-        """CPU time used so far, user and system, in seconds (steps of 10 ms)."""
+        """CPU time used so far, user and system, in seconds."""
         return cpu_s(self.pid)
 
     def rss_mb(self) -> float:

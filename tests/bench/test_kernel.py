@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
-from bench.kernel import drops_of, sockets_of
+import pytest
+
+from bench.kernel import cpu_s, drops_of, sockets_of
 
 TABLES = """\
    sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
@@ -26,3 +29,15 @@ def test_an_open_socket_of_a_process_is_found_by_its_inode() -> None:
         inode = os.fstat(opened.fileno()).st_ino
         assert inode in sockets_of(os.getpid())
     assert inode not in sockets_of(os.getpid())
+
+
+def test_cpu_time_of_a_process_is_what_it_says_itself_and_grows_when_it_works() -> None:
+    before = cpu_s(os.getpid())
+    assert before == pytest.approx(time.process_time(), abs=0.05)
+    sum(range(200_000))
+    assert cpu_s(os.getpid()) > before
+
+
+def test_a_process_that_is_not_there_used_no_time() -> None:
+    with pytest.raises(ProcessLookupError):
+        cpu_s(2**22 + 1)  # beyond the kernel's largest process id
