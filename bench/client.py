@@ -84,7 +84,6 @@ class LightClient:
         self.first_media_at: float | None = None
         self.all_media_at: float | None = None
         self.all_came = asyncio.Event()
-        self.heard = asyncio.Event()
         self.offered = asyncio.Event()
         self.lost = asyncio.Event()
         self._on_message = on_message
@@ -109,7 +108,7 @@ class LightClient:
         self._expected = tracks
         self._heard.clear()
         self.first_media_at = self.all_media_at = None
-        for event in (self.all_came, self.heard, self.offered):
+        for event in (self.all_came, self.offered):
             event.clear()
         joining = await self._visitor.join(await self._visitor.live_session())
         welcome = self._expect("welcome")
@@ -297,7 +296,6 @@ class LightClient:
         self._heard.add(ssrc)
         if self.first_media_at is None:
             self.first_media_at = monotonic()
-            self.heard.set()
         if len(self._heard) == self._expected:
             self.all_media_at = monotonic()
             self.all_came.set()

@@ -78,7 +78,6 @@ class LightConnection:
     ) -> None:
         self.local = End(secrets.token_hex(4), secrets.token_hex(12), identity.fingerprint)
         self.arrivals: dict[int, Arrivals] = {}
-        self.port = 0
         self.inode = 0
         """The kernel's number of the socket, once it is open."""
         self.ready = asyncio.Event()
@@ -117,7 +116,6 @@ class LightConnection:
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.connect((remote.host, remote.port))
-        self.port = self._socket.getsockname()[1]
         self.inode = os.fstat(self._socket.fileno()).st_ino
         self._remote = remote
         self._loop.add_reader(self._socket, self._readable)

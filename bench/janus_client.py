@@ -136,7 +136,6 @@ class JanusClient:
         self.video: Vp8Stream | None = None
         self.first_media_at: float | None = None
         self.all_media_at: float | None = None
-        self.heard = asyncio.Event()
         self.all_came = asyncio.Event()
         self._expected = 0
         self._heard: set[int] = set()
@@ -195,7 +194,6 @@ class JanusClient:
         self.publication = self.subscription = None
         self.first_media_at = self.all_media_at = None
         self._heard.clear()
-        self.heard.clear()
         self.all_came.clear()
         await self._session.close()
 
@@ -205,7 +203,6 @@ class JanusClient:
         self._heard.add(ssrc)
         if self.first_media_at is None:
             self.first_media_at = monotonic()
-            self.heard.set()
         if len(self._heard) == self._expected:
             self.all_media_at = monotonic()
             self.all_came.set()

@@ -214,7 +214,9 @@ def _dropped_by(found: Found, side: str, groups: int) -> str:
 def _missing(them: list[Window]) -> str:
     lost, received = sum(each.lost for each in them), sum(each.received for each in them)
     kernel = sum(each.client_kernel_drops for each in them)
-    return f"{lost} of {received + lost:,}, kernel {kernel}"
+    unread = sum(each.unread for each in them)
+    forged = f", {unread} samples not authentic" if unread else ""
+    return f"{lost} of {received + lost:,}, kernel {kernel}{forged}"
 
 
 def _forwarded(them: list[Window]) -> str:

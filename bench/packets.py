@@ -32,11 +32,6 @@ def frame_bytes(kbit_s: int) -> int:
     return kbit_s * 1_000 // 8 // FRAMES_PER_S
 
 
-def picture_packets(kbit_s: int) -> int:
-    """Packets of such a frame."""
-    return -(-frame_bytes(kbit_s) // MAX_PAYLOAD)
-
-
 def vp8_frame(picture_id: int, tl0: int, layer: int, *, key: bool, kbit_s: int = THUMBNAIL_KBIT_S) -> list[bytes]:
     """Payloads of one VP8 frame: descriptor (RFC 7741 section 4.2), frame header (RFC 6386 section 9.1), noise.
 

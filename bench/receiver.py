@@ -48,8 +48,6 @@ class Receiver:
         self._cpu = 0.0
         self._samples: list[int] = []
         self._unread = 0
-        self._widest_s = 0.0
-        self._last = 0.0
 
     def add(self, fd: int, keys: SrtpKeys) -> None:
         """Takes over a connected socket."""
@@ -77,7 +75,6 @@ class Receiver:
         self._cpu = time.process_time()
         self._samples.clear()
         self._unread = 0
-        self._widest_s = 0.0
 
     def end(self) -> dict[str, Any]:
         """What was counted since `begin`."""
@@ -86,15 +83,12 @@ class Receiver:
             "tally": asdict(grown_by(self._before, self._tally())),
             "delays": asdict(delays(self._samples)),
             "unread": self._unread,
-            "widest_s": self._widest_s,
             "cpu_s": time.process_time() - self._cpu,
         }
 
     def read(self) -> None:
         """Takes everything that waits."""
         now = time.monotonic()
-        self._widest_s = max(self._widest_s, now - self._last)
-        self._last = now
         batch = self._batch
         data = batch.data
         for subscriber in self._subscribers:

@@ -32,14 +32,12 @@ class Counted:
 
     Attributes:
         unread: samples that could not be decrypted, or carried no time.
-        widest_s: longest time between two looks at the sockets.
         cpu_s: what counting itself took.
     """
 
     tally: Tally
     delays: Delays
     unread: int
-    widest_s: float
     cpu_s: float
 
 

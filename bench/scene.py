@@ -12,7 +12,7 @@ from bench.connection import LightConnection
 from bench.counting import Delays
 from bench.figures import grown
 from bench.kernel import cpu_s, drops_of, machine_busy_s, rss_mb, sockets_of, udp_tables
-from bench.packets import FRAMES_PER_S, LARGE_KBIT_S, THUMBNAIL_KBIT_S, picture_packets
+from bench.packets import LARGE_KBIT_S, THUMBNAIL_KBIT_S
 from bench.receivers import Receivers
 from bench.sending import Sender
 from bench.sides import Caller, Side
@@ -55,12 +55,6 @@ class Load:
     def sources(self) -> int:
         """RTP streams that all receivers together get."""
         return self.receivers * (self.publishers + self.microphones)
-
-    def packets_per_s(self) -> int:
-        """RTP packets that a lossless server forwards in a second, without key frames."""
-        pictures = self.large * picture_packets(LARGE_KBIT_S)
-        pictures += (self.publishers - self.large) * picture_packets(THUMBNAIL_KBIT_S)
-        return self.receivers * (50 * self.microphones + FRAMES_PER_S * pictures)
 
 
 LARGE: Final = Load("large", "4 × 12, large pictures", people=16, publishers=4, microphones=4, large=4, everyone=False)

@@ -27,7 +27,6 @@ PACKAGED: Final = "Janus as packaged"
 class Caller(Publisher, Protocol):
     """One person's client; may come and go again and again."""
 
-    heard: asyncio.Event
     all_came: asyncio.Event
 
     @property
