@@ -93,7 +93,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     except TimeoutError:
         print("bench: not done in time", file=sys.stderr)
         return 1
-    print(f"\nPython {machine['python']}, {machine['system']}, {machine['cores']} cores\n")
+    versions = f"Python {machine['python']}" + (f", Janus {version}" if (version := told.figures.get("janus")) else "")
+    print(f"\n{versions}, {machine['system']}, {machine['cores']} cores\n")
     print(told.table)
     for failure in told.figures.get("failures", ()):
         print(f"\nNot measured: {failure}")

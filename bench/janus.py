@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,9 +61,16 @@ def find_janus() -> str:
 
 
 def janus_version(program: str) -> str:
-    """Its version, as in "1.1.2"; empty when it does not say."""
+    """Its version, as in "1.1.2"; "unknown" when it does not say."""
+    # Whatever it thinks of the option, it says so first.
     said = subprocess.run((program, "--version"), capture_output=True, text=True, check=False, timeout=10).stdout
-    return next((line.rpartition(" ")[2] for line in said.splitlines() if line.startswith("janus ")), "")
+    return read_version(said)
+
+
+def read_version(said: str) -> str:
+    """The version in what it prints when it starts."""
+    found = re.search(r"^Janus version: \d+ \(([^)]+)\)", said, re.MULTILINE)
+    return "unknown" if found is None else found[1]
 
 
 class JanusProcess:

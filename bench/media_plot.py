@@ -7,12 +7,11 @@ from bench.media import Found
 from bench.media_table import LOADS, SIDES, calm_windows, share_by_packets, windows
 from bench.plot import Bars, Points, draw
 from bench.scene import Load
-from bench.sides import OURS
 
 
 def as_svg(found: Found) -> str:
     """CPU per forwarded packet by load; and the server's share of a core by forwarded packets, groups of ten."""
-    sides = SIDES if found.janus else (OURS,)
+    sides = [side for side in SIDES if side in found.ready_s]
     loads = [load for load in LOADS if any(windows(found, load, side) for side in sides)]
     bars = Bars(
         "CPU per forwarded packet",

@@ -11,10 +11,10 @@ from typing import Final
 from bench.figures import Spread, line_through
 
 _COLORS: Final = ("#2a6f6b", "#b5651d", "#5b4b8a", "#7a7a7a")
-_WIDTH: Final = 460
+_WIDTH: Final = 520
 _HEIGHT: Final = 320
 _LEFT: Final = 62
-_RIGHT: Final = 16
+_RIGHT: Final = 30
 _TOP: Final = 44
 _BOTTOM: Final = 56
 
