@@ -26,6 +26,7 @@ from bench import chat, crashes, floods, media, media_table
 from bench.client import ClientFailed
 from bench.figures import as_markdown
 from bench.janus import JanusFailed, JanusMissing
+from bench.kernel import scheduling
 from bench.media_plot import as_svg
 from bench.process import ServerFailed
 from bench.receivers import ReceiverFailed
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": len(os.sched_getaffinity(0)),
+        "scheduling": scheduling(),
     }
     try:
         told = asyncio.run(_measure(name, rest[1:], janus=janus))
@@ -94,7 +96,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         print("bench: not done in time", file=sys.stderr)
         return 1
     versions = f"Python {machine['python']}" + (f", Janus {version}" if (version := told.figures.get("janus")) else "")
-    print(f"\n{versions}, {machine['system']}, {machine['cores']} cores\n")
+    print(f"\n{versions}, {machine['system']}, {machine['cores']} cores, {machine['scheduling']}\n")
     print(told.table)
     for failure in told.figures.get("failures", ()):
         print(f"\nNot measured: {failure}")

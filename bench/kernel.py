@@ -27,6 +27,13 @@ def machine_busy_s() -> float:
     return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
 
 
+def scheduling() -> str:
+    """How this process and those it starts are favored over others: nice values, its own and its session's."""
+    group = Path("/proc/self/autogroup")  # sched(7), where the kernel has it
+    own = f"nice {os.getpriority(os.PRIO_PROCESS, 0)}"
+    return f"{own}, session {group.read_text().partition(' ')[2].strip()}" if group.exists() else own
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
