@@ -30,6 +30,7 @@ class JanusSession:
         self._ws: ClientConnection | None = None
         self._reading: asyncio.Task[None] | None = None
         self._replies: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._up: dict[int, asyncio.Event] = {}
         self._numbers = itertools.count()
         self._session = 0
         self.opened_at = 0.0
@@ -45,7 +46,21 @@ class JanusSession:
     async def attach(self) -> int:
         """A handle to the VideoRoom."""
         answer = await self._ask({"janus": "attach", "plugin": "janus.plugin.videoroom", "session_id": self._session})
-        return answer["data"]["id"]
+        handle: int = answer["data"]["id"]
+        self._up[handle] = asyncio.Event()
+        return handle
+
+    async def up(self, handle: int) -> None:
+        """Waits until Janus says that the handle's connection is up: before, nobody can ask for its feed.
+
+        Raises:
+            JanusFailed: it did not within 10 s.
+        """
+        try:
+            async with asyncio.timeout(REPLY_S):
+                await self._up[handle].wait()
+        except TimeoutError:
+            raise JanusFailed("Janus does not see a connection come up") from None
 
     async def request(self, handle: int, body: dict[str, Any], jsep: dict[str, str] | None = None) -> dict[str, Any]:
         """The plugin's answer, with its `jsep` if it has one.
@@ -95,6 +110,8 @@ class JanusSession:
         try:
             async for data in ws:
                 message: dict[str, Any] = msgspec.json.decode(data)
+                if message["janus"] == "webrtcup":
+                    self._up[message["sender"]].set()
                 waiting = self._replies.get(message.get("transaction", ""))
                 # An acknowledgement comes before the answer.
                 if waiting is not None and not waiting.done() and message["janus"] != "ack":
@@ -158,13 +175,15 @@ class JanusClient:
         connection = self.publication = LightConnection(self._identity, on_rtcp=self.video.heed)
         # Janus would take the client's part in DTLS, which ours always plays.
         offer = publish_offer(connection.local, self.audio.ssrc, self.video.ssrc, setup="active")
+        handle = await self._session.attach()
         answer = await self._session.request(
-            await self._session.attach(),
+            handle,
             {"request": "joinandconfigure", "room": self._room, "ptype": "publisher"},
             {"type": "offer", "sdp": offer},
         )
         connection.begin(read_remote(answer["jsep"]["sdp"]))
         await connection.connected()
+        await self._session.up(handle)
         self._own = answer["id"]
         self._feeds.append(self._own)
 

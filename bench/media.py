@@ -80,10 +80,11 @@ class Plan:
     """Of ten, how many at once, growing."""
     joins: int
     limit_s: float
+    """For each round."""
 
 
 SHORT: Final = Plan(rounds=1, loads=PAIRS, windows=2, window_s=4, groups=(), joins=10, limit_s=170)
-WHOLE: Final = Plan(rounds=3, loads=(*PAIRS, FULL), windows=2, window_s=5, groups=(1, 2, 4), joins=10, limit_s=1_500)
+WHOLE: Final = Plan(rounds=3, loads=(*PAIRS, FULL), windows=2, window_s=5, groups=(1, 2, 4), joins=10, limit_s=500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ async def run(plan: Plan, *, janus: bool) -> Found:
         ServerFailed, JanusFailed, ReceiverFailed, TimeoutError: the run is void.
     """
     found = Found(plan.rounds, plan.window_s, janus=janus_version(find_janus()) if janus else "")
-    async with asyncio.timeout(plan.limit_s), Receivers() as receivers:
+    async with asyncio.timeout(plan.limit_s * plan.rounds), Receivers() as receivers:
         for number in range(plan.rounds):
             found.load_average.append(os.getloadavg()[0])
             async with _sides(plan, found, janus=janus) as sides:
