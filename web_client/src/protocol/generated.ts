@@ -215,8 +215,10 @@ export interface SessionView {
   note?: string;
   /** What is still missing to begin. Told only to mentors and therapists. Left out when "nothing". */
   waits_for?: WaitsFor;
-  /** Nobody came to lead for so long that the backup was told. Left out when false. */
+  /** People have waited for so long that the therapists of the group were told. Left out when false. */
   late?: boolean;
+  /** It has been live before, and waits in its lobby again. Left out when false. */
+  begun?: boolean;
 }
 
 /** Something in a session that a therapist has to know of. */
@@ -252,6 +254,8 @@ export interface SupervisedView {
   you_respond?: boolean;
   /** Not acknowledged ones first, then the newest. Left out when []. */
   concerns?: ConcernView[];
+  /** What was told of it cannot be read, so that concerns may be missing here. Left out when false. */
+  unread?: boolean;
 }
 
 /**
