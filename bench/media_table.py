@@ -97,9 +97,7 @@ def _load(found: Found, load: Load) -> list[Sequence[str]]:
         _row(
             f"**{load.what}**: CPU per forwarded packet",
             tell(lambda them: _spread([each.cpu_us_per_packet for each in them], "{:.1f}", " µs"), calm_windows),
-            ratio=""
-            if ratio is None
-            else f"{ratio.median:.2f}x ({ratio.low:.2f}–{ratio.high:.2f}), {ratio.count} pairs",
+            ratio="" if ratio is None else _spread_of(ratio, "{:.2f}", "x") + f", of {ratio.count}",
             target=f"≤ {TARGET}x Janus",
             met=None if ratio is None else ratio.median <= TARGET,
         ),
@@ -233,7 +231,10 @@ def _delay(them: list[Window]) -> str:
 
 
 def _spread(values: Sequence[float], form: str, unit: str) -> str:
-    found = spread(values)
+    return _spread_of(spread(values), form, unit)
+
+
+def _spread_of(found: Spread, form: str, unit: str) -> str:
     if found.count == 1:
         return form.format(found.median) + unit
     return f"{form.format(found.median)}{unit} ({form.format(found.low)}–{form.format(found.high)})"

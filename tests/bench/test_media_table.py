@@ -73,7 +73,7 @@ def test_the_ratio_compares_what_was_measured_in_the_same_round() -> None:
     assert cells[1:] == [
         "20.0 µs (10.0–30.0)",
         "20.0 µs (20.0–20.0)",
-        "1.00x (0.50–1.50), 2 pairs",
+        "1.00x (0.50–1.50), of 2",
         "40.0 µs",
         "≤ 1.4x Janus",
         "yes",
