@@ -55,8 +55,8 @@ LIMITS: Final = (
     "Everyone is a mentor, so that a choice of the loudest does not make the load smaller than at Janus.",
     (
         "Janus is Debian's package (its libsrtp uses NSS): ICE-lite, VideoRoom, one subscription for all feeds, "
-        "other plugins off. Ratios are to Janus with as many event loops as cores, which costs it about half of "
-        "what a thread for each connection does, as it comes packaged. It shows no loopback address: its media goes"
+        "other plugins off. Ratios are to Janus with as many event loops as cores, which costs it about two thirds "
+        "of what a thread for each connection does, as it comes packaged. It shows no loopback address: its media goes"
         " to an own address of this machine, through the same device."
     ),
     "Joins: from the open WebSocket to a packet at the socket, not to a decoded picture; sign-in is not in it.",
