@@ -26,7 +26,12 @@ _MAX_PUBLISHED: Final = 16
 """Sections of a publish offer, with those that we reject, as a data channel's."""
 _OPUS_FMTP: Final = "minptime=10;useinbandfec=1"
 _ALGORITHMS: Final = ("sha-256", "sha-384", "sha-512")
-_KIND_OF: Final = {Source.MICROPHONE: Kind.AUDIO, Source.CAMERA: Kind.VIDEO}
+_KIND_OF: Final = {
+    Source.MICROPHONE: Kind.AUDIO,
+    Source.CAMERA: Kind.VIDEO,
+    Source.SCREEN: Kind.VIDEO,
+    Source.SCREEN_AUDIO: Kind.AUDIO,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,10 +281,12 @@ def _connection(local: Local, setup: str, candidates: Sequence[Candidate]) -> li
         f"a=setup:{setup}",
     ]
     for place, candidate in enumerate(candidates):
-        # RFC 8445 section 5.1.2.1: host candidates, in our order of preference.
-        priority = (126 << 24) + ((65_535 - place) << 8) + 255
+        # RFC 8445 section 5.1.2.1: host candidates, in our order of preference; TCP below (RFC 6544 section 4.2).
+        tcp = candidate.protocol == "tcp"
+        priority = ((90 if tcp else 126) << 24) + ((65_535 - place) << 8) + 255
         where = f"{candidate.host} {candidate.port}"
-        lines.append(f"a=candidate:{place + 1} 1 {candidate.protocol} {priority} {where} typ host")
+        line = f"a=candidate:{place + 1} 1 {candidate.protocol} {priority} {where} typ host"
+        lines.append(f"{line} tcptype passive" if tcp else line)
     if candidates:
         lines.append("a=end-of-candidates")
     return lines

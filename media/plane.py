@@ -48,6 +48,9 @@ class _Publication:
     mids: dict[Source, str] = field(default_factory=dict[Source, str])
     answers: int = 0
 
+    def speaks(self, mid: str) -> bool:
+        return self.mids.get(Source.MICROPHONE) == mid
+
 
 @dataclass(slots=True)
 class _Peer:
@@ -399,7 +402,8 @@ class MediaPlane:
         heard: dict[str, list[tuple[str, int]]] = {}
         for level in event.levels:
             _, peer = self._connections.get(level.transport, (None, None))
-            if peer is not None:
+            # A film that somebody shows is not somebody who speaks.
+            if peer is not None and peer.publication is not None and peer.publication.speaks(level.mid):
                 heard.setdefault(peer.room, []).append((peer.participant, level.below_full_scale))
         for room, levels in heard.items():
             known = self._rooms.get(room)

@@ -315,6 +315,14 @@ class EngineCore:
         else:
             slot.pause()
 
+    def knows(self, path: Path) -> bool:
+        """Whether a check that came that way was authentic, and its transport is still there."""
+        return self._book.find(path) is not None
+
+    def forget_path(self, path: Path) -> None:
+        """That way is closed: nothing is sent there any more."""
+        self._book.forget(path)
+
     def drain(self, limit: int) -> Sequence[Event]:
         """See `PacketEngine.drain`."""
         taken: list[Event] = []

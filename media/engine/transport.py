@@ -12,16 +12,21 @@ from media.engine.srtp import Cipher
 from media.engine.twcc import ArrivalLog
 
 MAX_PATHS: Final = 8
+MAX_CHECKS: Final = 128
 MAX_DTLS_WAITING: Final = 32
 SILENT_S: Final = 15.0
 
 
 class Path(NamedTuple):
-    """Where a datagram came from, and the local address it came to ('' when unknown)."""
+    """Where a datagram came from, the local address it came to ('' when unknown), and by which way.
+
+    `via` is the shell's number of a socket or of a connection; here it only tells ways apart.
+    """
 
     host: str
     port: int
     local: str = ""
+    via: int = 0
 
 
 class Transport:
@@ -29,6 +34,7 @@ class Transport:
 
     __slots__ = (
         "arrivals",
+        "checks",
         "cipher",
         "dtls_waiting",
         "due",
@@ -55,6 +61,8 @@ class Transport:
         """Where we send: the nominated address, or the first that passed a check."""
         self.paths: dict[Path, float] = {}
         """Every address that passed an authenticated check, oldest first, and when it was last heard from."""
+        self.checks: dict[bytes, Path] = {}
+        """Transaction ids of the newest authentic checks, and where each first came from."""
         self.cipher: Cipher | None = None
         self.inbound = InboundSources()
         self.ids = ExtensionIds()

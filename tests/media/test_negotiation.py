@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from media.dtls import Fingerprint
@@ -55,6 +57,17 @@ def test_the_answer_receives_what_was_taken_and_rejects_the_rest() -> None:
     assert "a=rtcp-fb:96 transport-cc\r\n" in answer
     assert "a=rtcp-fb:96 nack pli\r\n" in answer
     assert audio.extensions["urn:ietf:params:rtp-hdrext:sdes:mid"] == 4
+
+
+def test_tcp_is_offered_below_udp_and_waits_to_be_called() -> None:
+    told = (Candidate("203.0.113.1", 8_081), Candidate("2001:db8::1", 8_081), Candidate("203.0.113.1", 8_081, "tcp"))
+    answer = write_publish_answer(read_publish_offer(CHROMIUM_OFFER, SOURCES), replace(LOCAL, candidates=told), 1)
+    lines = [line for line in answer.split("\r\n") if line.startswith("a=candidate:")]
+    assert [line.split()[2] for line in lines] == ["udp", "udp", "tcp"]
+    assert lines[1].endswith(" 2001:db8::1 8081 typ host")
+    assert lines[2].endswith(" 203.0.113.1 8081 typ host tcptype passive")
+    priorities = [int(line.split()[3]) for line in lines]
+    assert priorities == sorted(priorities, reverse=True)
 
 
 def test_simulcast_is_answered_with_one_encoding() -> None:
