@@ -25,6 +25,7 @@ from server.checkpoints import public_hex
 from server.cli_ops import ConfigPath, settings_file
 from server.clock import SystemClock
 from server.config import Config, load_config
+from server.entries import UnknownEntry
 from server.housekeeping import PurgeRefused, purge_chat, set_legal_hold
 from server.keys import checkpoint_file, load_root_key, make_root_key, root_key_file
 from server.replaying import Question, ReplayRefused, seen
@@ -90,7 +91,7 @@ def show_entries(*, config: ConfigPath = None) -> None:
             async for event in read_events(connection, vault, AUDIT_STREAM):
                 try:
                     entry = msgspec.to_builtins(entry_of(event))
-                except msgspec.ValidationError:
+                except UnknownEntry:
                     entry = {"type": event.type}
                 print(msgspec.json.encode({"seq": event.seq, "at_ms": event.at_ms, **(entry or {})}).decode())
 
@@ -223,7 +224,8 @@ def _tell(report: Report) -> None:
     for finding in report.findings[:MAX_SHOWN]:
         where = [f"stream {finding.stream}"] if finding.stream is not None else []
         where += [f"event {finding.seq}"] if finding.seq is not None else []
-        print(f"  {', '.join(where) or 'checkpoints'}: {finding.words}")
+        where += [f"checkpoint {finding.checkpoint}"] if not where and finding.checkpoint is not None else []
+        print(f"  {', '.join(where) or 'database'}: {finding.words}")
     if len(report.findings) > MAX_SHOWN:
         print(f"  and {len(report.findings) - MAX_SHOWN} more: see --json")
     print("Everything fits." if report.ok else f"{len(report.findings)} things do not fit.")

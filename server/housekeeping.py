@@ -15,8 +15,9 @@ from program.sessions import chats_to_purge, find_session, hold_session, mark_ch
 from protocol.ids import SessionId
 from protocol.values import SessionStatus
 from rooms.retention import Retention
-from server.auditing import SCHEDULE, Auditor, ChatPurged, LegalHoldSet
+from server.auditing import SCHEDULE, Auditor
 from server.clock import Clock
+from server.entries import ChatPurged, LegalHoldSet
 from server.logs import where_it_failed
 from server.storage.engine import fold_journal, reading, writing
 from server.storage.purging import Purged, purge
@@ -140,5 +141,6 @@ async def _purge_chat(engine: AsyncEngine, vault: Vault, clock: Clock, session_i
         now = clock.now_ms()
         purged = await connection.run_sync(lambda sync: purge(sync, vault, session_id, Retention.CHAT.value, now))
         await mark_chat_purged(connection, session_id, now)
-        await Auditor(vault, clock).record(connection, ChatPurged(session_id, by, purged.payloads))
+        entry = ChatPurged(session_id, by, purged.payloads, session_id, Retention.CHAT.value, purged.keys)
+        await Auditor(vault, clock).record(connection, entry)
     return purged

@@ -23,8 +23,9 @@ from program.whereabouts import (
     whereabouts_until,
 )
 from protocol.ids import IdentityId, SessionId
-from server.auditing import Auditor, WhereaboutsConfirmed, WhereaboutsPurged, WhereaboutsRead
+from server.auditing import Auditor
 from server.clock import Clock
+from server.entries import WhereaboutsConfirmed, WhereaboutsPurged, WhereaboutsRead
 from server.storage.engine import reading, writing
 from server.storage.personal import Label, Sealed, destroy_key, seal, unseal
 from server.storage.vault import Vault

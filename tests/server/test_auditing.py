@@ -22,8 +22,9 @@ from program.tables import consents, whereabouts
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId
 from server.arrivals import Arrivals
 from server.audit import Report, verify
-from server.auditing import AUDIT_STREAM, Auditor, Entry, NameChanged, begin_audit, entry_of
+from server.auditing import AUDIT_STREAM, Auditor, begin_audit, entry_of
 from server.demo import SOMEWHERE
+from server.entries import Entry, NameChanged
 from server.storage.engine import reading, writing
 from server.storage.log import EventLog, NewEvent
 from server.storage.reading import read_events

@@ -271,10 +271,20 @@ def test_purge_destroys_the_chat_of_a_session_that_has_ended_unless_it_is_held(
     assert command("purge", ROOM) == 0
     assert "1 events of the chat are destroyed" in capsys.readouterr().out
     assert command("audit", "verify") == 0
-    assert [{**entry, "at_ms": 0} for entry in shown(command, capsys)] == [
+    assert [{**entry, "at_ms": 0, **({"keys": 1} if "keys" in entry else {})} for entry in shown(command, capsys)] == [
         {"seq": 1, "at_ms": 0, "type": "legal_hold_set", "session": ROOM, "hold": True, "by": "command line"},
         {"seq": 2, "at_ms": 0, "type": "legal_hold_set", "session": ROOM, "hold": False, "by": "command line"},
-        {"seq": 3, "at_ms": 0, "type": "chat_purged", "session": ROOM, "by": "command line", "payloads": 1},
+        {
+            "seq": 3,
+            "at_ms": 0,
+            "type": "chat_purged",
+            "session": ROOM,
+            "by": "command line",
+            "payloads": 1,
+            "stream": ROOM,
+            "retention": "chat",
+            "keys": 1,
+        },
     ]
     assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor") == 0
     told = json.loads(capsys.readouterr().out)

@@ -19,17 +19,8 @@ from program.sessions import end_session
 from program.tables import contacts, sessions, whereabouts
 from protocol.ids import IdentityId, SessionId
 from server.audit import verify
-from server.auditing import (
-    AUDIT_STREAM,
-    SCHEDULE,
-    Auditor,
-    ChatPurged,
-    Entry,
-    LegalHoldSet,
-    WhereaboutsConfirmed,
-    WhereaboutsPurged,
-    entry_of,
-)
+from server.auditing import AUDIT_STREAM, SCHEDULE, Auditor, entry_of
+from server.entries import ChatPurged, Entry, LegalHoldSet, WhereaboutsConfirmed, WhereaboutsPurged
 from server.housekeeping import DAY_MS, Housekeeping, PurgeRefused, purge_chat, set_legal_hold
 from server.storage.engine import reading, writing
 from server.storage.log import EventLog, NewEvent
@@ -65,6 +56,12 @@ class House:
         record = NewEvent(1, "session_opened", 1, b"opened")
         await log.append(SESSION, claim.epoch, 0, [record, NewEvent(2, "chat_written", 1, text, "chat")])
         await log.stop()
+
+    async def chat_purged(self) -> ChatPurged:
+        """The entry that tells of the chat's one message."""
+        async with reading(self.engine) as connection:
+            keys = await connection.scalars(select(data_keys.c.id).where(data_keys.c.retention == "chat"))
+            return ChatPurged(SESSION, SCHEDULE, 1, SESSION, "chat", tuple(keys))
 
     async def end(self) -> None:
         async with writing(self.engine) as connection:
@@ -193,7 +190,7 @@ async def test_a_chat_goes_thirty_days_after_its_session_ended_and_the_record_st
         payloads = [event.payload async for event in read_events(connection, vault(), SESSION)]
         assert (await connection.execute(select(sessions.c.chat_purged_ms))).scalar_one() == house.clock.now_ms()
     assert payloads == [b"opened", None]
-    assert await house.entries() == [ChatPurged(SESSION, SCHEDULE, 1)]
+    assert await house.entries() == [await house.chat_purged()]
     assert await house.is_sound()
 
 
@@ -205,7 +202,7 @@ async def test_the_number_of_days_is_a_setting(house: House) -> None:
     await house.housekeeping.tidy()
     assert await house.entries() == []
     await soon.tidy()
-    assert await house.entries() == [ChatPurged(SESSION, SCHEDULE, 1)]
+    assert await house.entries() == [await house.chat_purged()]
 
 
 async def test_nothing_of_a_session_under_legal_hold_goes(house: House) -> None:
@@ -223,7 +220,7 @@ async def test_nothing_of_a_session_under_legal_hold_goes(house: House) -> None:
     assert await house.entries() == [
         LegalHoldSet(SESSION, True, "x"),
         LegalHoldSet(SESSION, False, "x"),
-        ChatPurged(SESSION, SCHEDULE, 1),
+        await house.chat_purged(),
     ]
 
 
@@ -263,7 +260,7 @@ async def test_what_fails_is_logged_without_content_tried_again_and_stops_nothin
     assert (said["event"], said["what"], said["error"]) == ("not erased", "whereabouts", "OperationalError")
     assert "Parked" not in str(said)
     assert "Rosalinda" not in str(said)
-    assert ChatPurged(SESSION, SCHEDULE, 1) in await house.entries()
+    assert await house.chat_purged() in await house.entries()
     await house.housekeeping.tidy()
     assert WhereaboutsPurged(ELLIE, SESSION) in await house.entries()
 

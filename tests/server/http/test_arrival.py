@@ -23,7 +23,8 @@ from protocol.ids import IdentityId, ParticipantId
 from protocol.values import Role
 from rooms.state import Participant
 from server.arrivals import Arrivals
-from server.auditing import AUDIT_STREAM, Entry, entry_of
+from server.auditing import AUDIT_STREAM, entry_of
+from server.entries import Entry
 from server.storage.engine import reading, writing
 from server.storage.reading import read_events
 from server.tokens import JoinGrant
