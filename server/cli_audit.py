@@ -25,6 +25,7 @@ from server.checkpoints import public_hex
 from server.cli_ops import ConfigPath, settings_file
 from server.clock import SystemClock
 from server.config import Config, load_config
+from server.endings import EndRefused, ask_for_end
 from server.entries import UnknownEntry
 from server.housekeeping import PurgeRefused, purge_chat, set_legal_hold
 from server.keys import checkpoint_file, load_root_key, make_root_key, root_key_file
@@ -38,6 +39,7 @@ MAX_SHOWN = 50
 """Findings in words; all of them are in the JSON."""
 
 audit = App(name="audit", help="Check the stored logs.")
+sessions = App(name="session", help="Sessions, as the server has them.")
 keys = App(name="keys", help="The root key, under which stored rooms are encrypted.")
 
 
@@ -48,6 +50,7 @@ def register(app: App) -> None:
     app.command(replay)
     app.command(purge)
     app.command(hold)
+    app.command(sessions)
 
 
 @audit.command(name="verify")
@@ -184,6 +187,26 @@ def hold(session: str, *, lift: bool = False, config: ConfigPath = None) -> None
     print(f"session {session} is {'not ' if lift else ''}under legal hold{'' if changed else ', as it was before'}")
 
 
+@sessions.command(name="end")
+def end_session(session: str, *, config: ConfigPath = None) -> None:
+    """End a session for everyone who is in it. The server does it within seconds, or when it is next started.
+
+    Parameters
+    ----------
+    session
+        The session's id.
+    """
+    settings = _settings(config)
+    vault = Vault(load_root_key(settings, os.environ))
+
+    async def ask() -> None:
+        async with _database(settings) as engine:
+            await ask_for_end(engine, vault, SystemClock(), SessionId(session), by=COMMAND_LINE)
+
+    asyncio.run(ask())
+    print(f"the server ends session {session} within seconds, or when it is next started")
+
+
 def _settings(path: Path | None) -> Config:
     return load_config(settings_file(path), os.environ)
 
@@ -198,7 +221,7 @@ async def _database(settings: Config) -> AsyncGenerator[AsyncEngine]:
         raise StorageError(
             f"the database cannot be read ({type(error.orig).__name__}): is it of this version?"
         ) from None
-    except (PurgeRefused, ReplayRefused, Unreadable, UnknownEvent) as error:
+    except (EndRefused, PurgeRefused, ReplayRefused, Unreadable, UnknownEvent) as error:
         raise StorageError(str(error)) from None
     finally:
         await engine.dispose()

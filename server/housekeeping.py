@@ -71,11 +71,16 @@ class Housekeeping:
     async def tidy(self) -> None:
         """Erases what is due. What fails is logged, and tried again the next time."""
         await self._attempt("whereabouts", self._purge_whereabouts)
+        await self._attempt("contacts", self._purge_contacts)
         await self._attempt("chat", self._purge_chats)
         await self._attempt("journal", self._fold)
 
     async def _purge_whereabouts(self) -> None:
         if await self._whereabouts.purge():
+            self._residue = True
+
+    async def _purge_contacts(self) -> None:
+        if await self._whereabouts.purge_contacts(self._chat_ms):
             self._residue = True
 
     async def _purge_chats(self) -> None:
