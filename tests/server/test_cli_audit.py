@@ -315,3 +315,17 @@ def test_an_entry_of_a_newer_version_is_shown_by_its_type(
 
     asyncio.run(write())
     assert shown(command, capsys) == [{"seq": 1, "at_ms": 5, "type": "moon_seen"}]
+
+
+def test_a_session_is_told_to_end_and_that_is_written_down(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    with_session(tmp_path, ended=False)
+    assert command("session", "end", ROOM) == 0
+    assert f"ends session {ROOM} within seconds" in capsys.readouterr().out
+    assert command("session", "end", "nowhere") == 2
+    assert "there is no session nowhere" in capsys.readouterr().err
+    [entry] = shown(command, capsys)
+    assert (entry["type"], entry["session"], entry["by"]) == ("session_end_asked", ROOM, "command line")
+    assert command("audit", "verify") == 0
