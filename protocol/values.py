@@ -43,6 +43,10 @@ class Source(StrEnum):
 
     MICROPHONE = "microphone"
     CAMERA = "camera"
+    SCREEN = "screen"
+    """A screen, a window or a tab that somebody shows to the room."""
+    SCREEN_AUDIO = "screen_audio"
+    """Its sound, where the browser gives it."""
 
 
 class SessionStatus(StrEnum):
@@ -96,6 +100,9 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         listening: just listening today.
         not_alone: has hidden the group on their own device. Told only to that person, mentors and therapists.
         needs_cover: leads, and asked someone to take over. Told only to mentors and therapists.
+        screen: shares their screen; at most one person does.
+        screen_audio: with its sound.
+        may_share: a mentor lets this participant share. Told only to that person, mentors and therapists.
     """
 
     id: ParticipantId
@@ -110,6 +117,9 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     listening: bool = False
     not_alone: bool = False
     needs_cover: bool = False
+    screen: bool = False
+    screen_audio: bool = False
+    may_share: bool = False
 
 
 class WaitingView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -187,7 +197,8 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     Attributes:
         note: the mentor's words for those who wait.
         waits_for: what is still missing to begin. Told only to mentors and therapists.
-        late: nobody came to lead for so long that the backup was told.
+        late: people have waited for so long that the therapists of the group were told.
+        begun: it has been live before, and waits in its lobby again.
     """
 
     id: SessionId
@@ -196,6 +207,7 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     note: str = ""
     waits_for: WaitsFor = WaitsFor.NOTHING
     late: bool = False
+    begun: bool = False
 
 
 class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -207,6 +219,7 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         responder: the name of the therapist who said to be reachable; empty when nobody did.
         you_respond: it is you.
         concerns: not acknowledged ones first, then the newest.
+        unread: what was told of it cannot be read, so that concerns may be missing here.
     """
 
     session: SessionView
@@ -217,6 +230,7 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     responder: str = ""
     you_respond: bool = False
     concerns: tuple[ConcernView, ...] = ()
+    unread: bool = False
 
 
 class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -34,6 +34,10 @@ class Participant(Struct, frozen=True):
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
+        screen: shares their screen; at most one person in the room does.
+        screen_audio: with its sound.
+        may_share: a mentor lets this participant share; who is staff needs nobody's leave.
+        share_held: the end of that took effect but is not saved yet.
     """
 
     id: ParticipantId
@@ -57,6 +61,10 @@ class Participant(Struct, frozen=True):
     listening: bool = False
     not_alone: bool = False
     needs_cover: bool = False
+    screen: bool = False
+    screen_audio: bool = False
+    may_share: bool = False
+    share_held: bool = False
 
     @property
     def inside(self) -> bool:
@@ -83,6 +91,11 @@ class Participant(Struct, frozen=True):
         """Whether the microphone may not be opened now."""
         return self.shut or self.held
 
+    @property
+    def allowed_to_share(self) -> bool:
+        """Whether a mentor lets this participant share now."""
+        return self.may_share and not self.share_held
+
 
 class RoomState(Struct, frozen=True):
     """All that the room stream knows.
@@ -93,6 +106,7 @@ class RoomState(Struct, frozen=True):
         chat: messages in the room's one order.
         responder: the therapist who is reachable while the session lasts.
         responder_waived: the clinical lead lets it begin without one.
+        begun: it has been live before.
         unattended_ms: since when people wait in the lobby; None when nobody waits or the session is live.
         late: someone to lead or to answer was missing for so long that the people who wait were told.
         paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
@@ -107,6 +121,7 @@ class RoomState(Struct, frozen=True):
     chat: Chat = Chat()
     responder: IdentityId | None = None
     responder_waived: bool = False
+    begun: bool = False
     unattended_ms: Millis | None = None
     late: bool = False
     paused_until_ms: Millis | None = None
@@ -135,6 +150,10 @@ class RoomState(Struct, frozen=True):
     def leaders(self) -> Iterator[Participant]:
         """Those with whom the group is not alone."""
         return (p for p in self.people.values() if p.leads)
+
+    def sharer(self) -> Participant | None:
+        """Who shares their screen."""
+        return next((p for p in self.inside() if p.screen), None)
 
     def here(self, participant_id: ParticipantId) -> Participant | None:
         """That person, if in the room or in its lobby."""

@@ -79,6 +79,14 @@ export function reduce(state: RoomState, frame: RoomFrame): RoomState {
       const next = changed(state, id, (one) => ({ ...one, microphone, camera }));
       return microphone ? next : { ...next, speakers: without(next.speakers, id) };
     }
+    case "screen_changed":
+      return changed(state, frame.participant_id, (one) => ({
+        ...one,
+        screen: frame.screen,
+        screen_audio: frame.screen_audio ?? false,
+      }));
+    case "screen_allowed":
+      return changed(state, frame.participant_id, (one) => ({ ...one, may_share: frame.allowed }));
     case "presence_changed":
       return changed(state, frame.participant_id, (one) => ({ ...one, connected: frame.connected }));
     case "microphone_held":
@@ -99,6 +107,16 @@ export function person(state: RoomState, id: string): ParticipantView | undefine
 /** I am one of those whose microphone and chat rest while nobody leads. */
 export function rests(state: RoomState): boolean {
   return state.pausedUntilMs > 0 && person(state, state.you)?.role === "participant";
+}
+
+/** Whose screen everyone sees. */
+export function sharer(state: RoomState): ParticipantView | undefined {
+  return state.participants.find((one) => one.screen);
+}
+
+/** I may share my screen as far as the room is concerned. */
+export function mayShare(state: RoomState): boolean {
+  return (leads(state) || (person(state, state.you)?.may_share ?? false)) && !rests(state);
 }
 
 export function leads(state: RoomState): boolean {
@@ -133,7 +151,7 @@ function paused(state: RoomState, untilMs: number, closings: number): RoomState 
   const silent = untilMs > 0;
   const participants = state.participants.map((one) => ({
     ...one,
-    microphone: (one.microphone ?? false) && !(silent && one.role === "participant"),
+    ...(silent && one.role === "participant" ? { microphone: false, screen: false, screen_audio: false } : {}),
     ...(one.id === state.you ? { closings } : {}),
   }));
   const on = new Set(participants.filter((one) => one.microphone).map((one) => one.id));
