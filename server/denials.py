@@ -11,8 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from protocol.ids import IdentityId
-from server.auditing import Auditor, Denied
+from server.auditing import Auditor
 from server.clock import Clock
+from server.entries import Denied
 from server.logs import where_it_failed
 from server.storage.engine import writing
 from server.storage.vault import Vault

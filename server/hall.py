@@ -17,7 +17,7 @@ from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import LeaveReason, Role, SessionStatus
-from rooms.commands import Depart, NameResponder, OpenSession, PassTime, WaiveResponder
+from rooms.commands import CloseSession, Depart, NameResponder, OpenSession, PassTime, WaiveResponder
 from rooms.events import Event
 from rooms.life import Rules
 from rooms.state import Participant, RoomState
@@ -135,6 +135,17 @@ class Hall:
             who = keeper.participant_of(identity)
             if who is not None:
                 keeper.submit(Depart(who, LeaveReason.LEFT))
+
+    async def end(self, session_id: SessionId, *, if_empty: bool) -> None:
+        """The server ends a session; with `if_empty` not while anyone is present.
+
+        Raises:
+            Refused: NOT_FOUND.
+            Unavailable: its room cannot be loaded, or the end could not be stored.
+        """
+        decided = await (await self.room(session_id)).submit(CloseSession(if_empty))
+        if isinstance(decided, Rejection):
+            raise Unavailable(decided.code)
 
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""

@@ -371,7 +371,7 @@ async def change_the_notice(server: Server, folder: Path) -> None:
     """Starts the server again with another notice, as a program would that changed its own."""
     shutil.copytree(ROOT / "program/texts", folder)
     for notice in [folder / f"notice.{language}.toml" for language in ("en", "es")]:
-        notice.write_text(notice.read_text().replace('version = "1"', 'version = "2"', 1))
+        notice.write_text(notice.read_text().replace('version = "2"', 'version = "3"', 1))
     await server.stop()
     server.environment["HOLDSPACE__TEXTS__FOLDER"] = str(folder)
     await server.start()

@@ -23,7 +23,8 @@ from protocol.ids import IdentityId, ParticipantId
 from protocol.values import Role
 from rooms.state import Participant
 from server.arrivals import Arrivals
-from server.auditing import AUDIT_STREAM, Entry, entry_of
+from server.auditing import AUDIT_STREAM, entry_of
+from server.entries import Entry
 from server.storage.engine import reading, writing
 from server.storage.reading import read_events
 from server.tokens import JoinGrant
@@ -74,11 +75,11 @@ async def arrival(there: Site, language: str = "en") -> dict[str, Any]:
     return found
 
 
-def agreeing(kind: str, version: str = "1", language: str = "en", session: str = SESSION) -> dict[str, str]:
+def agreeing(kind: str, version: str = "2", language: str = "en", session: str = SESSION) -> dict[str, str]:
     return {"kind": kind, "session_id": session, "version": version, "language": language}
 
 
-async def agree(there: Site, kind: str, version: str = "1", language: str = "en") -> tuple[int, Any]:
+async def agree(there: Site, kind: str, version: str = "2", language: str = "en") -> tuple[int, Any]:
     return await ask(there, "POST", "/consents", agreeing(kind, version, language))
 
 
@@ -121,7 +122,7 @@ async def test_a_participant_is_asked_for_everything_and_joins_once_all_of_it_is
         "ready": False,
     }
     notice = asked["notice"]
-    assert (notice["version"], notice["agreed"], notice["language"]) == ("1", False, "en")
+    assert (notice["version"], notice["agreed"], notice["language"]) == ("2", False, "en")
     assert notice["title"] == "Before you join"
     assert set(notice["sections"][0]) == {"icon", "heading", "paragraphs"}
     assert set(notice["full"][0]) == {"heading", "paragraphs"}
@@ -188,11 +189,11 @@ async def test_the_notice_comes_in_the_language_that_is_asked_for_or_in_english(
 
 async def test_a_consent_keeps_version_language_and_the_hash_of_exactly_what_was_shown(there: Site) -> None:
     await there.sign_in(ELLIE)
-    await agree(there, "notice", "1", "es")
+    await agree(there, "notice", "2", "es")
     async with reading(there.engine) as connection:
         [kept] = await standing(connection, ELLIE, ConsentKind.NOTICE)
     shown = load_notices(None, {})["es"]
-    assert (kept.version, kept.language, kept.text_hash) == ("1", "es", text_hash(shown))
+    assert (kept.version, kept.language, kept.text_hash) == ("2", "es", text_hash(shown))
     assert kept.given_ms == there.clock.now_ms()
 
 
@@ -224,7 +225,7 @@ async def test_a_changed_word_is_asked_again_though_its_version_is_the_same(ther
 
 async def test_a_new_version_is_asked_again_though_its_words_are_the_same(there: Site) -> None:
     await there.make_ready(DANA)
-    new = {language: msgspec.structs.replace(text, version="2") for language, text in load_notices(None, {}).items()}
+    new = {language: msgspec.structs.replace(text, version="3") for language, text in load_notices(None, {}).items()}
     async with reading(there.engine) as connection:
         assert not await Arrivals(there.engine, vault(), there.clock, new).may_enter(
             connection, DANA, SESSION, Role.MENTOR
