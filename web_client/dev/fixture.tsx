@@ -190,6 +190,7 @@ function check(change: Partial<CheckModel> = {}): ComponentChildren {
         level: 0.58,
         wasHeard: true,
         wasClosed: false,
+        stillAlone: false,
         path: "good",
         hasPlace: true,
         ...change,
@@ -313,6 +314,7 @@ const STATES: Record<string, () => ComponentChildren> = {
   "arrive-busy": () => arrive("check", {}, { camera: { track: null, problem: "busy", asking: false } }),
   "arrive-asking": () => arrive("check", {}, { microphone: asking, camera: asking, path: "trying" }),
   "arrive-closed": () => arrive("check", {}, { wasClosed: true, path: null }),
+  "arrive-hidden": () => arrive("check", {}, { wanted: { microphone: false, camera: false }, stillAlone: true }),
   "arrive-help": () => takingBack(arrive("check", { help: true })),
   "room-help": () => takingBack(room({ sheet: "help" })),
   removed: () => (

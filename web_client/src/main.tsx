@@ -12,7 +12,7 @@ import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
-import { clearStorage, kept, owed } from "./remembered";
+import { clearStorage, kept, owed, stays } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { languageFor, wordsFor } from "./words";
@@ -136,6 +136,7 @@ function start(root: HTMLElement): void {
     owed,
     asked: query.get("session"),
     kept,
+    stays,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.
   addEventListener("hashchange", () => {

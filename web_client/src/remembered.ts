@@ -1,4 +1,4 @@
-import type { Kept, Owed } from "./app";
+import type { Kept, Owed, Stay, Stays } from "./app";
 
 /** Says nothing about anyone. */
 const MARK = "owed";
@@ -42,6 +42,31 @@ export const kept: Kept = {
     }
   },
 };
+
+const STAY = "stay/";
+
+/** Beside the draft, and for this tab alone: a session's id and what was on, nothing of whom. */
+export const stays: Stays = {
+  read(sessionId) {
+    const found = storage("sessionStorage")?.getItem(STAY + sessionId);
+    return found ? stayOf(found) : null;
+  },
+  write(sessionId, { microphone, camera, alone }) {
+    try {
+      storage("sessionStorage")?.setItem(STAY + sessionId, [microphone, camera, alone].map(Number).join(""));
+    } catch {
+      // As with the draft: then a reload begins as a first arrival does.
+    }
+  },
+  clear(sessionId) {
+    storage("sessionStorage")?.removeItem(STAY + sessionId);
+  },
+};
+
+function stayOf(written: string): Stay {
+  const [microphone, camera, alone] = [...written].map((sign) => sign === "1");
+  return { microphone: microphone ?? false, camera: camera ?? false, alone: alone ?? false };
+}
 
 export function clearStorage(): void {
   storage("localStorage")?.clear();

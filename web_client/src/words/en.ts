@@ -51,6 +51,7 @@ export const en = {
   cameraLost: "Your camera went away. It may be unplugged, or taken by another app. Nobody sees you.",
   deviceUnsupported: "This browser cannot open it here. You can listen and write.",
   withoutIt: "You can join without it, too.",
+  withoutThem: "You can join without them, too.",
   allowTitle: {
     chromeAndroid: "To open them in Chrome on Android",
     chrome: "To open them in Chrome or Edge",
@@ -163,6 +164,7 @@ export const en = {
     youAre: (name: string) => `You come in as ${name}.`,
     changeName: "Change name",
     changePlace: "Change place",
+    stillHidden: "The group is still hidden on this device, as you left it. Inside, you can show it again.",
     withoutCamera: "Join without camera",
     withoutMicrophone: "Join without microphone",
     speaker: "Speaker",

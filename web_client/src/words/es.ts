@@ -84,6 +84,7 @@ export const es: Words = {
   cameraLost: "Su cámara ya no está. Puede estar desconectada o en uso por otra aplicación. Nadie le ve.",
   deviceUnsupported: "Este navegador no puede abrirlo aquí. Puede escuchar y escribir.",
   withoutIt: "También puede entrar sin eso.",
+  withoutThem: "También puede entrar sin ellos.",
   allowTitle: {
     chromeAndroid: "Para abrirlos en Chrome en Android",
     chrome: "Para abrirlos en Chrome o Edge",
@@ -195,6 +196,7 @@ export const es: Words = {
     youAre: (name) => `Entra como ${name}.`,
     changeName: "Cambiar nombre",
     changePlace: "Cambiar lugar",
+    stillHidden: "El grupo sigue oculto en este dispositivo, como usted lo dejó. Adentro puede mostrarlo otra vez.",
     withoutCamera: "Entrar sin cámara",
     withoutMicrophone: "Entrar sin micrófono",
     speaker: "Altavoz",

@@ -88,6 +88,7 @@ function show({ help = false, ...change }: Partial<CheckModel & { help: boolean 
     level: 0.5,
     wasHeard: false,
     wasClosed: false,
+    stillAlone: false,
     path: null,
     hasPlace: true,
     ...change,
