@@ -1,5 +1,5 @@
 import { computed, effect, signal } from "@preact/signals";
-import { Arrival } from "./arrival";
+import { Arrival, type Plans } from "./arrival";
 import type { Api, Me, SessionEntry } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import { delayBefore } from "./connection/backoff";
@@ -51,6 +51,7 @@ export interface AppDeps {
   owed: Owed;
   kept: Kept;
   stays: Stays;
+  plans: Plans;
 }
 
 /** What is being written, kept over a reload for this tab alone. `whose`: of which person, in which session. */
@@ -104,8 +105,8 @@ export class App {
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
-    const { api, clock, random, language } = deps;
-    this.arrival = new Arrival({ api, clock, random, language, refused: (code) => this.#refused(code) });
+    const { api, clock, random, language, plans } = deps;
+    this.arrival = new Arrival({ api, clock, random, language, plans, refused: (code) => this.#refused(code) });
     this.#checking = computed(() => this.stage.value.name === "arrive" && this.arrival.step.value === "check");
     this.check = new DeviceCheck(deps, this.#checking);
     effect(() => {
@@ -202,7 +203,7 @@ export class App {
     this.help.value = false;
     const here: Stage = { name: "room", me, entry, session };
     this.stage.value = here;
-    this.arrival.stop();
+    this.arrival.end();
     const stop = effect(() => {
       const code = session.over.value;
       if (code === null) return;
@@ -287,7 +288,7 @@ export class App {
     } else if (stage.name === "arrive") {
       this.draft.value = "";
       this.#deps.local.closeAll();
-      this.arrival.stop();
+      this.arrival.end();
       this.#forgetStay(stage.entry);
       if (this.#hasDesk(stage.me)) void this.openDesk(stage.me);
       else this.stage.value = { name: "left", me: stage.me, entry: stage.entry };

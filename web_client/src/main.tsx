@@ -12,7 +12,7 @@ import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
-import { clearStorage, kept, owed, stays } from "./remembered";
+import { clearStorage, kept, owed, plans, stays } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { languageFor, wordsFor } from "./words";
@@ -137,6 +137,7 @@ function start(root: HTMLElement): void {
     asked: query.get("session"),
     kept,
     stays,
+    plans,
   });
   // Another link opened on this same page changes only its fragment, which loads nothing by itself.
   addEventListener("hashchange", () => {

@@ -1,4 +1,6 @@
 import type { Kept, Owed, Stay, Stays } from "./app";
+import type { Plans } from "./arrival";
+import type { Step } from "./state/arrival";
 
 /** Says nothing about anyone. */
 const MARK = "owed";
@@ -67,6 +69,22 @@ function stayOf(written: string): Stay {
   const [microphone, camera, alone] = [...written].map((sign) => sign === "1");
   return { microphone: microphone ?? false, camera: camera ?? false, alone: alone ?? false };
 }
+
+const PLAN = "plan/";
+
+export const plans: Plans = {
+  read(sessionId) {
+    return (storage("sessionStorage")?.getItem(PLAN + sessionId) ?? "").split(" ") as Step[];
+  },
+  write(sessionId, plan) {
+    try {
+      if (plan.length > 0) storage("sessionStorage")?.setItem(PLAN + sessionId, plan.join(" "));
+      else storage("sessionStorage")?.removeItem(PLAN + sessionId);
+    } catch {
+      // Then the steps are counted anew after a reload.
+    }
+  },
+};
 
 export function clearStorage(): void {
   storage("localStorage")?.clear();

@@ -91,6 +91,7 @@ function open(more: Partial<AppDeps> = {}): App {
     forgetToken: () => events.push("forget token"),
     vanish: () => events.push("vanish"),
     owed,
+    plans: { read: () => [], write: () => {} },
     stays: {
       read: (id) => stays.get(id) ?? null,
       write: (id, stay) => void stays.set(id, stay),

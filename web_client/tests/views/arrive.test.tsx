@@ -157,6 +157,24 @@ describe("arriving", () => {
     expect(buttons()).not.toContain("Join without camera");
   });
 
+  test("with neither to be had there is one way in, and the words are of both", () => {
+    show({ microphone: DENIED, camera: DENIED });
+    expect(buttons().filter((name) => name?.startsWith("Join"))).toEqual(["Join"]);
+    expect(box.textContent).toContain("You can join without them, too.");
+    show({ camera: DENIED });
+    expect(buttons()).toContain("Join without camera");
+    expect(box.textContent).toContain("You can join without it, too.");
+  });
+
+  test("with the group still hidden offers to open nothing", () => {
+    show({ stillAlone: true, wanted: { microphone: false, camera: false } });
+    expect(box.textContent).toContain(en.door.stillHidden);
+    expect(box.textContent).not.toContain(en.joinStays);
+    for (const name of [en.unmute, en.cameraTurnOn]) expect(buttons()).not.toContain(name);
+    press("Join");
+    expect(acts.onJoin).toHaveBeenCalled();
+  });
+
   test("name and place can be changed from here", () => {
     show();
     press("Change name");
