@@ -187,7 +187,8 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     Attributes:
         note: the mentor's words for those who wait.
         waits_for: what is still missing to begin. Told only to mentors and therapists.
-        late: nobody came to lead for so long that the backup was told.
+        late: people have waited for so long that the therapists of the group were told.
+        begun: it has been live before, and waits in its lobby again.
     """
 
     id: SessionId
@@ -196,6 +197,7 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     note: str = ""
     waits_for: WaitsFor = WaitsFor.NOTHING
     late: bool = False
+    begun: bool = False
 
 
 class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -49,7 +49,14 @@ def evolve(state: RoomState, event: Event) -> RoomState:
     """The state after `event`."""
     match event:
         case SessionOpened():
-            return replace(state, session_id=event.session_id, title=event.title, note=event.note, status=event.status)
+            return replace(
+                state,
+                session_id=event.session_id,
+                title=event.title,
+                note=event.note,
+                status=event.status,
+                begun=event.status is SessionStatus.LIVE,
+            )
         case ParticipantEntered():
             return _attended(_enter(state, event), event.at_ms)
         case ParticipantAdmitted(participant_id=who):
@@ -68,7 +75,9 @@ def evolve(state: RoomState, event: Event) -> RoomState:
         case ResponderWaived():
             return replace(state, responder_waived=True)
         case SessionBegan():
-            return replace(state, status=SessionStatus.LIVE, unattended_ms=None, late=False, paused_until_ms=None)
+            return replace(
+                state, status=SessionStatus.LIVE, begun=True, unattended_ms=None, late=False, paused_until_ms=None
+            )
         case SessionReturned():
             return _returned(state, event.at_ms)
         case LeaderMissed():

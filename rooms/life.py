@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from protocol.values import Millis, SessionStatus
+from protocol.values import Millis, Role, SessionStatus
 from rooms.events import (
     Event,
     FloorPaused,
@@ -123,7 +123,11 @@ def _live(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:
 
 
 def _may_begin(state: RoomState) -> bool:
-    return not lacks_leader(state) and not lacks_responder(state)
+    if lacks_leader(state):
+        return False
+    # People who were in it are not left to wait where a therapist has come to lead: that nobody else answers is told.
+    taken_over = state.begun and any(leader.role is Role.THERAPIST for leader in state.leaders())
+    return taken_over or not lacks_responder(state)
 
 
 def _participants(state: RoomState) -> tuple[Participant, ...]:

@@ -282,10 +282,13 @@ def _remove(state: RoomState, actor: Participant, message: Remove, now_ms: Milli
 def _cover(actor: Participant, message: AskForCover | WithdrawCover, now_ms: Millis) -> Decision:
     if not permitted(actor.role, Action.ASK_FOR_COVER, Relation.OWN):
         return denied(Action.ASK_FOR_COVER)
-    asks = isinstance(message, AskForCover)
-    if actor.needs_cover == asks:
-        return NOTHING
-    return Accepted(((CoverAsked if asks else CoverWithdrawn)(now_ms, actor.id),))
+    if isinstance(message, WithdrawCover):
+        return Accepted((CoverWithdrawn(now_ms, actor.id),)) if actor.needs_cover else NOTHING
+    # They may step away at once: nobody hears or sees what they do not mean to show.
+    on = actor.microphone or actor.camera
+    off = (DevicesSet(actor.id, microphone=False, camera=False),) if on else ()
+    asked = () if actor.needs_cover else (CoverAsked(now_ms, actor.id),)
+    return Accepted((*off, *asked))
 
 
 def _person_inside(

@@ -93,6 +93,7 @@ class RoomState(Struct, frozen=True):
         chat: messages in the room's one order.
         responder: the therapist who is reachable while the session lasts.
         responder_waived: the clinical lead lets it begin without one.
+        begun: it has been live before.
         unattended_ms: since when people wait in the lobby; None when nobody waits or the session is live.
         late: someone to lead or to answer was missing for so long that the people who wait were told.
         paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
@@ -107,6 +108,7 @@ class RoomState(Struct, frozen=True):
     chat: Chat = Chat()
     responder: IdentityId | None = None
     responder_waived: bool = False
+    begun: bool = False
     unattended_ms: Millis | None = None
     late: bool = False
     paused_until_ms: Millis | None = None

@@ -348,7 +348,8 @@ def session_view(state: RoomState, viewer: Viewer) -> SessionView:
             waits_for = WaitsFor.LEADER
         elif is_unanswered(state) or (status is SessionStatus.LOBBY and lacks_responder(state)):
             waits_for = WaitsFor.RESPONDER
-    return SessionView(state.session_id, state.title, status, state.note, waits_for, state.late)
+    begun = state.begun and status is SessionStatus.LOBBY
+    return SessionView(state.session_id, state.title, status, state.note, waits_for, state.late, begun)
 
 
 def _paused_until(state: RoomState) -> Millis:

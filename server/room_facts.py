@@ -50,7 +50,8 @@ def fact_of(event: room.Event, room_seq: int, people: People) -> Fact | None:
             | room.ParticipantDeparted(participant_id=who)
         ):
             # Another page of someone who asked for cover still needs it.
-            return None if people[who].needs_cover else CoverOver(room_seq, people[who].identity_id)
+            over = people[who].is_staff and not people[who].needs_cover
+            return CoverOver(room_seq, people[who].identity_id) if over else None
         case room.ParticipantRemoved(participant_id=who, by=by):
             return PersonRemoved(room_seq, _someone(people, who), _someone(people, by))
         case room.LeaderMissed():

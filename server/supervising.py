@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import Fact, SeeRoom
+from moderation.supervision.commands import CoverOver, Fact, SeeRoom
 from moderation.supervision.events import Decision
 from moderation.supervision.upcasting import UnknownEvent as UnknownConcern
 from protocol.errors import ErrorCode
@@ -213,13 +214,16 @@ class Supervision:
             _log.error("not_followed", session=session.id, **where_it_failed(bug))
 
     def _tell(self, session: _Session, supervisor: Supervisor) -> None:
+        cover_over = False
         for fact in session.told():
             supervisor.tell(fact)
+            cover_over |= isinstance(fact, CoverOver)
         if session.state is None:
             return
         sight = sight_of(session.state, session.seq)
         known, session.sight = session.sight, sight
-        if known is None or (sight.paused, sight.led, sight.late) != (known.paused, known.led, known.late):
+        # A pause for which cover was asked is another one when who asked has gone.
+        if known is None or cover_over or replace(known, room_seq=sight.room_seq) != sight:
             supervisor.tell(sight)
 
     def _open(self, session: _Session) -> None:

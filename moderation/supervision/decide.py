@@ -129,7 +129,9 @@ def _seen(state: SupervisionState, seen: SeeRoom, now_ms: Millis) -> Iterable[Ev
         yield from _passed(state.lasting(ConcernKind.LOBBY_UNATTENDED), seq, now_ms)
     if not seen.unanswered:
         yield from _passed(state.lasting(ConcernKind.NOBODY_ANSWERS), seq, now_ms)
-    # One at most: a pause has nobody who leads.
+    # One at most: a pause has nobody who leads. One that began by asking for cover is told of as that.
+    if seen.paused and any(each.raised.room_seq == seq for each in state.lasting(ConcernKind.COVER_NEEDED)):
+        return
     if seen.paused:
         yield from _raised(state, ConcernKind.LEADER_LOST, seq, now_ms)
     elif seen.unanswered:

@@ -129,6 +129,38 @@ def test_who_needs_cover_and_drops_is_not_waited_for(group: RoomHarness) -> None
     assert group.state.paused_until_ms is not None
 
 
+def test_who_asks_for_cover_is_neither_heard_nor_seen_any_more(group: RoomHarness) -> None:
+    group.devices("mia", microphone=True, camera=True)
+    group.request("mia", AskForCover(ID))
+    assert group.gates == set()
+    group.devices("mia", camera=True)
+    group.request("mia", AskForCover(ID))
+    assert group.gates == set(), "asked again it closes again"
+    group.request("mia", WithdrawCover(ID))
+    assert group.gates == set(), "and opens nothing when it is taken back"
+
+
+def test_a_therapist_takes_over_from_the_lobby_though_nobody_else_answers(group: RoomHarness) -> None:
+    group.state = replace(group.state, responder=IdentityId("identity-theo"), responder_waived=False)
+    ana = group.attach("ana")
+    group.request("mia", AskForCover(ID))
+    group.wait(WAIT)
+    assert ana.client.session["begun"]
+    group.enter("theo", Role.THERAPIST)
+
+    assert group.state.status is SessionStatus.LIVE
+    assert is_unanswered(group.state)
+    assert "ana" in group.roster()
+
+
+def test_a_therapist_begins_no_session_that_nobody_else_answers_for() -> None:
+    room = RoomHarness(hosted=False)
+    room.do(NameResponder(IdentityId("identity-theo")))
+    room.enter("ana")
+    room.enter("theo", Role.THERAPIST)
+    assert room.state.status is SessionStatus.LOBBY
+
+
 def test_a_closing_of_a_pause_counts_anew_after_a_restart(group: RoomHarness) -> None:
     """Pauses are not in the log: by its count alone, the second would look like the first, and a microphone that the
     second closed would open by itself."""

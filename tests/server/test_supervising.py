@@ -207,11 +207,34 @@ async def test_who_asks_for_cover_is_told_by_name_until_they_lead_again(there: N
     _, dana = await live(there)
 
     await there.ask(dana, AskForCover(there.rid()))
-    await until("both are told", lambda: ruth.kinds() == [("leader_lost", False), ("cover_needed", False)])
-    assert ruth.concerns()[1].by == "Dana"
+    await until("it is told", lambda: ruth.kinds() == [("cover_needed", False)])
+    assert ruth.concerns()[0].by == "Dana"
 
     await there.ask(dana, WithdrawCover(there.rid()))
-    await until("both are over", lambda: ruth.kinds() == [("leader_lost", True), ("cover_needed", True)])
+    await until("it is over", lambda: ruth.kinds() == [("cover_needed", True)])
+
+
+async def test_when_who_asked_for_cover_goes_it_is_told_that_nobody_leads(there: Node) -> None:
+    ruth = await there.watch(RUTH)
+    _, dana = await live(there)
+    await there.ask(dana, AskForCover(there.rid()))
+    await until("it is told", lambda: ruth.kinds() == [("cover_needed", False)])
+
+    await there.ask(dana, Leave(there.rid()))
+    await until("that, too", lambda: ruth.kinds() == [("leader_lost", False), ("cover_needed", True)])
+
+
+async def test_a_therapist_who_can_be_reached_no_more_while_it_is_live_is_missed(tmp_path: Path) -> None:
+    async with node(tmp_path) as there:
+        ruth = Person(RUTH, "Ruth", ProgramRole.THERAPIST, 0)
+        await there.responders.set_reachable(ruth, SESSION, reachable=True)
+        watch = await there.watch(RUTH)
+        await live(there)
+        await there.responders.set_reachable(ruth, SESSION, reachable=False)
+        await until("it is told", lambda: watch.kinds() == [("nobody_answers", False)])
+
+        await there.responders.set_reachable(ruth, SESSION, reachable=True)
+        await until("it is over", lambda: watch.kinds() == [("nobody_answers", True)])
 
 
 async def test_a_removal_is_told_with_both_names_and_can_be_acknowledged(there: Node) -> None:

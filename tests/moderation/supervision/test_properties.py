@@ -86,7 +86,7 @@ class Supervised(RuleBasedStateMachine):
         self.submit(SeeRoom(len(self.room), paused, led, late, alone), works=works)
         lasting = {each.raised.kind for each in self.state.concerns.values() if not each.over}
         if paused:
-            assert ConcernKind.LEADER_LOST in lasting
+            assert lasting & {ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED}
         elif led:
             assert lasting <= {ConcernKind.REMOVED, ConcernKind.NOBODY_ANSWERS}
         assert (ConcernKind.NOBODY_ANSWERS in lasting) == alone

@@ -108,6 +108,21 @@ def test_the_same_event_of_the_room_raises_nothing_twice(stream: Stream) -> None
     assert stream.state == before
 
 
+def test_a_pause_that_began_by_asking_for_cover_is_one_concern_until_who_asked_is_gone(stream: Stream) -> None:
+    stream.do(CoverAsked(5, DANA))
+    stream.see(5, PAUSED)
+    assert stream.kinds() == [(ConcernKind.COVER_NEEDED, False)]
+    stream.do(CoverOver(6, DANA.identity_id))
+    stream.see(6, PAUSED)
+    assert [kind for kind, is_over in stream.kinds() if not is_over] == [ConcernKind.LEADER_LOST]
+
+
+def test_a_pause_long_after_cover_was_asked_for_is_told_of(stream: Stream) -> None:
+    stream.do(CoverAsked(5, DANA))
+    stream.see(8, PAUSED)
+    assert [kind for kind, _ in stream.kinds()] == [ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED]
+
+
 def test_a_pause_that_is_seen_again_and_again_is_one_concern(stream: Stream) -> None:
     stream.see(5, PAUSED)
 

@@ -215,8 +215,10 @@ export interface SessionView {
   note?: string;
   /** What is still missing to begin. Told only to mentors and therapists. Left out when "nothing". */
   waits_for?: WaitsFor;
-  /** Nobody came to lead for so long that the backup was told. Left out when false. */
+  /** People have waited for so long that the therapists of the group were told. Left out when false. */
   late?: boolean;
+  /** It has been live before, and waits in its lobby again. Left out when false. */
+  begun?: boolean;
 }
 
 /** Something in a session that a therapist has to know of. */
