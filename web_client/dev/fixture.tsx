@@ -64,6 +64,8 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     asked: false,
     lobby: [],
     pausedUntilMs: 0,
+    led: ["dana"],
+    idle: [],
     ...change,
   };
 }
@@ -391,6 +393,7 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-unsaved": () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "request", code: "not_saved" } }),
   lobby: () => lobby(),
   "lobby-live": () => lobby({ status: "live" }),
+  "lobby-begun": () => lobby({ begun: true, late: true }),
   "lobby-late": () => lobby({ late: true, note: "" }),
   "lobby-asked": () => lobby({ status: "live", note: "" }, {}, {}, true),
   "lobby-listening": () => lobby({}, { mine: chosen(true, true) }, { listening: true }),
@@ -400,7 +403,10 @@ const STATES: Record<string, () => ComponentChildren> = {
   "lobby-help": () => lobby({}, { sheet: "help" }),
   paused: () => room({ room: pausedRoom(), received: new Map() }),
   "paused-chat": () => room({ room: pausedRoom(), chatOpen: true, draft: "I was about to say" }),
-  back: () => room({ notice: { about: "back" } }),
+  "paused-gone": () =>
+    room({ room: roomOf("ellie", rested.slice(1), { pausedUntilMs: at(25) }), received: new Map() }),
+  back: () => room({ notice: { about: "back", leader: null } }),
+  "back-other": () => room({ notice: { about: "back", leader: "Ruth" } }),
   reactions: () =>
     room({ reacting: true, reactions: new Map([["joy", "i_hear_you"], ["ellie", "thank_you"], ["tomas", "same_here"]]) }),
   listening: () =>

@@ -150,6 +150,10 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
 /** Why I wait, as far as it is mine to know. */
 function told(words: Words, room: RoomState): [title: string, text: string] {
   if (room.asked && room.session.status === "live") return [words.lobbyAskedTitle, words.lobbyAskedText];
+  if (room.session.begun) {
+    const late = room.session.late ? ` ${words.lobbyLateText}` : "";
+    return [words.lobbyBegunTitle, words.lobbyBegunText + late];
+  }
   if (room.session.late) return [words.lobbyLateTitle, words.lobbyLateText];
   return [words.lobbyTitle, room.session.status === "lobby" ? words.lobbyNotBegun : words.lobbyText];
 }

@@ -171,5 +171,6 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
 /** What holds right now, in a word. */
 function now({ words, room }: RoomModel): string {
   if (room.pausedUntilMs > 0) return words.shortPause;
-  return room.session.status === "lobby" ? words.notBegun : words.everyoneMaySpeak;
+  if (room.session.status === "lobby") return room.session.begun ? words.waitsToGoOn : words.notBegun;
+  return words.everyoneMaySpeak;
 }

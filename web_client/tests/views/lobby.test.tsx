@@ -67,6 +67,8 @@ describe("says why I wait", () => {
     ["before it began", {}, false, en.lobbyTitle, en.lobbyNotBegun],
     ["while it goes on", { status: "live" }, false, en.lobbyTitle, en.lobbyText],
     ["when nobody came to lead", { late: true }, false, en.lobbyLateTitle, en.lobbyLateText],
+    ["when nobody could take over", { begun: true }, false, en.lobbyBegunTitle, en.lobbyBegunText],
+    ["when nobody can for long", { begun: true, late: true }, false, en.lobbyBegunTitle, `${en.lobbyBegunText} ${en.lobbyLateText}`],
     ["when I was asked to", { status: "live" }, true, en.lobbyAskedTitle, en.lobbyAskedText],
     ["when the session went back to its lobby meanwhile", {}, true, en.lobbyTitle, en.lobbyNotBegun],
   ])("%s", (_when, session, asked, title, text) => {
