@@ -110,9 +110,9 @@ async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(serve
         await each.page.get_by_role("heading", name="Your mentor is reconnecting").wait_for()
     assert time.monotonic() - gone < PAUSED_WITHIN_S
     # What is closed stays in reach of the keyboard, and says why.
-    await marcus.button("Unmute microphone, closed until your mentor is back").press("Enter")
-    await marcus.page.get_by_role("status").get_by_text("Microphones are closed until your mentor is back.").wait_for()
-    await marcus.page.get_by_text("Chat is paused until your mentor is back.").wait_for()
+    await marcus.button("Unmute microphone, closed until someone leads again").press("Enter")
+    await marcus.page.get_by_role("status").get_by_text("Microphones are closed until someone leads again.").wait_for()
+    await marcus.page.get_by_text("Chat is paused until someone leads again.").wait_for()
     await marcus.button("Send").press("Enter")
     box = marcus.page.get_by_role("region", name="Chat").get_by_role("textbox")
     assert await box.input_value() == "I was about to"
@@ -122,13 +122,13 @@ async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(serve
     await ruth.open(links["therapist"])
     # She sees the group from outside, and that nobody leads it.
     flags = ruth.page.get_by_role("region", name="Flags")
-    await flags.get_by_text("The group is paused.", exact=False).first.wait_for()
+    await flags.get_by_text("Nobody leads the group. It is paused.").first.wait_for()
     await ruth.button("Step in").click()
     await ruth.page.get_by_role("dialog").get_by_role("button", name="Step in", exact=True).click()
     await ruth.button("Join").click()
     await ruth.arrives()
     for each in (ellie, marcus):
-        await each.page.get_by_role("heading", name="Your mentor is back").wait_for()
+        await each.page.get_by_role("heading", name="Ruth leads the group now").wait_for()
         await each.button("Unmute microphone").wait_for()
     await marcus.button("Send").click()
 

@@ -245,7 +245,7 @@ function arrive(step: Step, change: Partial<StepModel> = {}, checked: Partial<Ch
 }
 
 const takingBack = (children: ComponentChildren) => (
-  <Yourself.Provider value={{ onTakeBack: nothing }}>{children}</Yourself.Provider>
+  <Yourself.Provider value={{ onOpen: nothing, onTakeBack: nothing }}>{children}</Yourself.Provider>
 );
 const asking = { track: null, problem: null, asking: true } as const;
 const denied = { track: null, problem: "denied", asking: false } as const;
@@ -318,6 +318,8 @@ const STATES: Record<string, () => ComponentChildren> = {
   "arrive-closed": () => arrive("check", {}, { wasClosed: true, path: null }),
   "arrive-hidden": () => arrive("check", {}, { wanted: { microphone: false, camera: false }, stillAlone: true }),
   "arrive-help": () => takingBack(arrive("check", { help: true })),
+  "room-you": () => takingBack(room()),
+  "mentor-you": () => takingBack(room({ room: doorRoom([noor]), mine: chosen(true, true) })),
   "room-help": () => takingBack(room({ sheet: "help" })),
   removed: () => (
     <Page {...page} icon="mark" title={words.yourself.removedTitle} text={words.yourself.removedText}>

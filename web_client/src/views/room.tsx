@@ -7,7 +7,7 @@ import { faceOf, Tiles } from "./tiles";
 import { Bar } from "./bar";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
-import { AtHand, Hidden, NotAloneWay, RemoveSheet } from "./room_parts";
+import { AtHand, Hidden, RemoveSheet } from "./room_parts";
 import { Said } from "./said";
 
 export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
@@ -109,9 +109,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       </Bar>
       <Said words={words} announcement={model.announcement} />
       {sheet === "help" && (
-        <HelpSheet words={words} onClose={() => acts.onSheet(null)}>
-          {!alone.on && <NotAloneWay words={words} onPress={acts.onHideGroup} />}
-        </HelpSheet>
+        <HelpSheet words={words} onClose={() => acts.onSheet(null)} />
       )}
       {sheet === "leave" && (
         <Sheet key="leave" title={words.leaveTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>

@@ -405,6 +405,7 @@ export const en = {
   otherPersonText: "Someone else has signed in on this device. Nothing of yours is shown or sent here any more.",
   linkEndedTitle: "This link has ended",
   linkEndedText: "Ask your program for a new one.",
+  nowhereTitle: "This link does not lead to a session any more",
   nothingTitle: "No session right now",
   nothingText: "When your group meets, open your link again.",
   stoppedTitle: "That did not work",

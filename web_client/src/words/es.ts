@@ -430,6 +430,7 @@ export const es: Words = {
   otherPersonText: "Otra persona entró en este dispositivo. Aquí ya no se muestra ni se envía nada suyo.",
   linkEndedTitle: "Este enlace ya no sirve",
   linkEndedText: "Pida uno nuevo a su programa.",
+  nowhereTitle: "Este enlace ya no lleva a una sesión",
   nothingTitle: "No hay sesión ahora",
   nothingText: "Cuando se reúna su grupo, abra su enlace otra vez.",
   stoppedTitle: "Eso no funcionó",

@@ -8,7 +8,7 @@ import { NOWHERE, type Step } from "../../src/state/arrival";
 import { Arrive } from "../../src/views/arrive";
 import type { StepModel } from "../../src/views/arrive_model";
 import { Check, type CheckModel } from "../../src/views/check";
-import { HelpSheet } from "../../src/views/frame";
+import { HelpSheet, YouSheet } from "../../src/views/frame";
 import { Yourself } from "../../src/views/yourself";
 import { arrivalOf, readyAnswer, REMEMBERED } from "../fakes";
 import { Choose, Page } from "../../src/views/pages";
@@ -355,7 +355,7 @@ describe("taking the agreement back", () => {
   const open = (offered: boolean) =>
     act(() =>
       render(
-        <Yourself.Provider value={offered ? { onTakeBack } : null}>
+        <Yourself.Provider value={offered ? { onOpen: vi.fn(), onTakeBack } : null}>
           <HelpSheet words={en} onClose={onClose} />
         </Yourself.Provider>,
         box,
@@ -374,6 +374,36 @@ describe("taking the agreement back", () => {
     press("Take my agreement back");
     press("Take my agreement back");
     expect(onTakeBack).toHaveBeenCalledTimes(1);
+  });
+
+  test("is found under You, at the top of the page, and the page behind waits meanwhile", async () => {
+    const onOpen = vi.fn();
+    const page = { words: en, help: false, acts: { onHelp: vi.fn(), onQuickExit: vi.fn() } };
+    const draw = (opened: boolean) =>
+      act(() =>
+        render(
+          <Yourself.Provider value={{ onOpen, onTakeBack }}>
+            <Page {...page} icon="leave" title={en.leftTitle} />
+            {opened && <YouSheet words={en} onClose={onClose} />}
+          </Yourself.Provider>,
+          box,
+        ),
+      );
+    onTakeBack.mockClear();
+    draw(false);
+    expect(buttons().slice(0, 2)).toEqual(["You", "Quick exit"]);
+    press("You");
+    expect(onOpen).toHaveBeenCalledOnce();
+    draw(true);
+    expect(box.querySelector("main")?.inert).toBe(true);
+    expect(box.querySelector("[role=dialog] h2")?.textContent).toBe("You");
+    expect(await violations()).toEqual([]);
+    press("Take my agreement back");
+    for (const line of en.yourself.explain) expect(box.textContent).toContain(line);
+    press("Take my agreement back");
+    expect(onTakeBack).toHaveBeenCalledOnce();
+    draw(false);
+    expect(box.querySelector("main")?.inert).toBe(false);
   });
 
   test("is not offered where there is nothing to take back", () => {

@@ -644,10 +644,20 @@ describe("reactions", () => {
 describe("not alone", () => {
   const alone = { on: true, told: true };
 
-  test("is found under Help, in one tap from there", () => {
-    show({ sheet: "help" });
-    byName("[role=dialog] button", "Not alone").click();
-    expect(acts.onHideGroup).toHaveBeenCalled();
+  test("is one tap away, and says beforehand what it does", () => {
+    for (const wide of [false, true]) {
+      show({ wide });
+      const key = byName(".bar button", "Not alone");
+      expect(document.getElementById(key.getAttribute("aria-describedby") ?? "")?.textContent?.trim()).toBe(en.notAloneMore);
+      key.click();
+    }
+    expect(acts.onHideGroup).toHaveBeenCalledTimes(2);
+    show({ alone });
+    const key = byName(".bar button", "Not alone");
+    expect(key.getAttribute("aria-disabled")).toBe("true");
+    key.click();
+    expect(acts.onHideGroup, "a second tap takes nothing back").toHaveBeenCalledTimes(2);
+    expect(acts.onShowGroup).not.toHaveBeenCalled();
   });
 
   test("shows no name and no text of anybody, and one way back", () => {
