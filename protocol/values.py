@@ -209,6 +209,7 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         responder: the name of the therapist who said to be reachable; empty when nobody did.
         you_respond: it is you.
         concerns: not acknowledged ones first, then the newest.
+        unread: what was told of it cannot be read, so that concerns may be missing here.
     """
 
     session: SessionView
@@ -219,6 +220,7 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     responder: str = ""
     you_respond: bool = False
     concerns: tuple[ConcernView, ...] = ()
+    unread: bool = False
 
 
 class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -217,8 +217,10 @@ class Hall:
         return keeper
 
     def _loaded(self, session_id: SessionId, done: asyncio.Task[Keeper]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            self._keepers.pop(session_id, None)
+        failed = done.cancelled() or done.exception() is not None
+        # A keeper that failed in the midst of it is dropped already, and another may be loading.
+        if failed and self._keepers.get(session_id) is done:
+            del self._keepers[session_id]
         self._on_rooms(len(self._keepers))
 
     # ── what rooms tell (`server.keeper.RoomHears`) ──────────────────────────────────────────

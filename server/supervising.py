@@ -165,6 +165,11 @@ class Supervision:
             return ()
         return session.supervisor.concerns_for(viewer, capacity)
 
+    def cannot_be_read(self, session_id: SessionId) -> bool:
+        """Whether its concerns are unknown here: its stream is damaged, or of a newer version."""
+        session = self._sessions.get(session_id)
+        return session is not None and session.unreadable
+
     def acknowledge(
         self, session_id: SessionId, by: IdentityId, capacity: Office, concern_id: ConcernId
     ) -> asyncio.Future[Decision]:
@@ -236,6 +241,8 @@ class Supervision:
         except (UnknownConcern, UnknownEvent, Unreadable, LookupError) as error:
             _log.error("log_unreadable", session=session.id, **where_it_failed(error))
             session.unreadable = True
+            if self.hears is not None:
+                self.hears.changed(session.id)
         except Exception as error:
             _log.warning("not_loaded", session=session.id, **where_it_failed(error))
             self._timers.call_later(RETRY_S, lambda: self._follow(session))

@@ -207,6 +207,7 @@ class Watchers:
             responder=theirs.responder_name,
             you_respond=row.responder_id == viewer,
             concerns=self._supervision.concerns_for(session_id, viewer, Office.ASSIGNED),
+            unread=self._supervision.cannot_be_read(session_id),
         )
 
     def _count_denied(self, by: IdentityId, session_id: SessionId, decision: Decision) -> None:

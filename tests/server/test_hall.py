@@ -10,11 +10,13 @@ import pytest
 
 from program.groups import Group, add_group
 from program.sessions import open_session
+from protocol.errors import Unavailable
 from protocol.ids import IdentityId, SessionId
 from rooms.life import DEFAULT_RULES
 from server.hall import Hall
+from server.keeper import Keeper
 from server.storage.engine import writing
-from server.storage.log import EventLog
+from server.storage.log import EventLog, StreamMoved
 from server.tokens import JoinTokens
 from tests.fakes import FakeClock
 from tests.room_fakes import FakeMedia, FakeTimers
@@ -68,3 +70,24 @@ async def test_a_room_that_is_being_opened_hears_it_too(hall: Hall) -> None:
 async def test_a_room_that_nobody_opened_is_not_opened_for_it(hall: Hall) -> None:
     hall.name_responder(ROOM, RUTH)
     assert hall.participants() == 0
+
+
+async def test_a_room_that_failed_while_it_was_opened_is_opened_once_more_and_not_twice(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two keepers of one room would each take it from the other, and half of the people would hear nothing more."""
+    log = hall._log
+    append, coming = log.append, list[asyncio.Task[Keeper]]()
+
+    def lose(*_: object) -> asyncio.Future[None]:
+        monkeypatch.setattr(log, "append", append)
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lost.set_exception(StreamMoved(ROOM))
+        return lost
+
+    monkeypatch.setattr(log, "append", lose)
+    monkeypatch.setattr(hall, "_on_failed", lambda: coming.append(asyncio.create_task(hall.room(ROOM))))
+    with pytest.raises(Unavailable):
+        await hall.room(ROOM)
+
+    assert await coming[0] is await hall.room(ROOM)

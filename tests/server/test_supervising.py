@@ -339,6 +339,22 @@ async def test_what_the_rooms_log_tells_is_caught_up_once(there: Node) -> None:
     await third.stop()
 
 
+async def test_concerns_that_cannot_be_read_are_said_to_be_missing(there: Node) -> None:
+    """A therapist who sees no flag must not believe that there is none."""
+    await there.join(ELLIE, Role.PARTICIPANT)
+    await there.after(600)
+    await until("it is stored", lambda: any(stream.endswith("/supervision") for stream, _ in there.log.appends))
+    assert not (await there.watch(RUTH)).views[SESSION].unread
+
+    async with writing(there.engine) as connection:
+        damage = text("UPDATE payloads SET sealed = zeroblob(90) WHERE stream_id = :stream")
+        await connection.execute(damage, {"stream": stream_of(SESSION)})
+    again = await restarted(there)
+    ruth = await again.watch(RUTH)
+    assert (ruth.concerns(), ruth.views[SESSION].unread) == ((), True)
+    await again.stop()
+
+
 async def test_a_live_room_that_is_loaded_without_its_leader_pauses_and_is_told_of(there: Node) -> None:
     await live(there)
 

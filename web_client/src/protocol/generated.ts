@@ -254,6 +254,8 @@ export interface SupervisedView {
   you_respond?: boolean;
   /** Not acknowledged ones first, then the newest. Left out when []. */
   concerns?: ConcernView[];
+  /** What was told of it cannot be read, so that concerns may be missing here. Left out when false. */
+  unread?: boolean;
 }
 
 /**

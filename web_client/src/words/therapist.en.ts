@@ -74,6 +74,7 @@ export const therapistEn = {
   statusLive: "Live",
   statusUnled: "Live, and nobody leads",
   statusEnded: "Ended",
+  unread: "What was told of this session before cannot be read. Flags may be missing here: look at the session itself.",
   statusPaused: (time: string) => `Paused until ${time}`,
   people: (count: number) => (count === 0 ? "Nobody in it" : count === 1 ? "1 person in it" : `${count} people in it`),
   waiting: (count: number) => (count === 1 ? "1 person waits" : `${count} people wait`),

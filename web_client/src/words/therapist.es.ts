@@ -71,6 +71,8 @@ export const therapistEs: TherapistWords = {
   statusLive: "En curso",
   statusUnled: "En curso, y nadie guía",
   statusEnded: "Terminada",
+  unread:
+    "No se puede leer lo que se avisó antes de esta sesión. Pueden faltar avisos aquí: mire la sesión misma.",
   statusPaused: (time) => `En pausa hasta las ${time}`,
   people: (count) => (count === 0 ? "Nadie dentro" : count === 1 ? "1 persona dentro" : `${count} personas dentro`),
   waiting: (count) => (count === 1 ? "1 persona espera" : `${count} personas esperan`),

@@ -63,6 +63,12 @@ function SessionCard({ view, model, acts, onStepIn }: Props & { view: Supervised
         {waiting > 0 && <li>{own.waiting(waiting)}</li>}
         {session.late && <li>{own.late}</li>}
       </ul>
+      {view.unread && (
+        <p class="note care">
+          <Icon name="flag" />
+          <span>{own.unread}</span>
+        </p>
+      )}
       <Responder view={view} model={model} />
       <div class="row s wrap">
         <button
