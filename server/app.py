@@ -307,6 +307,7 @@ class Node:
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,
+            removed=self._hall.removed,
             changes=ChangeLimit(self.clock),
             denied=self._denials.denied,
             begin_check=self._checks.begin,

@@ -141,6 +141,8 @@ export const en = {
     contactPhone: "Phone number",
     contactUse: (name: string) => `We call ${name} only if you may be in danger and we cannot reach you.`,
     contactUseAny: "We call them only if you may be in danger and we cannot reach you.",
+    contactNobody: "I have nobody to name",
+    contactNobodyMore: "That is fine. A therapist can see that there is nobody to call.",
     change: "Change",
     changeContact: "Change emergency contact",
     why: "Why we ask, and who can read it",

@@ -173,6 +173,8 @@ export const es: Words = {
     contactPhone: "Número de teléfono",
     contactUse: (name) => `Llamamos a ${name} solo si usted puede estar en peligro y no logramos hablarle.`,
     contactUseAny: "Llamamos a esta persona solo si usted puede estar en peligro y no logramos hablarle.",
+    contactNobody: "No tengo a quién nombrar",
+    contactNobodyMore: "Está bien. Un terapeuta puede ver que no hay a quién llamar.",
     change: "Cambiar",
     changeContact: "Cambiar contacto de emergencia",
     why: "Por qué preguntamos y quién puede leerlo",

@@ -307,6 +307,19 @@ describe("a step", () => {
     expect(box.querySelector("#contact_name")).not.toBeNull();
   });
 
+  test("lets in who has nobody to name, in one tap", () => {
+    const nowhere = { name: "", adult: true, whereabouts: NOWHERE };
+    ask("where", { draft: nowhere });
+    const nobody = () => box.querySelector<HTMLInputElement>("input[name=no_contact]");
+    expect(nobody()?.closest("label")?.textContent).toBe("I have nobody to name");
+    act(() => nobody()?.click());
+    expect(acts.onType).toHaveBeenCalledWith("no_contact", true);
+    ask("where", { draft: { ...nowhere, whereabouts: { ...NOWHERE, no_contact: true } } });
+    expect(nobody()?.checked).toBe(true);
+    expect(box.querySelector("#contact_name")).toBeNull();
+    expect(box.textContent).toContain(en.door.contactNobodyMore);
+  });
+
   test("says while it is saved, keeps its button, and says when the server is away", () => {
     ask("notice", { saving: true });
     expect(buttons()).toContain(en.door.saving);

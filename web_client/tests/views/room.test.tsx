@@ -215,7 +215,7 @@ describe("the bar", () => {
   test("keeps its order, Help second to last", () => {
     show({ wide: false });
     const names = [...box.querySelectorAll(".bar button")].map((key) => key.textContent);
-    expect(names).toEqual(["Microphone", "Camera", "Reactions", "Chat", "Help", "Leave"]);
+    expect(names).toEqual(["Microphone", "Camera", "Not alone", "Reactions", "Chat", "Help", "Leave"]);
   });
 
   test("says what a press will do", () => {
