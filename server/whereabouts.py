@@ -103,7 +103,9 @@ class WhereaboutsBook:
     async def confirm(self, person_id: IdentityId, session_id: SessionId, said: Whereabouts) -> None:
         """For this session, in place of what was said before."""
         now = self._clock.now_ms()
-        contact = _Contact(said.call_back, said.contact_name, said.contact_relation, said.contact_phone, said.no_contact)
+        contact = _Contact(
+            said.call_back, said.contact_name, said.contact_relation, said.contact_phone, said.no_contact
+        )
         place = _Place(said.place, said.city, said.region, contact)
         async with writing(self._engine) as connection:
             for old in (
