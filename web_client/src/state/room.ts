@@ -36,15 +36,15 @@ export function fromSnapshot(snapshot: Snapshot): RoomState {
     asked: false,
     lobby: snapshot.lobby ?? [],
     pausedUntilMs: snapshot.paused_until_ms ?? 0,
-    led: ids(snapshot.participants.filter(isStaff)),
-    idle: snapshot.paused_until_ms ? ids(snapshot.participants.filter(isLeading)) : [],
+    led: idsOf(snapshot.participants.filter(isStaff)),
+    idle: snapshot.paused_until_ms ? idsOf(snapshot.participants.filter(isLeading)) : [],
   };
 }
 
 export function reduce(state: RoomState, frame: RoomFrame): RoomState {
   const next = reduced(state, frame);
   if (next.pausedUntilMs > 0) return next;
-  const fresh = ids(next.participants.filter(isLeading)).filter((id) => !next.led.includes(id));
+  const fresh = idsOf(next.participants.filter(isLeading)).filter((id) => !next.led.includes(id));
   return fresh.length > 0 ? { ...next, led: [...next.led, ...fresh] } : next;
 }
 
@@ -140,7 +140,7 @@ function isLeading(one: ParticipantView): boolean {
   return isStaff(one) && (one.connected ?? true) && !one.needs_cover && !one.not_alone;
 }
 
-function ids(people: readonly ParticipantView[]): readonly string[] {
+function idsOf(people: readonly ParticipantView[]): readonly string[] {
   return people.map((one) => one.id);
 }
 
@@ -170,7 +170,7 @@ function replaced(before: RoomState, after: RoomState): RoomState {
 function paused(state: RoomState, untilMs: number, closings: number): RoomState {
   const silent = untilMs > 0;
   const begins = silent && state.pausedUntilMs === 0;
-  const idle = begins ? ids(state.participants.filter(isLeading)) : state.idle;
+  const idle = begins ? idsOf(state.participants.filter(isLeading)) : state.idle;
   const participants = state.participants.map((one) => ({
     ...one,
     microphone: (one.microphone ?? false) && !(silent && one.role === "participant"),
