@@ -142,6 +142,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
           microphone: local.microphone.value,
           camera: local.camera.value,
           reconnecting,
+          stillAlone: alone,
           announcement: session.announcement.value,
           sheet,
         }}

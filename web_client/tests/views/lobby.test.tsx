@@ -45,6 +45,7 @@ function show(change: Partial<LobbyModel> = {}, session: Partial<SessionView> = 
     microphone: device,
     camera: { ...device, track: null },
     reconnecting: false,
+    stillAlone: false,
     announcement: null,
     sheet: null,
     ...change,
@@ -78,9 +79,15 @@ describe("says why I wait", () => {
   });
 });
 
+test("while the group stays hidden here, offers nothing to open", () => {
+  show({ stillAlone: true, mine: chosen(false, false) });
+  expect(box.textContent).toContain(en.door.stillHidden);
+  for (const name of [en.unmute, en.cameraTurnOn]) expect(() => button(name)).toThrow();
+});
+
 test("axe finds nothing", async () => {
   for (const words of catalogs) {
-    for (const change of [{}, { sheet: "help" as const }, { reconnecting: true }, { mine: { ...chosen(false, false), closed: true } }]) {
+    for (const change of [{}, { sheet: "help" as const }, { reconnecting: true, stillAlone: true }, { mine: { ...chosen(false, false), closed: true } }]) {
       show({ ...change, words }, { note: "Bring tea" }, { listening: true });
       const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
