@@ -1,7 +1,7 @@
 """`python -m bench`: prints a Markdown table, writes bench/results/latest.json. Takes under two minutes.
 
-`python -m bench crashes [TIMES]` and `python -m bench floods [JOINS] [DATAGRAMS_PER_S]` do what is told there, and
-write a file of their own.
+`python -m bench crashes [TIMES]`, `python -m bench floods [JOINS] [DATAGRAMS_PER_S]` and `python -m bench network` do
+what is told there, and write a file of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from bench import crashes, floods
+from bench import crashes, floods, network
 from bench.client import ClientFailed
 from bench.figures import Row, as_markdown
 from bench.measures import CHATTERS, JOIN_PUBLISHERS, JOINERS, PUBLISHERS, SUBSCRIBERS, Bench, Chat, Forwarding, Joins
@@ -157,6 +157,9 @@ async def _named(name: str, arguments: Sequence[str]) -> tuple[list[Row], dict[s
             joins = int(arguments[0]) if arguments else floods.JOINS
             flooded = await floods.run(joins, rate=float(arguments[1]) if len(arguments) > 1 else floods.RATE)
             return floods.rows(flooded), asdict(flooded), floods.LIMITS
+        case "network":
+            called = await network.run()
+            return network.rows(called), asdict(called), network.LIMITS
         case _:
             async with asyncio.timeout(LIMIT_S):
                 return *(await run()), LIMITS
@@ -165,7 +168,7 @@ async def _named(name: str, arguments: Sequence[str]) -> tuple[list[Row], dict[s
 def main(arguments: Sequence[str] = ()) -> int:
     """Exit code 1 when the run is void; a missed target is a figure, not a failure. 2: there is no such measure."""
     name = arguments[0] if arguments else "latest"
-    if name not in {"latest", "crashes", "floods"}:
+    if name not in {"latest", "crashes", "floods", "network"}:
         print(__doc__, file=sys.stderr)
         return 2
     machine = {

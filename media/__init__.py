@@ -1,4 +1,4 @@
 """The media plane: WebRTC connections of clients, over a packet engine that forwards and never decodes.
 
-`plane.MediaPlane` is what the server uses; `shell.UdpEngine` is the engine to give it.
+`plane.MediaPlane` is what the server uses; `shell.SocketEngine` is the engine to give it.
 """

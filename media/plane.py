@@ -18,9 +18,11 @@ from media.engine.interface import (
     LayerDown,
     LayerUp,
     Levels,
+    Loss,
     PacketEngine,
     Selected,
     Silent,
+    Switched,
     TransportId,
 )
 from media.listening import Listening
@@ -47,6 +49,9 @@ class _Publication:
     fingerprint: Fingerprint
     mids: dict[Source, str] = field(default_factory=dict[Source, str])
     answers: int = 0
+
+    def speaks(self, mid: str) -> bool:
+        return self.mids.get(Source.MICROPHONE) == mid
 
 
 @dataclass(slots=True)
@@ -219,6 +224,7 @@ class MediaPlane:
                         rtx_payload_type=track.rtx_payload_type,
                         ssrcs=track.ssrcs,
                         rtx_ssrcs=track.rtx_ssrcs,
+                        rids=track.rids,
                     )
                 )
 
@@ -392,14 +398,15 @@ class MediaPlane:
                         # Before it is up, the time for the answer and that for the handshake are what counts.
                         if transport in self._connections and self._connections[transport][0].up:
                             self._ended(transport, failed=True)
-                    case Selected() | LayerUp() | LayerDown():
+                    case Selected() | LayerUp() | LayerDown() | Switched() | Loss():
                         log.debug("engine: %s", event)
 
     def _levels(self, event: Levels) -> None:
         heard: dict[str, list[tuple[str, int]]] = {}
         for level in event.levels:
             _, peer = self._connections.get(level.transport, (None, None))
-            if peer is not None:
+            # A film that somebody shows is not somebody who speaks.
+            if peer is not None and peer.publication is not None and peer.publication.speaks(level.mid):
                 heard.setdefault(peer.room, []).append((peer.participant, level.below_full_scale))
         for room, levels in heard.items():
             known = self._rooms.get(room)

@@ -1,23 +1,19 @@
-"""The python engine on a real socket: a thin shell around `EngineCore`."""
+"""The python engine on real sockets: a thin shell around `EngineCore`."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import errno
 import logging
 import socket
-import struct
-import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import PurePath
 from random import SystemRandom
 from typing import Final
 
-import ifaddr
-
+from media import udp
 from media.engine.core import EngineCore
 from media.engine.interface import (
     Candidate,
@@ -25,45 +21,37 @@ from media.engine.interface import (
     EngineStats,
     Event,
     ExtensionIds,
+    Feature,
     IngressSpec,
     OutId,
     SrtpKeys,
     TransportId,
 )
 from media.engine.transport import Path
+from media.places import Bound, Listen, candidates, hosts_to_bind
+from media.streams import FIRST_STREAM, Streams, open_tcp
 
 log = logging.getLogger(__name__)
 
-_LINUX: Final = sys.platform == "linux"
-# Linux's numbers (asm-generic/socket.h, linux/in.h, linux/in6.h); Python does not name them all.
-_SO_TIMESTAMPNS: Final = 35
-_IP_PKTINFO: Final = 8
-_IPV6_RECVPKTINFO: Final = 49
-_IPV6_PKTINFO: Final = 50
-_BUFFER: Final = 4 << 20
-_DATAGRAM: Final = 2_048
-_ANCILLARY: Final = 128
 _BATCH: Final = 64
 _MAX_WAIT_S: Final = 1.0
 _AFTER_FAULT_S: Final = 0.05
 _FAULTS_APART_S: Final = 10.0
-_TIMESPEC: Final = struct.Struct("@qq")
+_TRIES: Final = 20
 
 
-class UdpEngine:
-    """`PacketEngine` in Python: one socket for everyone. Answers leave from the address that a datagram came to."""
+class SocketEngine:
+    """`PacketEngine` in Python: each place's one UDP port is for everyone, and so is the TCP port of that number.
 
-    def __init__(self, bind: str = "0.0.0.0", port: int = 0, advertise: Sequence[str] = ("auto",)) -> None:
-        """`port` 0 takes any free one.
+    Answers leave from the address, and over the connection, that a datagram came to.
+    """
 
-        `advertise` lists the addresses that clients are told; "auto" stands for every usable one of this
-        machine, loopback last (for a page on this machine itself).
-        """
-        self._bind = bind
-        self._port = port
-        self._advertise = tuple(advertise)
+    def __init__(self, listen: Sequence[Listen] = (Listen(),)) -> None:
+        """`listen`: the places, best first."""
+        self._listen = tuple(listen)
         self._core = EngineCore(SystemRandom())
-        self._socket: socket.socket | None = None
+        self._sockets: list[socket.socket] = []
+        self._streams: Streams | None = None
         self._candidates: tuple[Candidate, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -73,25 +61,46 @@ class UdpEngine:
         self._faults = 0
         self._fault_told_at = -_FAULTS_APART_S
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """See `PacketEngine.features`."""
+        return self._core.features
+
     # ── life ──────────────────────────────────────────────────────────────────────────────────
 
     def start(self, wake: Callable[[], None]) -> None:
         """See `PacketEngine.start`."""
-        opened = _open(self._bind, self._port)
-        self._socket = opened
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        opened: list[tuple[Bound, socket.socket, socket.socket]] = []
+        try:
+            for listen in self._listen:
+                for host in hosts_to_bind(listen.bind):
+                    # One by one: what is open already is to be closed when the next fails.
+                    opened.append(_open(listen, host))  # noqa: PERF401
+        except OSError:
+            for _, by_udp, by_tcp in opened:
+                by_udp.close()
+                by_tcp.close()
+            raise
+        self._loop = loop
         self._wake = wake
-        port = opened.getsockname()[1]
-        hosts = _advertised(self._bind, self._advertise, opened.family)
-        self._candidates = tuple(Candidate(host, port) for host in hosts)
-        self._loop.add_reader(opened.fileno(), self._readable, opened)
+        self._candidates = candidates([place for place, _, _ in opened])
+        core = self._core
+        self._streams = Streams(loop, self._streamed, core.knows, core.forget_path)
+        for via, (_, by_udp, by_tcp) in enumerate(opened):
+            self._sockets.append(by_udp)
+            loop.add_reader(by_udp.fileno(), self._readable, by_udp, via)
+            self._streams.listen(by_tcp)
 
     def close(self) -> None:
         """See `PacketEngine.close`."""
-        if self._socket is not None and self._loop is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        if self._streams is not None and self._loop is not None:
+            self._streams.close()
+            self._streams = None
+            for opened in self._sockets:
+                self._loop.remove_reader(opened.fileno())
+                opened.close()
+            self._sockets.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -104,31 +113,35 @@ class UdpEngine:
 
     # ── in and out ────────────────────────────────────────────────────────────────────────────
 
-    def _readable(self, opened: socket.socket) -> None:
+    def _readable(self, opened: socket.socket, via: int) -> None:
         now = time.monotonic()
         to_monotonic = now - time.time()
         for _ in range(_BATCH):
             try:
-                data, ancillary, _, address = opened.recvmsg(_DATAGRAM, _ANCILLARY)
+                data, path, stamp = udp.receive(opened, via)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:  # an ICMP error for something we sent
                 continue
             arrival = now
-            local = b""
-            for level, kind, value in ancillary:
-                if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
-                    seconds, nanoseconds = _TIMESPEC.unpack_from(value)
-                    stamp = seconds + nanoseconds * 1e-9 + to_monotonic
-                    # Unless the clock was set meanwhile, and the stamp is of another time.
-                    arrival = stamp if now - _MAX_WAIT_S < stamp < now else now
-                else:
-                    local = value
-            try:
-                self._core.receive(data, _path(address[0], address[1], local), now, arrival)
-            except Exception as error:  # A bug that one datagram meets must not cost the others theirs.
-                self._faulted(error, now)
+            if stamp is not None:
+                # Unless the clock was set meanwhile, and the stamp is of another time.
+                stamp += to_monotonic
+                arrival = stamp if now - _MAX_WAIT_S < stamp < now else now
+            self._receive(data, path, now, arrival)
         self._flush(now)
+
+    def _streamed(self, datagrams: list[bytes], path: Path) -> None:
+        now = time.monotonic()
+        for data in datagrams:
+            self._receive(data, path, now, now)
+        self._flush(now)
+
+    def _receive(self, data: bytes, path: Path, now: float, arrival: float) -> None:
+        try:
+            self._core.receive(data, path, now, arrival)
+        except Exception as error:  # A bug that one datagram meets must not cost the others theirs.
+            self._faulted(error, now)
 
     def _faulted(self, error: Exception, now: float) -> None:
         """Counts a bug, and says now and then of which type and where; never what was in the datagram."""
@@ -146,13 +159,17 @@ class UdpEngine:
         except Exception as error:  # The clock must go on for everyone else.
             self._faulted(error, now)
             datagrams, due = [], now + _AFTER_FAULT_S
-        opened = self._socket
-        if opened is None:
+        streams = self._streams
+        if streams is None:
             return
         for data, path in datagrams:
-            address, ancillary = _reply(path)
+            if path.via >= FIRST_STREAM:
+                lost = streams.send(data, path)
+                if lost:
+                    self._core.blocked(lost)
+                continue
             try:
-                opened.sendmsg((data,), ancillary, 0, address)
+                udp.send(self._sockets[path.via], data, path)
             except OSError:  # a full buffer or no route: media is not worth keeping, its receiver asks again
                 self._core.blocked()
         if self._core.events and not self._waking and self._loop is not None:
@@ -215,6 +232,14 @@ class UdpEngine:
         self._core.set_ingress_gate(transport, mid, is_open, now)
         self._flush(now)
 
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int = 4) -> None:
+        """See `PacketEngine.set_audio_group`."""
+        self._core.set_audio_group(transport, mid, group, loudest)
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
+        """See `PacketEngine.set_priority`."""
+        self._core.set_priority(transport, mid, always)
+
     def add_egress(self, spec: EgressSpec) -> OutId:
         """See `PacketEngine.add_egress`."""
         return self._core.add_egress(spec)
@@ -227,6 +252,12 @@ class UdpEngine:
         """See `PacketEngine.route`."""
         now = time.monotonic()
         self._core.route(out, source, mid, want, now)
+        self._flush(now)
+
+    def prime_from_cache(self, out: OutId) -> None:
+        """See `PacketEngine.prime_from_cache`."""
+        now = time.monotonic()
+        self._core.prime_from_cache(out, now)
         self._flush(now)
 
     def set_egress_gate(self, out: OutId, is_open: bool) -> None:
@@ -244,65 +275,16 @@ class UdpEngine:
         return self._core.stats()
 
 
-def _open(bind: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        opened.setblocking(False)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            opened.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if _LINUX:
-            opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            if family == socket.AF_INET6:
-                opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
-            else:
-                opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        opened.bind((bind, port))
-    except OSError:
-        opened.close()
-        raise
-    return opened
-
-
-@lru_cache(4_096)
-def _path(host: str, port: int, pktinfo: bytes) -> Path:
-    # struct in_pktinfo: index, local address, destination; struct in6_pktinfo: destination, index.
-    if len(pktinfo) == 12:
-        return Path(host, port, socket.inet_ntop(socket.AF_INET, pktinfo[4:8]))
-    if len(pktinfo) == 20:
-        return Path(host, port, socket.inet_ntop(socket.AF_INET6, pktinfo[:16]))
-    return Path(host, port, "")
-
-
-@lru_cache(4_096)
-def _reply(path: Path) -> tuple[tuple[str, int], list[tuple[int, int, bytes]]]:
-    if not path.local:
-        return (path.host, path.port), []
-    if ":" in path.local:
-        pktinfo = socket.inet_pton(socket.AF_INET6, path.local) + struct.pack("@i", 0)
-        return (path.host, path.port), [(socket.IPPROTO_IPV6, _IPV6_PKTINFO, pktinfo)]
-    pktinfo = struct.pack("@i", 0) + socket.inet_pton(socket.AF_INET, path.local) + bytes(4)
-    return (path.host, path.port), [(socket.IPPROTO_IP, _IP_PKTINFO, pktinfo)]
-
-
-def _advertised(bind: str, advertise: Sequence[str], family: int) -> list[str]:
-    found: list[str] = []
-    for entry in advertise:
-        found += _own_addresses(bind, family) if entry == "auto" else [entry]
-    return list(dict.fromkeys(found))
-
-
-def _own_addresses(bind: str, family: int) -> list[str]:
-    if not ipaddress.ip_address(bind).is_unspecified:
-        return [bind]
-    version = 6 if family == socket.AF_INET6 else 4
-    found: list[str] = []
-    for adapter in ifaddr.get_adapters():
-        for ip in adapter.ips:
-            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-            address = ipaddress.ip_address(text.partition("%")[0])
-            if address.version == version and not address.is_link_local and not address.is_unspecified:
-                found.append(str(address))
-    return sorted(found, key=lambda text: ipaddress.ip_address(text).is_loopback)
+def _open(listen: Listen, host: str) -> tuple[Bound, socket.socket, socket.socket]:
+    """Both sockets, on one number. Raises OSError."""
+    for left in reversed(range(_TRIES)):
+        by_udp = udp.open_udp(host, listen.port)
+        port = int(by_udp.getsockname()[1])
+        try:
+            return Bound(listen, host, port), by_udp, open_tcp(host, port)
+        except OSError as error:
+            by_udp.close()
+            # Any free UDP port: someone may have the TCP port of that number.
+            if listen.port or not left or error.errno != errno.EADDRINUSE:
+                raise
+    raise AssertionError

@@ -1,7 +1,8 @@
 """The subscribe side of one client: seats of slots, and offers one at a time.
 
-A seat is a pair of m-sections, sound and picture of one person; it is recycled when that person leaves, so
-the description stays as short as the room was large. A seat's stream id never changes, which keeps lip sync.
+A seat is a pair of m-sections, sound and picture of one person, or of what that person shares; it is recycled when
+these are gone, so the description stays as short as the room was large. A seat's stream id never changes, which keeps
+lip sync.
 """
 
 from __future__ import annotations
@@ -49,16 +50,25 @@ class _Seat:
         self.audio = audio
         self.video = video
         self.participant = ""
+        self.shared = False
+        """Taken by what the participant shares, and not by themselves."""
 
     @property
     def slots(self) -> tuple[_Slot, _Slot]:
         return self.audio, self.video
+
+    def belongs_to(self, participant: str, source: Source) -> bool:
+        return self.participant == participant and self.shared == _is_shared(source)
 
     def slot_for(self, source: Source) -> _Slot:
         return self.audio if kind_of(source) is Kind.AUDIO else self.video
 
     def carried(self, slot: _Slot) -> tuple[str, Source] | None:
         return None if slot.source is None else (self.participant, slot.source)
+
+
+def _is_shared(source: Source) -> bool:
+    return source in (Source.SCREEN, Source.SCREEN_AUDIO)
 
 
 class Subscription:
@@ -81,10 +91,10 @@ class Subscription:
 
     def show(self, participant: str, source: Source, transport: TransportId, mid: str) -> None:
         """Lets this client have a track; repeating it with another transport moves the slot there."""
-        seat = next((seat for seat in self._seats if seat.participant == participant), None)
+        seat = next((seat for seat in self._seats if seat.belongs_to(participant, source)), None)
         if seat is None:
             seat = next((seat for seat in self._seats if not seat.participant), None) or self._add_seat()
-            seat.participant = participant
+            seat.participant, seat.shared = participant, _is_shared(source)
         slot = seat.slot_for(source)
         if slot.source is not source:
             slot.source = source
@@ -95,7 +105,7 @@ class Subscription:
         """The track ended."""
         for seat in self._seats:
             slot = seat.slot_for(source)
-            if seat.participant == participant and slot.source is source:
+            if seat.belongs_to(participant, source) and slot.source is source:
                 slot.source = None
                 slot.open = False
                 self._engine.set_egress_gate(slot.out, False)

@@ -36,6 +36,7 @@ class Action(StrEnum):
     PUBLISH = "publish"
     SUBSCRIBE = "subscribe"
     SET_DEVICES = "set_devices"
+    SHARE_SCREEN = "share_screen"
     SET_LISTENING = "set_listening"
     SET_NOT_ALONE = "set_not_alone"
     SEE_NOT_ALONE = "see_not_alone"
@@ -66,6 +67,8 @@ class Action(StrEnum):
     CLOSE_SCREEN = "close_screen"
     ALLOW_MICROPHONE = "allow_microphone"
     SEE_CLOSED_MICROPHONE = "see_closed_microphone"
+    ALLOW_SCREEN = "allow_screen"
+    SEE_ALLOWED_SCREEN = "see_allowed_screen"
     OPEN_MICROPHONE = "open_microphone"
     OPEN_CAMERA = "open_camera"
     # Leading.
@@ -135,6 +138,8 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.PUBLISH: {_P: _OWN, _M: _OWN, _T: _OWN},
     Action.SUBSCRIBE: {_P: _ROOM, _M: _ROOM, _T: _ROOM},
     Action.SET_DEVICES: {_P: _OWN, _M: _OWN, _T: _OWN},
+    # A participant needs a mentor's leave as well: who may share is part of the room's state.
+    Action.SHARE_SCREEN: {_P: _OWN, _M: _OWN, _T: _OWN},
     Action.SET_LISTENING: {_P: _OWN, _M: _OWN, _T: _OWN},
     Action.SET_NOT_ALONE: {_P: _OWN, _M: _OWN, _T: _OWN},
     Action.SEE_NOT_ALONE: {_P: _OWN, _M: _ANY_PERSON, _T: _ANY_PERSON},
@@ -158,7 +163,10 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.SEE_TALK_TIME: {_M: _ANY_PERSON, _T: _ANY_PERSON},
     Action.CLOSE_MICROPHONE: {_M: _PARTICIPANT, _T: _PARTICIPANT},
     Action.CLOSE_CAMERA: {_M: _PARTICIPANT, _T: _PARTICIPANT},
-    Action.CLOSE_SCREEN: {_M: _PARTICIPANT, _T: _PARTICIPANT},
+    # Also of another mentor: there is one screen for the whole room.
+    Action.CLOSE_SCREEN: {_M: _ANYONE_ELSE, _T: _ANYONE_ELSE},
+    Action.ALLOW_SCREEN: {_M: _PARTICIPANT, _T: _PARTICIPANT},
+    Action.SEE_ALLOWED_SCREEN: {_P: _OWN, _M: _ANY_PERSON, _T: _ANY_PERSON},
     Action.ALLOW_MICROPHONE: {_M: _PARTICIPANT, _T: _PARTICIPANT},
     Action.SEE_CLOSED_MICROPHONE: {_P: _OWN, _M: _ANY_PERSON, _T: _ANY_PERSON},
     # Nobody, ever, opens anyone's microphone or camera from afar; a person opens their own by SET_DEVICES.

@@ -35,6 +35,8 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     MICROPHONE_CLOSED = "microphone_closed"
+    SCREEN_CLOSED = "screen_closed"
+    SCREEN_TAKEN = "screen_taken"
     SESSION_ENDED = "session_ended"
     NOT_OPEN = "not_open"
     PAUSED = "paused"
@@ -102,6 +104,8 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.NOT_FOUND: Meaning("That is not here.", 404, 4404, Next.STOP),
     ErrorCode.CONFLICT: Meaning("That was already done differently.", 409, 4409, Next.REJOIN),
     ErrorCode.MICROPHONE_CLOSED: Meaning("Your mentor closed your microphone for now.", 409, 4424, Next.RESUME),
+    ErrorCode.SCREEN_CLOSED: Meaning("Your mentor has to let you share your screen first.", 409, 4433, Next.RESUME),
+    ErrorCode.SCREEN_TAKEN: Meaning("Someone else is sharing their screen.", 409, 4434, Next.RESUME),
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
     ErrorCode.NOT_OPEN: Meaning("This session is not open yet.", 409, 4425, Next.STOP),
     ErrorCode.PAUSED: Meaning("The group is paused until someone leads again.", 409, 4428, Next.RESUME),
@@ -182,6 +186,8 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             | ErrorCode.NOT_FOUND
             | ErrorCode.CONFLICT
             | ErrorCode.MICROPHONE_CLOSED
+            | ErrorCode.SCREEN_CLOSED
+            | ErrorCode.SCREEN_TAKEN
             | ErrorCode.SESSION_ENDED
             | ErrorCode.NOT_OPEN
             | ErrorCode.PAUSED

@@ -128,6 +128,37 @@ class AllowMicrophone(Frame, frozen=True, tag="allow_microphone"):
     participant_id: ParticipantId
 
 
+class ShareScreen(Frame, frozen=True, tag="share_screen"):
+    """Everyone is to see my screen; `sound`: and hear it. Forwarding begins with the answer to this, never before.
+
+    One person shares at a time: SCREEN_TAKEN while another does. A participant needs a mentor's leave: SCREEN_CLOSED.
+    A share ends with the connection, and is not taken up again by itself.
+    """
+
+    id: ClientRequestId
+    sound: bool = False
+
+
+class StopSharing(Frame, frozen=True, tag="stop_sharing"):
+    """Nobody is to see my screen any more."""
+
+    id: ClientRequestId
+
+
+class CloseScreen(Frame, frozen=True, tag="close_screen"):
+    """A mentor ends someone's share at once; a participant then needs a mentor's leave again."""
+
+    id: ClientRequestId
+    participant_id: ParticipantId
+
+
+class AllowScreen(Frame, frozen=True, tag="allow_screen"):
+    """A mentor lets a participant share their screen, until they leave or it is taken back. It starts nothing."""
+
+    id: ClientRequestId
+    participant_id: ParticipantId
+
+
 class Admit(Frame, frozen=True, tag="admit"):
     """A mentor lets a person in from the lobby."""
 
@@ -230,6 +261,10 @@ ClientMessage = (
     | SetDevices
     | CloseMicrophone
     | AllowMicrophone
+    | ShareScreen
+    | StopSharing
+    | CloseScreen
+    | AllowScreen
     | Admit
     | MoveToLobby
     | Remove
@@ -444,6 +479,21 @@ class MicrophoneHeld(Frame, frozen=True, tag="microphone_held"):
     closings: int = 0
 
 
+class ScreenChanged(Frame, frozen=True, tag="screen_changed"):
+    """Whether someone shares their screen, and its sound."""
+
+    participant_id: ParticipantId
+    screen: bool
+    screen_audio: bool = False
+
+
+class ScreenAllowed(Frame, frozen=True, tag="screen_allowed"):
+    """Whether a participant may share their screen. To that person, mentors and therapists."""
+
+    participant_id: ParticipantId
+    allowed: bool
+
+
 class SessionChanged(Frame, frozen=True, tag="session_changed"):
     """The session began, or something about it is otherwise now."""
 
@@ -451,8 +501,9 @@ class SessionChanged(Frame, frozen=True, tag="session_changed"):
 
 
 class PauseChanged(Frame, frozen=True, tag="pause_changed"):
-    """Nobody leads: all participants' microphones are closed, they are off, and chat is paused until `until_ms`
-    at the latest; then everyone waits in the lobby. 0: someone leads again, and each person opens their own microphone.
+    """Nobody leads: all participants' microphones are closed, they are off, what a participant shares ends, and chat is
+    paused until `until_ms` at the latest; then everyone waits in the lobby. 0: someone leads again, and each person
+    opens their own microphone.
 
     `closings` is your own number after it.
     """
@@ -498,6 +549,8 @@ RoomFrame = (
     | DevicesChanged
     | PresenceChanged
     | MicrophoneHeld
+    | ScreenChanged
+    | ScreenAllowed
     | SessionChanged
     | PauseChanged
     | NotAloneChanged

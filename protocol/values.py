@@ -43,6 +43,10 @@ class Source(StrEnum):
 
     MICROPHONE = "microphone"
     CAMERA = "camera"
+    SCREEN = "screen"
+    """A screen, a window or a tab that somebody shows to the room."""
+    SCREEN_AUDIO = "screen_audio"
+    """Its sound, where the browser gives it."""
 
 
 class SessionStatus(StrEnum):
@@ -96,6 +100,9 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         listening: just listening today.
         not_alone: has hidden the group on their own device. Told only to that person, mentors and therapists.
         needs_cover: leads, and asked someone to take over. Told only to mentors and therapists.
+        screen: shares their screen; at most one person does.
+        screen_audio: with its sound.
+        may_share: a mentor lets this participant share. Told only to that person, mentors and therapists.
     """
 
     id: ParticipantId
@@ -110,6 +117,9 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     listening: bool = False
     not_alone: bool = False
     needs_cover: bool = False
+    screen: bool = False
+    screen_audio: bool = False
+    may_share: bool = False
 
 
 class WaitingView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -16,10 +16,14 @@ from rooms.events import (
     ParticipantEntered,
     ParticipantMoved,
     ParticipantRemoved,
+    ScreenHeld,
+    ScreenSet,
+    ScreenShut,
     SentOut,
     SessionReturned,
 )
 from rooms.evolve import evolve
+from rooms.requests import screen_off
 from rooms.state import Participant, RoomState
 
 
@@ -58,9 +62,18 @@ def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
             return (FloorPaused(event.until_ms, closed),)
         case SessionReturned(moved=people):
             # They stay where the group pauses, until the way back to the lobby can be stored.
-            return tuple(off for who in people for off in _turned_off(state.here(who), microphone=True, camera=True))
+            return tuple(off for who in people for off in _all_off(state.here(who)))
         case ParticipantDeparted(participant_id=who) | ParticipantEntered(participant_id=who):
-            return _turned_off(state.here(who), microphone=True, camera=True)
+            return _all_off(state.here(who))
+        case ScreenShut(participant_id=who) | ScreenHeld(participant_id=who):
+            person = state.people.get(who)
+            return (ScreenHeld(who),) if person is not None and (person.screen or person.allowed_to_share) else ()
+        case ScreenSet(participant_id=who):
+            person = state.here(who)
+            if person is None:
+                return ()
+            kept = ScreenSet(who, person.screen and event.screen, person.screen_audio and event.screen_audio)
+            return () if (kept.screen, kept.screen_audio) == (person.screen, person.screen_audio) else (kept,)
         case DevicesSet(participant_id=who):
             return _turned_off(state.here(who), microphone=not event.microphone, camera=not event.camera)
         case NotAloneSet(participant_id=who):
@@ -74,6 +87,11 @@ def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
             return (event,) if person is not None and not person.connected else ()
         case _:
             return ()
+
+
+def _all_off(person: Participant | None) -> tuple[Event, ...]:
+    unshared = () if person is None else screen_off(person)
+    return (*_turned_off(person, microphone=True, camera=True), *unshared)
 
 
 def _turned_off(person: Participant | None, *, microphone: bool, camera: bool) -> tuple[Event, ...]:

@@ -10,8 +10,10 @@ from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -22,7 +24,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Role
@@ -34,6 +38,10 @@ RoomRequest = (
     | SetDevices
     | CloseMicrophone
     | AllowMicrophone
+    | ShareScreen
+    | StopSharing
+    | CloseScreen
+    | AllowScreen
     | Admit
     | MoveToLobby
     | Remove

@@ -34,7 +34,7 @@ from rooms.events import (
 )
 from rooms.evolve import evolve_all
 from rooms.life import DEFAULT_RULES, Rules, consequences, is_led, life_deadline
-from rooms.requests import requested
+from rooms.requests import requested, screen_off
 from rooms.state import RoomState
 
 
@@ -81,7 +81,8 @@ def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
             person = state.here(command.participant_id)
             if person is None or not person.connected:
                 return NOTHING
-            return Accepted((ConnectionLost(now_ms, person.id, now_ms + command.grace_ms),))
+            # Nobody goes on showing what they cannot know to be seen: they begin it anew, or do not.
+            return Accepted((*screen_off(person), ConnectionLost(now_ms, person.id, now_ms + command.grace_ms)))
         case RestoreConnection():
             person = state.here(command.participant_id)
             if person is None:
@@ -116,7 +117,7 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
     # Another page of the same person takes over; it opens its own microphone and camera, or does not.
     silenced = (DevicesSet(person.id, microphone=False, camera=False),) if person.microphone or person.camera else ()
     shown = (NotAloneSet(person.id, on=False),) if person.not_alone else ()
-    return Accepted((*restored, *silenced, *shown))
+    return Accepted((*restored, *silenced, *screen_off(person), *shown))
 
 
 def _entered(state: RoomState, command: Enter, now_ms: Millis) -> ParticipantEntered:

@@ -116,6 +116,22 @@ class MicrophoneFreed(RoomEvent, frozen=True, tag="microphone_freed"):
     by: ParticipantId
 
 
+class ScreenFreed(RoomEvent, frozen=True, tag="screen_freed"):
+    """A mentor lets a participant share their screen, until they leave or it is taken back."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    by: ParticipantId
+
+
+class ScreenShut(RoomEvent, frozen=True, tag="screen_shut"):
+    """A mentor ended someone's share, and with it a participant's leave to share."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    by: ParticipantId
+
+
 class ResponderNamed(RoomEvent, frozen=True, tag="responder_named"):
     """A therapist is reachable while the session lasts; None: not any more."""
 
@@ -207,8 +223,24 @@ class MicrophoneHoldSet(RoomEvent, frozen=True, tag="microphone_hold_set"):
     held: bool
 
 
+class ScreenSet(RoomEvent, frozen=True, tag="screen_set"):
+    """Ephemeral: whether a person shares their screen, and its sound."""
+
+    participant_id: ParticipantId
+    screen: bool
+    screen_audio: bool
+
+
+class ScreenHeld(RoomEvent, frozen=True, tag="screen_held"):
+    """Ephemeral: a mentor's ending of a share took effect and was not saved; a participant needs leave anew."""
+
+    participant_id: ParticipantId
+
+
 class FloorPaused(RoomEvent, frozen=True, tag="floor_paused"):
-    """Ephemeral: nobody leads the live session. The microphones of `closed` are off until each opens it again."""
+    """Ephemeral: nobody leads the live session. The microphones of `closed` are off until each opens it again, and
+    what they share ends.
+    """
 
     until_ms: Millis
     closed: tuple[ParticipantId, ...]
@@ -251,6 +283,8 @@ DurableEvent = (
     | ChatRevealed
     | MicrophoneShut
     | MicrophoneFreed
+    | ScreenFreed
+    | ScreenShut
     | ResponderNamed
     | ResponderWaived
     | SessionBegan
@@ -266,6 +300,8 @@ EphemeralEvent = (
     | ConnectionLost
     | ConnectionRestored
     | MicrophoneHoldSet
+    | ScreenSet
+    | ScreenHeld
     | FloorPaused
     | FloorResumed
     | NotAloneSet

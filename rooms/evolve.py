@@ -36,6 +36,10 @@ from rooms.events import (
     ReactionShown,
     ResponderNamed,
     ResponderWaived,
+    ScreenFreed,
+    ScreenHeld,
+    ScreenSet,
+    ScreenShut,
     SentOut,
     SessionBegan,
     SessionClosed,
@@ -64,7 +68,9 @@ def evolve(state: RoomState, event: Event) -> RoomState:
             return _attended(_placed(inside, who), event.at_ms)
         case ParticipantMoved(participant_id=who) | SentOut(participant_id=who):
             unsaved = isinstance(event, SentOut)
-            outside = _person(state, who, **_outside(event.at_ms), sent_out=unsaved, expected=False)
+            if unsaved:
+                state = _share_held(state, who)
+            outside = _person(state, who, **_outside(event.at_ms, unsaved=unsaved), sent_out=unsaved, expected=False)
             return _attended(outside, event.at_ms)
         case ParticipantRemoved(participant_id=who):
             return _attended(_person(state, who, **GONE, removed=True, expected=False), event.at_ms)
@@ -106,6 +112,14 @@ def evolve(state: RoomState, event: Event) -> RoomState:
             return _person(state, who, held=False)
         case DevicesSet(participant_id=who):
             return _person(state, who, microphone=event.microphone, camera=event.camera)
+        case ScreenSet(participant_id=who):
+            return _person(state, who, screen=event.screen, screen_audio=event.screen_audio)
+        case ScreenFreed(participant_id=who):
+            return _person(state, who, may_share=True, share_held=False)
+        case ScreenShut(participant_id=who):
+            return _person(state, who, **NOT_SHARING)
+        case ScreenHeld(participant_id=who):
+            return _share_held(state, who)
         case ConnectionLost(participant_id=who):
             return _person(state, who, lost_ms=event.at_ms, away_until_ms=event.until_ms)
         case ConnectionRestored(participant_id=who):
@@ -128,7 +142,11 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
     return state
 
 
+NOT_SHARING: Mapping[str, Any] = {"screen": False, "screen_audio": False, "may_share": False, "share_held": False}
+"""Shares nothing, and needs a mentor's leave to."""
+
 GONE: Mapping[str, Any] = {
+    **NOT_SHARING,
     "present": False,
     "sent_out": False,
     "waiting": False,
@@ -142,8 +160,9 @@ GONE: Mapping[str, Any] = {
 """What becomes of someone who is no longer here."""
 
 
-def _outside(now_ms: Millis) -> dict[str, Any]:
-    return {"waiting": True, "since_ms": now_ms, "microphone": False, "camera": False, "not_alone": False}
+def _outside(now_ms: Millis, *, unsaved: bool = False) -> dict[str, Any]:
+    outside = {"waiting": True, "since_ms": now_ms, "microphone": False, "camera": False, "not_alone": False}
+    return outside if unsaved else {**outside, **NOT_SHARING}
 
 
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
@@ -170,6 +189,7 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
         not_alone=False,
         # Another page, or another name, is not yet someone who can lead again.
         needs_cover=known.needs_cover and not stays,
+        **NOT_SHARING,
     )
     return _placed(replace(state, people={**state.people, person.id: person}), person.id)
 
@@ -204,7 +224,8 @@ def _returned(state: RoomState, now_ms: Millis) -> RoomState:
 def _paused(state: RoomState, event: FloorPaused) -> RoomState:
     people = dict(state.people)
     for who in event.closed:
-        people[who] = replace(people[who], microphone=False, closings=state.next_closing(who))
+        silent = {"microphone": False, "screen": False, "screen_audio": False}
+        people[who] = replace(people[who], **silent, closings=state.next_closing(who))
     return replace(state, people=people, paused_until_ms=event.until_ms)
 
 
@@ -223,6 +244,10 @@ def _chat(state: RoomState, event: ChatWritten | ChatConcealed | ChatRevealed) -
 
 def _person(state: RoomState, who: ParticipantId, **changes: Any) -> RoomState:
     return replace(state, people={**state.people, who: replace(state.people[who], **changes)})
+
+
+def _share_held(state: RoomState, who: ParticipantId) -> RoomState:
+    return _person(state, who, screen=False, screen_audio=False, share_held=state.people[who].may_share)
 
 
 def _hidden(state: RoomState, which: MessageId, by: ParticipantId | None) -> RoomState:

@@ -14,12 +14,17 @@ from rooms.events import (
     ParticipantEntered,
     ParticipantMoved,
     ParticipantRemoved,
+    ScreenHeld,
+    ScreenSet,
+    ScreenShut,
     SentOut,
     SessionReturned,
 )
 from rooms.state import RoomState
 
 Gate = tuple[ParticipantId, Source]
+
+_SCREEN = (Source.SCREEN, Source.SCREEN_AUDIO)
 
 
 def open_gates(state: RoomState) -> frozenset[Gate]:
@@ -30,6 +35,10 @@ def open_gates(state: RoomState) -> frozenset[Gate]:
             gates.add((person.id, Source.MICROPHONE))
         if person.camera:
             gates.add((person.id, Source.CAMERA))
+        if person.screen:
+            gates.add((person.id, Source.SCREEN))
+        if person.screen_audio:
+            gates.add((person.id, Source.SCREEN_AUDIO))
     return frozenset(gates)
 
 
@@ -39,7 +48,7 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
         case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
             return frozenset({(who, Source.MICROPHONE)})
         case FloorPaused(closed=people):
-            return frozenset((who, Source.MICROPHONE) for who in people)
+            return frozenset((who, source) for who in people for source in (Source.MICROPHONE, *_SCREEN))
         case SessionReturned(moved=people):
             return frozenset((who, source) for who in people for source in Source)
         case (
@@ -49,7 +58,15 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
             | ParticipantRemoved(participant_id=who)
             | SentOut(participant_id=who)
         ):
-            return frozenset({(who, Source.MICROPHONE), (who, Source.CAMERA)})
+            return frozenset((who, source) for source in Source)
+        case (
+            ScreenShut(participant_id=who)
+            | ScreenHeld(participant_id=who)
+            | ScreenSet(participant_id=who, screen=False)
+        ):
+            return frozenset((who, source) for source in _SCREEN)
+        case ScreenSet(participant_id=who, screen_audio=False):
+            return frozenset({(who, Source.SCREEN_AUDIO)})
         case DevicesSet(participant_id=who):
             off = (
                 (event.microphone, Source.MICROPHONE),

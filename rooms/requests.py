@@ -16,8 +16,10 @@ from protocol.ids import MessageId, ParticipantId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -28,7 +30,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Millis, SessionStatus
@@ -52,6 +56,9 @@ from rooms.events import (
     ParticipantMoved,
     ParticipantRemoved,
     ReactionShown,
+    ScreenFreed,
+    ScreenSet,
+    ScreenShut,
     SessionClosed,
 )
 from rooms.life import is_led
@@ -63,6 +70,8 @@ _NOT_FROM_LOBBY: Final[Mapping[type[RoomRequest], Action]] = {
     Remove: Action.REMOVE,
     CloseMicrophone: Action.CLOSE_MICROPHONE,
     AllowMicrophone: Action.ALLOW_MICROPHONE,
+    CloseScreen: Action.CLOSE_SCREEN,
+    AllowScreen: Action.ALLOW_SCREEN,
     HideChat: Action.HIDE_CHAT,
     ShowChat: Action.SHOW_CHAT,
     AskForCover: Action.ASK_FOR_COVER,
@@ -91,7 +100,7 @@ def _from_lobby(actor: Participant, message: RoomRequest, now_ms: Millis) -> Dec
             return _leave(actor, now_ms)
         case SetListening():
             return _set_listening(actor, message, now_ms)
-        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False):
+        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False) | StopSharing():
             return NOTHING
         case _:
             return Rejection(ErrorCode.NOT_ADMITTED, denied=_NOT_FROM_LOBBY.get(type(message)))
@@ -111,6 +120,14 @@ def _from_room(state: RoomState, actor: Participant, message: RoomRequest, now_m
             return _close_microphone(state, actor, message, now_ms)
         case AllowMicrophone():
             return _allow_microphone(state, actor, message, now_ms)
+        case ShareScreen():
+            return _share_screen(state, actor, message)
+        case StopSharing():
+            return _stop_sharing(actor)
+        case CloseScreen():
+            return _close_screen(state, actor, message, now_ms)
+        case AllowScreen():
+            return _allow_screen(state, actor, message, now_ms)
         case Admit():
             return _admit(state, actor, message, now_ms)
         case MoveToLobby():
@@ -164,6 +181,32 @@ def _set_devices(state: RoomState, actor: Participant, message: SetDevices) -> D
     return Accepted((DevicesSet(actor.id, message.microphone, message.camera),))
 
 
+def _share_screen(state: RoomState, actor: Participant, message: ShareScreen) -> Decision:
+    if not permitted(actor.role, Action.SHARE_SCREEN, Relation.OWN):
+        return denied(Action.SHARE_SCREEN)
+    if not (actor.is_staff or actor.allowed_to_share):
+        return Rejection(ErrorCode.SCREEN_CLOSED)
+    if state.paused_until_ms is not None and not actor.is_staff:
+        return Rejection(ErrorCode.PAUSED)
+    if state.sharer() not in (None, actor):
+        # Whoever wants the screen asks for it, or ends that share first: nothing is taken from anyone by surprise.
+        return Rejection(ErrorCode.SCREEN_TAKEN)
+    if (actor.screen, actor.screen_audio) == (True, message.sound):
+        return NOTHING
+    return Accepted((ScreenSet(actor.id, screen=True, screen_audio=message.sound),))
+
+
+def _stop_sharing(actor: Participant) -> Decision:
+    if not permitted(actor.role, Action.SHARE_SCREEN, Relation.OWN):
+        return denied(Action.SHARE_SCREEN)
+    return Accepted(screen_off(actor))
+
+
+def screen_off(person: Participant) -> tuple[ScreenSet, ...]:
+    """What ends that person's share, where there is one."""
+    return (ScreenSet(person.id, screen=False, screen_audio=False),) if person.screen else ()
+
+
 def _set_listening(actor: Participant, message: SetListening, now_ms: Millis) -> Decision:
     if not permitted(actor.role, Action.SET_LISTENING, Relation.OWN):
         return denied(Action.SET_LISTENING)
@@ -177,7 +220,8 @@ def _set_not_alone(actor: Participant, message: SetNotAlone) -> Decision:
     silenced = message.on and (actor.microphone or actor.camera)
     off = (DevicesSet(actor.id, microphone=False, camera=False),) if silenced else ()
     shown = () if actor.not_alone == message.on else (NotAloneSet(actor.id, message.on),)
-    return Accepted((*off, *shown))
+    unshared = screen_off(actor) if message.on else ()
+    return Accepted((*off, *unshared, *shown))
 
 
 # ── chat ──────────────────────────────────────────────────────────────────────────────────────
@@ -248,6 +292,22 @@ def _allow_microphone(state: RoomState, actor: Participant, message: AllowMicrop
     return Accepted((MicrophoneHoldSet(target.id, held=False),)) if target.held else NOTHING
 
 
+def _close_screen(state: RoomState, actor: Participant, message: CloseScreen, now_ms: Millis) -> Decision:
+    target = _person_inside(state, actor, Action.CLOSE_SCREEN, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    # Also where it was ended already and could not be saved: now it is.
+    closes = target.screen or target.may_share
+    return Accepted((ScreenShut(now_ms, target.id, actor.id),)) if closes else NOTHING
+
+
+def _allow_screen(state: RoomState, actor: Participant, message: AllowScreen, now_ms: Millis) -> Decision:
+    target = _person_inside(state, actor, Action.ALLOW_SCREEN, message.participant_id)
+    if isinstance(target, Rejection):
+        return target
+    return NOTHING if target.allowed_to_share else Accepted((ScreenFreed(now_ms, target.id, actor.id),))
+
+
 def _admit(state: RoomState, actor: Participant, message: Admit, now_ms: Millis) -> Decision:
     target = _moderated_person(state, actor, Action.ADMIT, message.participant_id)
     if isinstance(target, Rejection):
@@ -288,7 +348,7 @@ def _cover(actor: Participant, message: AskForCover | WithdrawCover, now_ms: Mil
     on = actor.microphone or actor.camera
     off = (DevicesSet(actor.id, microphone=False, camera=False),) if on else ()
     asked = () if actor.needs_cover else (CoverAsked(now_ms, actor.id),)
-    return Accepted((*off, *asked))
+    return Accepted((*off, *screen_off(actor), *asked))
 
 
 def _person_inside(

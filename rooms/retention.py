@@ -23,6 +23,8 @@ from rooms.events import (
     ParticipantRemoved,
     ResponderNamed,
     ResponderWaived,
+    ScreenFreed,
+    ScreenShut,
     SessionBegan,
     SessionClosed,
     SessionOpened,
@@ -48,6 +50,8 @@ def retention_of(event: DurableEvent) -> Retention:
             | ParticipantDeparted()
             | MicrophoneShut()
             | MicrophoneFreed()
+            | ScreenFreed()
+            | ScreenShut()
             | ParticipantAdmitted()
             | ParticipantMoved()
             | ParticipantRemoved()

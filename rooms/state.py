@@ -34,6 +34,10 @@ class Participant(Struct, frozen=True):
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
+        screen: shares their screen; at most one person in the room does.
+        screen_audio: with its sound.
+        may_share: a mentor lets this participant share; who is staff needs nobody's leave.
+        share_held: the end of that took effect but is not saved yet.
     """
 
     id: ParticipantId
@@ -57,6 +61,10 @@ class Participant(Struct, frozen=True):
     listening: bool = False
     not_alone: bool = False
     needs_cover: bool = False
+    screen: bool = False
+    screen_audio: bool = False
+    may_share: bool = False
+    share_held: bool = False
 
     @property
     def inside(self) -> bool:
@@ -82,6 +90,11 @@ class Participant(Struct, frozen=True):
     def microphone_closed(self) -> bool:
         """Whether the microphone may not be opened now."""
         return self.shut or self.held
+
+    @property
+    def allowed_to_share(self) -> bool:
+        """Whether a mentor lets this participant share now."""
+        return self.may_share and not self.share_held
 
 
 class RoomState(Struct, frozen=True):
@@ -137,6 +150,10 @@ class RoomState(Struct, frozen=True):
     def leaders(self) -> Iterator[Participant]:
         """Those with whom the group is not alone."""
         return (p for p in self.people.values() if p.leads)
+
+    def sharer(self) -> Participant | None:
+        """Who shares their screen."""
+        return next((p for p in self.inside() if p.screen), None)
 
     def here(self, participant_id: ParticipantId) -> Participant | None:
         """That person, if in the room or in its lobby."""

@@ -35,6 +35,8 @@ from protocol.messages import (
     PresenceChanged,
     Reacted,
     RoomFrame,
+    ScreenAllowed,
+    ScreenChanged,
     SessionChanged,
     SessionEnded,
     ViewReplaced,
@@ -78,6 +80,10 @@ from rooms.events import (
     ReactionShown,
     ResponderNamed,
     ResponderWaived,
+    ScreenFreed,
+    ScreenHeld,
+    ScreenSet,
+    ScreenShut,
     SentOut,
     SessionBegan,
     SessionClosed,
@@ -186,11 +192,14 @@ def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:
     yield _pause(state, viewer)
     for person in state.inside():
         yield _devices(person)
+        yield _screen(person)
         yield PresenceChanged(person.id, person.connected)
         if not person.shut and _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer):
             yield MicrophoneHeld(person.id, person.held, _closings(person, viewer))
         if _sees(Action.SEE_NOT_ALONE, person, viewer):
             yield NotAloneChanged(person.id, person.not_alone)
+        if _sees(Action.SEE_ALLOWED_SCREEN, person, viewer):
+            yield ScreenAllowed(person.id, person.allowed_to_share)
 
 
 # ── event by event ────────────────────────────────────────────────────────────────────────────
@@ -279,6 +288,10 @@ def _about_person(
     | MicrophoneFreed
     | MicrophoneHoldSet
     | DevicesSet
+    | ScreenSet
+    | ScreenFreed
+    | ScreenShut
+    | ScreenHeld
     | ConnectionLost
     | ConnectionRestored
     | CoverAsked
@@ -306,6 +319,8 @@ def _about_person(
             return _devices_if_changed(before.people[person.id], person)
         case DevicesSet():
             return (_devices(person),)
+        case ScreenSet() | ScreenFreed() | ScreenShut() | ScreenHeld():
+            return _sharing(before.people[person.id], person, viewer)
         case ConnectionLost() | ConnectionRestored():
             return (PresenceChanged(person.id, person.connected),)
         case CoverAsked() | CoverWithdrawn():
@@ -373,6 +388,18 @@ def _devices_if_changed(before: Participant, after: Participant) -> Frames:
     return (_devices(after),) if before.microphone != after.microphone else ()
 
 
+def _screen(person: Participant) -> ScreenChanged:
+    return ScreenChanged(person.id, person.screen, person.screen_audio)
+
+
+def _sharing(before: Participant, after: Participant, viewer: Viewer) -> Frames:
+    """Peers see the share end, whoever ended it, and learn nothing of who may share."""
+    seen: Frames = (_screen(after),) if _screen(before) != _screen(after) else ()
+    if before.allowed_to_share != after.allowed_to_share and _sees(Action.SEE_ALLOWED_SCREEN, after, viewer):
+        return (*seen, ScreenAllowed(after.id, after.allowed_to_share))
+    return seen
+
+
 def _own_view(state: RoomState, viewer: Viewer) -> ParticipantView:
     """Oneself in the lobby: without the place, which tells how many came before."""
     return replace(_person_view(state.people[viewer.participant_id], viewer), place=0, connected=True)
@@ -396,6 +423,9 @@ def _person_view(person: Participant, viewer: Viewer) -> ParticipantView:
         listening=person.listening,
         not_alone=person.not_alone and _sees(Action.SEE_NOT_ALONE, person, viewer),
         needs_cover=person.needs_cover and _sees(Action.SEE_NEEDED_COVER, person, viewer),
+        screen=person.screen,
+        screen_audio=person.screen_audio,
+        may_share=person.allowed_to_share and _sees(Action.SEE_ALLOWED_SCREEN, person, viewer),
     )
 
 

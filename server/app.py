@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
-from media.shell import UdpEngine
+from media.shell import SocketEngine
 from moderation.permissions import Action
 from protocol.codec import Wire
 from protocol.errors import ErrorCode
@@ -48,6 +48,7 @@ from server.storage.reading import check_root_key, newest_event_ms
 from server.storage.vault import Vault
 from server.supervising import Supervision
 from server.tokens import JoinTokens, WatchTokens, new_id, new_token
+from server.turn import Turn
 from server.watchers import Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
@@ -118,6 +119,7 @@ class Node:
         self._tokens = JoinTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._watch_tokens = WatchTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._vault = Vault(root_key)
+        self._turn = Turn(config.turn, self.clock)
         self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
         self._denials = Denials(self.engine, self._vault, self.clock)
         self._housekeeping = Housekeeping(self.engine, self._vault, self.clock, chat_days=config.retention.chat_days)
@@ -169,7 +171,7 @@ class Node:
         await self._log.start()
         closing.push_async_callback(self._in_time, self._log.stop)
         plane = MediaPlane(
-            UdpEngine(config.media.bind, config.media.port, config.media.advertise),
+            SocketEngine(config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
         )
@@ -309,6 +311,7 @@ class Node:
             participant=self._hall.participant,
             removed=self._hall.removed,
             changes=ChangeLimit(self.clock),
+            ice_servers=self._turn.ice_servers,
             denied=self._denials.denied,
             begin_check=self._checks.begin,
             sockets=sockets,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -17,6 +17,8 @@ import msgspec
 from msgspec import Meta, Struct
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from media.places import ANY, AUTO, Listen
 
 ENVIRONMENT_PREFIX = "HOLDSPACE__"
 
@@ -81,10 +83,36 @@ class RetentionConfig(Section, frozen=True):
     chat_days: Count = 30
 
 
-class MediaConfig(Section, frozen=True):
-    bind: str = "0.0.0.0"
+class ListenConfig(Section, frozen=True):
+    """One entry of media.listen."""
+
+    bind: str = ANY
     port: Port = 8081
-    advertise: tuple[str, ...] = ("auto",)
+    advertise: tuple[str, ...] = (AUTO,)
+
+
+class MediaConfig(Section, frozen=True):
+    bind: str = ANY
+    port: Port = 8081
+    advertise: tuple[str, ...] = (AUTO,)
+    listen: tuple[ListenConfig, ...] = ()
+
+    def places(self) -> tuple[Listen, ...]:
+        """Where sound and picture come in: the entries of `listen`, or the one place that the other settings name."""
+        return tuple(Listen(each.bind, each.port, each.advertise) for _, each in self.entries())
+
+    def entries(self) -> Iterator[tuple[str, ListenConfig]]:
+        """The same as settings, each with its name."""
+        if not self.listen:
+            yield "media", ListenConfig(self.bind, self.port, self.advertise)
+        for number, each in enumerate(self.listen):
+            yield f"media.listen[{number}]", each
+
+
+class TurnConfig(Section, frozen=True):
+    urls: tuple[str, ...] = ()
+    secret_file: str = ""
+    credentials_s: WholeSeconds = 43_200
 
 
 class RoomsConfig(Section, frozen=True):
@@ -120,6 +148,7 @@ class Config(Section, frozen=True):
     texts: TextsConfig = TextsConfig()
     retention: RetentionConfig = RetentionConfig()
     media: MediaConfig = MediaConfig()
+    turn: TurnConfig = TurnConfig()
     rooms: RoomsConfig = RoomsConfig()
     signaling: SignalingConfig = SignalingConfig()
     log: LogConfig = LogConfig()
@@ -149,18 +178,16 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(error)) from None
     _check_base_url(config.server.base_url)
+    _check_media(config.media)
+    _check_turn(config.turn)
     return config
 
 
 def is_loopback(base_url: str) -> bool:
     """Whether only this machine can reach that address."""
     host = urlsplit(base_url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def database_file(url: str) -> Path | None:
@@ -223,6 +250,11 @@ def _from_environment(name: str, value: str) -> tuple[str, str, object]:
     wanted = hints[key]
     if wanted == tuple[str, ...]:
         return section, key, [part.strip() for part in value.split(",") if part.strip()]
+    if wanted == tuple[ListenConfig, ...]:
+        try:
+            return section, key, tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            raise ConfigError(f'{name}: is not like [{{ bind = "192.0.2.10", port = 8081 }}]') from None
     try:
         return section, key, msgspec.convert(value, wanted, strict=False)
     except msgspec.ValidationError as error:
@@ -249,3 +281,37 @@ def _check_base_url(base_url: str) -> None:
         usable = False
     if not usable or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
         raise ConfigError(f"server.base_url: {base_url!r} is not like https://groups.example.org")
+
+
+def _check_media(media: MediaConfig) -> None:
+    if media.listen and MediaConfig(media.bind, media.port, media.advertise) != MediaConfig():
+        raise ConfigError("media: listen takes the place of bind, port and advertise; set it or them")
+    taken: dict[tuple[str, int], str] = {}
+    for name, each in media.entries():
+        if each.bind != ANY and _address(each.bind) is None:
+            raise ConfigError(f'{name}.bind: {each.bind!r} is no IP address of this machine, and not "{ANY}"')
+        if not each.advertise:
+            raise ConfigError(f'{name}.advertise: lists nothing; write "{AUTO}", or the addresses that others reach')
+        for entry in each.advertise:
+            address = _address(entry)
+            if entry != AUTO and (address is None or address.is_unspecified or address.is_multicast):
+                raise ConfigError(f'{name}.advertise: {entry!r} is no IP address to send to, and not "{AUTO}"')
+        for host in ("0.0.0.0", "::") if each.bind == ANY else (each.bind,):
+            other = taken.setdefault((host, each.port), name)
+            if other != name and each.port:
+                raise ConfigError(f"{name}: listens where {other} does, on {host} port {each.port}")
+
+
+def _check_turn(turn: TurnConfig) -> None:
+    for url in turn.urls:
+        if not re.fullmatch(r"turns?:[^\s/?@]+(\?transport=(udp|tcp))?", url):
+            raise ConfigError(f"turn.urls: {url!r} is not like turns:turn.example.org:5349?transport=tcp")
+    if bool(turn.urls) != bool(turn.secret_file):
+        raise ConfigError("turn: urls and secret_file go together")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

@@ -19,7 +19,16 @@ from moderation.decision import Rejection
 from moderation.permissions import Action
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Admit, AllowMicrophone, HideChat, PostChat, RoomFrame, SetListening, ShowChat
+from protocol.messages import (
+    Admit,
+    AllowMicrophone,
+    AllowScreen,
+    HideChat,
+    PostChat,
+    RoomFrame,
+    SetListening,
+    ShowChat,
+)
 from protocol.values import LeaveReason, SessionStatus, Snapshot, Source
 from rooms.aftermath import aftermath
 from rooms.commands import Command, LoseConnection, PassTime, Requested
@@ -140,7 +149,13 @@ class RoomCore:
         match command:
             case Requested(
                 actor=who,
-                message=PostChat() | HideChat() | ShowChat() | AllowMicrophone() | Admit() | SetListening(),
+                message=PostChat()
+                | HideChat()
+                | ShowChat()
+                | AllowMicrophone()
+                | AllowScreen()
+                | Admit()
+                | SetListening(),
             ):
                 own = sum(1 for each in waiting if isinstance(each, Requested) and each.actor == who)
                 return len(waiting) >= MAX_IN_FLIGHT or own >= MAX_IN_FLIGHT_EACH

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from server.clock import Clock
-from server.config import Config, database_file
+from server.config import Config, MediaConfig, database_file
 
 LASTS: Final = timedelta(days=30)
 RENEWED_BEFORE: Final = timedelta(days=1)
@@ -129,7 +129,8 @@ def lan_settings(config: Config, address: str) -> Config:
     """The settings, changed so that others in the network reach pages, sound and picture at `address`."""
     server = msgspec.structs.replace(config.server, host="0.0.0.0", base_url=f"https://{address}:{config.server.port}")
     # In front, and also when it is none of this machine's own (a virtual machine whose host forwards ports).
-    media = msgspec.structs.replace(config.media, bind="0.0.0.0", advertise=(address, *config.media.advertise))
+    first = config.media.places()[0]
+    media = MediaConfig("0.0.0.0", first.port, (address, *first.advertise))
     return msgspec.structs.replace(config, server=server, media=media)
 
 

@@ -17,9 +17,11 @@ from protocol.messages import (
     Acknowledge,
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     ClientMessage,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Join,
@@ -36,7 +38,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     SubscribeAnswer,
     Watch,
     WithdrawCover,
@@ -130,6 +134,10 @@ class Conversation:
                 | SetDevices()
                 | CloseMicrophone()
                 | AllowMicrophone()
+                | ShareScreen()
+                | StopSharing()
+                | CloseScreen()
+                | AllowScreen()
                 | Admit()
                 | MoveToLobby()
                 | Remove()

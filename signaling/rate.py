@@ -12,6 +12,7 @@ from protocol.messages import (
     AskForCover,
     ClientMessage,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     Leave,
     MoveToLobby,
@@ -22,6 +23,7 @@ from protocol.messages import (
     RestartSubscribe,
     SetDevices,
     SetNotAlone,
+    StopSharing,
     SubscribeAnswer,
 )
 
@@ -95,6 +97,8 @@ class Allowance:
                 Leave()
                 | EndSession()
                 | CloseMicrophone()
+                | CloseScreen()
+                | StopSharing()
                 | MoveToLobby()
                 | Remove()
                 | AskForCover()

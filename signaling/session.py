@@ -21,6 +21,8 @@ from protocol.messages import (
     Reacted,
     Rejected,
     RoomFrame,
+    ScreenAllowed,
+    ScreenChanged,
     SpeakersChanged,
     SubscribeOffer,
     ViewReplaced,
@@ -234,7 +236,7 @@ def goodbye(code: ErrorCode) -> Goodbye:
 
 def _key(value: Frame) -> object:
     match value:
-        case DevicesChanged() | PresenceChanged() | NotAloneChanged() | Reacted():
+        case DevicesChanged() | PresenceChanged() | NotAloneChanged() | ScreenChanged() | ScreenAllowed() | Reacted():
             return (type(value), value.participant_id)
         # To hold, and to pause, turns microphones off as well: taking it back does not stand for it.
         case MicrophoneHeld():

@@ -9,7 +9,7 @@ from typing import Final
 
 from media.engine import stun
 from media.engine.interface import Drop
-from media.engine.transport import MAX_PATHS, Path, Transport
+from media.engine.transport import MAX_CHECKS, MAX_PATHS, Path, Transport
 
 LEFT_S: Final = 8.0
 """A client shows itself at each of its addresses in use every 4 to 6 seconds (RFC 7675 section 5.1)."""
@@ -52,14 +52,45 @@ class AddressBook:
         transport = self._by_ufrag.get(request.local_ufrag) if request.kind == stun.BINDING_REQUEST else None
         if transport is None or not request.authentic(transport.key):
             return Drop.UNAUTHENTICATED
+        if not self._is_first(transport, request.transaction, path):
+            return Drop.UNAUTHENTICATED
         if stun.ICE_CONTROLLED in request.attributes:
             return transport, stun.role_conflict(request, transport.key), False
         if not self._learn(transport, path, now):
             return Drop.ADDRESS_IN_USE
-        moved = transport.path is None or (stun.USE_CANDIDATE in request.attributes and transport.path != path)
+        moved = transport.path != path and (
+            stun.USE_CANDIDATE in request.attributes or self._is_left(transport, transport.path, now)
+        )
         if moved:
             transport.path = path
         return transport, stun.success(request, path.host, path.port, transport.key), moved
+
+    def forget(self, path: Path) -> None:
+        """A connection ended: its transport goes on by the way that it was last heard on, if there is another."""
+        owner = self._by_path.pop(path, None)
+        if owner is None:
+            return
+        del owner.paths[path]
+        if owner.path == path:
+            owner.path = max(owner.paths, key=lambda other: owner.paths[other], default=None)
+
+    @staticmethod
+    def _is_first(transport: Transport, transaction: bytes, path: Path) -> bool:
+        """Whether a check is no recording of one that came from elsewhere: who listens in must not move a client."""
+        checks = transport.checks
+        if checks.setdefault(transaction, path) != path:
+            return False
+        if len(checks) > MAX_CHECKS:
+            del checks[next(iter(checks))]
+        return True
+
+    @staticmethod
+    def _is_left(transport: Transport, path: Path | None, now: float) -> bool:
+        """Whether nothing came from where we send for so long that any address that shows itself is better.
+
+        Not every client nominates again when its NAT gives it another address (RFC 7675 does not ask for it).
+        """
+        return path is None or now - transport.paths.get(path, -LEFT_S) >= LEFT_S
 
     def _learn(self, transport: Transport, path: Path, now: float) -> bool:
         owner = self._by_path.get(path)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final, Protocol, cast
 
 from aiortc import (
@@ -173,7 +174,9 @@ class Subscribing:
         carried = self._carried.get(transceiver.mid or "")
         if carried is None:
             return
-        stream = self._report.received(carried.participant_id, carried.source).stream(transceiver)
+        received = self._report.received(carried.participant_id, carried.source)
+        received.heard(monotonic())
+        stream = received.stream(transceiver)
         if packet.payload_type in self._resent and len(packet.payload) >= 2:
             stream.add_again(int.from_bytes(packet.payload[:2]), len(packet.payload) - 2)
         else:

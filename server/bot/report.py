@@ -72,6 +72,15 @@ class Received:
     """One participant's source, over all slots and connections that it came through."""
 
     streams: dict[object, Stream] = field(default_factory=dict)
+    longest_gap_s: float = 0.0
+    """The longest time from one packet to the next, in order or not."""
+    _heard_at: float | None = None
+
+    def heard(self, at: float) -> None:
+        """A packet came at this monotonic time."""
+        if self._heard_at is not None:
+            self.longest_gap_s = max(self.longest_gap_s, at - self._heard_at)
+        self._heard_at = at
 
     def stream(self, through: object) -> Stream:
         """The stream of this source that arrives through one receiver."""
@@ -149,6 +158,7 @@ class BotReport:
                     "packets": track.packets,
                     "bytes": track.bytes,
                     "lost": track.lost,
+                    "longest_gap_ms": _rounded(track.longest_gap_s * 1000),
                 }
                 for (who, source), track in self.tracks.items()
             ],

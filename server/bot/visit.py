@@ -44,6 +44,8 @@ from protocol.messages import (
     Reacted,
     Rejected,
     Resumed,
+    ScreenAllowed,
+    ScreenChanged,
     ServerMessage,
     SessionChanged,
     SessionEnded,
@@ -300,6 +302,8 @@ class _Visit:
                 | MicrophoneClosed()
                 | MicrophoneAllowed()
                 | MicrophoneHeld()
+                | ScreenChanged()
+                | ScreenAllowed()
                 | SessionEnded()
                 | LobbyJoined()
                 | LobbyLeft()

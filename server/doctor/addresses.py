@@ -1,20 +1,17 @@
-"""Where people reach the server: the TCP port, the address they type, the UDP port of media, the metrics."""
+"""Where people reach the server: the TCP port, the address they type, the metrics."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import http.client
 import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Sequence
 from contextlib import closing
 from typing import Final
 from urllib.parse import urlsplit
 
-from media.shell import UdpEngine
 from server.config import Config, is_loopback
 from server.doctor.finding import Finding, broken, look, ok
 
@@ -29,7 +26,7 @@ def listening(host: str, port: int) -> Finding:
         return ok(name, f"{host} port {port} is free")
     if error.errno == errno.EADDRINUSE and is_served_by_us(host, port):
         return ok(name, f"this server is running on {host} port {port}")
-    return _refused(name, "server.host and server.port", host, port, error)
+    return refused(name, "server.host and server.port", host, port, error)
 
 
 def address(config: Config) -> Finding:
@@ -65,60 +62,6 @@ def address(config: Config) -> Finding:
     return ok(name, base_url)
 
 
-async def media_port(config: Config) -> Finding:
-    """Whether the one UDP port can be had, or is already ours."""
-    name, bind, port = "media port", config.media.bind, config.media.port
-    try:
-        await _candidates(bind, port, ())
-    except OSError as error:
-        served = error.errno == errno.EADDRINUSE and await asyncio.to_thread(
-            is_served_by_us, config.server.host, config.server.port
-        )
-        if served:
-            return ok(name, f"UDP port {port} is in use, and this server is running")
-        return _refused(name, "media.bind and media.port", bind, port, error, "UDP ")
-    if port == 0:
-        return look(name, "any free UDP port, another one at each start", "set media.port, and open it in the firewall")
-    return ok(name, f"{bind} UDP port {port} is free; open it in the firewall")
-
-
-async def media_addresses(config: Config) -> Finding:
-    """Whether one of the addresses that browsers are told to send sound and picture to can be reached by them."""
-    name = "media addresses"
-    try:
-        hosts = await _candidates(config.media.bind, 0, config.media.advertise)
-    except OSError as error:
-        return _refused(name, "media.bind", config.media.bind, 0, error, "UDP ")
-    return advertised(hosts, config.base_url())
-
-
-def advertised(hosts: Sequence[str], base_url: str) -> Finding:
-    """The verdict on addresses: `hosts` are told to browsers that opened `base_url`."""
-    name, listed = "media addresses", ", ".join(hosts)
-    found = f"browsers send sound and picture to {listed}"
-    wrong = [host for host in hosts if _number(host) is None]
-    if wrong:
-        return broken(name, f"{', '.join(wrong)}: not an IP address", "write numbers in media.advertise, no names")
-    numbers = [number for host in hosts if (number := _number(host)) is not None]
-    reachable = [number for number in numbers if not number.is_loopback and not number.is_unspecified]
-    if is_loopback(base_url) and numbers:
-        return ok(name, found)
-    if not reachable:
-        return broken(
-            name,
-            f"{found}: nobody on another machine can" if hosts else "none: nobody can be heard or seen",
-            "set media.bind to 0.0.0.0, or media.advertise to an address that others reach",
-        )
-    typed = _number(urlsplit(base_url).hostname or "")
-    if any(number.is_global for number in reachable) or typed in reachable:
-        return ok(name, found)
-    return look(
-        name,
-        f"{found}: private addresses, which only the same network reaches",
-        "for people elsewhere, set media.advertise to the public address and forward the UDP port to this machine",
-    )
-
-
 def metrics(host: str, port: int) -> Finding:
     """Whether the metrics' listener is free (or ours) and out of reach for others."""
     name = "metrics"
@@ -126,7 +69,7 @@ def metrics(host: str, port: int) -> Finding:
     running = ""
     if error is not None:
         if error.errno != errno.EADDRINUSE or not _has_our_metrics(host, port):
-            return _refused(name, "server.metrics_host and server.metrics_port", host, port, error)
+            return refused(name, "server.metrics_host and server.metrics_port", host, port, error)
         running = ", running"
     if not _is_own(host):
         return look(
@@ -149,15 +92,6 @@ def is_served_by_us(host: str, port: int) -> bool:
         return False
 
 
-async def _candidates(bind: str, port: int, advertise: Sequence[str]) -> list[str]:
-    engine = UdpEngine(bind, port, advertise)
-    engine.start(lambda: None)
-    try:
-        return [candidate.host for candidate in engine.candidates()]
-    finally:
-        engine.close()
-
-
 def _cannot_listen(host: str, port: int) -> OSError | None:
     try:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -174,7 +108,8 @@ def _cannot_listen(host: str, port: int) -> OSError | None:
     return None
 
 
-def _refused(name: str, settings: str, host: str, port: int, error: OSError, kind: str = "") -> Finding:
+def refused(name: str, settings: str, host: str, port: int, error: OSError, kind: str = "") -> Finding:
+    """The verdict on a port that cannot be had; `kind` is "UDP " or "TCP " where that has to be said."""
     match error.errno:
         case errno.EADDRINUSE:
             return broken(
@@ -217,7 +152,8 @@ def _has_our_metrics(host: str, port: int) -> bool:
     return answer is not None and b"holdspace_" in answer[1]
 
 
-def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def number_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a text is; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -225,5 +161,5 @@ def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_own(host: str) -> bool:
-    number = _number(host)
+    number = number_of(host)
     return host == "localhost" if number is None else number.is_loopback

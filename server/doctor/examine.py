@@ -8,7 +8,7 @@ from pathlib import Path
 
 from server.clock import Clock, SystemClock
 from server.config import Config, ConfigError, database_file, load_config
-from server.doctor import addresses, disk, files, machine
+from server.doctor import addresses, disk, files, machine, media
 from server.doctor.database import database, newest_event_ms
 from server.doctor.finding import Finding, broken, ok
 from server.lan import lan_folder
@@ -39,8 +39,8 @@ async def examine_config(config: Config, clock: Clock) -> tuple[Finding, ...]:
     return (
         await asyncio.to_thread(addresses.listening, server.host, server.port),
         addresses.address(config),
-        await addresses.media_port(config),
-        await addresses.media_addresses(config),
+        *await media.media_ports(config),
+        *media.media_addresses(config),
         await asyncio.to_thread(addresses.metrics, server.metrics_host, server.metrics_port),
         *stored,
         *beside,

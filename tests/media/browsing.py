@@ -14,8 +14,9 @@ import msgspec
 from aiohttp import WSMsgType, web
 from playwright.async_api import Browser, Page, async_playwright
 
+from media.places import Listen
 from media.plane import MediaPlane
-from media.shell import UdpEngine
+from media.shell import SocketEngine
 from protocol.errors import HoldspaceError
 from protocol.messages import SubscribeOffer
 from protocol.values import Source
@@ -39,7 +40,7 @@ class Site:
     """The server's side of the test page."""
 
     def __init__(self, advertise: tuple[str, ...] = ("auto",)) -> None:
-        self.engine = UdpEngine(advertise=advertise)
+        self.engine = SocketEngine((Listen(advertise=advertise),))
         self.plane = MediaPlane(self.engine, on_offer=self._offer, on_speakers=self._speakers, on_failed=self._failed)
         self.failed: list[tuple[str, str]] = []
         self.port = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,8 +18,26 @@ from tests.media.fakes import FakeEngine
 from tests.media.offers import CHROMIUM_OFFER, answer_to
 
 SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}
+SHARING = SOURCES | {"2": Source.SCREEN_AUDIO, "3": Source.SCREEN}
 ROOM = "room"
 KEYS = SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, b"", b"")
+
+
+_HEAD, _AUDIO, _VIDEO = re.split("(?=m=audio|m=video)", CHROMIUM_OFFER)
+SHARING_OFFER = (
+    _HEAD.replace("BUNDLE 0 1", "BUNDLE 0 1 2 3")
+    + _AUDIO
+    + _VIDEO
+    + _AUDIO.replace("a=mid:0", "a=mid:2").replace("3910432611", "2001")
+    + _VIDEO.replace("a=mid:1", "a=mid:3").replace("1001", "3001").replace("1002", "3002")
+)
+"""The same page, once it shares its screen with sound."""
+
+
+def without_screen(offer: str) -> str:
+    """The offer after the share: what carried it stays, and carries nothing."""
+    head, *sections = re.split("(?=m=audio|m=video)", offer)
+    return head + "".join(sections[:2]) + "".join(s.replace("sendonly", "inactive") for s in sections[2:])
 
 
 class Stage:
@@ -125,7 +144,7 @@ async def test_a_newcomer_is_offered_all_tracks_in_the_first_offer(stage: Stage)
     assert stage.count("cleo") == 1
     offer = stage.last("cleo")
     assert {(track.participant_id, track.source) for track in offer.tracks} == {
-        (who, source) for who in ("ann", "ben") for source in Source
+        (who, source) for who in ("ann", "ben") for source in SOURCES.values()
     }
     directions = {section.mid: section.direction for section in parse(offer.sdp).sections}
     assert all(directions[track.mid] is Direction.SENDONLY for track in offer.tracks)
@@ -501,6 +520,51 @@ async def test_speakers_are_named_by_participant_and_gone_when_their_microphone_
     assert stage.speakers == [("ann",)]
     stage.gate("ann", Source.MICROPHONE, False)
     assert stage.plane._rooms[ROOM].listening.speakers._speaking == []
+
+
+async def test_what_somebody_shares_has_a_seat_of_its_own_and_leaves_it(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.agree("ben")
+    for source in Source:
+        stage.gate("ann", source, True)
+
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == {"0", "1", "2", "3"}
+    mids = {track.source: track.mid for track in stage.last("ben").tracks}
+    streams = dict(re.findall(r"a=mid:(\w+)(?s:.*?)a=msid:(\w+)", stage.last("ben").sdp))
+    assert streams[mids[Source.SCREEN]] == streams[mids[Source.SCREEN_AUDIO]] != streams[mids[Source.CAMERA]]
+
+    await stage.publish("ann", without_screen(SHARING_OFFER), SHARING)
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == {"0", "1"}
+    assert {track.source: track.mid for track in stage.last("ben").tracks} == {
+        source: mids[source] for source in SOURCES.values()
+    }
+
+    await stage.publish("ben", SHARING_OFFER.replace("qJbS", "other"), SHARING)
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.agree("ben")
+    assert {track.source: track.mid for track in stage.last("ben").tracks} == mids
+
+
+async def test_a_shared_screen_is_shown_alone_and_its_person_comes_to_the_same_seats(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.gate("ann", Source.SCREEN, True)
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.agree("ben")
+    assert stage.heard("ben", "ann") == {"3"}
+    stage.gate("ann", Source.SCREEN, False)
+    assert stage.heard("ben", "ann") == set()
+
+
+async def test_the_sound_of_what_somebody_shows_is_not_somebody_who_speaks(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    for _ in range(3):
+        stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "2", 5),)))
+    assert stage.speakers == []
 
 
 async def test_stats_are_flat_numbers(stage: Stage) -> None:

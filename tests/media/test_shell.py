@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import secrets
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
 
-from media.engine.interface import Drop, DtlsIn, Event, Selected
+from media.engine.interface import Candidate, Drop, DtlsIn, Event, Selected
 from media.engine.stun import BINDING_REQUEST, BINDING_SUCCESS, USERNAME
 from media.engine.stun import build as build_stun
 from media.engine.stun import parse as parse_stun
 from media.engine.transport import Path
-from media.shell import UdpEngine
+from media.places import Listen
+from media.shell import SocketEngine
+
+HERE = (Listen("127.0.0.1"),)
 
 
 @contextmanager
@@ -27,11 +31,11 @@ def client(target: tuple[str, int]) -> Generator[socket.socket]:
 
 
 def check(ufrag: str, pwd: str) -> bytes:
-    return build_stun(BINDING_REQUEST, bytes(12), [(USERNAME, f"{ufrag}:x".encode())], pwd.encode())
+    return build_stun(BINDING_REQUEST, secrets.token_bytes(12), [(USERNAME, f"{ufrag}:x".encode())], pwd.encode())
 
 
 async def test_the_shell_answers_checks_hands_dtls_up_and_sends_it_down() -> None:
-    engine = UdpEngine("127.0.0.1", 0)
+    engine = SocketEngine(HERE)
     events: list[Event] = []
     woken = asyncio.Event()
 
@@ -41,7 +45,8 @@ async def test_the_shell_answers_checks_hands_dtls_up_and_sends_it_down() -> Non
 
     engine.start(wake)
     loop = asyncio.get_running_loop()
-    (candidate,) = engine.candidates()
+    candidate, by_tcp = engine.candidates()
+    assert by_tcp == Candidate("127.0.0.1", candidate.port, "tcp")
     assert candidate.host == "127.0.0.1"
     transport = engine.add_transport("abcdef", "a-password-that-is-long")
     with client((candidate.host, candidate.port)) as opened:
@@ -60,7 +65,7 @@ async def test_the_shell_answers_checks_hands_dtls_up_and_sends_it_down() -> Non
 
 
 async def test_an_answer_leaves_from_the_address_that_was_asked() -> None:
-    engine = UdpEngine("0.0.0.0", 0)
+    engine = SocketEngine((Listen("0.0.0.0"),))
     engine.start(lambda: None)
     engine.add_transport("abcdef", "a-password-that-is-long")
     port = engine.candidates()[0].port
@@ -73,9 +78,9 @@ async def test_an_answer_leaves_from_the_address_that_was_asked() -> None:
 
 
 async def test_every_usable_address_is_advertised_loopback_last() -> None:
-    engine = UdpEngine("0.0.0.0", 0)
+    engine = SocketEngine((Listen("0.0.0.0"),))
     engine.start(lambda: None)
-    hosts = [candidate.host for candidate in engine.candidates()]
+    hosts = [candidate.host for candidate in engine.candidates() if candidate.protocol == "udp"]
     loopback = [ipaddress.ip_address(host).is_loopback for host in hosts]
     assert "127.0.0.1" in hosts
     assert loopback == sorted(loopback)
@@ -83,17 +88,17 @@ async def test_every_usable_address_is_advertised_loopback_last() -> None:
 
 
 async def test_addresses_given_by_hand_are_advertised_as_they_are() -> None:
-    engine = UdpEngine("127.0.0.1", 0, ("203.0.113.9", "203.0.113.9", "198.51.100.1"))
+    engine = SocketEngine((Listen("127.0.0.1", 0, ("203.0.113.9", "203.0.113.9", "198.51.100.1")),))
     engine.start(lambda: None)
-    assert [candidate.host for candidate in engine.candidates()] == ["203.0.113.9", "198.51.100.1"]
+    assert [candidate.host for candidate in engine.candidates()] == ["203.0.113.9", "198.51.100.1"] * 2
     engine.close()
     engine.close()
 
 
 async def test_a_port_in_use_is_told() -> None:
-    engine, other = UdpEngine("127.0.0.1", 0), UdpEngine("127.0.0.1", 0)
+    engine = SocketEngine(HERE)
     engine.start(lambda: None)
-    other = UdpEngine("127.0.0.1", engine.candidates()[0].port)
+    other = SocketEngine((Listen("127.0.0.1", engine.candidates()[0].port),))
     with pytest.raises(OSError, match="in use"):
         other.start(lambda: None)
     engine.close()
@@ -102,7 +107,7 @@ async def test_a_port_in_use_is_told() -> None:
 async def test_a_bug_that_one_datagram_meets_is_told_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = UdpEngine("127.0.0.1", 0)
+    engine = SocketEngine(HERE)
     engine.start(lambda: None)
     engine.add_transport("abcdef", "a-password-that-is-long")
     receive, poll = engine._core.receive, engine._core.poll
@@ -134,7 +139,7 @@ async def test_a_bug_that_one_datagram_meets_is_told_and_the_others_go_on(
 
 
 async def test_what_cannot_be_sent_is_counted() -> None:
-    engine = UdpEngine("127.0.0.1", 0)
+    engine = SocketEngine(HERE)
     engine.start(lambda: None)
     transport = engine.add_transport("abcdef", "a-password-that-is-long")
     candidate = engine.candidates()[0]

@@ -19,6 +19,7 @@ leave                  own          PMT
 publish                own          PMT
 subscribe              room         PMT
 set_devices            own          PMT
+share_screen           own          PMT
 set_listening          own          PMT
 set_not_alone          own          PMT
 see_not_alone          own          PMT
@@ -62,6 +63,11 @@ see_talk_time          staff         MT
 close_microphone       participant   MT
 close_camera           participant   MT
 close_screen           participant   MT
+close_screen           staff         MT
+allow_screen           participant   MT
+see_allowed_screen     own          PMT
+see_allowed_screen     participant   MT
+see_allowed_screen     staff         MT
 allow_microphone       participant   MT
 see_closed_microphone  own          PMT
 see_closed_microphone  participant   MT

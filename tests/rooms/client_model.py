@@ -24,6 +24,9 @@ PERSON = {
     "listening": False,
     "not_alone": False,
     "needs_cover": False,
+    "screen": False,
+    "screen_audio": False,
+    "may_share": False,
 }
 WAITING = {"expected": False}
 SESSION = {"note": "", "waits_for": "nothing", "late": False}
@@ -93,7 +96,7 @@ class ClientModel:
                 if self.paused_until_ms:
                     for person in self.people.values():
                         if person["role"] == "participant":
-                            person["microphone"] = False
+                            person.update(microphone=False, screen=False, screen_audio=False)
             case "participant_left":
                 del self.people[body["participant_id"]]
             case "chat_posted":
@@ -116,6 +119,10 @@ class ClientModel:
                     self._change(body, microphone=False)
             case "devices_changed":
                 self._change(body, microphone=body["microphone"], camera=body["camera"])
+            case "screen_changed":
+                self._change(body, screen=body["screen"], screen_audio=body.get("screen_audio", False))
+            case "screen_allowed":
+                self._change(body, may_share=body["allowed"])
             case "presence_changed":
                 self._change(body, connected=body["connected"])
             case "session_ended":

@@ -17,14 +17,18 @@ from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
     AllowMicrophone,
+    AllowScreen,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
     PostChat,
     RoomFrame,
     SetDevices,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     ViewReplaced,
 )
 from protocol.values import LeaveReason, Millis, Role
@@ -252,6 +256,22 @@ class RoomHarness:
     def allow_microphone(self, who: str, whose: str) -> tuple[Event, ...]:
         """A person lets someone open the microphone again."""
         return self.request(who, AllowMicrophone(self.request_id(), ParticipantId(whose)))
+
+    def share(self, who: str, *, sound: bool = False) -> tuple[Event, ...]:
+        """A person shares their screen."""
+        return self.request(who, ShareScreen(self.request_id(), sound))
+
+    def stop_sharing(self, who: str) -> tuple[Event, ...]:
+        """A person stops sharing."""
+        return self.request(who, StopSharing(self.request_id()))
+
+    def close_screen(self, who: str, whose: str) -> tuple[Event, ...]:
+        """A person ends someone's share."""
+        return self.request(who, CloseScreen(self.request_id(), ParticipantId(whose)))
+
+    def allow_screen(self, who: str, whose: str) -> tuple[Event, ...]:
+        """A person lets someone share."""
+        return self.request(who, AllowScreen(self.request_id(), ParticipantId(whose)))
 
     def leave(self, who: str) -> tuple[Event, ...]:
         """A person leaves."""

@@ -26,6 +26,10 @@ from rooms.events import (
     ParticipantEntered,
     ParticipantMoved,
     ParticipantRemoved,
+    ScreenFreed,
+    ScreenHeld,
+    ScreenSet,
+    ScreenShut,
     SentOut,
     SessionClosed,
     SessionOpened,
@@ -36,6 +40,8 @@ from rooms.state import EMPTY, Participant, RoomState
 
 ANA, MIA = ParticipantId("ana"), ParticipantId("mia")
 MICROPHONE, CAMERA = (ANA, Source.MICROPHONE), (ANA, Source.CAMERA)
+SCREEN, SCREEN_AUDIO = (ANA, Source.SCREEN), (ANA, Source.SCREEN_AUDIO)
+ALL = {MICROPHONE, CAMERA, SCREEN, SCREEN_AUDIO}
 MESSAGE = MessageId("m1")
 
 
@@ -60,6 +66,10 @@ def test_an_empty_room_lets_nothing_through() -> None:
         ({"held": True}, {CAMERA}),
         ({"away_until_ms": 5}, {MICROPHONE, CAMERA}),
         ({"present": False}, set()),
+        ({"screen": True}, {MICROPHONE, CAMERA, SCREEN}),
+        ({"screen": True, "screen_audio": True}, ALL),
+        ({"may_share": True}, {MICROPHONE, CAMERA}),
+        ({"screen": True, "waiting": True}, set()),
     ],
 )
 def test_only_what_is_on_of_people_present_and_not_closed_passes(
@@ -75,22 +85,28 @@ def test_only_what_is_on_of_people_present_and_not_closed_passes(
         (MicrophoneHoldSet(ANA, held=True), {MICROPHONE}),
         (MicrophoneHoldSet(ANA, held=False), set()),
         (MicrophoneFreed(1, ANA, MIA), set()),
-        (ParticipantDeparted(1, ANA, LeaveReason.LEFT), {MICROPHONE, CAMERA}),
+        (ParticipantDeparted(1, ANA, LeaveReason.LEFT), ALL),
         (
             ParticipantEntered(1, ANA, IdentityId("i"), "Ana", Role.PARTICIPANT, waiting=False, expected=True),
-            {MICROPHONE, CAMERA},
+            ALL,
         ),
-        (ParticipantMoved(1, ANA, MIA), {MICROPHONE, CAMERA}),
-        (ParticipantRemoved(1, ANA, MIA), {MICROPHONE, CAMERA}),
-        (SentOut(1, ANA), {MICROPHONE, CAMERA}),
-        (SessionReturned(1, (ANA,)), {MICROPHONE, CAMERA}),
-        (FloorPaused(9, (ANA,)), {MICROPHONE}),
+        (ParticipantMoved(1, ANA, MIA), ALL),
+        (ParticipantRemoved(1, ANA, MIA), ALL),
+        (SentOut(1, ANA), ALL),
+        (SessionReturned(1, (ANA,)), ALL),
+        (FloorPaused(9, (ANA,)), {MICROPHONE, SCREEN, SCREEN_AUDIO}),
         (FloorResumed(), set()),
         (ParticipantAdmitted(1, ANA, None), set()),
         (DevicesSet(ANA, microphone=True, camera=True), set()),
         (DevicesSet(ANA, microphone=False, camera=True), {MICROPHONE}),
         (DevicesSet(ANA, microphone=True, camera=False), {CAMERA}),
         (DevicesSet(ANA, microphone=False, camera=False), {MICROPHONE, CAMERA}),
+        (ScreenSet(ANA, screen=True, screen_audio=True), set()),
+        (ScreenSet(ANA, screen=True, screen_audio=False), {SCREEN_AUDIO}),
+        (ScreenSet(ANA, screen=False, screen_audio=False), {SCREEN, SCREEN_AUDIO}),
+        (ScreenShut(1, ANA, MIA), {SCREEN, SCREEN_AUDIO}),
+        (ScreenHeld(ANA), {SCREEN, SCREEN_AUDIO}),
+        (ScreenFreed(1, ANA, MIA), set()),
         (ConnectionLost(1, ANA, 5), set()),
         (ConnectionRestored(ANA), set()),
         (ChatWritten(1, MESSAGE, ANA, "Hello"), set()),

@@ -11,8 +11,10 @@ from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, Sessio
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -24,7 +26,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Reaction, Role
@@ -51,6 +55,10 @@ EVERY_REQUEST: list[RoomRequest] = [
     SetDevices(ID, microphone=True, camera=True),
     CloseMicrophone(ID, ParticipantId("ana")),
     AllowMicrophone(ID, ParticipantId("ana")),
+    ShareScreen(ID),
+    StopSharing(ID),
+    CloseScreen(ID, ParticipantId("ana")),
+    AllowScreen(ID, ParticipantId("ana")),
     Admit(ID, ParticipantId("ana")),
     MoveToLobby(ID, ParticipantId("ana")),
     Remove(ID, ParticipantId("ana")),

@@ -16,8 +16,10 @@ from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -28,7 +30,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Reaction, Role, SessionStatus, Source
@@ -76,6 +80,10 @@ ANYTHING: st.SearchStrategy[RoomRequest] = st.one_of(
     st.builds(SetDevices, st.just(ID), st.booleans(), st.booleans(), st.integers(0, 3)),
     st.builds(CloseMicrophone, st.just(ID), ANYONE),
     st.builds(AllowMicrophone, st.just(ID), ANYONE),
+    st.builds(ShareScreen, st.just(ID), st.booleans()),
+    st.just(StopSharing(ID)),
+    st.builds(CloseScreen, st.just(ID), ANYONE),
+    st.builds(AllowScreen, st.just(ID), ANYONE),
     st.builds(Admit, st.just(ID), ANYONE),
     st.builds(MoveToLobby, st.just(ID), ANYONE),
     st.builds(Remove, st.just(ID), ANYONE),
@@ -96,6 +104,7 @@ SERVERS_WORD: st.SearchStrategy[Command] = st.one_of(
     st.just(WaiveResponder(IdentityId("identity-lead"))),
 )
 MAX_SEATS = 6
+SCREEN = (Source.SCREEN, Source.SCREEN_AUDIO)
 
 
 class Room(RuleBasedStateMachine):
@@ -195,6 +204,18 @@ class Room(RuleBasedStateMachine):
     def allow_microphone(self, who: ParticipantId, whose: ParticipantId) -> None:
         self.ask(who, AllowMicrophone(ID, whose))
 
+    @rule(who=PEOPLE, sound=st.booleans(), allowed_by=STAFF, allow=SOMETIMES)
+    def share(self, who: ParticipantId, allowed_by: ParticipantId, *, sound: bool, allow: bool) -> None:
+        if allow:
+            self.ask(allowed_by, AllowScreen(ID, who))
+        self.ask(who, ShareScreen(ID, sound))
+
+    @rule(who=STAFF, whose=PEOPLE, saved=st.booleans())
+    def close_screen(self, who: ParticipantId, whose: ParticipantId, *, saved: bool) -> None:
+        down, self.room.storage_down = self.room.storage_down, not saved
+        self.ask(who, CloseScreen(ID, whose))
+        self.room.storage_down = down
+
     @rule(who=STAFF, whose=PARTICIPANTS, request=st.sampled_from([Admit, Admit, MoveToLobby, Remove]))
     def at_the_door(
         self, who: ParticipantId, whose: ParticipantId, request: type[Admit | MoveToLobby | Remove]
@@ -280,11 +301,16 @@ class Room(RuleBasedStateMachine):
         self.check_opened(before, command)
 
     def check_opened(self, before: RoomState, command: Command) -> None:
-        """Only a person's own word opens, and a microphone only with the latest closing known."""
+        """Only a person's own word opens: a microphone with the latest closing known, a screen if it is free."""
         for who, source in open_gates(self.room.state) - open_gates(before):
             assert isinstance(command, Requested)
-            assert isinstance(command.message, SetDevices)
             assert command.actor == who
+            if source in SCREEN:
+                assert isinstance(command.message, ShareScreen)
+                assert before.sharer() in (None, before.people[who])
+                assert before.people[who].is_staff or before.people[who].allowed_to_share
+                continue
+            assert isinstance(command.message, SetDevices)
             if source is Source.MICROPHONE:
                 assert command.message.closings == before.people[who].closings
                 assert not before.people[who].microphone_closed
@@ -321,6 +347,8 @@ class Room(RuleBasedStateMachine):
                     assert not person.get("not_alone")
                     assert person.get("type") != "not_alone_changed"
                     assert not str(person.get("type")).startswith("microphone_")
+                    assert not person.get("may_share")
+                    assert person.get("type") != "screen_allowed"
         if seat.viewer.role is Role.PARTICIPANT:
             assert not body.get("lobby")
             assert not any(person.get("needs_cover") for person in peers)
@@ -337,7 +365,7 @@ class Room(RuleBasedStateMachine):
             return
         if state.paused_until_ms is not None:
             assert not any(
-                state.people[who].role is Role.PARTICIPANT and source is Source.MICROPHONE
+                state.people[who].role is Role.PARTICIPANT and source is not Source.CAMERA
                 for who, source in self.room.gates
             )
             return
@@ -359,13 +387,22 @@ class Room(RuleBasedStateMachine):
         assert not any(p.removed and p.present for p in state.people.values())
 
     @invariant()
-    def only_open_microphones_and_cameras_of_people_present_pass(self) -> None:
+    def one_person_shares_at_most_and_only_with_leave(self) -> None:
+        sharing = [person for person in self.room.state.people.values() if person.screen or person.screen_audio]
+        assert len(sharing) <= 1
+        assert all(person.inside and person.screen for person in sharing)
+        assert all(person.is_staff or person.allowed_to_share for person in sharing)
+        assert not any(person.allowed_to_share and not person.inside for person in self.room.state.people.values())
+
+    @invariant()
+    def only_what_is_on_of_people_present_passes(self) -> None:
         state = self.room.state
         assert self.room.gates == open_gates(state)
         for who, source in self.room.gates:
             person = state.people[who]
             assert person.inside
-            assert person.camera if source is Source.CAMERA else person.microphone and not person.microphone_closed
+            assert getattr(person, source)
+            assert source is not Source.MICROPHONE or not person.microphone_closed
         for person in state.people.values():
             assert not (person.microphone and person.microphone_closed)
             assert person.present or not (person.microphone or person.camera or not person.connected)
@@ -387,6 +424,9 @@ class Room(RuleBasedStateMachine):
                 not_alone=False,
                 microphone=False,
                 camera=False,
+                screen=False,
+                screen_audio=False,
+                share_held=False,
                 held=False,
                 sent_out=False,
                 # What a hold or a pause closed is not in the log; the next closing that is, is numbered after it.

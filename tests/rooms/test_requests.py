@@ -11,8 +11,10 @@ from protocol.ids import MessageId, ParticipantId, RequestId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -23,7 +25,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import Reaction, Role
@@ -46,6 +50,8 @@ CASES: list[tuple[type, dict[str, str], tuple[ErrorCode | None, ErrorCode | None
     (SetDevices, OWN, (OK, OK, OK)),
     (Leave, OWN, (OK, OK, OK)),
     (EndSession, OWN, (NO, OK, OK)),
+    (ShareScreen, OWN, (ErrorCode.SCREEN_CLOSED, OK, OK)),
+    (StopSharing, OWN, (OK, OK, OK)),
     (SetListening, OWN, (OK, OK, OK)),
     (SetNotAlone, OWN, (OK, OK, OK)),
     (React, OWN, (OK, OK, OK)),
@@ -56,7 +62,7 @@ CASES: list[tuple[type, dict[str, str], tuple[ErrorCode | None, ErrorCode | None
     (ShowChat, THERAPISTS, (NO, OK, OK)),
     *(
         (request, whose, answers)
-        for request in (CloseMicrophone, AllowMicrophone, Admit, MoveToLobby, Remove)
+        for request in (CloseMicrophone, AllowMicrophone, AllowScreen, Admit, MoveToLobby, Remove)
         for whose, answers in (
             (OWN, (NO, NO, NO)),
             (PARTICIPANTS, (NO, OK, OK)),
@@ -64,6 +70,8 @@ CASES: list[tuple[type, dict[str, str], tuple[ErrorCode | None, ErrorCode | None
             (THERAPISTS, (NO, NO, NO)),
         )
     ),
+    (CloseScreen, OWN, (NO, NO, NO)),
+    *((CloseScreen, whose, (NO, OK, OK)) for whose in (PARTICIPANTS, MENTORS, THERAPISTS)),
 ]
 BUILD: dict[type, Callable[[str], RoomRequest]] = {
     PostChat: lambda _: PostChat(ID, MessageId("new"), "Hello"),
@@ -74,6 +82,10 @@ BUILD: dict[type, Callable[[str], RoomRequest]] = {
     ShowChat: lambda whose: ShowChat(ID, MessageId(f"by-{whose}")),
     CloseMicrophone: lambda whose: CloseMicrophone(ID, ParticipantId(whose)),
     AllowMicrophone: lambda whose: AllowMicrophone(ID, ParticipantId(whose)),
+    ShareScreen: lambda _: ShareScreen(ID),
+    StopSharing: lambda _: StopSharing(ID),
+    CloseScreen: lambda whose: CloseScreen(ID, ParticipantId(whose)),
+    AllowScreen: lambda whose: AllowScreen(ID, ParticipantId(whose)),
     Admit: lambda whose: Admit(ID, ParticipantId(whose)),
     MoveToLobby: lambda whose: MoveToLobby(ID, ParticipantId(whose)),
     Remove: lambda whose: Remove(ID, ParticipantId(whose)),
@@ -127,7 +139,9 @@ def test_a_message_that_does_not_exist_is_not_found_by_those_who_may_hide(
 
 
 @pytest.mark.parametrize("whose", ["ben", "stranger"])
-@pytest.mark.parametrize("request_type", [CloseMicrophone, AllowMicrophone, Admit, MoveToLobby])
+@pytest.mark.parametrize(
+    "request_type", [CloseMicrophone, AllowMicrophone, CloseScreen, AllowScreen, Admit, MoveToLobby]
+)
 def test_a_person_who_is_not_here_is_not_found_by_those_who_may_close(
     crowd: RoomHarness, request_type: type, whose: str
 ) -> None:

@@ -26,6 +26,8 @@ from protocol.messages import (
     PresenceChanged,
     Reacted,
     RoomFrame,
+    ScreenAllowed,
+    ScreenChanged,
     SessionChanged,
     SessionEnded,
     SpeakersChanged,
@@ -71,6 +73,8 @@ FRAMES: list[tuple[RoomFrame, bool]] = [
     (DevicesChanged(ANA, microphone=True, camera=True), False),
     (PresenceChanged(ANA, connected=True), False),
     (MicrophoneHeld(ANA, held=True), False),
+    (ScreenChanged(ANA, screen=True), False),
+    (ScreenAllowed(ANA, allowed=True), False),
     (SpeakersChanged((ANA,)), False),
 ]
 
@@ -114,6 +118,8 @@ def test_whoever_resumes_receives_what_was_missed_once(room: RoomHarness, ana: S
         "session_changed",
         "pause_changed",
         "devices_changed",
+        "screen_changed",
+        "screen_allowed",
         "presence_changed",
         "microphone_held",
         "not_alone_changed",
@@ -157,6 +163,7 @@ def test_a_peer_who_resumes_after_a_closing_learns_only_that_the_microphone_is_o
 
     assert [wire(frame) for frame in sent if "ana" in wire(frame).values()] == [
         {"type": "devices_changed", "participant_id": "ana", "microphone": False, "camera": False},
+        {"type": "screen_changed", "participant_id": "ana", "screen": False},
         {"type": "presence_changed", "participant_id": "ana", "connected": True},
     ]
 

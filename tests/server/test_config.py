@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from media.places import Listen
 from server.arrivals import notices_of
 from server.config import (
     Config,
@@ -65,6 +66,16 @@ def test_unknown_section_is_refused_by_its_name(tmp_path: Path) -> None:
         ("[sign_in]\njoin_token_s = 61\n", r"sign_in\.join_token_s"),
         ("[log]\nlevel = 'loud'\n", r"log\.level"),
         ("[media]\nadvertise = [1]\n", r"media\.advertise"),
+        ("[media]\nadvertise = ['media.example.org']\n", r"media\.advertise: 'media\.example\.org' is no IP address"),
+        ("[media]\nadvertise = ['0.0.0.0']\n", r"media\.advertise: '0\.0\.0\.0'"),
+        ("[media]\nadvertise = []\n", r"media\.advertise: lists nothing"),
+        ("[media]\nbind = 'localhost'\n", r"media\.bind: 'localhost' is no IP address"),
+        ("[media]\nlisten = [{ bind = '::' }, { bind = '10.0.0.300' }]\n", r"media\.listen\[1\]\.bind"),
+        ("[media]\nlisten = [{ bind = '::', advertise = ['x'] }]\n", r"media\.listen\[0\]\.advertise: 'x'"),
+        ("[media]\nlisten = [{ port = 70000 }]\n", r"media\.listen\[\S*\]\.port"),
+        ("[media]\nlisten = [{ prot = 1 }]\n", r"unknown key media\.listen\[\S*\]\.prot"),
+        ("[media]\nport = 9000\nlisten = [{ bind = '::' }]\n", r"media: listen takes the place"),
+        ("[media]\nlisten = [{ port = 1 }, { bind = '0.0.0.0', port = 1 }]\n", r"media\.listen\[1\]: listens where"),
         ("[server\n", r"is not TOML"),
         ("[server]\nbase_url = 'groups.example.org'\n", r"server\.base_url"),
         ("[server]\nbase_url = 'https://example.org/x'\n", r"server\.base_url"),
@@ -96,6 +107,16 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
     assert config.rooms.away_grace_s == 2.5
     assert config.media.advertise == ("192.0.2.1", "2001:db8::1")
     assert config.storage.url == "sqlite+aiosqlite:////srv/holdspace/x.db"
+
+
+def test_media_comes_in_at_one_place_or_at_those_that_are_listed(tmp_path: Path) -> None:
+    assert Config().media.places() == (Listen("*", 8081, ("auto",)),)
+    listed = "[{ bind = '10.0.0.5', advertise = ['203.0.113.7'] }, { bind = '2001:db8::5', port = 9000 }]"
+    places = (Listen("10.0.0.5", 8081, ("203.0.113.7",)), Listen("2001:db8::5", 9000, ("auto",)))
+    assert load_config(write(tmp_path, f"[media]\nlisten = {listed}\n"), {}).media.places() == places
+    assert load_config(None, {"HOLDSPACE__MEDIA__LISTEN": listed}).media.places() == places
+    with pytest.raises(ConfigError, match=r"HOLDSPACE__MEDIA__LISTEN: is not like"):
+        load_config(None, {"HOLDSPACE__MEDIA__LISTEN": "10.0.0.5"})
 
 
 @pytest.mark.parametrize("name", ["HOLDSPACE__SERVER__PROT", "HOLDSPACE__SEVER__PORT", "HOLDSPACE__PORT"])

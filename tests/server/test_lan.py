@@ -18,7 +18,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from media.shell import UdpEngine
+from media.places import Listen
+from media.shell import SocketEngine
 from server.cli_ops import show_lan
 from server.clock import SystemClock
 from server.config import Config, MediaConfig, ServerConfig, StorageConfig, allowed_origins
@@ -88,10 +89,10 @@ def test_settings_of_the_network_listen_and_advertise_there() -> None:
 async def test_media_is_told_to_come_to_the_networks_address_first() -> None:
     own = lan_address()
     media = lan_settings(Config(), own).media
-    engine = UdpEngine(media.bind, 0, media.advertise)
+    engine = SocketEngine((Listen(media.bind, 0, media.advertise),))
     engine.start(lambda: None)
     try:
-        told = [candidate.host for candidate in engine.candidates()]
+        told = [candidate.host for candidate in engine.candidates() if candidate.protocol == "udp"]
     finally:
         engine.close()
     assert told[0] == own

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from protocol.codec import Wire, decode_server
 from protocol.ids import ParticipantId, RequestId
-from protocol.messages import Ack, DevicesChanged, Frame, MicrophoneHeld, PauseChanged
+from protocol.messages import (
+    Ack,
+    DevicesChanged,
+    Frame,
+    MicrophoneHeld,
+    PauseChanged,
+    ScreenAllowed,
+    ScreenChanged,
+)
 from signaling.outbox import HISTORY_FRAMES, History, Outbox, Prepared
 from signaling.session import _key as key_of
 
@@ -78,3 +86,12 @@ def test_what_is_drained_in_parts_ends_in_the_same_latest_values(
     seen.update({f.participant_id: f for f in drained(outbox) if isinstance(f, DevicesChanged)})
     assert seen == {who: devices(who, on=on) for who, on in values}
     assert len(outbox) == 0
+
+
+def test_whose_screen_it_is_makes_a_value_another_one() -> None:
+    ana, ben = ParticipantId("a"), ParticipantId("b")
+    frames = [frame for who in (ana, ben) for frame in (ScreenChanged(who, screen=False), ScreenAllowed(who, True))]
+    outbox = Outbox(Wire.MSGPACK, 10_000)
+    for frame in frames:
+        outbox.put(Prepared(frame), latest_of=key_of(frame))
+    assert drained(outbox) == frames

@@ -54,6 +54,8 @@ def _sweep(seeds: range, steps: int, jobs: int, *, keep_going: bool) -> int:
         outcomes: Iterable[Outcome] = pool.imap_unordered(partial(play, steps=steps), seeds, chunksize=10)
         for outcome in outcomes:
             played += 1
+            if played % 10_000 == 0:
+                print(f"{played} of {len(seeds)} seeds, {failed} failed", file=sys.stderr, flush=True)
             events += outcome.events
             checks += outcome.checks
             crashes += outcome.crashes

@@ -11,8 +11,10 @@ from protocol.ids import MessageId, ParticipantId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Join,
@@ -25,7 +27,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     WithdrawCover,
 )
 from protocol.values import Reaction, Role
@@ -136,6 +140,30 @@ def _devices(world: World) -> None:
     if client is not None and (me := client.me) is not None:
         microphone, camera = world.chance.random() < 0.8, world.chance.random() < 0.4
         client.ask(SetDevices(client.request_id(), microphone, camera, me["closings"]))
+
+
+def _share(world: World) -> None:
+    client = _someone(world)
+    if client is not None and (me := client.me) is not None:
+        if me["screen"] and world.chance.random() < 0.6:
+            client.ask(StopSharing(client.request_id()))
+        else:
+            client.ask(ShareScreen(client.request_id(), world.chance.random() < 0.5))
+
+
+def _close_screen(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and client.model is not None:
+        sharing = [person["id"] for person in client.model.people.values() if person["screen"] or person["may_share"]]
+        whose = ParticipantId(world.chance.choice(sharing)) if sharing else _participant(world, client)
+        if whose is not None:
+            client.ask(CloseScreen(client.request_id(), whose))
+
+
+def _allow_screen(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and (whose := _participant(world, client)) is not None:
+        client.ask(AllowScreen(client.request_id(), whose))
 
 
 def _admit(world: World) -> None:
@@ -298,6 +326,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("close microphone", lambda _: 2.5, _close_microphone),
     Action("allow microphone", lambda _: 2, _allow_microphone),
     Action("devices", lambda _: 4, _devices),
+    Action("share", lambda _: 2, _share),
+    Action("close a screen", lambda _: 1, _close_screen),
+    Action("allow a screen", lambda _: 1, _allow_screen),
     Action("admit", lambda _: 1.5, _admit),
     Action("move to the lobby", lambda _: 0.8, _move_to_lobby),
     Action("remove", lambda _: 0.3, _remove),

@@ -13,6 +13,7 @@ from protocol.messages import (
     Ack,
     ClientMessage,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     Goodbye,
     Join,
@@ -40,7 +41,7 @@ from tests.simulation.network import SimSocket, Stamp
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-AGAIN_ON_ANOTHER_SESSION = (PostChat, Leave, EndSession, CloseMicrophone)
+AGAIN_ON_ANOTHER_SESSION = (PostChat, Leave, EndSession, CloseMicrophone, CloseScreen)
 """What is safe to repeat where the server remembers nothing; see ARCHITECTURE.md."""
 
 PATIENCE_S = 12.0

@@ -6,6 +6,7 @@ nothing on trust.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -15,11 +16,13 @@ from protocol.ids import ParticipantId
 from protocol.messages import (
     Admit,
     AllowMicrophone,
+    AllowScreen,
     AskForCover,
     ChatHidden,
     ChatPosted,
     ChatShown,
     CloseMicrophone,
+    CloseScreen,
     EndSession,
     HideChat,
     Leave,
@@ -34,7 +37,9 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    ShareScreen,
     ShowChat,
+    StopSharing,
     ViewReplaced,
     Welcome,
     WithdrawCover,
@@ -165,6 +170,9 @@ class Judge:
                 for source, wanted in ((Source.MICROPHONE, on), (Source.CAMERA, also)):
                     if wanted:
                         self._turned_on[client.participant, source] = order
+            case ShareScreen(sound=sound) if client.participant is not None:
+                for source in (Source.SCREEN, Source.SCREEN_AUDIO) if sound else (Source.SCREEN,):
+                    self._turned_on[client.participant, source] = order
             case AllowMicrophone(participant_id=whose):
                 self._allowances.setdefault(whose, {})[order] = NOT_YET
             case _:
@@ -195,14 +203,14 @@ class Judge:
                     if code is None or stamp.order > self._lost_at:
                         self._closings.setdefault(target, {})[asked.order] = code is None
                 case SetDevices(microphone=on, camera=also) if whose is not None:
-                    for source, wanted in ((Source.MICROPHONE, on), (Source.CAMERA, also)):
-                        if not wanted:
-                            before = self._turned_off.get((whose, source), 0)
-                            self._turned_off[whose, source] = max(before, asked.order)
+                    off = [source for source, on in ((Source.MICROPHONE, on), (Source.CAMERA, also)) if not on]
+                    self._turn_off(whose, off, asked.order)
+                case StopSharing() if whose is not None:
+                    self._turn_off(whose, (Source.SCREEN, Source.SCREEN_AUDIO), asked.order)
+                case ShareScreen(sound=False) if whose is not None:
+                    self._turn_off(whose, (Source.SCREEN_AUDIO,), asked.order)
                 case SetNotAlone(on=True) if whose is not None and code is None:
-                    for source in Source:
-                        before = self._turned_off.get((whose, source), 0)
-                        self._turned_off[whose, source] = max(before, asked.order)
+                    self._turn_off(whose, Source, asked.order)
                 case _:
                     pass
         if code is None:
@@ -211,6 +219,10 @@ class Judge:
             assert any(_took_effect(message, state, whose) for state in states), (
                 f"acknowledged to {client} and not stored: {type(message).__name__} {message.id}"
             )
+
+    def _turn_off(self, whose: str, sources: Iterable[Source], order: int) -> None:
+        for source in sources:
+            self._turned_off[whose, source] = max(self._turned_off.get((whose, source), 0), order)
 
     def room_was_lost(self) -> None:
         """The server, or its keeper of the room, is gone, with what it could not store."""
@@ -254,10 +266,8 @@ class Judge:
         """A snapshot arrives."""
         self.checked += 1
         head = stamp.head
-        for source in Source:
-            # Another page opens its own microphone and camera, or does not.
-            before = self._turned_off.get((frame.snapshot.you, source), 0)
-            self._turned_off[frame.snapshot.you, source] = max(before, stamp.order)
+        # Another page opens its own microphone and camera, or does not.
+        self._turn_off(frame.snapshot.you, Source, stamp.order)
         state = self.states[head]
         assert any(p.identity_id == client.who.identity and p.id == frame.snapshot.you for p in state.people.values())
         client.latest_shown = 0
@@ -313,18 +323,22 @@ class Judge:
         decided = open_gates(keeper._writer.pending) if keeper is not None and deciding else None
         if keeper is not None:
             self._is_led(keeper)
+        sharing: set[str] = set()
         for who in here:
             for source in Source:
                 heard_by = sound.say(ROOM, who, source)
                 assert heard_by <= set(here) - {who}
                 if heard_by:
+                    if source is Source.SCREEN:
+                        sharing.add(who)
                     why = self._silent(who, source, surely)
                     unled = self._world.loop.time() > self.staff_at + UNLED_S
-                    if why is None and unled and source is Source.MICROPHONE and self._is_participant(who):
+                    if why is None and unled and source is not Source.CAMERA and self._is_participant(who):
                         why = "nobody leads"
                     if why is None and decided is not None and (who, source) not in decided:
                         why = "closed by what was decided"
                     assert why is None, f"{source} of {who} is heard: {why}"
+        assert len(sharing) <= 1, f"two screens are seen: {sharing}"
 
     def _is_participant(self, who: str) -> bool:
         person = self.states[-1].people.get(ParticipantId(who))
@@ -337,6 +351,9 @@ class Judge:
         people = [state.people.get(who) for state in surely]  # type: ignore[call-overload]
         if all(person is not None and not person.inside for person in people):
             return "is not in the room"
+        unallowed = (person is not None and not (person.is_staff or person.may_share) for person in people)
+        if source in (Source.SCREEN, Source.SCREEN_AUDIO) and all(unallowed):
+            return "shared without leave"
         if source is Source.MICROPHONE:
             if all(person is not None and person.shut for person in people):
                 return "closed by a mentor"
@@ -404,9 +421,9 @@ class Judge:
                 continue
             assert list(model.chat) == [message.id for message in self.states[-1].chat]
             me = model.people[model.you]
-            for source, on in ((Source.MICROPHONE, me["microphone"]), (Source.CAMERA, me["camera"])):
+            for source in Source:
                 heard_by = sound.say(ROOM, model.you, source)
-                assert heard_by == (visitors - {model.you} if on else set()), f"{source} of {client}"
+                assert heard_by == (visitors - {model.you} if me[source] else set()), f"{source} of {client}"
 
 
 def _took_effect(message: RoomRequest, state: RoomState, whose: str | None) -> bool:
@@ -421,6 +438,9 @@ def _took_effect(message: RoomRequest, state: RoomState, whose: str | None) -> b
         case CloseMicrophone() | AllowMicrophone():
             person = state.people.get(message.participant_id)
             return person is not None and person.shut == isinstance(message, CloseMicrophone)
+        case AllowScreen() | CloseScreen():
+            person = state.people.get(message.participant_id)
+            return person is not None and person.may_share == isinstance(message, AllowScreen)
         case Admit() | MoveToLobby() | Remove():
             person = state.people.get(message.participant_id)
             if person is None or isinstance(message, Remove):
@@ -436,7 +456,7 @@ def _took_effect(message: RoomRequest, state: RoomState, whose: str | None) -> b
             return whose is not None and state.here(whose) is None  # type: ignore[arg-type]
         case EndSession():
             return state.status is SessionStatus.ENDED
-        case SetDevices() | SetNotAlone() | React():
+        case SetDevices() | SetNotAlone() | React() | ShareScreen() | StopSharing():
             return True
 
 
@@ -455,6 +475,9 @@ def _durable(state: RoomState) -> Any:
             expected=True,
             microphone=False,
             camera=False,
+            screen=False,
+            screen_audio=False,
+            share_held=False,
             held=False,
             closings=0,
             not_alone=False,

@@ -26,12 +26,13 @@ from media.engine.rtp import build, extension_block
 from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, USERNAME
 from media.engine.stun import build as build_stun
 from media.engine.transport import Path
+from media.negotiation import kind_of
 from protocol.values import Source
 from tests.media.engine.world import NullCipher
 from tests.simulation.loop import VirtualLoop
 
 KEYS = SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, b"", b"")
-MIDS = {Source.MICROPHONE: "0", Source.CAMERA: "1"}
+MIDS = {source: str(place) for place, source in enumerate(Source)}
 OPUS, VP8 = 111, 96
 
 Heard = tuple[str, Source]
@@ -45,6 +46,7 @@ class _Visit:
     transport: TransportId
     path: Path
     ssrc: int
+    """Of the first source; the others follow."""
     sequence: int = 0
     slots: dict[Heard, OutId] = field(default_factory=dict[Heard, OutId])
 
@@ -128,18 +130,17 @@ class Sound:
         visit = self._rooms[room].visits[who]
         visit.sequence += 1
         mark = f"{who} {source}".encode()
-        if source is Source.MICROPHONE:
+        ssrc = visit.ssrc + int(MIDS[source])
+        if kind_of(source) is Kind.AUDIO:
             extensions = extension_block([(1, MIDS[source].encode()), (2, b"\x1e")])
-            packet = build(OPUS, False, visit.sequence, visit.sequence * 960, visit.ssrc, extensions, mark)
+            packet = build(OPUS, False, visit.sequence, visit.sequence * 960, ssrc, extensions, mark)
         else:
             extensions = extension_block([(1, MIDS[source].encode())])
             # Each a whole key frame (RFC 7741 section 4.2), so that there is nothing to wait for.
             head = bytes(
                 (0x90, 0xE0, 0x80 | visit.sequence >> 8 & 0x7F, visit.sequence & 0xFF, visit.sequence & 0xFF, 0x20)
             )
-            packet = build(
-                VP8, True, visit.sequence, visit.sequence * 9_000, visit.ssrc + 1, extensions, head + b"\0" + mark
-            )
+            packet = build(VP8, True, visit.sequence, visit.sequence * 9_000, ssrc, extensions, head + b"\0" + mark)
         self._core.receive(packet, visit.path, self._loop.time())
         return {self._places[path] for data, path in self._flush() if mark in data}
 
@@ -153,19 +154,22 @@ class Sound:
         core.receive(build_stun(BINDING_REQUEST, bytes(range(12)), check, secret.encode()), path, now)
         core.set_keys(transport, KEYS, now)
         core.set_ext_ids(transport, ExtensionIds(mid=1, audio_level=2))
-        core.add_ingress(IngressSpec(transport, MIDS[Source.MICROPHONE], Kind.AUDIO, OPUS, 48_000))
-        core.add_ingress(IngressSpec(transport, MIDS[Source.CAMERA], Kind.VIDEO, VP8, 90_000))
+        for source, mid in MIDS.items():
+            audio = kind_of(source) is Kind.AUDIO
+            core.add_ingress(
+                IngressSpec(transport, mid, kind_of(source), OPUS if audio else VP8, 48_000 if audio else 90_000)
+            )
         self._flush()
         self._places[path] = participant
         return _Visit(participant, transport, path, self._numbers * 1_000)
 
     def _route(self, to: _Visit, publisher: _Visit, source: Source) -> None:
         self._numbers += 1
-        audio = source is Source.MICROPHONE
+        audio = kind_of(source) is Kind.AUDIO
         spec = EgressSpec(
             to.transport,
             f"s{self._numbers}",
-            Kind.AUDIO if audio else Kind.VIDEO,
+            kind_of(source),
             1_000_000 + self._numbers,
             OPUS if audio else VP8,
             48_000 if audio else 90_000,

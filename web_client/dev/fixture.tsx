@@ -1,6 +1,7 @@
 // Development only, not part of the build: every state of the client by `?state=NAME`, in English or `?lang=es`.
 import { render, type ComponentChildren } from "preact";
-import type { ChatView, ParticipantView, SessionView, WaitingView } from "../src/protocol/generated";
+import type { ChatView, ParticipantView, SessionView, Source, WaitingView } from "../src/protocol/generated";
+import type { Choices } from "../src/media/device_list";
 import { playTone } from "../src/media/tone";
 import { NOWHERE, placeOf, type Step } from "../src/state/arrival";
 import { chosen } from "../src/state/devices";
@@ -24,6 +25,7 @@ import "../src/styles/parts.css";
 import "../src/styles/arrive.css";
 import "../src/styles/room.css";
 import "../src/styles/life.css";
+import "../src/styles/sources.css";
 import "../src/styles/therapist.css";
 
 const query = new URLSearchParams(location.search);
@@ -70,6 +72,47 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
   };
 }
 
+const choices: Choices = {
+  microphone: [
+    { id: "default", label: "Default - Headset (Bluetooth)" },
+    { id: "b", label: "MacBook Air Microphone" },
+    { id: "h", label: "Headset (Bluetooth)" },
+  ],
+  camera: [{ id: "c", label: "FaceTime HD Camera" }],
+  speaker: [
+    { id: "default", label: "Default - MacBook Air Speakers" },
+    { id: "h", label: "Headset (Bluetooth)" },
+  ],
+};
+
+/** A slide that somebody shows. */
+function slide(): MediaStreamTrack | undefined {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [960, 600];
+  const paint = canvas.getContext("2d");
+  if (!paint) return undefined;
+  paint.fillStyle = "#fdfaf3";
+  paint.fillRect(0, 0, 960, 600);
+  paint.fillStyle = "#2a4a44";
+  paint.font = "600 56px sans-serif";
+  paint.fillText("Grounding: 5, 4, 3, 2, 1", 90, 140);
+  paint.font = "34px sans-serif";
+  ["Five things you see", "Four things you feel", "Three things you hear"].forEach((line, place) =>
+    paint.fillText(line, 90, 240 + place * 70),
+  );
+  return canvas.captureStream(0).getVideoTracks()[0];
+}
+
+const showing = (who: string, you: string) =>
+  roomOf(you, everyone.map((one) => (one.id === who ? { ...one, screen: true, may_share: true } : one)));
+const shown = (who: string) => {
+  const screen = slide();
+  const all = new Map<string, Partial<Record<Source, MediaStreamTrack>>>();
+  for (const [id, camera] of pictures) if (camera) all.set(id, { camera });
+  if (screen) all.set(who, { ...all.get(who), screen });
+  return all;
+};
+
 function room(change: Partial<RoomModel> = {}): ComponentChildren {
   const state = change.room ?? roomOf("ellie");
   const mine = change.mine ?? chosen(false, true);
@@ -85,6 +128,9 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     doubt: { microphone: false, camera: false },
     trouble: null,
     myPicture: pictures.get(state.you),
+    rear: false,
+    share: { state: "off", possible: true },
+    devices: { choices, present: { microphone: "b", camera: "c", speaker: "default" }, flips: false, gone: { microphone: "", camera: "" } },
     received: new Map([...pictures].flatMap(([id, camera]) => (camera ? [[id, { camera }] as const] : []))),
     pending: [],
     notice: null,
@@ -108,6 +154,13 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
       acts={{
         onMicrophone: nothing,
         onCamera: nothing,
+        onChoose: nothing,
+        onUse: nothing,
+        onFlip: nothing,
+        onShare: nothing,
+        onStopSharing: nothing,
+        onCloseScreen: nothing,
+        onAllowScreen: nothing,
         onChat: nothing,
         onSheet: nothing,
         onLeave: nothing,
@@ -394,6 +447,17 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-leave": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "leave" }),
   "mentor-end": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "end" }),
   "mentor-unsaved": () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "request", code: "not_saved" } }),
+  shared: () => room({ room: showing("dana", "ellie"), received: shown("dana") }),
+  "may-share": () => room({ room: roomOf("ellie", everyone.map((one) => (one.id === "ellie" ? { ...one, may_share: true } : one))) }),
+  "mentor-shares": () => room({ room: showing("dana", "dana"), mine: chosen(true, true), share: { state: "on", possible: true } }),
+  "mentor-shared": () => room({ room: showing("priya", "dana"), received: shown("priya"), mine: chosen(true, true) }),
+  "mentor-share-menu": () => room({ room: mentorRoom(), mine: chosen(true, true), menuFor: "joy" }),
+  "share-ended": () => room({ notice: { about: "share_ended", by: "connection" } }),
+  devices: () => room({ sheet: "devices" }),
+  "devices-phone": () => room({ sheet: "devices", devices: { choices: { ...choices, speaker: [] }, present: {}, flips: true, gone: { microphone: "", camera: "" } } }),
+  moved: () => room({ notice: { about: "moved", label: "Headset (Bluetooth)" }, mine: chosen(true, true) }),
+  "speaker-gone": () => room({ notice: { about: "speaker" } }),
+  interrupted: () => room({ notice: { about: "device", source: "microphone", problem: "interrupted" } }),
   lobby: () => lobby(),
   "lobby-live": () => lobby({ status: "live" }),
   "lobby-begun": () => lobby({ begun: true, late: true }),

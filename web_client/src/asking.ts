@@ -31,7 +31,7 @@ export class Asking {
     return this.#ask({ type: "show_chat", message_id: messageId });
   }
 
-  /** Of what a mentor can do, only this is repeated in a new session: at worst it is quieter than it could be. */
+  /** Of what a mentor can do, only closing is repeated in a new session: at worst it is quieter than it could be. */
   async closeMicrophone(participantId: string): Promise<void> {
     const stop = this.#deps.after(SLOW_MS, () => {
       this.closing.value = new Set([...this.closing.peek(), participantId]);
@@ -43,6 +43,14 @@ export class Asking {
 
   allowMicrophone(participantId: string): Promise<boolean> {
     return this.#ask({ type: "allow_microphone", participant_id: participantId });
+  }
+
+  closeScreen(participantId: string): Promise<boolean> {
+    return this.#ask({ type: "close_screen", participant_id: participantId }, "always");
+  }
+
+  allowScreen(participantId: string): Promise<boolean> {
+    return this.#ask({ type: "allow_screen", participant_id: participantId });
   }
 
   admit(participantId: string): Promise<boolean> {

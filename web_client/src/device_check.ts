@@ -1,6 +1,5 @@
 import { computed, effect, signal, untracked, type ReadonlySignal } from "@preact/signals";
-import type { LocalMedia } from "./media/devices";
-import type { Source } from "./protocol/generated";
+import type { DeviceSource, LocalMedia } from "./media/devices";
 import type { CheckPath, PathState } from "./state/path";
 
 export interface DeviceCheckDeps {
@@ -55,7 +54,7 @@ export class DeviceCheck {
     };
   }
 
-  toggle(source: Source): void {
+  toggle(source: DeviceSource): void {
     const { local } = this.#deps;
     const on = this.result[source];
     this.wanted.value = { ...this.wanted.value, [source]: !on };
@@ -63,7 +62,7 @@ export class DeviceCheck {
     else void local.open(source);
   }
 
-  doWithout(source: Source): void {
+  doWithout(source: DeviceSource): void {
     this.wanted.value = { ...this.wanted.value, [source]: false };
     this.#deps.local.close(source);
   }

@@ -12,7 +12,8 @@ import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
-import { clearStorage, kept, owed, plans, stays } from "./remembered";
+import { LocalScreen } from "./media/screen";
+import { chosenDevices, clearStorage, kept, owed, plans, stays } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { languageFor, wordsFor } from "./words";
@@ -35,7 +36,12 @@ function start(root: HTMLElement): void {
   // Beside the first requests, so that nobody waits for both.
   const loading = wordsFor(navigator.languages);
   const api = makeApi((input, init) => fetch(input, init));
-  const local = new LocalMedia(captureFrom(query), navigator.mediaDevices);
+  const local = new LocalMedia(captureFrom(query), navigator.mediaDevices, {
+    chosen: chosenDevices,
+    after: systemClock.after,
+    visible: () => document.visibilityState === "visible",
+  });
+  const screen = new LocalScreen(navigator.mediaDevices);
   const sound = new Sound();
   const makePeer = (config: RTCConfiguration) => new RTCPeerConnection(config);
   const { after } = systemClock;
@@ -78,6 +84,7 @@ function start(root: HTMLElement): void {
         publisher,
         subscriber,
         local,
+        screen,
         newId,
         after,
       },

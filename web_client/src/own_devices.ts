@@ -1,8 +1,8 @@
 import { computed, effect, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import type { Outcome } from "./connection/outbox";
-import type { LocalMedia } from "./media/devices";
+import type { DeviceSource, LocalMedia } from "./media/devices";
 import type { Publisher } from "./media/publish";
-import type { ErrorCode, ParticipantView, Source } from "./protocol/generated";
+import type { ErrorCode, ParticipantView } from "./protocol/generated";
 import type { Announcement } from "./state/announce";
 import { chosen, heard, type MyDevices } from "./state/devices";
 import type { Notice } from "./state/notice";
@@ -153,14 +153,14 @@ export class OwnDevices {
     if (!saysMore) this.#deps.explain({ about: "request", code });
   }
 
-  async #ready(source: Source): Promise<boolean> {
+  async #ready(source: DeviceSource): Promise<boolean> {
     if (await this.#deps.local.open(source)) return true;
     const { problem } = this.#deps.local[source].value;
     if (problem) this.#deps.explain({ about: "device", source, problem });
     return false;
   }
 
-  #lost(source: Source): void {
+  #lost(source: DeviceSource): void {
     this.mine.value = { ...this.mine.value, [source]: false };
     const { problem } = this.#deps.local[source].value;
     // On arrival the person has already read why; only a device lost on the way is news.

@@ -91,6 +91,21 @@ export function clearStorage(): void {
   storage("sessionStorage")?.clear();
 }
 
+/** Which microphone, camera and speaker were chosen on this device: ids that mean nothing elsewhere. */
+export const chosenDevices = {
+  read(kind: string): string {
+    return storage("localStorage")?.getItem(`device-${kind}`) ?? "";
+  },
+  write(kind: string, id: string): void {
+    try {
+      if (id) storage("localStorage")?.setItem(`device-${kind}`, id);
+      else storage("localStorage")?.removeItem(`device-${kind}`);
+    } catch {
+      // A browser that takes nothing begins with its usual device each time.
+    }
+  },
+};
+
 /** Whether a tone tells of what is new, on this device. */
 export const tone = {
   get on(): boolean {

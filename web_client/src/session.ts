@@ -3,14 +3,16 @@ import { NotAlone } from "./alone";
 import { Asking } from "./asking";
 import type { Connection, ConnectionEvents, Phase, RequestBody } from "./connection/connection";
 import type { Keep, Outcome } from "./connection/outbox";
-import type { LocalMedia } from "./media/devices";
+import type { DeviceSource, LocalMedia } from "./media/devices";
 import type { Publisher } from "./media/publish";
+import type { LocalScreen } from "./media/screen";
 import type { Received, Subscriber } from "./media/subscribe";
 import type { Trouble } from "./media/tries";
 import { OwnDevices } from "./own_devices";
 import { Posting } from "./posting";
-import type { ErrorCode, IceServer, RoomFrame, Source, SubscribeOffer, Welcome } from "./protocol/generated";
+import type { ErrorCode, IceServer, RoomFrame, SubscribeOffer, Welcome } from "./protocol/generated";
 import { Reactions } from "./reactions";
+import { Sharing } from "./sharing";
 import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/announce";
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
@@ -20,7 +22,8 @@ export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
   publisher: Pick<Publisher, "use" | "start" | "again" | "resumed" | "close">;
   subscriber: Pick<Subscriber, "configure" | "offered" | "refused" | "again" | "resumed" | "close">;
-  local: Pick<LocalMedia, "microphone" | "camera" | "open" | "close" | "closeAll">;
+  local: Pick<LocalMedia, "microphone" | "camera" | "open" | "close" | "closeAll" | "choose" | "flip">;
+  screen: Pick<LocalScreen, "possible" | "ask">;
   newId: () => string;
   after: (ms: number, act: () => void) => () => void;
 }
@@ -45,6 +48,7 @@ export class RoomSession {
   readonly posting: Posting;
   readonly reactions: Reactions;
   readonly notAlone: NotAlone;
+  readonly sharing: Sharing;
   /** Whether my sound and picture, and that of the others, could be set up. */
   readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
   /** Why this stay is over; null while it goes on. */
@@ -80,6 +84,13 @@ export class RoomSession {
         else this.#held = offer;
       },
       answerRefused: () => deps.subscriber.refused(),
+    });
+    this.sharing = new Sharing({
+      screen: deps.screen,
+      publisher: deps.publisher,
+      request,
+      reachable: () => this.#connection.phase.name === "live" && this.#inside && !this.notAlone.on.peek(),
+      explain: (notice) => this.#explain(notice),
     });
     this.devices = new OwnDevices(
       {
@@ -131,6 +142,7 @@ export class RoomSession {
   /** Lets go of devices and media; the connection has stopped or is left behind. */
   dispose(): void {
     if (this.#connection.phase.name !== "stopped") this.#connection.leave();
+    this.sharing.end();
     this.devices.dispose();
     this.#patience.end();
     this.#stopAway();
@@ -158,6 +170,7 @@ export class RoomSession {
 
   /** Someone came in here: nobody hears or sees me, and nobody near this screen hears or sees the group. */
   hideGroup(): void {
+    this.sharing.stop();
     this.devices.closeAll();
     this.reactions.clear();
     this.notAlone.set(true);
@@ -172,13 +185,45 @@ export class RoomSession {
 
   /** Who asks for cover may step away at once; taking it back opens nothing. */
   needCover(needed: boolean): void {
-    if (needed) this.devices.closeAll();
+    if (needed) {
+      this.sharing.stop();
+      this.devices.closeAll();
+    }
     void this.ask.needCover(needed);
   }
 
   /** What the browser had refused may be had now; it is opened by a tap, not by itself. */
-  allowed(source: Source): void {
+  allowed(source: DeviceSource): void {
     this.#forgive(source);
+  }
+
+  /** Another microphone or camera. One that is off stays off; `open`: it went away, and this one takes its place. */
+  async choose(source: DeviceSource, id: string, open = false): Promise<void> {
+    const problem = await this.#deps.local.choose(source, id);
+    if (problem) this.#explain({ about: "device", source, problem });
+    else if (this.notice.peek()?.about === "moved") this.notice.value = null;
+    if (open && !this.mine.peek()[source]) await (source === "camera" ? this.tapCamera() : this.tapMicrophone());
+  }
+
+  async flipCamera(): Promise<void> {
+    const problem = await this.#deps.local.flip();
+    if (problem) this.#explain({ about: "device", source: "camera", problem });
+  }
+
+  /** The system took another microphone for its usual one, and mine follows it. */
+  microphoneMoved(label: string): void {
+    if (!this.actual.peek().microphone) return;
+    this.#explain({ about: "moved", label });
+    this.announcement.value = { key: "sayMoved", name: label };
+  }
+
+  speakerGone(): void {
+    this.#explain({ about: "speaker" });
+  }
+
+  share(): Promise<void> {
+    if (this.notice.peek()?.about === "share_ended") this.notice.value = null;
+    return this.sharing.start();
   }
 
   /** Sound or video could not be set up, and the person wants it tried once more. */
@@ -201,6 +246,7 @@ export class RoomSession {
     if (phase.name !== "live") {
       this.devices.forget();
       this.notAlone.forget();
+      this.sharing.end();
     }
     if (before === "live" && phase.name !== "live") {
       this.#stopAway = this.#deps.after(KEPT_MS, () => {
@@ -306,6 +352,7 @@ export class RoomSession {
   /** In the lobby: nothing goes out and nothing comes in. The microphone stays off until tapped. */
   #outside(): void {
     this.#held = null;
+    this.sharing.end();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();
     this.devices.forget();
@@ -330,11 +377,13 @@ export class RoomSession {
   #settle(): void {
     this.posting.settle(this.room.value?.chat ?? []);
     const room = this.room.value;
-    if (room) this.devices.hear(person(room, room.you));
+    const me = room ? person(room, room.you) : undefined;
+    this.devices.hear(me);
+    this.sharing.hear(me);
   }
 
   /** It is open, or may be: what was said about it is over. */
-  #forgive(source: Source): void {
+  #forgive(source: DeviceSource): void {
     const notice = this.notice.peek();
     if (!notice) return;
     const off = notice.about === "back" || notice.about === "late";

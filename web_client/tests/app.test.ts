@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { App, type AppDeps, type Stay } from "../src/app";
 import { ApiError, type Api, type Me, type SessionEntry } from "../src/connection/api";
 import type { Desk } from "../src/desk";
-import type { Device, LocalMedia } from "../src/media/devices";
-import type { ErrorCode, Source } from "../src/protocol/generated";
+import type { Device, LocalMedia, DeviceSource } from "../src/media/devices";
+import type { ErrorCode } from "../src/protocol/generated";
 import type { PathHandlers } from "../src/state/path";
 import type { RoomSession } from "../src/session";
 import { FakeClock, arrivalOf, readyAnswer, settle } from "./fakes";
@@ -21,7 +21,7 @@ let opened: { microphone: boolean; camera: boolean }[];
 let events: string[];
 let app: App;
 let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnType<typeof vi.fn>> &
-  Record<Source, ReturnType<typeof signal<Device>>>;
+  Record<DeviceSource, ReturnType<typeof signal<Device>>>;
 let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean; closed?: boolean }>>;
 let stored: Map<string, string>;
 /** What this tab remembers: it outlives the page. */

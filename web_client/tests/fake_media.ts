@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
-import type { Device } from "../src/media/devices";
+import type { Device, DeviceSource, Problem } from "../src/media/devices";
+import type { Shown } from "../src/media/screen";
 import type { IceServer, Source, SubscribeOffer } from "../src/protocol/generated";
 
 export function fakeTrack(): MediaStreamTrack {
@@ -11,10 +12,10 @@ export class FakeLocal {
   readonly microphone = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
   readonly camera = signal<Device>({ track: fakeTrack(), problem: null, asking: false });
   answer: "yes" | "denied" = "yes";
-  asked: Source[] = [];
+  asked: DeviceSource[] = [];
   beforeAnswer: () => void = () => {};
 
-  async open(source: Source): Promise<boolean> {
+  async open(source: DeviceSource): Promise<boolean> {
     if (this[source].value.track) return true;
     this.asked.push(source);
     await Promise.resolve();
@@ -24,7 +25,7 @@ export class FakeLocal {
     return yes;
   }
 
-  close(source: Source): void {
+  close(source: DeviceSource): void {
     this[source].value = { ...this[source].value, track: null };
   }
 
@@ -32,10 +33,57 @@ export class FakeLocal {
     this.close("microphone");
     this.close("camera");
   }
+
+  chosen: [DeviceSource, string][] = [];
+  flips = 0;
+  problem: Problem | null = null;
+
+  async choose(source: DeviceSource, id: string): Promise<Problem | null> {
+    this.chosen.push([source, id]);
+    return this.problem;
+  }
+
+  async flip(): Promise<Problem | null> {
+    this.flips += 1;
+    return this.problem;
+  }
+}
+
+/** A track that tells when it was let go, and can end as by the browser's own bar. */
+export class FakeTrack extends EventTarget {
+  enabled = true;
+  stopped = false;
+  stop(): void {
+    this.stopped = true;
+  }
+}
+
+/** The browser's question what to show: answered by hand. */
+export class FakeScreen {
+  readonly possible = true;
+  picture = new FakeTrack();
+  sound: FakeTrack | null = new FakeTrack();
+  asked = 0;
+  answer: (yes: boolean) => void = () => {};
+
+  ask(): Promise<Shown | null> {
+    this.asked += 1;
+    this.picture = new FakeTrack();
+    if (this.sound) this.sound = new FakeTrack();
+    const shown = { picture: this.picture, sound: this.sound } as unknown as Shown;
+    return new Promise((resolve) => {
+      this.answer = (yes) => resolve(yes ? shown : null);
+    });
+  }
 }
 
 export class FakePublisher {
-  readonly sending: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null };
+  readonly sending: Record<Source, MediaStreamTrack | null> = {
+    microphone: null,
+    camera: null,
+    screen: null,
+    screen_audio: null,
+  };
   /** Every track that ever went out through the microphone's sender. */
   readonly microphones: (MediaStreamTrack | null)[] = [];
   starts = 0;

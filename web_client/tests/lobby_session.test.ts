@@ -4,11 +4,12 @@ import type { ParticipantView, RoomFrame, ServerMessage, Snapshot, SubscribeOffe
 import { RoomSession } from "../src/session";
 import { say } from "../src/words";
 import { en } from "../src/words/en";
-import { FakeLocal, FakePublisher, FakeSubscriber } from "./fake_media";
+import { FakeLocal, FakePublisher, FakeScreen, FakeSubscriber } from "./fake_media";
 import { FakeServer, settle, snapshotOf } from "./fakes";
 
 let server: FakeServer;
 let local: FakeLocal;
+let screen: FakeScreen;
 let publisher: FakePublisher;
 let subscriber: FakeSubscriber;
 let session: RoomSession;
@@ -21,6 +22,7 @@ const outside = (change: Partial<Snapshot> = {}): Snapshot =>
 async function come(first: Snapshot, wanted = { microphone: true, camera: true }): Promise<void> {
   server = new FakeServer();
   local = new FakeLocal();
+  screen = new FakeScreen();
   publisher = new FakePublisher();
   subscriber = new FakeSubscriber();
   session = new RoomSession(
@@ -29,6 +31,7 @@ async function come(first: Snapshot, wanted = { microphone: true, camera: true }
       publisher,
       subscriber,
       local: local as unknown as LocalMedia,
+      screen,
       newId: server.newId,
       after: server.clock.after,
     },

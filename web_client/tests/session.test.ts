@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { ApiError } from "../src/connection/api";
 import type { LocalMedia } from "../src/media/devices";
 import { RoomSession } from "../src/session";
-import { FakeLocal, FakePublisher, FakeSubscriber } from "./fake_media";
+import { FakeLocal, FakePublisher, FakeScreen, FakeSubscriber } from "./fake_media";
 import { FakeServer, settle, snapshotOf } from "./fakes";
 
 let server: FakeServer;
 let local: FakeLocal;
+let screen: FakeScreen;
 let publisher: FakePublisher;
 let subscriber: FakeSubscriber;
 let session: RoomSession;
@@ -14,6 +15,7 @@ let session: RoomSession;
 async function enter(wanted = { microphone: true, camera: true }): Promise<void> {
   server = new FakeServer();
   local = new FakeLocal();
+  screen = new FakeScreen();
   publisher = new FakePublisher();
   subscriber = new FakeSubscriber();
   session = new RoomSession(
@@ -22,6 +24,7 @@ async function enter(wanted = { microphone: true, camera: true }): Promise<void>
       publisher,
       subscriber,
       local: local as unknown as LocalMedia,
+      screen,
       newId: server.newId,
       after: server.clock.after,
     },
@@ -222,6 +225,7 @@ describe("the door", () => {
         publisher,
         subscriber,
         local: local as unknown as LocalMedia,
+      screen,
         newId: server.newId,
         after: server.clock.after,
       },
@@ -472,5 +476,52 @@ describe("asking for cover", () => {
     await server.clock.advance(3_000);
     expect(server.socket.ofType("withdraw_cover")).toHaveLength(1);
     expect(session.mine.value).toMatchObject({ microphone: false, camera: false });
+  });
+});
+
+describe("choosing devices", () => {
+  beforeEach(() => enter());
+
+  test("what is off stays off", async () => {
+    await session.tapMicrophone();
+    await session.choose("microphone", "headset");
+    expect(local.chosen).toEqual([["microphone", "headset"]]);
+    expect(session.mine.value.microphone).toBe(false);
+    expect(publisher.sending.microphone).toBeNull();
+  });
+
+  test("one in place of what went away opens with that tap", async () => {
+    local.microphone.value = { track: null, problem: "lost", asking: false, gone: "Headset" };
+    expect(session.notice.value).toEqual({ about: "device", source: "microphone", problem: "lost" });
+    await session.choose("microphone", "built-in", true);
+    expect(session.mine.value.microphone).toBe(true);
+    expect(session.notice.value).toBeNull();
+  });
+
+  test("what cannot be had is explained", async () => {
+    local.problem = "busy";
+    await session.choose("microphone", "taken");
+    expect(session.notice.value).toEqual({ about: "device", source: "microphone", problem: "busy" });
+    await session.flipCamera();
+    expect(session.notice.value).toEqual({ about: "device", source: "camera", problem: "busy" });
+  });
+
+  test("an interruption is off for everyone, and opens only by a tap", async () => {
+    local.microphone.value = { track: null, problem: "interrupted", asking: false };
+    expect(microphonesTold().at(-1)).toBe(false);
+    expect(session.notice.value).toEqual({ about: "device", source: "microphone", problem: "interrupted" });
+    await session.tapMicrophone();
+    expect(microphonesTold().at(-1)).toBe(true);
+  });
+
+  test("that the system moved an open microphone is said; of one that is off there is nothing to say", async () => {
+    await session.tapMicrophone();
+    session.microphoneMoved("Headset");
+    expect(session.notice.value).toBeNull();
+    await session.tapMicrophone();
+    session.microphoneMoved("Headset");
+    expect(session.notice.value).toEqual({ about: "moved", label: "Headset" });
+    await session.choose("microphone", "built-in");
+    expect(session.notice.value).toBeNull();
   });
 });

@@ -105,6 +105,7 @@ class Client:
         self.path = Path("198.51.100.7", port, "203.0.113.1")
         self.ufrag, self.pwd = f"ufrag{port}", f"password-of-{port}-which-is-long"
         self.handle = world.core.add_transport(self.ufrag, self.pwd, world.now)
+        self.checks = 0
         self.media: list[Seen] = []
         self.control: list[tuple[float, bytes]] = []
         self.stun: list[StunMessage] = []
@@ -112,10 +113,13 @@ class Client:
         world.clients[self.path] = self
 
     def check(self, path: Path | None = None, *, nominate: bool = True) -> None:
+        self.world.deliver(self.make_check(nominate=nominate), path or self.path)
+
+    def make_check(self, *, nominate: bool = True) -> bytes:
+        self.checks += 1
         attributes = [(USERNAME, f"{self.ufrag}:them".encode()), (ICE_CONTROLLING, bytes(8))]
         attributes += [(USE_CANDIDATE, b"")] if nominate else []
-        data = build_stun(BINDING_REQUEST, bytes(range(12)), attributes, self.pwd.encode())
-        self.world.deliver(data, path or self.path)
+        return build_stun(BINDING_REQUEST, self.checks.to_bytes(12, "big"), attributes, self.pwd.encode())
 
     def connect(self) -> None:
         self.check()

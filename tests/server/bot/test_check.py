@@ -37,6 +37,7 @@ from tests.server.bot.test_visit import Running, running
 
 __all__ = ["running"]
 
+SOURCES = (Source.MICROPHONE, Source.CAMERA)
 ROOM = "/api/v1/sessions/SESSION/join"
 WITHIN_S = 20.0
 QUIET_S = 0.6
@@ -155,10 +156,10 @@ async def test_own_packets_do_not_come_back_in_a_room(running: Running) -> None:
     async with calling(running.links.mentor, ROOM) as dana, calling(running.links.participants[0], ROOM) as ellie:
         await ellie.set_devices(microphone=True, camera=True)
         await ellie.publish()
-        for source in Source:
+        for source in SOURCES:
             await dana.until_comes(source)
         await asyncio.sleep(QUIET_S)
-        assert set(dana.report.tracks) == {(ellie.report.participant_id, source) for source in Source}
+        assert set(dana.report.tracks) == {(ellie.report.participant_id, source) for source in SOURCES}
         assert ellie.report.tracks == {}
 
 

@@ -41,12 +41,15 @@ def test_a_jump_over_thousands_of_packets_is_counted_without_remembering_each() 
 def test_one_source_over_two_connections_is_added_up() -> None:
     report = BotReport()
     for connection in ("first", "second"):
-        stream = report.received(WHO, Source.CAMERA).stream(connection)
+        received = report.received(WHO, Source.CAMERA)
+        stream = received.stream(connection)
         stream.add(1, 10)
         stream.add(3, 10)
+        received.heard(10.0 if connection == "first" else 10.25)
+        received.heard(10.05 if connection == "first" else 10.27)
     report.participant_id = ParticipantId("me")
     assert report.as_dict()["tracks"] == [
-        {"participant_id": "p1", "source": "camera", "packets": 4, "bytes": 40, "lost": 2}
+        {"participant_id": "p1", "source": "camera", "packets": 4, "bytes": 40, "lost": 2, "longest_gap_ms": 200.0}
     ]
 
 

@@ -10,15 +10,12 @@ import pytest
 from aiohttp import web
 
 from server.clock import SystemClock
-from server.config import Config, MediaConfig, ServerConfig
+from server.config import Config, ServerConfig
 from server.doctor import addresses
 from server.doctor.addresses import (
     address,
-    advertised,
     is_served_by_us,
     listening,
-    media_addresses,
-    media_port,
     metrics,
 )
 from server.doctor.finding import State
@@ -110,58 +107,6 @@ def test_browsers_need_https_off_loopback(host: str, base_url: str, state: State
     found = address(Config(server=ServerConfig(host=host, base_url=base_url)))
     assert found.state is state
     assert bool(found.advice) is (state is not State.OK)
-
-
-async def test_free_media_port_is_ok_and_is_to_be_let_through() -> None:
-    port = free_port(socket.SOCK_DGRAM)
-    found = await media_port(Config(media=MediaConfig(bind="127.0.0.1", port=port)))
-    assert (found.state, str(port) in found.found) == (State.OK, True)
-    assert (await media_port(Config(media=MediaConfig(port=0)))).state is State.LOOK
-
-
-async def test_media_port_of_another_program_is_broken_unless_our_server_runs(tmp_path: Path) -> None:
-    with taken(socket.SOCK_DGRAM) as port:
-        media = MediaConfig(bind="127.0.0.1", port=port)
-        alone = await media_port(Config(server=ServerConfig(port=free_port()), media=media))
-        async with site(tmp_path) as there:
-            running = await media_port(Config(server=ServerConfig(port=there.port), media=media))
-    assert (alone.state, running.state) == (State.BROKEN, State.OK)
-    assert "UDP port" in alone.found
-
-
-async def test_media_address_that_is_not_of_this_machine_is_broken() -> None:
-    config = Config(media=MediaConfig(bind="198.51.100.77"))
-    assert (await media_port(config)).state is State.BROKEN
-    assert (await media_addresses(config)).state is State.BROKEN
-
-
-async def test_addresses_that_are_told_to_browsers_are_named() -> None:
-    config = Config(
-        server=ServerConfig(base_url="https://groups.example.org"), media=MediaConfig(advertise=("9.9.9.9", "auto"))
-    )
-    found = await media_addresses(config)
-    assert found.state is State.OK
-    assert "9.9.9.9" in found.found
-    assert "127.0.0.1" in found.found
-
-
-@pytest.mark.parametrize(
-    ("hosts", "base_url", "state"),
-    [
-        (["127.0.0.1"], "http://127.0.0.1:8080", State.OK),
-        (["127.0.0.1"], "https://groups.example.org", State.BROKEN),
-        ([], "https://groups.example.org", State.BROKEN),
-        ([], "http://127.0.0.1:8080", State.BROKEN),
-        (["192.168.1.4", "127.0.0.1"], "https://groups.example.org", State.LOOK),
-        (["192.168.1.4", "127.0.0.1"], "https://192.168.1.4:8080", State.OK),
-        (["192.168.1.4", "9.9.9.9"], "https://groups.example.org", State.OK),
-        (["media.example.org"], "https://groups.example.org", State.BROKEN),
-    ],
-)
-def test_somebody_elsewhere_must_reach_one_of_the_media_addresses(
-    hosts: list[str], base_url: str, state: State
-) -> None:
-    assert advertised(hosts, base_url).state is state
 
 
 def test_metrics_are_for_this_machine_only() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from media import shell
+from media import udp
 from server.clock import SystemClock
 from server.doctor.finding import State
 from server.doctor.machine import (
@@ -72,7 +72,7 @@ def test_too_few_open_files_are_said(limit: int, state: State) -> None:
 
 
 def test_buffers_asked_for_are_those_of_the_media_plane() -> None:
-    assert UDP_BUFFER == shell._BUFFER
+    assert UDP_BUFFER == udp._BUFFER
 
 
 def test_small_buffers_come_with_the_command_that_makes_them_larger(tmp_path: Path) -> None:

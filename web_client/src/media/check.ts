@@ -1,8 +1,8 @@
 import { effect } from "@preact/signals";
 import type { Clock } from "../connection/clock";
 import type { Connection, ConnectionEvents, Phase } from "../connection/connection";
-import type { IceServer, Source } from "../protocol/generated";
-import type { LocalMedia } from "./devices";
+import type { IceServer } from "../protocol/generated";
+import type { DeviceSource, LocalMedia } from "./devices";
 import { isBack, judge, sampleOf, type PathState, type PathVerdict, type Sample, type Stat } from "./path_verdict";
 import { Publisher } from "./publish";
 import { Subscriber } from "./subscribe";
@@ -102,7 +102,7 @@ class Check {
     this.#black?.stop();
   }
 
-  #track(source: Source): MediaStreamTrack | null {
+  #track(source: DeviceSource): MediaStreamTrack | null {
     return this.#deps.local[source].value.track;
   }
 
@@ -155,7 +155,7 @@ class Check {
     return this.#deps.local.microphone.value.asking || this.#deps.local.camera.value.asking;
   }
 
-  #own(): Source[] {
+  #own(): DeviceSource[] {
     return (["microphone", "camera"] as const).filter((source) => this.#track(source) !== null);
   }
 

@@ -1,8 +1,13 @@
 import type { Outcome } from "../connection/outbox";
 import type { IceServer, Source } from "../protocol/generated";
-import { Tries, type TriesDeps } from "./tries";
+import { SILENCE_MS, Tries, type TriesDeps } from "./tries";
 
 const MAX_BITRATE = 600_000;
+/** Sharp text costs more than a face, though less often. */
+const MAX_SCREEN_BITRATE = 1_500_000;
+
+/** What is there from the start; the rest is added when it is first shared. */
+const OWN: readonly Source[] = ["microphone", "camera"];
 
 export interface PublishDeps extends TriesDeps {
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
@@ -16,13 +21,24 @@ export function peerConfig(iceServers: readonly IceServer[]): RTCConfiguration {
   return { bundlePolicy: "max-bundle", iceServers: iceServers.map((server) => ({ ...server })) };
 }
 
-/** The connection that carries my sound and picture. It is offered at once; tracks come when they are ready. */
+/**
+ * The connection that carries my sound and picture. It is offered at once; tracks come when they are ready, and change
+ * without a new offer. Only what is shared is offered when it begins and ends: most people never do.
+ */
 export class Publisher {
   readonly #deps: PublishDeps;
-  readonly #tracks: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null };
+  readonly #tracks: Record<Source, MediaStreamTrack | null> = {
+    microphone: null,
+    camera: null,
+    screen: null,
+    screen_audio: null,
+  };
   #config: RTCConfiguration = {};
   #peer: RTCPeerConnection | null = null;
-  #senders: Partial<Record<Source, RTCRtpSender>> = {};
+  #transceivers: Partial<Record<Source, RTCRtpTransceiver>> = {};
+  /** Offers are made one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+  #due = false;
   readonly #tries: Tries;
 
   constructor(deps: PublishDeps) {
@@ -38,8 +54,11 @@ export class Publisher {
   use(source: Source, track: MediaStreamTrack | null): void {
     this.#tracks[source] = track;
     const peer = this.#peer;
+    if (!peer) return;
+    const renews = !OWN.includes(source) && this.#direct(peer, source, track !== null);
     // A connection that the browser ended without a word is found out here, and replaced with the same tracks.
-    this.#senders[source]?.replaceTrack(track).catch(() => peer && this.#failed(peer));
+    this.#transceivers[source]?.sender.replaceTrack(track).catch(() => this.#failed(peer));
+    if (renews) this.#offer(peer);
   }
 
   start(iceServers: readonly IceServer[]): void {
@@ -56,28 +75,44 @@ export class Publisher {
   /** The server kept our session. What ended meanwhile, as in a page that slept, and what gave up, begins anew. */
   resumed(): void {
     const state = this.#peer?.connectionState;
-    if (this.#tries.stuck || state === "failed" || state === "closed") this.again();
+    const over = state === "disconnected" || state === "failed" || state === "closed";
+    if (this.#tries.stuck || over) this.again();
   }
 
   close(): void {
     this.#tries.pause();
     this.#peer?.close();
     this.#peer = null;
-    this.#senders = {};
+    this.#transceivers = {};
+    this.#queue = Promise.resolve();
+    this.#due = false;
   }
 
   #begin(): void {
     this.close();
     const peer = this.#deps.makePeer(this.#config);
     this.#peer = peer;
-    this.#connect(peer).catch(() => this.#failed(peer));
+    this.#connect(peer);
+  }
+
+  /** What is shared begins, or ends; whether that has to be offered. */
+  #direct(peer: RTCPeerConnection, source: Source, sends: boolean): boolean {
+    const known = this.#transceivers[source];
+    const direction = sends ? "sendonly" : "inactive";
+    if (known) {
+      if (known.direction === direction) return false;
+      known.direction = direction;
+    } else if (sends) {
+      this.#transceivers[source] = add(peer, source);
+    }
+    return sends || known !== undefined;
   }
 
   #failed(peer: RTCPeerConnection): void {
     if (peer === this.#peer) this.#tries.again(() => this.#begin());
   }
 
-  async #connect(peer: RTCPeerConnection): Promise<void> {
+  #connect(peer: RTCPeerConnection): void {
     let stood = false;
     peer.addEventListener("connectionstatechange", () => {
       if (peer !== this.#peer) return;
@@ -90,23 +125,45 @@ export class Publisher {
         else this.#failed(peer);
       } else if (peer.connectionState === "disconnected") {
         this.#deps.silent();
+        this.#deps.after(SILENCE_MS, () => {
+          if (peer === this.#peer && peer.connectionState === "disconnected") this.#begin();
+        });
       }
     });
-    const microphone = peer.addTransceiver("audio", { direction: "sendonly" });
-    const camera = peer.addTransceiver("video", {
-      direction: "sendonly",
-      sendEncodings: [{ maxBitrate: MAX_BITRATE }],
-    });
-    this.#senders = { microphone: microphone.sender, camera: camera.sender };
-    for (const source of ["microphone", "camera"] as const) this.use(source, this.#tracks[source]);
+    const shared = (["screen", "screen_audio"] as const).filter((source) => this.#tracks[source]);
+    for (const source of [...OWN, ...shared]) {
+      this.#transceivers[source] = add(peer, source);
+      this.#transceivers[source]?.sender.replaceTrack(this.#tracks[source]).catch(() => this.#failed(peer));
+    }
+    this.#offer(peer);
+  }
+
+  #offer(peer: RTCPeerConnection): void {
+    // One that has not begun yet says all that changed meanwhile.
+    if (this.#due) return;
+    this.#due = true;
+    this.#queue = this.#queue.then(() => this.#negotiate(peer)).catch(() => this.#failed(peer));
+  }
+
+  async #negotiate(peer: RTCPeerConnection): Promise<void> {
+    if (peer !== this.#peer) return;
+    this.#due = false;
     await peer.setLocalDescription();
-    if (peer !== this.#peer || !peer.localDescription || !microphone.mid || !camera.mid) return;
-    const outcome = await this.#deps.offer(peer.localDescription.sdp, {
-      [microphone.mid]: "microphone",
-      [camera.mid]: "camera",
-    });
+    if (peer !== this.#peer || !peer.localDescription) return;
+    const sources: Record<string, Source> = {};
+    for (const [source, { mid }] of Object.entries(this.#transceivers) as [Source, RTCRtpTransceiver][]) {
+      // What is over has to be named, too: a section that nobody names is given up.
+      if (mid) sources[mid] = source;
+    }
+    const outcome = await this.#deps.offer(peer.localDescription.sdp, sources);
     if (peer !== this.#peer) return;
     if (outcome.type === "publish_answer") await peer.setRemoteDescription({ type: "answer", sdp: outcome.sdp });
     else if (outcome.type === "rejected") this.#failed(peer);
   }
+}
+
+function add(peer: RTCPeerConnection, source: Source): RTCRtpTransceiver {
+  if (source === "microphone" || source === "screen_audio") return peer.addTransceiver("audio", { direction: "sendonly" });
+  const maxBitrate = source === "screen" ? MAX_SCREEN_BITRATE : MAX_BITRATE;
+  return peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ maxBitrate }] });
 }

@@ -4,6 +4,22 @@ import { signal } from "@preact/signals";
 export class Sound {
   readonly blocked = signal(false);
   readonly #players = new Map<MediaStreamTrack, HTMLAudioElement>();
+  #speaker = "";
+
+  /** Whether this browser plays on anything but its usual speaker. */
+  static readonly chooses = typeof HTMLMediaElement !== "undefined" && "setSinkId" in HTMLMediaElement.prototype;
+
+  /** Plays on that speaker from now on; empty: on the usual one. */
+  on(speaker: string): void {
+    this.#speaker = speaker;
+    for (const player of this.#players.values()) this.#direct(player);
+  }
+
+  #direct(player: HTMLAudioElement): void {
+    if (!Sound.chooses || player.sinkId === this.#speaker) return;
+    // One that is not there any more: the sound stays where it is, and is heard.
+    player.setSinkId(this.#speaker).catch(() => undefined);
+  }
 
   /** From now on exactly these tracks are heard. */
   play(tracks: readonly MediaStreamTrack[]): void {
@@ -17,6 +33,7 @@ export class Sound {
       const player = new Audio();
       player.srcObject = new MediaStream([track]);
       this.#players.set(track, player);
+      this.#direct(player);
       void this.#begin(player);
     }
   }

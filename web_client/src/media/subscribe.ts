@@ -1,7 +1,7 @@
 import type { Outcome } from "../connection/outbox";
 import type { IceServer, Source, SubscribeOffer, TrackInfo } from "../protocol/generated";
 import { peerConfig } from "./publish";
-import { Tries, type TriesDeps } from "./tries";
+import { SILENCE_MS, Tries, type TriesDeps } from "./tries";
 
 export interface SubscribeDeps extends TriesDeps {
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
@@ -97,7 +97,12 @@ export class Subscriber {
     this.#peer = peer;
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "connected" && peer === this.#peer) this.#tries.reset();
-      if (peer.connectionState === "disconnected" && peer === this.#peer) this.#deps.silent();
+      if (peer.connectionState === "disconnected" && peer === this.#peer) {
+        this.#deps.silent();
+        this.#deps.after(SILENCE_MS, () => {
+          if (peer.connectionState === "disconnected") this.#failed(peer);
+        });
+      }
       if (peer.connectionState === "failed") this.#failed(peer);
     });
     return peer;

@@ -3,6 +3,9 @@ export type Trouble = "trying" | "stuck";
 
 const WAITS_MS = [1_000, 2_000, 4_000, 8_000, 16_000];
 
+/** A way that says for so long that nothing comes back is replaced; waiting for it to fail takes the browser longer. */
+export const SILENCE_MS = 4_000;
+
 export interface TriesDeps {
   after: (ms: number, act: () => void) => () => void;
   /** Called with null once all is well. */

@@ -30,6 +30,8 @@ export type ErrorCode =
   | "not_found"
   | "conflict"
   | "microphone_closed"
+  | "screen_closed"
+  | "screen_taken"
   | "session_ended"
   | "not_open"
   | "paused"
@@ -62,10 +64,16 @@ export type Role =
   | "mentor"
   | "therapist";
 
-/** What a published track shows or carries. */
+/**
+ * What a published track shows or carries.
+ * `screen`: A screen, a window or a tab that somebody shows to the room.
+ * `screen_audio`: Its sound, where the browser gives it.
+ */
 export type Source =
   | "microphone"
-  | "camera";
+  | "camera"
+  | "screen"
+  | "screen_audio";
 
 /**
  * Where a session is in its life.
@@ -144,6 +152,8 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
   conflict: { text: "That was already done differently.", close: 4409, then: "rejoin" },
   microphone_closed: { text: "Your mentor closed your microphone for now.", close: 4424, then: "resume" },
+  screen_closed: { text: "Your mentor has to let you share your screen first.", close: 4433, then: "resume" },
+  screen_taken: { text: "Someone else is sharing their screen.", close: 4434, then: "resume" },
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
   not_open: { text: "This session is not open yet.", close: 4425, then: "stop" },
   paused: { text: "The group is paused until someone leads again.", close: 4428, then: "resume" },
@@ -183,6 +193,12 @@ export interface ParticipantView {
   not_alone?: boolean;
   /** Leads, and asked someone to take over. Told only to mentors and therapists. Left out when false. */
   needs_cover?: boolean;
+  /** Shares their screen; at most one person does. Left out when false. */
+  screen?: boolean;
+  /** With its sound. Left out when false. */
+  screen_audio?: boolean;
+  /** A mentor lets this participant share. Told only to that person, mentors and therapists. Left out when false. */
+  may_share?: boolean;
 }
 
 /** A person in the lobby, as mentors and therapists see them. */
@@ -372,6 +388,39 @@ export interface CloseMicrophone {
 /** A mentor lets a participant use the microphone again. It opens only when that person taps. */
 export interface AllowMicrophone {
   type: "allow_microphone";
+  id: string;
+  participant_id: string;
+}
+
+/**
+ * Everyone is to see my screen; `sound`: and hear it. Forwarding begins with the answer to this, never before.
+ *
+ * One person shares at a time: SCREEN_TAKEN while another does. A participant needs a mentor's leave: SCREEN_CLOSED.
+ * A share ends with the connection, and is not taken up again by itself.
+ */
+export interface ShareScreen {
+  type: "share_screen";
+  id: string;
+  /** Left out when false. */
+  sound?: boolean;
+}
+
+/** Nobody is to see my screen any more. */
+export interface StopSharing {
+  type: "stop_sharing";
+  id: string;
+}
+
+/** A mentor ends someone's share at once; a participant then needs a mentor's leave again. */
+export interface CloseScreen {
+  type: "close_screen";
+  id: string;
+  participant_id: string;
+}
+
+/** A mentor lets a participant share their screen, until they leave or it is taken back. It starts nothing. */
+export interface AllowScreen {
+  type: "allow_screen";
   id: string;
   participant_id: string;
 }
@@ -672,6 +721,22 @@ export interface MicrophoneHeld {
   closings?: number;
 }
 
+/** Whether someone shares their screen, and its sound. */
+export interface ScreenChanged {
+  type: "screen_changed";
+  participant_id: string;
+  screen: boolean;
+  /** Left out when false. */
+  screen_audio?: boolean;
+}
+
+/** Whether a participant may share their screen. To that person, mentors and therapists. */
+export interface ScreenAllowed {
+  type: "screen_allowed";
+  participant_id: string;
+  allowed: boolean;
+}
+
 /** The session began, or something about it is otherwise now. */
 export interface SessionChanged {
   type: "session_changed";
@@ -679,8 +744,9 @@ export interface SessionChanged {
 }
 
 /**
- * Nobody leads: all participants' microphones are closed, they are off, and chat is paused until `until_ms`
- * at the latest; then everyone waits in the lobby. 0: someone leads again, and each person opens their own microphone.
+ * Nobody leads: all participants' microphones are closed, they are off, what a participant shares ends, and chat is
+ * paused until `until_ms` at the latest; then everyone waits in the lobby. 0: someone leads again, and each person
+ * opens their own microphone.
  *
  * `closings` is your own number after it.
  */
@@ -723,6 +789,10 @@ export type ClientMessage =
   | SetDevices
   | CloseMicrophone
   | AllowMicrophone
+  | ShareScreen
+  | StopSharing
+  | CloseScreen
+  | AllowScreen
   | Admit
   | MoveToLobby
   | Remove
@@ -756,6 +826,8 @@ export type RoomFrame =
   | DevicesChanged
   | PresenceChanged
   | MicrophoneHeld
+  | ScreenChanged
+  | ScreenAllowed
   | SessionChanged
   | PauseChanged
   | NotAloneChanged

@@ -8,6 +8,7 @@ export type Announcement =
   | { key: "sayLetIn" | "sayLetInMuted" | "sayAsked" | "sayInLobby" | "sayAllReturned" | "sayBegan" | "sayMentorLate" }
   | { key: "sayPaused" | "sayPausedGone" | "sayPausedStaff" | "sayGoesOn" | "sayGoesOnStaff" | "sayPausedMicrophone" }
   | { key: "sayHidden" | "sayHiddenDevices" | "sayShownAgain" }
+  | { key: "sayIShare" | "sayIShareNoMore" | "sayMayShare" | "sayMayNotShare" }
   | { key: AboutPerson; name: string }
   | { key: "sayReacted"; name: string; reaction: Reaction }
   | { key: "sayMessage"; name: string; text: string };
@@ -25,6 +26,10 @@ export type AboutPerson =
   | "sayTookOver"
   | "sayLeadsAgain"
   | "sayNotAlone"
+  | "sayShares"
+  | "sayShareEnded"
+  /** Of a device. */
+  | "sayMoved"
   | "sayAloneAgain";
 
 /** What a change is worth saying aloud, if anything. My own doings are not news to me. */
@@ -86,6 +91,17 @@ export function announce(before: RoomState, after: RoomState, frame: RoomFrame):
       const was = person(before, frame.participant_id)?.not_alone ?? false;
       if (was === frame.on) return null;
       return aboutPerson(before, frame.participant_id, frame.on ? "sayNotAlone" : "sayAloneAgain");
+    }
+    case "screen_changed": {
+      const was = person(before, frame.participant_id);
+      if (!was || (was.screen ?? false) === frame.screen) return null;
+      if (was.id === before.you) return { key: frame.screen ? "sayIShare" : "sayIShareNoMore" };
+      return { key: frame.screen ? "sayShares" : "sayShareEnded", name: was.name };
+    }
+    case "screen_allowed": {
+      const me = person(before, before.you);
+      if (frame.participant_id !== before.you || (me?.may_share ?? false) === frame.allowed) return null;
+      return { key: frame.allowed ? "sayMayShare" : "sayMayNotShare" };
     }
     case "reacted": {
       const name = person(after, frame.participant_id)?.name;

@@ -1,10 +1,15 @@
-import type { Problem } from "../media/devices";
-import type { ErrorCode, Source } from "../protocol/generated";
+import type { DeviceSource, Problem } from "../media/devices";
+import type { ErrorCode } from "../protocol/generated";
 
 /** Something to tell the person beside the room. */
 export type Notice =
   | { about: "microphone_closed" }
-  | { about: "device"; source: Source; problem: Problem }
+  | { about: "device"; source: DeviceSource; problem: Problem }
+  /** The system took another microphone for its usual one, while mine was open. */
+  | { about: "moved"; label: string }
+  /** The speaker that was chosen is gone. */
+  | { about: "speaker" }
+  | { about: "share_ended"; by: "mentor" | "connection" }
   | { about: "request"; code: ErrorCode }
   /** The connection was lost before the room could say whether it was done. */
   | { about: "unsure" }

@@ -92,6 +92,14 @@ function reduced(state: RoomState, frame: RoomFrame): RoomState {
       const next = changed(state, id, (one) => ({ ...one, microphone, camera }));
       return microphone ? next : { ...next, speakers: without(next.speakers, id) };
     }
+    case "screen_changed":
+      return changed(state, frame.participant_id, (one) => ({
+        ...one,
+        screen: frame.screen,
+        screen_audio: frame.screen_audio ?? false,
+      }));
+    case "screen_allowed":
+      return changed(state, frame.participant_id, (one) => ({ ...one, may_share: frame.allowed }));
     case "presence_changed":
       return changed(state, frame.participant_id, (one) => ({ ...one, connected: frame.connected }));
     case "microphone_held":
@@ -124,6 +132,16 @@ export function tookOver(before: RoomState, after: RoomState): string | null {
   const came = after.participants.filter((one) => isLeading(one) && !before.idle.includes(one.id));
   const mentorIsBack = came.some(({ id, role }) => role === "mentor" && before.led.includes(id));
   return mentorIsBack ? null : (came[0]?.name ?? null);
+}
+
+/** Whose screen everyone sees. */
+export function sharer(state: RoomState): ParticipantView | undefined {
+  return state.participants.find((one) => one.screen);
+}
+
+/** I may share my screen as far as the room is concerned. */
+export function mayShare(state: RoomState): boolean {
+  return (leads(state) || (person(state, state.you)?.may_share ?? false)) && !rests(state);
 }
 
 export function leads(state: RoomState): boolean {
@@ -173,7 +191,7 @@ function paused(state: RoomState, untilMs: number, closings: number): RoomState 
   const idle = begins ? idsOf(state.participants.filter(isLeading)) : state.idle;
   const participants = state.participants.map((one) => ({
     ...one,
-    microphone: (one.microphone ?? false) && !(silent && one.role === "participant"),
+    ...(silent && one.role === "participant" ? { microphone: false, screen: false, screen_audio: false } : {}),
     ...(one.id === state.you ? { closings } : {}),
   }));
   const on = new Set(participants.filter((one) => one.microphone).map((one) => one.id));

@@ -1,5 +1,4 @@
-import type { Problem } from "../media/devices";
-import type { Source } from "../protocol/generated";
+import type { DeviceSource, Problem } from "../media/devices";
 import type { Words } from "../words";
 
 export type Browser = keyof Words["allowSteps"];
@@ -32,7 +31,7 @@ export function AllowSteps({ words, browser = browserOf(navigator.userAgent) }: 
   );
 }
 
-export function problemText(words: Words, source: Source, problem: Problem): string {
+export function problemText(words: Words, source: DeviceSource, problem: Problem): string {
   const microphone = source === "microphone";
   switch (problem) {
     case "denied":
@@ -43,6 +42,8 @@ export function problemText(words: Words, source: Source, problem: Problem): str
       return microphone ? words.microphoneBusy : words.cameraBusy;
     case "lost":
       return microphone ? words.microphoneLost : words.cameraLost;
+    case "interrupted":
+      return microphone ? words.microphoneInterrupted : words.cameraInterrupted;
     case "unsupported":
       return words.deviceUnsupported;
   }

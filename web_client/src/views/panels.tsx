@@ -1,12 +1,17 @@
 import { AllowSteps, problemText } from "./allow";
 import { Icon } from "./icon";
 import { LifePanels } from "./life";
+import { DeviceNotices, remaining } from "./devices_sheet";
 import { Panel } from "./panel";
+import { SharingPanel } from "./sharing";
+import { sourceWordsFor } from "../words/sources";
 import type { RoomActs, RoomModel } from "./room_model";
 
 /** What needs to be noticed, above the bar on a phone and top right on a desktop. */
 export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const { words, notice, doubt, trouble } = model;
+  const lost = notice?.about === "device" && notice.problem === "lost";
+  const another = lost ? remaining(model, notice.source) : undefined;
   return (
     <>
       {model.reconnecting && (
@@ -14,7 +19,9 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           <p>{model.awayLong ? words.awayLongMore : words.reconnectingMore}</p>
         </Panel>
       )}
+      <SharingPanel model={model} acts={acts} />
       {!model.reconnecting && <LifePanels model={model} acts={acts} />}
+      <DeviceNotices model={model} acts={acts} />
       {model.asking && (
         <Panel label={words.notice} icon="again" title={words.browserAsking}>
           <p class="quiet">{words.browserAskingMore}</p>
@@ -68,10 +75,21 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           title={problemText(words, notice.source, notice.problem)}
         >
           {notice.problem === "denied" && <AllowSteps words={words} />}
-          <div class="row s">
-            <button class="btn" type="button" onClick={notice.source === "camera" ? acts.onCamera : acts.onMicrophone}>
-              {words.tryAgain}
-            </button>
+          <div class="row s wrap">
+            {another && (
+              <button class="btn" type="button" onClick={() => acts.onUse(notice.source, another.id)}>
+                {sourceWordsFor(words.language).use(another.label)}
+              </button>
+            )}
+            {!another && (
+              <button class="btn" type="button" onClick={notice.source === "camera" ? acts.onCamera : acts.onMicrophone}>
+                {notice.problem !== "interrupted"
+                  ? words.tryAgain
+                  : notice.source === "camera"
+                    ? words.bringBackCamera
+                    : words.bringBackMicrophone}
+              </button>
+            )}
             <button class="btn" type="button" onClick={acts.onNoticeRead}>
               {words.ok}
             </button>

@@ -9,6 +9,9 @@ import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
 import { AtHand, Hidden, RemoveSheet } from "./room_parts";
 import { Said } from "./said";
+import { DevicesSheet } from "./devices_sheet";
+import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
+import { sourceWordsFor } from "../words/sources";
 
 export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const { words, room, sheet, wide, alone } = model;
@@ -22,8 +25,16 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const track = own ? model.myPicture : model.received.get(one.id)?.camera;
     const { closing, reactions } = model;
     const me = own ? model.actual : null;
-    return faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id));
+    return faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id), model.rear);
   });
+  const stage = staged(room) !== undefined;
+  const [speaker] = speakers;
+  useEffect(() => {
+    // Beside a shared screen not everyone fits: whoever speaks is in sight, at the old place.
+    if (!stage || !speaker) return;
+    const tile = document.querySelector(`[data-participant-id="${CSS.escape(speaker)}"]`);
+    tile?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [stage, speaker]);
   const opened = useRef(model.chatOpen);
   useEffect(() => {
     // What was opened or closed took the focus with it, or never had it; a screen that only turned did not.
@@ -35,7 +46,12 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   return (
     <>
       <Top words={words} title={room.session.title} subtitle={now(model)} onQuickExit={acts.onQuickExit}>
-        {staff && <AtHand model={model} acts={acts} />}
+        {(staff || sharesNow(model)) && (
+          <>
+            {sharesNow(model) && <ShareKey model={model} acts={acts} />}
+            {staff && <AtHand model={model} acts={acts} />}
+          </>
+        )}
       </Top>
       <main
         id="main"
@@ -47,7 +63,10 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (
           (wide || !model.chatOpen) && (
+            <div class={stage ? "fill with-stage" : "fill"}>
+            {stage && <Stage model={model} acts={acts} />}
             <Tiles
+              own={{ label: sourceWordsFor(words.language).devices, onPress: () => acts.onSheet("devices") }}
               words={words}
               faces={faces}
               wide={wide}
@@ -63,10 +82,12 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
                       onAdmit: acts.onAdmit,
                       onMove: acts.onMove,
                       onRemove: (remove, name) => acts.onSheet({ remove, name }),
+                      shareItem: (id, choose) => <ShareItem model={model} acts={acts} id={id} choose={choose} />,
                     }
                   : null
               }
             />
+            </div>
           )
         )}
         <div class="side">
@@ -111,6 +132,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       {sheet === "help" && (
         <HelpSheet words={words} onClose={() => acts.onSheet(null)} />
       )}
+      {sheet === "devices" && <DevicesSheet model={model} acts={acts} />}
       {sheet === "leave" && (
         <Sheet key="leave" title={words.leaveTitle} closeLabel={words.close} onClose={() => acts.onSheet(null)}>
           <div class="ways">

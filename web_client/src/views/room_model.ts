@@ -1,3 +1,4 @@
+import type { ChoiceKind, Choices } from "../media/device_list";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
 import type { Reaction } from "../protocol/generated";
@@ -6,11 +7,12 @@ import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
 import type { Notice } from "../state/notice";
 import { type RoomState } from "../state/room";
+import type { ShareState } from "../sharing";
 import type { Doubt } from "../telling";
 import { type Words } from "../words";
 
 /** `remove`: whom. */
-export type OpenSheet = "help" | "leave" | "end" | { readonly remove: string; readonly name: string } | null;
+export type OpenSheet = "help" | "leave" | "end" | "devices" | { readonly remove: string; readonly name: string } | null;
 
 export interface RoomModel {
   words: Words;
@@ -28,7 +30,19 @@ export interface RoomModel {
   doubt: Doubt;
   trouble: Trouble | null;
   myPicture: MediaStreamTrack | undefined;
+  /** It shows what is in front of a phone: as it is, and not as in a mirror. */
+  rear: boolean;
   received: Received;
+  /** My own screen; `possible`: this browser can. */
+  share: { readonly state: ShareState; readonly possible: boolean };
+  /** What there is to choose from, and which one each is; `flips`: there is a camera at the back. */
+  devices: {
+    readonly choices: Choices;
+    readonly present: Readonly<Partial<Record<ChoiceKind, string>>>;
+    readonly flips: boolean;
+    /** The name of the one that went away. */
+    readonly gone: Readonly<Record<"microphone" | "camera", string>>;
+  };
   pending: readonly PendingChat[];
   notice: Notice | null;
   /** Names of those who left while the session goes on; only who leads is told. */
@@ -53,6 +67,14 @@ export interface RoomModel {
 export interface RoomActs {
   onMicrophone: () => void;
   onCamera: () => void;
+  onChoose: (kind: ChoiceKind, id: string) => void;
+  /** Instead of one that went away: it opens. */
+  onUse: (source: "microphone" | "camera", id: string) => void;
+  onFlip: () => void;
+  onShare: () => void;
+  onStopSharing: () => void;
+  onCloseScreen: (id: string) => void;
+  onAllowScreen: (id: string) => void;
   onChat: (open: boolean) => void;
   onSheet: (sheet: OpenSheet) => void;
   onLeave: () => void;

@@ -1,7 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
-import type { LocalMedia } from "../media/devices";
-import type { Sound } from "../media/sound";
+import { keepAwake } from "../media/awake";
+import { DeviceList, USUAL } from "../media/device_list";
+import { isRear, type LocalMedia } from "../media/devices";
+import { Sound } from "../media/sound";
+import { chosenDevices } from "../remembered";
 import { worst, type RoomSession } from "../session";
 import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
@@ -13,6 +16,7 @@ import type { OpenSheet, RoomActs } from "./room_model";
 import { useWide } from "./wide";
 import "../styles/room.css";
 import "../styles/life.css";
+import "../styles/sources.css";
 
 interface Props {
   app: App;
@@ -46,9 +50,10 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
   }, [visible, latest]);
   useEffect(() => {
     const heard = alone ? [] : [...received.values()];
-    sound.play(heard.flatMap((tracks) => (tracks.microphone ? [tracks.microphone] : [])));
+    sound.play(heard.flatMap((tracks) => [tracks.microphone, tracks.screen_audio].filter((track) => track !== undefined)));
   }, [received, sound, alone]);
   useEffect(() => () => sound.play([]), [sound]);
+  const { list, speaker, setSpeaker } = useDevices(session, local, sound);
   const where = room === null ? "door" : room.waiting ? "lobby" : "room";
   const place = room?.session.title ?? null;
   useEffect(() => {
@@ -85,6 +90,16 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
   const acts: RoomActs = {
     onMicrophone: () => void session.tapMicrophone(),
     onCamera: () => void session.tapCamera(),
+    onChoose: (kind, id) => {
+      if (kind === "speaker") setSpeaker(id);
+      else void session.choose(kind, id);
+    },
+    onUse: (source, id) => void session.choose(source, id, true),
+    onFlip: () => void session.flipCamera(),
+    onShare: () => void session.share(),
+    onStopSharing: () => session.sharing.stop(),
+    onCloseScreen: (id) => void ask.closeScreen(id),
+    onAllowScreen: (id) => void ask.allowScreen(id),
     onChat: setChatOpen,
     onSheet: setSheet,
     onLeave: () => {
@@ -164,7 +179,19 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
         doubt: session.doubt.value,
         trouble: worst(session.troubles.value),
         myPicture: local.camera.value.track ?? undefined,
+        rear: isRear(local.camera.value.track),
         received,
+        share: { state: session.sharing.state.value, possible: session.sharing.possible },
+        devices: {
+          choices: Sound.chooses ? list : { ...list, speaker: [] },
+          present: {
+            microphone: presentOf(local.microphone.value.track, "microphone", list.microphone),
+            camera: presentOf(local.camera.value.track, "camera", list.camera),
+            speaker: list.speaker.some(({ id }) => id === speaker) ? speaker : (list.speaker[0]?.id ?? ""),
+          },
+          gone: { microphone: local.microphone.value.gone ?? "", camera: local.camera.value.gone ?? "" },
+          flips: list.camera.length > 1 && matchMedia("(pointer: coarse)").matches,
+        },
         pending: posting.pending.value,
         notice: session.notice.value,
         early: session.early.value.map((one) => one.name),
@@ -183,4 +210,48 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
       acts={acts}
     />
   );
+}
+
+/** What is plugged in, the chosen speaker, and a screen that stays on. */
+function useDevices(session: RoomSession, local: LocalMedia, sound: Sound) {
+  const [devices] = useState(
+    () =>
+      new DeviceList(navigator.mediaDevices, (label) => {
+        if (local.microphone.peek().track?.getSettings().deviceId === USUAL) session.microphoneMoved(label);
+      }),
+  );
+  const [speaker, setSpeaker] = useState(() => chosenDevices.read("speaker"));
+  const list = devices.choices.value;
+  useEffect(() => {
+    devices.start();
+    return () => devices.stop();
+  }, [devices]);
+  useEffect(() => keepAwake(document, navigator.wakeLock), []);
+  const { track: microphone } = local.microphone.value;
+  const { track: camera } = local.camera.value;
+  useEffect(() => void devices.refresh(), [devices, microphone, camera]);
+  const known = list.speaker.length > 0;
+  const there = list.speaker.some(({ id }) => id === speaker);
+  useEffect(() => sound.on(there ? speaker : ""), [sound, there, speaker]);
+  const was = useRef(false);
+  useEffect(() => {
+    // It was there, and is not any more: the browser goes on with its usual one, which is to be known.
+    if (was.current && known && !there) session.speakerGone();
+    was.current = there && speaker !== USUAL;
+  }, [session, known, there, speaker]);
+  return {
+    list,
+    speaker,
+    setSpeaker: (id: string) => {
+      was.current = false;
+      chosenDevices.write("speaker", id);
+      setSpeaker(id);
+    },
+  };
+}
+
+/** Which one is open; while none is, which one would be. */
+function presentOf(track: MediaStreamTrack | null, kind: string, choices: readonly { id: string }[]): string {
+  const ids = [track?.getSettings().deviceId, chosenDevices.read(kind), choices[0]?.id];
+  return ids.find((id) => choices.some((one) => one.id === id)) ?? "";
 }

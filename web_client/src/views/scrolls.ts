@@ -9,7 +9,7 @@ export function useScrolls(element: RefObject<HTMLElement | null>): boolean {
     if (!box) return undefined;
     const observer = new ResizeObserver(measure);
     function measure() {
-      if (box) setScrolls(box.scrollHeight > box.clientHeight);
+      if (box) setScrolls(box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth);
     }
     observer.observe(box);
     for (const child of box.children) observer.observe(child);

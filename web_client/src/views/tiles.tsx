@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { ParticipantView, Reaction, Role, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
@@ -26,6 +27,8 @@ export interface Face {
   readonly needsCover: boolean;
   readonly reaction: Reaction | undefined;
   readonly track: MediaStreamTrack | undefined;
+  /** As in a mirror: my own, but not what a camera at the back shows. */
+  readonly mirrored: boolean;
 }
 
 /** What who leads sees and can do beside the faces. */
@@ -36,6 +39,7 @@ export interface StaffActs extends DoorActs {
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
   onMove: (id: string) => void;
+  shareItem: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
 }
 
 interface Props {
@@ -44,10 +48,12 @@ interface Props {
   staff: StaffActs | null;
   /** On a small screen who waits stands above all, else on the last seat. */
   wide: boolean;
+  /** Opens what is mine to choose. */
+  own: { readonly label: string; readonly onPress: () => void };
 }
 
 /** Everyone here. Tiles keep their place; who speaks is framed, never moved. */
-export function Tiles({ words, faces, staff, wide }: Props) {
+export function Tiles({ words, faces, staff, wide, own }: Props) {
   const tiles = useRef<HTMLDivElement>(null);
   const scrolls = useScrolls(tiles);
   const door =
@@ -65,7 +71,7 @@ export function Tiles({ words, faces, staff, wide }: Props) {
       >
         {faces.map((face) =>
           staff ? (
-            <Card key={face.id} words={words} face={face} staff={staff} />
+            <Card key={face.id} words={words} face={face} staff={staff} own={own} />
           ) : (
             <div
               key={face.id}
@@ -80,12 +86,31 @@ export function Tiles({ words, faces, staff, wide }: Props) {
                 <span class="nm">{label(words, face)}</span>
                 <Off words={words} face={face} />
               </span>
+              {face.self && (
+                <span class="own-menu">
+                  <Own own={own} framed />
+                </span>
+              )}
             </div>
           ),
         )}
         {wide && door}
       </div>
     </section>
+  );
+}
+
+function Own({ own, framed = false }: { own: Props["own"]; framed?: boolean }) {
+  return (
+    <button
+      class={framed ? "btn sq" : "btn sq plain"}
+      type="button"
+      aria-haspopup="dialog"
+      aria-label={own.label}
+      onClick={own.onPress}
+    >
+      <Icon name="more" />
+    </button>
   );
 }
 
@@ -109,7 +134,7 @@ function Inside({ words, face, staff = false }: { words: Words; face: Face; staf
       <span class="blank" aria-hidden="true">
         <i>{[...face.name][0]?.toUpperCase()}</i>
       </span>
-      {face.camera && <Picture track={face.track} mirrored={face.self} />}
+      {face.camera && <Picture track={face.track} mirrored={face.mirrored} />}
       <Tags words={words} face={face} staff={staff} />
     </>
   );
@@ -136,7 +161,7 @@ function Off({ words, face }: { words: Words; face: Face }) {
   );
 }
 
-function Card({ words, face, staff }: { words: Words; face: Face; staff: StaffActs }) {
+function Card({ words, face, staff, own }: { words: Words; face: Face; staff: StaffActs; own: Props["own"] }) {
   return (
     <div
       role="group"
@@ -154,6 +179,7 @@ function Card({ words, face, staff }: { words: Words; face: Face; staff: StaffAc
           {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
         </span>
         <Off words={words} face={face} />
+        {face.self && <Own own={own} />}
         {face.role === "participant" && !face.self && (
           <Menu words={words} id={face.id} name={face.name} open={staff.menuFor === face.id} onMenu={staff.onMenu}>
             {(choose) => <Items words={words} face={face} staff={staff} choose={choose} />}
@@ -195,6 +221,7 @@ function Items({
           <p class="quiet">{words.closeHint}</p>
         </>
       )}
+      {staff.shareItem(id, choose)}
       <hr />
       <button type="button" onClick={choose(() => staff.onMove(id))}>
         <Icon name="door" small />
@@ -221,6 +248,7 @@ export function faceOf(
   me: { microphone: boolean; camera: boolean } | null,
   closing: boolean,
   reaction: Reaction | undefined,
+  rear = false,
 ): Face {
   return {
     id: person.id,
@@ -238,5 +266,6 @@ export function faceOf(
     needsCover: person.needs_cover ?? false,
     reaction,
     track,
+    mirrored: me !== null && !rear,
   };
 }

@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from "vitest";
 import { ApiError } from "../../src/connection/api";
 import { checkPath, type PathVerdict } from "../../src/media/check";
 import type { Device } from "../../src/media/devices";
-import type { Source } from "../../src/protocol/generated";
+import type { DeviceSource } from "../../src/media/devices";
 import { FakeServer, settle, snapshotOf } from "../fakes";
 import { FakePeer, makePeer } from "./fake_peer";
 
@@ -14,12 +14,12 @@ const ASKING: Device = { track: null, problem: null, asking: true };
 const OFF: Device = { track: null, problem: "missing", asking: false };
 
 let server: FakeServer;
-let local: Record<Source, Signal<Device>>;
+let local: Record<DeviceSource, Signal<Device>>;
 let verdicts: PathVerdict[];
 let blackStopped: number;
 let stop: () => void;
 /** Packets that have come back of each source. */
-let back: Record<Source, number>;
+let back: Record<DeviceSource, number>;
 
 const black = { kind: "video", stop: () => void (blackStopped += 1) } as unknown as MediaStreamTrack;
 
@@ -56,7 +56,7 @@ async function welcomed(): Promise<void> {
 }
 
 /** Time goes by, and of what is said to flow 10 packets come back each tenth of a second. */
-async function pass(ms: number, flowing: readonly Source[] = []): Promise<void> {
+async function pass(ms: number, flowing: readonly DeviceSource[] = []): Promise<void> {
   const subscribing = FakePeer.all.at(-1);
   for (let gone = 0; gone < ms; gone += 100) {
     for (const source of flowing) back[source] += 10;
@@ -75,7 +75,7 @@ async function pass(ms: number, flowing: readonly Source[] = []): Promise<void> 
 }
 
 const last = (): PathVerdict | undefined => verdicts.at(-1);
-const sent = (source: Source) => FakePeer.all[0]?.transceivers[source === "microphone" ? 0 : 1]?.sender.track;
+const sent = (source: DeviceSource) => FakePeer.all[0]?.transceivers[source === "microphone" ? 0 : 1]?.sender.track;
 const devices = () => server.socket.ofType("set_devices").at(-1);
 
 test("what is open is sent, and what comes back well is good", async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { FakeClock, settle } from "../fakes";
 import { captureFrom } from "../../src/media/capture";
-import { LocalMedia } from "../../src/media/devices";
+import { LocalMedia, type DeviceSource } from "../../src/media/devices";
 
 const usual = captureFrom(new URLSearchParams());
 
@@ -14,9 +15,13 @@ function trackOf(kind: string) {
     stop: () => void;
     stopped: boolean;
     readyState: MediaStreamTrackState;
+    muted: boolean;
+    label: string;
   };
   track.kind = kind;
   track.stopped = false;
+  track.muted = false;
+  track.label = kind === "audio" ? "Headset" : "Webcam";
   track.readyState = "live";
   captured.push(track);
   track.stop = () => {
@@ -183,4 +188,121 @@ test("nothing is called a problem before each was asked for alone", async () => 
 test("the size of the picture can be asked for in the address", () => {
   expect(captureFrom(new URLSearchParams("capture=320x180@10"))).toEqual({ width: 320, height: 180, frameRate: 10 });
   expect(captureFrom(new URLSearchParams("capture=huge"))).toEqual(usual);
+});
+
+function remembering(chosen: Partial<Record<DeviceSource, string>> = {}, visible = () => true) {
+  const clock = new FakeClock();
+  const deps = {
+    chosen: {
+      read: (source: DeviceSource) => chosen[source] ?? "",
+      write: (source: DeviceSource, id: string) => void (chosen[source] = id),
+    },
+    after: clock.after,
+    visible,
+  };
+  return { clock, chosen, deps };
+}
+
+test("the device that was chosen before is asked for, and does without it where it is not there", async () => {
+  const { getUserMedia, asMedia } = devices();
+  await new LocalMedia(usual, asMedia, remembering({ microphone: "headset" }).deps).openBoth();
+  expect(getUserMedia.mock.calls[0]?.[0]).toMatchObject({ audio: { deviceId: { ideal: "headset" } } });
+  expect(getUserMedia.mock.calls[0]?.[0].video).not.toHaveProperty("deviceId");
+});
+
+test("another microphone takes over while the old one still goes, and is remembered", async () => {
+  const { getUserMedia, asMedia } = devices();
+  const { chosen, deps } = remembering();
+  const local = new LocalMedia(usual, asMedia, deps);
+  await local.open("microphone");
+  const old = local.microphone.value.track;
+  expect(await local.choose("microphone", "headset")).toBeNull();
+  expect(getUserMedia.mock.calls[1]?.[0]).toMatchObject({ audio: { deviceId: { exact: "headset" } }, video: false });
+  expect(local.microphone.value.track).not.toBe(old);
+  expect(live()).toEqual(["audio"]);
+  expect(chosen.microphone).toBe("headset");
+});
+
+test("choosing opens nothing that is off", async () => {
+  const { getUserMedia, asMedia } = devices();
+  const { chosen, deps } = remembering();
+  const local = new LocalMedia(usual, asMedia, deps);
+  expect(await local.choose("microphone", "headset")).toBeNull();
+  expect(getUserMedia).not.toHaveBeenCalled();
+  expect(chosen.microphone).toBe("headset");
+});
+
+test("a microphone that cannot be had leaves the one before on", async () => {
+  const { asMedia } = devices(({ audio }) => (JSON.stringify(audio).includes("exact") ? "NotReadableError" : null));
+  const local = new LocalMedia(usual, asMedia, remembering().deps);
+  await local.open("microphone");
+  expect(await local.choose("microphone", "taken")).toBe("busy");
+  expect(live()).toEqual(["audio"]);
+  expect(local.microphone.value.problem).toBeNull();
+});
+
+test("what was closed while another device was asked for stays closed", async () => {
+  const { asMedia } = devices();
+  const local = new LocalMedia(usual, asMedia, remembering().deps);
+  await local.open("camera");
+  const choosing = local.choose("camera", "other");
+  local.close("camera");
+  await choosing;
+  expect(live()).toEqual([]);
+  expect(local.camera.value.track).toBeNull();
+});
+
+test("a phone's camera turns around and back, one open at a time", async () => {
+  const { getUserMedia, asMedia } = devices();
+  const local = new LocalMedia(usual, asMedia, remembering({ camera: "front" }).deps);
+  await local.open("camera");
+  await local.flip();
+  expect(live()).toEqual(["video"]);
+  await local.flip();
+  const facing = getUserMedia.mock.calls.map(([{ video }]) => (video as MediaTrackConstraints).facingMode);
+  expect(facing).toEqual(["user", "environment", "user"]);
+});
+
+test("a camera that does not turn around is off, and says why", async () => {
+  const { asMedia } = devices(({ video }) => (JSON.stringify(video).includes("environment") ? "NotFoundError" : null));
+  const local = new LocalMedia(usual, asMedia, remembering().deps);
+  await local.open("camera");
+  expect(await local.flip()).toBe("missing");
+  expect(local.camera.value).toMatchObject({ track: null, problem: "missing" });
+});
+
+test("a phone call takes the microphone; a moment of silence does not", async () => {
+  const { asMedia } = devices();
+  const { clock, deps } = remembering();
+  const local = new LocalMedia(usual, asMedia, deps);
+  await local.open("microphone");
+  const track = captured[0] as unknown as { muted: boolean } & EventTarget;
+  track.muted = true;
+  track.dispatchEvent(new Event("mute"));
+  track.muted = false;
+  await clock.advance(2_000);
+  expect(local.microphone.value.problem).toBeNull();
+  track.muted = true;
+  track.dispatchEvent(new Event("mute"));
+  await clock.advance(2_000);
+  expect(local.microphone.value).toMatchObject({ track: null, problem: "interrupted", gone: "Headset" });
+  expect(live()).toEqual([]);
+});
+
+test("a page out of sight keeps its camera, and looks again once it is in sight", async () => {
+  let visible = false;
+  const { asMedia } = devices();
+  const { clock, deps } = remembering({}, () => visible);
+  const local = new LocalMedia(usual, asMedia, deps);
+  await local.open("camera");
+  const track = captured[0] as unknown as { muted: boolean } & EventTarget;
+  track.muted = true;
+  track.dispatchEvent(new Event("mute"));
+  await clock.advance(2_000);
+  expect(local.camera.value.problem).toBeNull();
+  visible = true;
+  local.check();
+  await clock.advance(2_000);
+  expect(local.camera.value.problem).toBe("interrupted");
+  await settle();
 });

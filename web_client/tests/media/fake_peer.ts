@@ -13,6 +13,7 @@ export class FakePeer extends EventTarget {
     mid: string | null;
     kind: string;
     init: RTCRtpTransceiverInit | undefined;
+    direction: RTCRtpTransceiverDirection;
     sender: { track: MediaStreamTrack | null; replaceTrack: (track: MediaStreamTrack | null) => Promise<void> };
     receiver: { track: MediaStreamTrack };
   }[] = [];
@@ -31,7 +32,8 @@ export class FakePeer extends EventTarget {
       },
     };
     const receiver = { track: { kind, id: `${FakePeer.all.length}-${this.transceivers.length}` } as MediaStreamTrack };
-    const transceiver = { mid: null as string | null, kind, init, sender, receiver };
+    const direction = init?.direction ?? "sendrecv";
+    const transceiver = { mid: null as string | null, kind, init, direction, sender, receiver };
     this.transceivers.push(transceiver);
     return transceiver;
   }

@@ -60,6 +60,24 @@ test("a way that fell silent raises a doubt, unless it is an old one", async () 
   expect(silences).toBe(1);
 });
 
+test("a way that stays silent for some seconds is replaced, and one that comes back is kept", async () => {
+  publisher.start([]);
+  await settle();
+  const first = peer();
+  first.become("connected");
+  first.become("disconnected");
+  await clock.advance(3_000);
+  first.become("connected");
+  await clock.advance(10_000);
+  expect(offers).toHaveLength(1);
+  first.become("disconnected");
+  await clock.advance(3_999);
+  expect(offers).toHaveLength(1);
+  await clock.advance(1);
+  expect(first.closed).toBe(true);
+  expect(offers).toHaveLength(2);
+});
+
 test("applies the answer", async () => {
   publisher.start([]);
   await settle();
@@ -153,10 +171,13 @@ test("a resume replaces a connection that ended while the page slept, and no oth
   peer().become("connected");
   publisher.resumed();
   expect(FakePeer.all).toHaveLength(1);
-  peer().connectionState = "closed";
-  publisher.resumed();
-  await settle();
-  expect(offers).toHaveLength(2);
+  for (const over of ["closed", "failed", "disconnected"] as const) {
+    const before = offers.length;
+    peer().connectionState = over;
+    publisher.resumed();
+    await settle();
+    expect(offers).toHaveLength(before + 1);
+  }
 });
 
 test("a connection that the browser ended without a word is replaced when a track changes", async () => {
@@ -195,4 +216,52 @@ test("closed stays closed", async () => {
   await clock.advance(10_000);
   expect(offers).toHaveLength(1);
   expect(peer().closed).toBe(true);
+});
+
+test("what is shared is offered when it begins, in one offer, and again when it ends", async () => {
+  publisher.start([]);
+  await settle();
+  answer({ type: "publish_answer", id: "1", sdp: "theirs" });
+  await settle();
+  publisher.use("screen", track);
+  publisher.use("screen_audio", track);
+  await settle();
+  expect(offers).toHaveLength(2);
+  expect(offers[1]?.sources).toEqual({ 0: "microphone", 1: "camera", 2: "screen", 3: "screen_audio" });
+  const shared = () => peer().transceivers.slice(2).map(({ direction, sender }) => [direction, sender.track]);
+  expect(shared()).toEqual([["sendonly", track], ["sendonly", track]]);
+  expect(peer().transceivers[2]?.init?.sendEncodings).toEqual([{ maxBitrate: 1_500_000 }]);
+  answer({ type: "publish_answer", id: "2", sdp: "theirs" });
+  await settle();
+  publisher.use("screen", null);
+  publisher.use("screen_audio", null);
+  await settle();
+  expect(offers).toHaveLength(3);
+  expect(shared()).toEqual([["inactive", null], ["inactive", null]]);
+  expect(FakePeer.all).toHaveLength(1);
+});
+
+test("what is shared while an offer is under way is offered after its answer", async () => {
+  publisher.start([]);
+  await settle();
+  publisher.use("screen", track);
+  await settle();
+  expect(offers).toHaveLength(1);
+  answer({ type: "publish_answer", id: "1", sdp: "theirs" });
+  await settle();
+  expect(offers).toHaveLength(2);
+});
+
+test("nothing shared is nothing to offer, and a new connection carries what still is", async () => {
+  publisher.start([]);
+  await settle();
+  answer({ type: "publish_answer", id: "1", sdp: "theirs" });
+  publisher.use("screen_audio", null);
+  await settle();
+  expect(offers).toHaveLength(1);
+  publisher.use("screen", track);
+  publisher.again();
+  await settle();
+  expect(offers.at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera", 2: "screen" });
+  expect(peer().transceivers[2]?.sender.track).toBe(track);
 });

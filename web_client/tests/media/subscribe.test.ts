@@ -57,6 +57,22 @@ test("a way that fell silent raises a doubt", async () => {
   expect(silences).toBe(1);
 });
 
+test("a way that stays silent for some seconds is asked for anew, and one that comes back is kept", async () => {
+  subscriber.offered(offer(1));
+  await settle();
+  const peer = FakePeer.all.at(-1) as FakePeer;
+  peer.become("disconnected");
+  await clock.advance(3_000);
+  peer.become("connected");
+  await clock.advance(10_000);
+  expect(restarts).toBe(0);
+  peer.become("disconnected");
+  await clock.advance(4_999);
+  expect(restarts).toBe(0);
+  await clock.advance(1);
+  expect(restarts).toBe(1);
+});
+
 test("an offer is answered, and its tracks are known by person", async () => {
   subscriber.offered(offer(1, { fresh: true }));
   await settle();

@@ -2,6 +2,7 @@ import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { NO_CHOICES } from "../../src/media/device_list";
 import { chosen } from "../../src/state/devices";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { Room } from "../../src/views/room";
@@ -21,6 +22,13 @@ beforeEach(() => {
   acts = {
     onMicrophone: vi.fn(),
     onCamera: vi.fn(),
+    onChoose: vi.fn(),
+    onUse: vi.fn(),
+    onFlip: vi.fn(),
+    onShare: vi.fn(),
+    onStopSharing: vi.fn(),
+    onCloseScreen: vi.fn(),
+    onAllowScreen: vi.fn(),
     onChat: vi.fn(),
     onSheet: vi.fn(),
     onLeave: vi.fn(),
@@ -100,7 +108,10 @@ function show(change: Partial<RoomModel> = {}): void {
     doubt: { microphone: false, camera: false },
     trouble: null,
     myPicture: undefined,
+    rear: false,
     received: new Map(),
+    share: { state: "off", possible: true },
+    devices: { choices: NO_CHOICES, present: {}, flips: false, gone: { microphone: "", camera: "" } },
     pending: [],
     notice: null,
     early: [],
@@ -134,6 +145,24 @@ function byName(selector: string, name: string): HTMLElement {
   if (!found) throw new Error(`no ${selector} named ${name}`);
   return found;
 }
+
+function sharedBy(who: string): RoomState {
+  return { ...room, participants: room.participants.map((one) => (one.id === who ? { ...one, screen: true } : one)) };
+}
+
+const plugged: RoomModel["devices"] = {
+  choices: {
+    microphone: [
+      { id: "default", label: "Default - Built-in" },
+      { id: "b", label: "Built-in" },
+    ],
+    camera: [{ id: "c", label: "Webcam" }],
+    speaker: [],
+  },
+  present: { microphone: "b", camera: "c" },
+  flips: true,
+  gone: { microphone: "Headset", camera: "" },
+};
 
 const asMentor = { room: { ...room, you: "dana" } };
 
@@ -174,6 +203,12 @@ describe("axe finds nothing", () => {
     ["as a mentor in a pause", { room: { ...full, pausedUntilMs: 1 } }],
     ["as a mentor before the beginning", { room: begins }],
     ["after a long wait at the door", { notice: { about: "late" } }],
+    ["while another shares", { room: sharedBy("dana") }],
+    ["while I share", { room: sharedBy("ellie"), share: { state: "on", possible: true } }],
+    ["as a mentor while a participant shares", { room: { ...sharedBy("joy"), you: "dana" }, menuFor: "joy" }],
+    ["choosing devices", { sheet: "devices", devices: plugged }],
+    ["after a device was unplugged", { notice: { about: "device", source: "microphone", problem: "lost" }, devices: plugged }],
+    ["after the system chose another", { notice: { about: "moved", label: "Headset" } }],
   ])("%s", async (_name, change) => {
     for (const words of catalogs) {
       show({ ...change, words });
@@ -696,4 +731,91 @@ test("who left early is read once", () => {
   expect(byName("section", en.whoLeft).textContent).toContain("Wren and Samir left early");
   byName("button", "OK").click();
   expect(acts.onEarlyRead).toHaveBeenCalled();
+});
+
+describe("a shared screen", () => {
+  const may = { ...room, participants: room.participants.map((one) => (one.id === "ellie" ? { ...one, may_share: true } : one)) };
+  const buttons = () => [...box.querySelectorAll("button")].map(nameOf);
+
+  test("who leads may share; a participant only with leave, and nobody where the browser cannot", () => {
+    show(asMentor);
+    byName("button", "Share your screen").click();
+    expect(acts.onShare).toHaveBeenCalledOnce();
+    show();
+    expect(buttons()).not.toContain("Share your screen");
+    show({ room: may });
+    expect(buttons()).toContain("Share your screen");
+    show({ room: may, share: { state: "off", possible: false } });
+    expect(buttons()).not.toContain("Share your screen");
+    show({ room: { ...may, pausedUntilMs: 5 } });
+    expect(buttons()).not.toContain("Share your screen");
+  });
+
+  test("one is shown at a time", () => {
+    show({ room: { ...sharedBy("joy"), you: "dana" } });
+    expect(buttons()).not.toContain("Share your screen");
+  });
+
+  test("stands large for the others, and who leads can end it", () => {
+    show({ room: sharedBy("dana") });
+    expect(byName("section", "Shared screen").textContent).toContain("Dana shares a screen");
+    expect(buttons()).not.toContain("Stop Dana's sharing");
+    show({ room: { ...sharedBy("joy"), you: "dana" } });
+    byName("button", "Stop Joy's sharing").click();
+    expect(acts.onCloseScreen).toHaveBeenCalledWith("joy");
+  });
+
+  test("of my own I am told as long as it lasts, with the chat open too", () => {
+    show({ room: sharedBy("ellie"), share: { state: "on", possible: true }, wide: false, chatOpen: true });
+    expect(byName("section", "Shared screen").textContent).toContain("Everyone sees your screen");
+    byName("button", "Stop sharing").click();
+    expect(acts.onStopSharing).toHaveBeenCalledOnce();
+  });
+
+  test("is allowed to a participant, and closed again, in their menu", () => {
+    show({ ...asMentor, menuFor: "joy" });
+    act(() => byName("button", "Let Joy share their screen").click());
+    expect(acts.onAllowScreen).toHaveBeenCalledWith("joy");
+    const allowed = room.participants.map((one) => (one.id === "joy" ? { ...one, may_share: true } : one));
+    show({ room: { ...room, you: "dana", participants: allowed }, menuFor: "joy" });
+    act(() => byName("button", "Stop Joy's sharing").click());
+    expect(acts.onCloseScreen).toHaveBeenCalledWith("joy");
+  });
+});
+
+describe("devices", () => {
+  test("the present one is marked, and another is chosen by name", () => {
+    show({ sheet: "devices", devices: plugged });
+    const [usual, builtIn] = [...box.querySelectorAll<HTMLInputElement>("input[name=choice-microphone]")];
+    expect([usual?.checked, builtIn?.checked]).toEqual([false, true]);
+    act(() => usual?.click());
+    expect(acts.onChoose).toHaveBeenCalledWith("microphone", "default");
+    byName("button", "Turn the camera around").click();
+    expect(acts.onFlip).toHaveBeenCalledOnce();
+  });
+
+  test("my own tile leads to them", () => {
+    show();
+    byName("button", "Your microphone, camera and speaker").click();
+    expect(acts.onSheet).toHaveBeenCalledWith("devices");
+  });
+
+  test("after one was unplugged the one that is left is one tap away", () => {
+    show({ notice: { about: "device", source: "microphone", problem: "lost" }, devices: plugged });
+    byName("button", "Use Built-in").click();
+    expect(acts.onUse).toHaveBeenCalledWith("microphone", "b");
+  });
+
+  test("one that is there after all is tried again", () => {
+    const devices = { ...plugged, gone: { microphone: "Built-in", camera: "" } };
+    show({ notice: { about: "device", source: "microphone", problem: "lost" }, devices });
+    byName("button", "Try again").click();
+    expect(acts.onMicrophone).toHaveBeenCalledOnce();
+  });
+
+  test("after a phone call the microphone comes back by a tap", () => {
+    show({ notice: { about: "device", source: "microphone", problem: "interrupted" } });
+    byName("button", "Tap to bring your microphone back").click();
+    expect(acts.onMicrophone).toHaveBeenCalledOnce();
+  });
 });

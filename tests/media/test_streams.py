@@ -1,0 +1,207 @@
+"""ICE-TCP on real sockets, over loopback; the engine's clock is not waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import struct
+from collections.abc import AsyncIterator
+
+import pytest
+
+from media import door, streams
+from media.engine.interface import Drop, DtlsIn, Event, Selected
+from media.engine.stun import BINDING_REQUEST, BINDING_SUCCESS, USE_CANDIDATE, USERNAME, build, parse
+from media.framing import MAX_WAITING, Deframer
+from media.places import Listen
+from media.shell import SocketEngine
+
+PWD = "a-password-that-is-long"
+OPEN: list[asyncio.StreamWriter] = []
+
+
+def check() -> bytes:
+    attributes = [(USERNAME, b"abcdef:x"), (USE_CANDIDATE, b"")]
+    return build(BINDING_REQUEST, secrets.token_bytes(12), attributes, PWD.encode())
+
+
+def framed(*datagrams: bytes) -> bytes:
+    return b"".join(struct.pack("!H", len(data)) + data for data in datagrams)
+
+
+class TcpClient:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.deframer = Deframer()
+        self.got: list[bytes] = []
+        OPEN.append(writer)
+
+    def send(self, *datagrams: bytes) -> None:
+        self.writer.write(framed(*datagrams))
+
+    async def next(self) -> bytes:
+        async with asyncio.timeout(5):
+            while not self.got:
+                self.got += self.deframer.feed(await self.reader.read(65_536))
+        return self.got.pop(0)
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(5):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionResetError:
+                return True
+
+    async def prove(self) -> None:
+        self.send(check())
+        answer = parse(await self.next())
+        assert answer is not None
+        assert answer.kind == BINDING_SUCCESS
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[SocketEngine]:
+    started = SocketEngine((Listen("127.0.0.1"),))
+    started.start(lambda: None)
+    yield started
+    started.close()
+    for writer in OPEN:
+        writer.transport.abort()
+    OPEN.clear()
+    await asyncio.sleep(0)
+
+
+async def connect(engine: SocketEngine) -> TcpClient:
+    (place,) = [each for each in engine.candidates() if each.protocol == "tcp"]
+    return TcpClient(*await asyncio.open_connection(place.host, place.port))
+
+
+async def test_checks_and_dtls_go_over_tcp_both_ways(engine: SocketEngine) -> None:
+    transport = engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    for octet in framed(check()):  # however slowly it comes
+        client.writer.write(bytes((octet,)))
+        await asyncio.sleep(0)
+    assert parse(await client.next()) is not None
+    client.send(b"\x16hello", b"\x16again")
+    engine.send_dtls(transport, b"\x16welcome")
+    assert await client.next() == b"\x16welcome"
+    heard: list[Event] = []
+    while len(heard) < 3:
+        heard += engine.drain()
+        await asyncio.sleep(0)
+    assert heard == [Selected(transport), DtlsIn(transport, b"\x16hello"), DtlsIn(transport, b"\x16again")]
+
+
+async def test_whoever_speaks_something_else_is_shown_the_door_without_a_word(engine: SocketEngine) -> None:
+    engine.add_transport("abcdef", PWD)
+    for said in (b"GET / HTTP/1.1\r\n\r\n", framed(b"\x16hello"), framed(b"\x80" + bytes(40)), b"\xff\xff"):
+        client = await connect(engine)
+        client.writer.write(said)
+        assert await client.is_closed()
+    assert engine.stats().datagrams_out == 0
+
+
+async def test_a_check_that_does_not_authenticate_gets_no_octet_and_the_stream_ends(
+    engine: SocketEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_SWEEP_S", 0.01)
+    monkeypatch.setattr(door, "STRANGER_S", 0.05)
+    engine.add_transport("abcdef", "another-password-that-is-long")
+    silent, forger = await connect(engine), await connect(engine)
+    forger.send(check())
+    assert await forger.is_closed()
+    assert await silent.is_closed()
+    assert engine.stats().datagrams_out == 0
+
+
+async def test_a_stream_ends_soon_after_what_it_was_for(engine: SocketEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_SWEEP_S", 0.01)
+    monkeypatch.setattr(door, "STRANGER_S", 0.05)
+    transport = engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    await client.prove()
+    await asyncio.sleep(0.1)
+    await client.prove()
+    engine.remove_transport(transport)
+    assert await client.is_closed()
+
+
+async def test_who_does_not_read_costs_a_bounded_memory_and_no_one_else(engine: SocketEngine) -> None:
+    transport = engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    await client.prove()
+    assert engine._streams is not None
+    (stream,) = engine._streams._streams.values()
+    sent = 0
+    while not engine.stats().dropped[Drop.SEND_BLOCKED]:
+        engine.send_dtls(transport, b"\x16" + bytes(1_200))
+        sent += 1
+        assert len(stream.waiting) < MAX_WAITING + 32_768
+    got = 0
+    engine.send_dtls(transport, b"\x16last")
+    while await client.next() != b"\x16last":
+        got += 1
+    assert 0 < sent - got == engine.stats().dropped[Drop.SEND_BLOCKED]
+
+
+async def test_when_a_stream_ends_its_client_is_not_sent_to_any_more(engine: SocketEngine) -> None:
+    transport = engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    await client.prove()
+    client.writer.transport.abort()
+    assert engine._streams is not None
+    while len(engine._streams):
+        await asyncio.sleep(0)
+    engine.send_dtls(transport, b"\x16welcome")
+    assert engine.stats().dropped[Drop.SEND_BLOCKED] == 0
+    await (await connect(engine)).prove()
+
+
+async def test_a_machine_without_descriptors_goes_on_when_it_has_some_again(
+    engine: SocketEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_NO_ROOM_S", 0.01)
+    engine.add_transport("abcdef", PWD)
+    accept, failures = socket.socket.accept, [OSError(24, "Too many open files")]
+
+    def failing(self: socket.socket) -> tuple[socket.socket, tuple[str, int]]:
+        if failures:
+            raise failures.pop()
+        return accept(self)
+
+    monkeypatch.setattr(socket.socket, "accept", failing)
+    await (await connect(engine)).prove()
+    assert failures == []
+
+
+async def test_two_places_in_one_engine_answer_each_by_their_own_port() -> None:
+    engine = SocketEngine((Listen("127.0.0.1"), Listen("::1"), Listen("127.0.0.1", 0, ("127.0.0.2",))))
+    engine.start(lambda: None)
+    engine.add_transport("abcdef", PWD)
+    told = engine.candidates()
+    assert [(each.host, each.protocol) for each in told] == [
+        (host, protocol) for protocol in ("udp", "tcp") for host in ("127.0.0.1", "::1", "127.0.0.2")
+    ]
+    assert len({each.port for each in told}) == 3
+    loop = asyncio.get_running_loop()
+    for place in told[:2]:
+        with socket.socket(socket.AF_INET6 if ":" in place.host else socket.AF_INET, socket.SOCK_DGRAM) as opened:
+            opened.setblocking(False)
+            opened.connect((place.host, place.port))
+            opened.send(check())
+            assert parse(await asyncio.wait_for(loop.sock_recv(opened, 2_048), 5)) is not None
+    engine.close()
+
+
+async def test_a_place_that_cannot_be_had_leaves_the_others_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        engine = SocketEngine((Listen("127.0.0.1"), Listen("127.0.0.1", port)))
+        with pytest.raises(OSError, match="in use"):
+            engine.start(lambda: None)
+        assert engine.candidates() == ()
+    again = SocketEngine((Listen("127.0.0.1", port),))
+    again.start(lambda: None)
+    again.close()
