@@ -316,6 +316,7 @@ class Node:
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,
+            removed=self._hall.removed,
             changes=ChangeLimit(self.clock),
             ice_servers=self._turn.ice_servers,
             denied=self._denials.denied,

@@ -129,6 +129,15 @@ class Hall:
         """Who stands behind a participant's id, if they were ever in that room. Raises HoldspaceError."""
         return (await self.room(session_id)).state.people.get(participant_id)
 
+    def removed(self, session_id: SessionId, identity: IdentityId) -> bool:
+        """Whether a mentor removed that person from that session. No room is loaded for it: one that is not open says
+        so to those who come to it.
+        """
+        task = self._keepers.get(session_id)
+        if task is None or not task.done() or task.exception() is not None:
+            return False
+        return any(person.removed and person.identity_id == identity for person in task.result().state.people.values())
+
     def depart(self, identity: IdentityId) -> None:
         """Takes a person out of every open room, also where they have a place kept and no page."""
         for keeper in self._open():
