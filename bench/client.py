@@ -13,10 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from bench.connection import Identity, LightConnection
+from bench.connection import Identity, LightConnection, NotConnected
 from bench.descriptions import AUDIO_MID, OPUS, VIDEO_MID, VP8, publish_offer, read_remote, subscribe_answer
-from bench.packets import Feed, OpusStream, Vp8Stream
-from media.engine import rtcp
+from bench.packets import THUMBNAIL_KBIT_S, Feed, OpusStream, Vp8Stream
 from protocol.codec import MAX_SERVER_FRAME, Wire, decode_server, encode_client
 from protocol.ids import MessageId, RequestId
 from protocol.messages import (
@@ -85,6 +84,7 @@ class LightClient:
         self.first_media_at: float | None = None
         self.all_media_at: float | None = None
         self.all_came = asyncio.Event()
+        self.offered = asyncio.Event()
         self.lost = asyncio.Event()
         self._on_message = on_message
         self._expected = 0
@@ -99,12 +99,17 @@ class LightClient:
         await self._visitor.sign_in()
         await self._visitor.arrive(await self._visitor.live_session())
 
+    async def enter(self, *, tracks: int) -> None:
+        """As `join`."""
+        await self.join(tracks=tracks)
+
     async def join(self, *, tracks: int) -> None:
         """Opens a WebSocket and joins; answers subscribe offers if it is to receive any `tracks`."""
         self._expected = tracks
         self._heard.clear()
         self.first_media_at = self.all_media_at = None
-        self.all_came.clear()
+        for event in (self.all_came, self.offered):
+            event.clear()
         joining = await self._visitor.join(await self._visitor.live_session())
         welcome = self._expect("welcome")
         await self._open(joining.ws_url, Join(joining.token))
@@ -113,12 +118,12 @@ class LightClient:
         self.welcomed_at = monotonic()
         self._chores.append(asyncio.create_task(self._stay_alive(message.ping_every_s)))
 
-    async def publish(self) -> None:
-        """Sets up the publish connection; nothing is sent yet."""
+    async def publish(self, kbit_s: int = THUMBNAIL_KBIT_S) -> None:
+        """Sets up the publish connection, with a picture of that bitrate; nothing is sent yet."""
         feed = Feed()
         self.audio = OpusStream(secrets.randbits(31) + 1, OPUS, AUDIO_MID, feed)
-        self.video = Vp8Stream(secrets.randbits(31) + 1, VP8, VIDEO_MID, feed)
-        connection = self.publication = LightConnection(self._identity, on_rtcp=self._hear_wishes)
+        self.video = Vp8Stream(secrets.randbits(31) + 1, VP8, VIDEO_MID, feed, kbit_s=kbit_s)
+        connection = self.publication = LightConnection(self._identity, on_rtcp=self.video.heed)
         await self.request(SetDevices(RequestId("devices"), microphone=True, camera=True))
         offer = publish_offer(connection.local, self.audio.ssrc, self.video.ssrc)
         sources = {AUDIO_MID: Source.MICROPHONE, VIDEO_MID: Source.CAMERA}
@@ -127,13 +132,23 @@ class LightClient:
         connection.begin(read_remote(answer.sdp))
         await self.ready(connection)
 
+    async def listen(self) -> LightConnection:
+        """The connection that receives, once packets can flow."""
+        try:
+            async with asyncio.timeout(REPLY_S):
+                await self.offered.wait()
+        except TimeoutError:
+            raise ClientFailed("the server offered nothing") from None
+        assert self.subscription is not None
+        await self.ready(self.subscription)
+        return self.subscription
+
     async def ready(self, connection: LightConnection) -> None:
         """Waits until packets can flow."""
         try:
-            async with asyncio.timeout(REPLY_S):
-                await connection.ready.wait()
-        except TimeoutError:
-            raise ClientFailed("ICE or DTLS did not complete") from None
+            await connection.connected()
+        except NotConnected as error:
+            raise ClientFailed(str(error)) from None
 
     async def post_chat(self, number: int) -> float:
         """Posts a message; seconds until it was acknowledged, that is: stored."""
@@ -270,6 +285,7 @@ class LightClient:
                 connection.close()
             connection = self.subscription = LightConnection(self._identity, on_media=self._media)
             connection.begin(read_remote(offer.sdp))
+            self.offered.set()
         await self._send(SubscribeAnswer(offer.version, subscribe_answer(connection.local, offer.sdp)))
 
     # ── media ─────────────────────────────────────────────────────────────────────────────────
@@ -283,12 +299,6 @@ class LightClient:
         if len(self._heard) == self._expected:
             self.all_media_at = monotonic()
             self.all_came.set()
-
-    def _hear_wishes(self, plain: bytes) -> None:
-        video = self.video
-        for item in rtcp.parse(plain) or ():
-            if isinstance(item, rtcp.KeyFrameRequest) and video is not None and item.ssrc == video.ssrc:
-                video.key_wanted = True
 
 
 class Pacer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import os
 import secrets
 import socket
 import struct
@@ -25,8 +26,13 @@ from media.engine.srtp import LibSrtp
 READY_S: Final = 10.0
 _CHECK_S: Final = 2.5
 _CHECK_AGAIN_S: Final = 0.05
+_FLIGHT_AGAIN_S: Final = 0.05
 _BUFFER: Final = 4 * 1024 * 1024
 _PROFILES: Final = {SrtpProfile.AEAD_AES_128_GCM: (16, 12), SrtpProfile.AES128_CM_SHA1_80: (16, 14)}
+
+
+class NotConnected(Exception):
+    """A light connection did not come about; the run is void."""
 
 
 class Identity:
@@ -72,7 +78,8 @@ class LightConnection:
     ) -> None:
         self.local = End(secrets.token_hex(4), secrets.token_hex(12), identity.fingerprint)
         self.arrivals: dict[int, Arrivals] = {}
-        self.port = 0
+        self.inode = 0
+        """The kernel's number of the socket, once it is open."""
         self.ready = asyncio.Event()
         self._on_media = on_media
         self._on_rtcp = on_rtcp
@@ -83,9 +90,19 @@ class LightConnection:
         self._socket: socket.socket | None = None
         self._remote: Remote | None = None
         self._cipher: LibSrtp | None = None
+        self._keys: SrtpKeys | None = None
+        self._given = False
+        self._profile: SrtpProfile | None = None
         self._shaking = False
+        self._flight = b""
+        self._again_s = _FLIGHT_AGAIN_S
         self._timer: asyncio.TimerHandle | None = None
         self._checks: asyncio.TimerHandle | None = None
+
+    @property
+    def profile(self) -> SrtpProfile | None:
+        """How packets are protected, once that is agreed on."""
+        return self._profile
 
     @property
     def remote_ufrag(self) -> str:
@@ -99,10 +116,22 @@ class LightConnection:
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.connect((remote.host, remote.port))
-        self.port = self._socket.getsockname()[1]
+        self.inode = os.fstat(self._socket.fileno()).st_ino
         self._remote = remote
         self._loop.add_reader(self._socket, self._readable)
         self._check()
+
+    async def connected(self) -> None:
+        """Waits until packets can flow.
+
+        Raises:
+            NotConnected: they cannot within 10 s.
+        """
+        try:
+            async with asyncio.timeout(READY_S):
+                await self.ready.wait()
+        except TimeoutError:
+            raise NotConnected("ICE or DTLS did not complete") from None
 
     def send(self, plain: bytes, *, control: bool = False) -> bool:
         """Protects and sends RTP, or RTCP (`control`). False when the kernel would not take it."""
@@ -118,6 +147,22 @@ class LightConnection:
         for at in range(0, len(blocks), 31):
             self.send(rtcp.receiver_report(1, blocks[at : at + 31]), control=True)
 
+    def give_away(self) -> tuple[int, SrtpKeys]:
+        """The socket's descriptor, and the keys: someone else receives and reports from here on.
+
+        This end only goes on with ICE, and says goodbye. Two that protect RTCP under one key would repeat a nonce.
+
+        Raises:
+            ValueError: not ready, or given away before.
+        """
+        sock, keys, self._keys = self._socket, self._keys, None
+        if sock is None or keys is None:
+            raise ValueError("there is nothing to give away")
+        self._cipher = None
+        self._given = True
+        self._loop.remove_reader(sock)
+        return sock.fileno(), keys
+
     def close(self) -> None:
         """Says goodbye and closes the socket."""
         for timer in (self._timer, self._checks):
@@ -125,7 +170,7 @@ class LightConnection:
                 timer.cancel()
         if self._socket is None:
             return
-        if self._cipher is not None:
+        if self._cipher is not None or self._given:
             try:
                 self._ssl.shutdown()
             except SSL.Error:
@@ -149,6 +194,17 @@ class LightConnection:
         ]
         self._put(stun.build(stun.BINDING_REQUEST, secrets.token_bytes(12), attributes, remote.pwd.encode()))
         self._checks = self._loop.call_later(_CHECK_S if self._shaking else _CHECK_AGAIN_S, self._check)
+
+    def _stun(self, data: bytes) -> None:
+        message, remote = stun.parse(data), self._remote
+        if message is None or remote is None:
+            return
+        if message.kind == stun.BINDING_REQUEST:
+            # A server that is not lite looks whether we are there, too.
+            self._put(stun.success(message, remote.host, remote.port, self.local.pwd.encode()))
+        elif message.kind == stun.BINDING_SUCCESS and not self._shaking:
+            self._shaking = True
+            self._shake()
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────
 
@@ -183,9 +239,8 @@ class LightConnection:
         elif 19 < first < 64:
             self._ssl.bio_write(data)
             self._shake()
-        elif first < 4 and not self._shaking:
-            self._shaking = True
-            self._shake()
+        elif first < 4:
+            self._stun(data)
 
     # ── DTLS ──────────────────────────────────────────────────────────────────────────────────
 
@@ -201,23 +256,33 @@ class LightConnection:
         self._flush()
         if self._timer is not None:
             self._timer.cancel()
-        profile = SrtpProfile(self._ssl.get_selected_srtp_profile().decode())
+        profile = self._profile = SrtpProfile(self._ssl.get_selected_srtp_profile().decode())
         key, salt = _PROFILES[profile]
         material = self._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
         mine = material[:key] + material[2 * key : 2 * key + salt]
         theirs = material[key : 2 * key] + material[2 * key + salt :]
-        self._cipher = LibSrtp(SrtpKeys(profile, receive=theirs, send=mine))
+        self._keys = SrtpKeys(profile, receive=theirs, send=mine)
+        self._cipher = LibSrtp(self._keys)
         self.ready.set()
 
     def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         timeout: float | None = self._ssl.DTLSv1_get_timeout()
-        self._timer = None if timeout is None else self._loop.call_later(timeout, self._late)
+        if timeout is None:
+            self._timer = None
+        else:
+            self._timer = self._loop.call_later(min(timeout, self._again_s), self._late, timeout <= self._again_s)
 
-    def _late(self) -> None:
-        self._ssl.DTLSv1_handle_timeout()
-        self._flush()
+    def _late(self, due: bool) -> None:
+        # OpenSSL would wait for a second. Browsers repeat a flight sooner; without that, joins at a server that drops
+        # the first one would look worse than they are.
+        if due:
+            self._ssl.DTLSv1_handle_timeout()
+            self._flush()
+        else:
+            self._put(self._flight)
+            self._again_s *= 2
         self._wait()
 
     def _flush(self) -> None:
@@ -225,6 +290,7 @@ class LightConnection:
             data: bytes = self._ssl.bio_read(1_500)
         except SSL.WantReadError:
             return
+        self._flight, self._again_s = data, _FLIGHT_AGAIN_S
         self._put(data)
 
     def _put(self, data: bytes) -> bool:

@@ -53,16 +53,16 @@ def read_remote(sdp: str) -> Remote:
     )
 
 
-def publish_offer(local: End, audio_ssrc: int, video_ssrc: int) -> str:
-    """Sound and picture, one layer each."""
+def publish_offer(local: End, audio_ssrc: int, video_ssrc: int, setup: str = "actpass") -> str:
+    """Sound and picture, one layer each. `setup`: which parts in DTLS the other end may leave to us."""
     return _text(
         local,
         [AUDIO_MID, VIDEO_MID],
         [
-            *_section("audio", AUDIO_MID, "sendonly", [f"{OPUS} opus/48000/2"], local, "actpass"),
+            *_section("audio", AUDIO_MID, "sendonly", [f"{OPUS} opus/48000/2"], local, setup),
             *(f"a=extmap:{number} {uri}" for number, uri in _URI.items()),
             f"a=ssrc:{audio_ssrc} cname:bench",
-            *_section("video", VIDEO_MID, "sendonly", [f"{VP8} VP8/90000"], local, "actpass"),
+            *_section("video", VIDEO_MID, "sendonly", [f"{VP8} VP8/90000"], local, setup),
             *(f"a=extmap:{number} {_URI[number]}" for number in (MID_EXTENSION, TRANSPORT_CC_EXTENSION)),
             f"a=rtcp-fb:{VP8} nack pli",
             f"a=rtcp-fb:{VP8} transport-cc",

@@ -85,6 +85,10 @@ class Calls:
 
     bots: int
     bots_ok: int
+    bot_faults: tuple[str, ...]
+    """Codes of what went wrong, or how many of the others' tracks came."""
+    load: float
+    """The machine's load while the bots were there: above its number of cores, gaps are its own."""
     audio_packets: int
     audio_lost: int
     longest_gap_ms: float
@@ -289,6 +293,7 @@ async def run() -> Calls:
     try:
         _say(f"{BOTS} bots over {LOSS:.0%} loss and {DELAY_S * 1000:.0f} ms each way")
         reports = await _bots()
+        load = os.getloadavg()[0]
         _say(f"a blackout of {DARK_S:.0f} s")
         back_s, kept = await _blackout()
         _say("TCP only")
@@ -302,7 +307,9 @@ async def run() -> Calls:
     audio = [track for report in reports for track in report["tracks"] if track["source"] == "microphone"]
     return Calls(
         bots=len(reports),
-        bots_ok=sum(report["ok"] and len(report["tracks"]) == 2 * (BOTS - 1) for report in reports),
+        bots_ok=sum(_fault(report) is None for report in reports),
+        bot_faults=tuple(fault for report in reports if (fault := _fault(report)) is not None),
+        load=load,
         audio_packets=sum(track["packets"] for track in audio),
         audio_lost=sum(track["lost"] for track in audio),
         longest_gap_ms=max((track["longest_gap_ms"] for track in audio), default=-1.0),
@@ -318,6 +325,13 @@ async def run() -> Calls:
     )
 
 
+def _fault(report: dict[str, Any]) -> str | None:
+    tracks, expected = len(report["tracks"]), 2 * (BOTS - 1)
+    if not report["ok"]:
+        return str(report["error"])
+    return None if tracks == expected else f"{tracks} of {expected} tracks"
+
+
 def rows(calls: Calls) -> list[Row]:
     """The table."""
     sent = calls.audio_packets + calls.audio_lost
@@ -328,7 +342,12 @@ def rows(calls: Calls) -> list[Row]:
             f"≤ {MAX_GAP_MS:.0f} ms",
             0 <= calls.longest_gap_ms <= MAX_GAP_MS,
         ),
-        Row("Still there at the end", f"{calls.bots_ok} of {calls.bots}", "all", calls.bots_ok == calls.bots),
+        Row(
+            "There to the end, with everyone's sound and picture",
+            ", ".join((f"{calls.bots_ok} of {calls.bots} (load {calls.load:.0f})", *calls.bot_faults)),
+            "all",
+            calls.bots_ok == calls.bots,
+        ),
         Row(
             f"Back after {calls.dark_s:.0f} s without a network",
             f"{calls.back_s:.1f} s, {'both in their places' if calls.kept_over_dark else 'not both there'}",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from bench.counting import STAMP
 from media.engine import rtcp, rtp
 
 MID_EXTENSION: Final = 1
@@ -16,21 +18,26 @@ OPUS_BYTES: Final = 80
 OPUS_TICKS: Final = 960  # 20 ms at 48 kHz
 FRAMES_PER_S: Final = 15
 FRAME_TICKS: Final = 90_000 // FRAMES_PER_S
-FRAME_BYTES: Final = 150_000 // 8 // FRAMES_PER_S
-KEY_FRAME_BYTES: Final = 5_000
+THUMBNAIL_KBIT_S: Final = 120
+LARGE_KBIT_S: Final = 700
 MAX_PAYLOAD: Final = 1_100
 WIDTH: Final = 320
 HEIGHT: Final = 180
 
-_NOISE: Final = bytes((n * 167 + 13) & 0xFF for n in range(KEY_FRAME_BYTES))
+_NOISE: Final = bytes((n * 167 + 13) & 0xFF for n in range(LARGE_KBIT_S * 1_000 // 8 // FRAMES_PER_S * 4))
 
 
-def vp8_frame(picture_id: int, tl0: int, layer: int, *, key: bool) -> list[bytes]:
+def frame_bytes(kbit_s: int) -> int:
+    """Size of a frame that is no key frame."""
+    return kbit_s * 1_000 // 8 // FRAMES_PER_S
+
+
+def vp8_frame(picture_id: int, tl0: int, layer: int, *, key: bool, kbit_s: int = THUMBNAIL_KBIT_S) -> list[bytes]:
     """Payloads of one VP8 frame: descriptor (RFC 7741 section 4.2), frame header (RFC 6386 section 9.1), noise.
 
-    `picture_id` counts to 15 bits, `tl0` to 8; `layer` is the temporal layer.
+    `picture_id` counts to 15 bits, `tl0` to 8; `layer` is the temporal layer. A key frame is four others' size.
     """
-    size = KEY_FRAME_BYTES if key else FRAME_BYTES
+    size = frame_bytes(kbit_s) * (4 if key else 1)
     show, first_partition = 1 << 4, size // 4
     tag = first_partition << 5 | show | (0 if key else 1)
     frame = tag.to_bytes(3, "little")
@@ -68,9 +75,13 @@ class _Stream:
     timestamp: int = 0
     sent: int = 0
     octets: int = 0
+    clock: Callable[[], int] | None = None
+    """Nanoseconds of Unix time; they take the place of the last 8 bytes of each payload."""
 
     def packet(self, payload: bytes, *, marker: bool, level: bytes = b"") -> bytes:
         """The next packet."""
+        if self.clock is not None:
+            payload = payload[: -STAMP.size] + STAMP.pack(self.clock())
         elements = [(MID_EXTENSION, self.mid.encode()), (TRANSPORT_CC_EXTENSION, self.feed.following())]
         if level:
             elements.append((LEVEL_EXTENSION, level))
@@ -104,6 +115,13 @@ class Vp8Stream(_Stream):
     picture: int = 0
     tl0: int = 0
     key_frames: int = field(default=0)
+    kbit_s: int = THUMBNAIL_KBIT_S
+
+    def heed(self, control: bytes) -> None:
+        """Takes decrypted RTCP: the next frame is a key frame when one is asked for."""
+        for item in rtcp.parse(control) or ():
+            if isinstance(item, rtcp.KeyFrameRequest) and item.ssrc == self.ssrc:
+                self.key_wanted = True
 
     def following(self) -> list[bytes]:
         """The packets of the next frame."""
@@ -113,8 +131,9 @@ class Vp8Stream(_Stream):
         self.picture = self.picture + 1 & 0x7FFF
         self.tl0 += layer == 0
         self.key_frames += key
-        payloads = vp8_frame(self.picture, self.tl0, layer, key=key)
-        return [self.packet(payload, marker=payload is payloads[-1]) for payload in payloads]
+        payloads = vp8_frame(self.picture, self.tl0, layer, key=key, kbit_s=self.kbit_s)
+        last = len(payloads) - 1
+        return [self.packet(payload, marker=place == last) for place, payload in enumerate(payloads)]
 
 
 class Arrivals:

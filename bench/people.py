@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,24 +18,6 @@ from server.storage.migrate import migrate
 
 LINK_S = 60 * 60
 _PROGRAM = {Role.PARTICIPANT: ProgramRole.PARTICIPANT, Role.MENTOR: ProgramRole.MENTOR}
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Sign-in tokens of the people of each room."""
-
-    forwarding: tuple[str, ...]
-    joins: tuple[str, ...]
-    chat: tuple[str, ...]
-
-
-async def make_people(storage_url: str, *, forwarding: int, joins: int, chat: int) -> Tokens:
-    """Makes the rooms with so many people each. All are mentors: nobody has to be let in, whoever comes first."""
-    made = await make_rooms(
-        storage_url,
-        {name: (Role.MENTOR,) * n for name, n in (("forwarding", forwarding), ("joins", joins), ("chat", chat))},
-    )
-    return Tokens(made["forwarding"], made["joins"], made["chat"])
 
 
 async def make_rooms(storage_url: str, rooms: Mapping[str, Sequence[Role]]) -> dict[str, tuple[str, ...]]:

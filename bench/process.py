@@ -17,6 +17,7 @@ from typing import Final
 import aiohttp
 
 from bench.figures import parse_metrics
+from bench.kernel import cpu_s, rss_mb
 
 ROOT: Final = Path(__file__).parent.parent
 ROOT_KEY: Final = "5c" * 32
@@ -147,15 +148,12 @@ class ServerProcess:
             return parse_metrics(await response.text())
 
     def cpu_s(self) -> float:
-        """CPU time used so far, user and system, in seconds (steps of 10 ms)."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU time used so far, user and system, in seconds."""
+        return cpu_s(self.pid)
 
     def rss_mb(self) -> float:
         """Resident memory in MiB."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) / 1024
+        return rss_mb(self.pid)
 
     def _tail(self) -> str:
         return self._log.read_text(errors="replace")[-2_000:] if self._log.exists() else ""

@@ -14,6 +14,8 @@ from protocol.values import Source
 
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 TRANSPORT_CC_URI: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+RID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_RID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 AUDIO_CLOCK: Final = 48_000
@@ -57,6 +59,8 @@ class PublishedTrack:
     rtx_payload_type: int | None
     ssrcs: tuple[int, ...]
     rtx_ssrcs: tuple[int, ...]
+    rids: tuple[str, ...] = ()
+    """The layers of a simulcast that we take, in the order of the offer: clients put the lowest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,6 @@ def _published(section: Section, source: Source) -> PublishedTrack:
     codec = section.codec("opus" if kind is Kind.AUDIO else "vp8")
     if codec is None or codec.clock_rate != (AUDIO_CLOCK if kind is Kind.AUDIO else VIDEO_CLOCK):
         raise refuse("rtpmap")
-    # With rids the answer takes no simulcast, so only the first encoding is sent (RFC 8853 section 5.3).
     repairing = set(section.repairs.values())
     ssrcs = tuple(ssrc for ssrc in section.ssrcs if ssrc not in repairing)
     repairs = tuple(section.repairs[ssrc] for ssrc in ssrcs if ssrc in section.repairs)
@@ -123,7 +126,17 @@ def _published(section: Section, source: Source) -> PublishedTrack:
         rtx_payload_type=section.repair_of(codec.payload_type) if kind is Kind.VIDEO else None,
         ssrcs=ssrcs,
         rtx_ssrcs=repairs if len(repairs) == len(ssrcs) else (),
+        rids=_layers(section) if kind is Kind.VIDEO else (),
     )
+
+
+def _layers(section: Section) -> tuple[str, ...]:
+    # Layers that we could not tell apart are not taken: then only the first encoding is sent (RFC 8853 section 5.3).
+    if not section.simulcast or MID_URI not in section.extensions or RID_URI not in section.extensions:
+        return ()
+    if not set(section.simulcast) <= section.sent_rids.keys():
+        raise refuse("simulcast")
+    return section.simulcast
 
 
 def _extensions(sections: list[Section]) -> ExtensionIds:
@@ -137,6 +150,8 @@ def _extensions(sections: list[Section]) -> ExtensionIds:
         mid=by_uri.get(MID_URI, 0),
         transport_cc=by_uri.get(TRANSPORT_CC_URI, 0),
         audio_level=by_uri.get(AUDIO_LEVEL_URI, 0),
+        rid=by_uri.get(RID_URI, 0),
+        repaired_rid=by_uri.get(REPAIRED_RID_URI, 0),
     )
 
 
@@ -171,11 +186,14 @@ def write_publish_answer(offer: PublishOffer, local: Local, version: int) -> str
             continue
         direction = Direction.RECVONLY if track.sending else Direction.INACTIVE
         uris = [MID_URI, TRANSPORT_CC_URI] + ([AUDIO_LEVEL_URI] if track.kind is Kind.AUDIO else [])
+        uris += [RID_URI, REPAIRED_RID_URI] if track.rids else []
         extensions = [(section.extensions[uri], uri) for uri in uris if uri in section.extensions]
         lines += _media(
             section.protocol, track.kind, track.mid, direction, track.payload_type, track.rtx_payload_type, extensions
         )
         lines += _feedback(track.kind, track.payload_type, transport_cc=TRANSPORT_CC_URI in section.extensions)
+        if track.rids:
+            lines += [f"a=rid:{rid} recv" for rid in track.rids] + [f"a=simulcast:recv {';'.join(track.rids)}"]
         lines += _connection(local, "passive", candidates)
         candidates = ()
     return _text(lines)

@@ -18,9 +18,11 @@ from media.engine.interface import (
     LayerDown,
     LayerUp,
     Levels,
+    Loss,
     PacketEngine,
     Selected,
     Silent,
+    Switched,
     TransportId,
 )
 from media.listening import Listening
@@ -222,6 +224,7 @@ class MediaPlane:
                         rtx_payload_type=track.rtx_payload_type,
                         ssrcs=track.ssrcs,
                         rtx_ssrcs=track.rtx_ssrcs,
+                        rids=track.rids,
                     )
                 )
 
@@ -395,7 +398,7 @@ class MediaPlane:
                         # Before it is up, the time for the answer and that for the handshake are what counts.
                         if transport in self._connections and self._connections[transport][0].up:
                             self._ended(transport, failed=True)
-                    case Selected() | LayerUp() | LayerDown():
+                    case Selected() | LayerUp() | LayerDown() | Switched() | Loss():
                         log.debug("engine: %s", event)
 
     def _levels(self, event: Levels) -> None:

@@ -24,8 +24,10 @@ _MAX_PARAMETERS: Final = 32
 _MAX_EXTENSIONS: Final = 32
 _MAX_FINGERPRINTS: Final = 8
 _MAX_SSRCS: Final = 8
+_MAX_RIDS: Final = 4
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}\Z")
 _MID: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,16}\Z")
+_RID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
 _ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}\Z")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}\Z")
@@ -80,6 +82,10 @@ class Section:
     """In the order in which they are named."""
     repairs: dict[int, int] = field(default_factory=dict[int, int])
     """SSRC to the SSRC of its RTX (ssrc-group FID)."""
+    sent_rids: dict[str, None] = field(default_factory=dict[str, None])
+    """Those of `a=rid` lines that say "send" (RFC 8851)."""
+    simulcast: tuple[str, ...] = ()
+    """The rids that `a=simulcast` sends, in its order; of alternatives the first (RFC 8853 section 5.1)."""
 
     @property
     def rejected(self) -> bool:
@@ -210,16 +216,40 @@ def _attribute(section: Section, session: Section, name: str, value: str) -> Non
                 raise refuse(name)
             section.extensions.setdefault(uri, found)
             _bound(section.extensions, _MAX_EXTENSIONS, name)
-        case "ssrc":
-            section.ssrcs[_number(value.split(" ", 1)[0], 0xFFFFFFFF, name)] = None
-            _bound(section.ssrcs, _MAX_SSRCS, name)
-        case "ssrc-group":
-            parts = value.split()
-            if len(parts) == 3 and parts[0] == "FID":
-                section.repairs[_number(parts[1], 0xFFFFFFFF, name)] = _number(parts[2], 0xFFFFFFFF, name)
-                _bound(section.repairs, _MAX_SSRCS, name)
+        case "ssrc" | "ssrc-group":
+            _sources(section, name, value)
+        case "rid" | "simulcast":
+            _layers(section, name, value)
         case _:
             pass
+
+
+def _sources(section: Section, name: str, value: str) -> None:
+    if name == "ssrc":
+        section.ssrcs[_number(value.split(" ", 1)[0], 0xFFFFFFFF, name)] = None
+        _bound(section.ssrcs, _MAX_SSRCS, name)
+        return
+    parts = value.split()
+    if len(parts) == 3 and parts[0] == "FID":
+        section.repairs[_number(parts[1], 0xFFFFFFFF, name)] = _number(parts[2], 0xFFFFFFFF, name)
+        _bound(section.repairs, _MAX_SSRCS, name)
+
+
+def _layers(section: Section, name: str, value: str) -> None:
+    fields = value.split()
+    if name == "rid":
+        if len(fields) > 1 and fields[1] == "send":
+            section.sent_rids[_matching(_RID, fields[0], name)] = None
+            _bound(section.sent_rids, _MAX_RIDS, name)
+        return
+    for direction, streams in zip(fields[::2], fields[1::2], strict=False):
+        if direction == "send":
+            # Of the alternatives for one stream the first; "~" only says that it starts paused.
+            chosen = [stream.split(",", 1)[0].removeprefix("~") for stream in streams.split(";")]
+            _bound(chosen, _MAX_RIDS, name)
+            if len(set(chosen)) != len(chosen):
+                raise refuse(name)
+            section.simulcast = tuple(_matching(_RID, rid, name) for rid in chosen)
 
 
 def _codec(section: Section, value: str, name: str) -> tuple[Codec, str]:

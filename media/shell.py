@@ -21,6 +21,7 @@ from media.engine.interface import (
     EngineStats,
     Event,
     ExtensionIds,
+    Feature,
     IngressSpec,
     OutId,
     SrtpKeys,
@@ -59,6 +60,11 @@ class SocketEngine:
         self._waking = False
         self._faults = 0
         self._fault_told_at = -_FAULTS_APART_S
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """See `PacketEngine.features`."""
+        return self._core.features
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────
 
@@ -226,6 +232,14 @@ class SocketEngine:
         self._core.set_ingress_gate(transport, mid, is_open, now)
         self._flush(now)
 
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int = 4) -> None:
+        """See `PacketEngine.set_audio_group`."""
+        self._core.set_audio_group(transport, mid, group, loudest)
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
+        """See `PacketEngine.set_priority`."""
+        self._core.set_priority(transport, mid, always)
+
     def add_egress(self, spec: EgressSpec) -> OutId:
         """See `PacketEngine.add_egress`."""
         return self._core.add_egress(spec)
@@ -238,6 +252,12 @@ class SocketEngine:
         """See `PacketEngine.route`."""
         now = time.monotonic()
         self._core.route(out, source, mid, want, now)
+        self._flush(now)
+
+    def prime_from_cache(self, out: OutId) -> None:
+        """See `PacketEngine.prime_from_cache`."""
+        now = time.monotonic()
+        self._core.prime_from_cache(out, now)
         self._flush(now)
 
     def set_egress_gate(self, out: OutId, is_open: bool) -> None:

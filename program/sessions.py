@@ -90,6 +90,29 @@ async def end_session(connection: AsyncConnection, session_id: SessionId, now_ms
     return done.rowcount == 1
 
 
+async def ask_to_end(connection: AsyncConnection, session_id: SessionId, now_ms: int) -> bool:
+    """The server is to end that session; False when it is not live, or was asked already."""
+    done = await connection.execute(
+        update(sessions)
+        .where(
+            sessions.c.id == session_id,
+            sessions.c.status == SessionStatus.LIVE.value,
+            sessions.c.end_asked_ms.is_(None),
+        )
+        .values(end_asked_ms=now_ms)
+    )
+    return done.rowcount == 1
+
+
+async def keep_open(connection: AsyncConnection, session_id: SessionId, now_ms: int) -> None:
+    """A live session is as good as opened now: it does not end by itself before it is that old again."""
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.LIVE.value)
+        .values(opened_ms=now_ms)
+    )
+
+
 async def find_session(connection: AsyncConnection, session_id: SessionId) -> Session | None:
     """The session of that id."""
     row = (await connection.execute(select(sessions).where(sessions.c.id == session_id))).one_or_none()

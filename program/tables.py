@@ -82,6 +82,8 @@ sessions = Table(
     # Nothing of this session is purged while it is set.
     Column("legal_hold", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("chat_purged_ms", BigInteger),
+    # Since when the server is to end it, whoever is there.
+    Column("end_asked_ms", BigInteger),
     CheckConstraint("status IN ('live', 'ended')", name="status"),
     Index(None, "group_id", "status"),
 )

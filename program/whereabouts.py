@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, exists, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import contacts, whereabouts
+from program.consents import ConsentKind
+from program.tables import consents, contacts, group_members, sessions, whereabouts
 from protocol.ids import IdentityId, SessionId
 
 
@@ -62,15 +63,14 @@ async def find_whereabouts(
     )
 
 
-async def whereabouts_until(
-    connection: AsyncConnection, confirmed_ms: int, limit: int
-) -> list[tuple[IdentityId, SessionId, str]]:
-    """Person, session and key of what was confirmed at that time or before; the oldest first."""
+async def whereabouts_until(connection: AsyncConnection, confirmed_ms: int) -> list[tuple[IdentityId, SessionId, str]]:
+    """Person, session and key of what was confirmed at that time or before, except for sessions under legal hold;
+    the oldest first."""
     found = await connection.execute(
         select(whereabouts.c.person_id, whereabouts.c.session_id, whereabouts.c.key_id)
-        .where(whereabouts.c.confirmed_ms <= confirmed_ms)
-        .order_by(whereabouts.c.confirmed_ms)
-        .limit(limit)
+        .join(sessions, sessions.c.id == whereabouts.c.session_id)
+        .where(whereabouts.c.confirmed_ms <= confirmed_ms, sessions.c.legal_hold.is_(False))
+        .order_by(whereabouts.c.confirmed_ms, whereabouts.c.person_id, whereabouts.c.session_id)
     )
     return [(IdentityId(row.person_id), SessionId(row.session_id), row.key_id) for row in found]
 
@@ -94,3 +94,49 @@ async def find_contact(connection: AsyncConnection, person_id: IdentityId) -> Se
     """The person's, if there is one."""
     row = (await connection.execute(select(contacts).where(contacts.c.person_id == person_id))).one_or_none()
     return None if row is None else SealedContact(IdentityId(row.person_id), row.key_id, row.sealed, row.saved_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class DueContact:
+    """`revoked`: its person took the notice back; else it was not confirmed for long."""
+
+    person_id: IdentityId
+    key_id: str
+    revoked: bool
+
+
+async def contacts_to_purge(connection: AsyncConnection, saved_ms: int, limit: int) -> list[DueContact]:
+    """Of people who confirmed it last at that time or before, or who took the notice back; the oldest first.
+
+    None of someone of whom it is still kept where they are, or who belongs to a group with a session under legal hold.
+    """
+    revoked = _has_consent(standing=False) & ~_has_consent(standing=True)
+    held = exists().where(
+        group_members.c.person_id == contacts.c.person_id,
+        sessions.c.group_id == group_members.c.group_id,
+        sessions.c.legal_hold.is_(True),
+    )
+    found = await connection.execute(
+        select(contacts.c.person_id, contacts.c.key_id, revoked.label("revoked"))
+        .where(
+            or_(contacts.c.saved_ms <= saved_ms, revoked),
+            ~held,
+            ~exists().where(whereabouts.c.person_id == contacts.c.person_id),
+        )
+        .order_by(contacts.c.saved_ms, contacts.c.person_id)
+        .limit(limit)
+    )
+    return [DueContact(IdentityId(row.person_id), row.key_id, bool(row.revoked)) for row in found]
+
+
+async def delete_contact(connection: AsyncConnection, person_id: IdentityId) -> None:
+    """The row is gone; its key is the server's to destroy."""
+    await connection.execute(delete(contacts).where(contacts.c.person_id == person_id))
+
+
+def _has_consent(*, standing: bool) -> ColumnElement[bool]:
+    return exists().where(
+        consents.c.person_id == contacts.c.person_id,
+        consents.c.kind == ConsentKind.NOTICE.value,
+        consents.c.revoked_ms.is_(None) if standing else consents.c.revoked_ms.is_not(None),
+    )

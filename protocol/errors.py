@@ -112,7 +112,7 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.SCREEN_TAKEN: Meaning("Someone else is sharing their screen.", 409, 4434, Next.RESUME),
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
     ErrorCode.NOT_OPEN: Meaning("This session is not open yet.", 409, 4425, Next.STOP),
-    ErrorCode.PAUSED: Meaning("The group is paused until your mentor is back.", 409, 4428, Next.RESUME),
+    ErrorCode.PAUSED: Meaning("The group is paused until someone leads again.", 409, 4428, Next.RESUME),
     ErrorCode.SDP_REJECTED: Meaning("Sound and video could not be set up.", 422, 4426, Next.REJOIN),
     ErrorCode.NOT_SAVED: Meaning("That could not be saved. Please try again.", 503, 4503, Next.REJOIN),
     ErrorCode.OVERLOADED: Meaning("Holdspace is busy. Please try again in a moment.", 503, 4504, Next.REJOIN),

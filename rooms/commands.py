@@ -118,6 +118,12 @@ class Depart(Struct, frozen=True):
     reason: LeaveReason
 
 
+class CloseSession(Struct, frozen=True):
+    """The server ends the session; with `if_empty` not while anyone is present."""
+
+    if_empty: bool
+
+
 class PassTime(Struct, frozen=True):
     """A deadline may have passed."""
 
@@ -131,5 +137,6 @@ Command = (
     | LoseConnection
     | RestoreConnection
     | Depart
+    | CloseSession
     | PassTime
 )

@@ -9,6 +9,7 @@ from moderation.permissions import Action, Relation, permitted
 from protocol.errors import ErrorCode
 from protocol.values import LeaveReason, Millis, Role, SessionStatus
 from rooms.commands import (
+    CloseSession,
     Command,
     Depart,
     Enter,
@@ -30,6 +31,7 @@ from rooms.events import (
     ParticipantEntered,
     ResponderNamed,
     ResponderWaived,
+    SessionClosed,
     SessionOpened,
 )
 from rooms.evolve import evolve_all
@@ -93,6 +95,11 @@ def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
             if person is None:
                 return NOTHING
             return Accepted((ParticipantDeparted(now_ms, person.id, command.reason),))
+        case CloseSession():
+            over = state.status in (None, SessionStatus.ENDED)
+            if over or (command.if_empty and any(state.present())):
+                return NOTHING
+            return Accepted((SessionClosed(now_ms, None),))
         case PassTime():
             overdue = (p for p in state.present() if p.away_until_ms is not None and p.away_until_ms <= now_ms)
             return Accepted(tuple(ParticipantDeparted(now_ms, p.id, LeaveReason.CONNECTION_LOST) for p in overdue))

@@ -188,10 +188,11 @@ class ListeningSet(RoomEvent, frozen=True, tag="listening_set"):
 
 
 class SessionClosed(RoomEvent, frozen=True, tag="session_closed"):
-    """The session ended for everyone; nobody is present any more."""
+    """The session ended for everyone; nobody is present any more. `by` is None when the server ended it; version 1
+    knew no such end."""
 
     at_ms: Millis
-    by: ParticipantId
+    by: ParticipantId | None
 
 
 class DevicesSet(RoomEvent, frozen=True, tag="devices_set"):

@@ -33,10 +33,16 @@ def _unnumbered(fields: Fields) -> Fields:
     return {**fields, "closings": 0}
 
 
+def _as_it_was(fields: Fields) -> Fields:
+    """What was stored then is of the present form; the present form may say more."""
+    return fields
+
+
 VERSIONS: Final[Mapping[str, int]] = {
     **{str(event.__struct_config__.tag): 1 for event in DURABLE_EVENTS},
     "session_opened": 2,
     "participant_entered": 2,
+    "session_closed": 2,
     "microphone_shut": 2,
 }
 """The version in which each type of event is stored today."""
@@ -44,6 +50,7 @@ VERSIONS: Final[Mapping[str, int]] = {
 UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = {
     ("session_opened", 1): _opened_live,
     ("participant_entered", 1): _entered_at_once,
+    ("session_closed", 1): _as_it_was,
     ("microphone_shut", 1): _unnumbered,
 }
 """From a (type, version) to the next version."""

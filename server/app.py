@@ -28,6 +28,7 @@ from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.denials import Denials
+from server.endings import Endings
 from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
@@ -196,6 +197,7 @@ class Node:
         )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
+        self._begin_endings(hall)
         self._endpoint = self._make_endpoint(hall, plane)
         signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
         signs.start()
@@ -218,6 +220,11 @@ class Node:
         closing.push_async_callback(self._in_time, self._endpoint.drain)
         self.readiness = Readiness.READY
         _log.info("ready", port=config.server.port)
+
+    def _begin_endings(self, hall: Hall) -> None:
+        endings = Endings(self.engine, hall, self.clock, after_ms=_ms(self.config.rooms.end_after_s))
+        endings.start()
+        self._closing.push_async_callback(self._in_time, endings.stop)
 
     async def stop(self) -> None:
         """Says goodbye to everyone, stores what was decided, and closes, all in one time of grace.
@@ -320,6 +327,7 @@ class Node:
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,
+            removed=self._hall.removed,
             changes=ChangeLimit(self.clock),
             ways_in=ChangeLimit(self.clock, WAYS_IN_PER_MINUTE),
             checks=ChangeLimit(self.clock, CHECKS_PER_MINUTE),

@@ -23,9 +23,10 @@ from program.sessions import Session, find_session
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role
-from server.auditing import Auditor, ConsentGiven, ConsentRevoked, NameChanged
+from server.auditing import Auditor
 from server.clock import Clock
 from server.config import Config, ConfigError
+from server.entries import ConsentGiven, ConsentRevoked, NameChanged
 from server.storage.engine import writing
 from server.storage.vault import Vault
 from server.whereabouts import Offered, Whereabouts, WhereaboutsBook

@@ -1,57 +1,29 @@
 """`audit verify`: walks every stream and every checkpoint, and tells what does not fit.
 
-It reads one moment of the database and changes nothing. A purged payload is no finding: its key was destroyed, and
-the chain over headers and commitments is whole without it.
+It reads one moment of the database and changes nothing. A purged payload is no finding, where the audit stream says
+that it was purged: the chain over headers and commitments is whole without it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
-from sqlalchemy import LargeBinary, cast, select
+from sqlalchemy import LargeBinary, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from server.checkpoints import Head, SignedCheckpoint, line_hash, parse_line, public_hex, read_lines
+from server.audit_checkpoints import LINES, Marks, SignedMarks
+from server.audit_findings import Finding, Kind
+from server.audit_purges import Purges
+from server.auditing import AUDIT_STREAM
+from server.checkpoints import Head, read_lines
 from server.storage.chain import genesis, link
 from server.storage.engine import reading
-from server.storage.reading import read_records
-from server.storage.schema import checkpoints, data_keys, events, payloads, streams
+from server.storage.reading import Record, read_records
+from server.storage.schema import data_keys, events, payloads, streams
 from server.storage.vault import Unreadable, Vault
-
-
-class Kind(StrEnum):
-    """What can be wrong."""
-
-    BROKEN_LINK = "broken_link"
-    GAP = "gap"
-    MISSING_TAIL = "missing_tail"
-    ROW_UNREADABLE = "row_unreadable"
-    HEAD_DIFFERS = "head_differs"
-    STREAM_MISSING = "stream_missing"
-    PAYLOAD_MISSING = "payload_missing"
-    PAYLOAD_UNREADABLE = "payload_unreadable"
-    PAYLOAD_LEFT = "payload_left"
-    REWRITTEN = "rewritten"
-    CHECKPOINT_UNREADABLE = "checkpoint_unreadable"
-    CHECKPOINT_SIGNATURE = "checkpoint_signature"
-    CHECKPOINT_CHAIN = "checkpoint_chain"
-    CHECKPOINT_MISSING = "checkpoint_missing"
-
-
-class Finding(Struct, frozen=True):
-    """Something that does not fit. `stream`, `seq` and `checkpoint` say where, as far as they apply."""
-
-    kind: Kind
-    words: str
-    stream: str | None = None
-    seq: int | None = None
-    checkpoint: int | None = None
 
 
 class Report(Struct, frozen=True):
@@ -76,13 +48,18 @@ async def verify(engine: AsyncEngine, vault: Vault, key: Ed25519PublicKey, outsi
     # Before the database: of a running server, the file follows it.
     lines = list(read_lines(outside))
     async with reading(engine) as connection:
-        rows = (await connection.execute(_LINES)).all()
+        rows = (await connection.execute(LINES)).all()
         inside = [row.line for row in rows]
-        marks = _Checkpoints(key)
+        marks = SignedMarks(key)
         marks.check_inside([(row.number, row.line) for row in rows])
         marks.check_outside(lines, inside)
-        found = (await connection.execute(select(streams).order_by(streams.c.id))).all()
+        # The audit first: what is missing elsewhere is missing with reason only by its word.
+        audit_first = (streams.c.id != AUDIT_STREAM, streams.c.id)
+        its = (streams.c.id, streams.c.kind, streams.c.head, streams.c.checkpointed)
+        rows = select(*its, cast(streams.c.link, LargeBinary).label("link")).order_by(*audit_first)
+        found = (await connection.execute(rows)).all()
         for row in found:
+            walk.check_mark(row.id, row.checkpointed, marks.newest_inside.get(row.id, 0))
             head = Head(row.id, row.head, row.link.hex())
             try:
                 await walk.stream(connection, row.id, row.kind, head, marks.heads[row.id])
@@ -90,22 +67,16 @@ async def verify(engine: AsyncEngine, vault: Vault, key: Ed25519PublicKey, outsi
                 # SQLite takes a text for a number.
                 walk.find(Kind.ROW_UNREADABLE, "a row of this stream holds what cannot be there", row.id)
         await walk.strays(connection, {row.id for row in found}, marks.heads)
+        await walk.triggers(connection)
+        await walk.purges.compare(connection)
     return Report(
         streams=len(found),
         events=walk.events,
         purged=walk.purged,
         checkpoints=len(inside),
         checkpoints_outside=len(lines),
-        findings=(*walk.findings, *marks.findings),
+        findings=(*walk.findings, *walk.purges.findings, *marks.findings),
     )
-
-
-_LINES: Final = select(checkpoints.c.number, cast(checkpoints.c.line, LargeBinary).label("line")).order_by(
-    checkpoints.c.number
-)
-
-Marks = dict[int, dict[str, int]]
-"""Of one stream: at which seq which links are signed, and the number of the first checkpoint that says so."""
 
 
 class _Walk:
@@ -114,6 +85,7 @@ class _Walk:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self.findings: list[Finding] = []
+        self.purges = Purges(vault)
         self.events = 0
         self.purged = 0
 
@@ -133,12 +105,7 @@ class _Walk:
                 )
             seq, previous = its.seq, record.link
             self._check_marks(marks.pop(seq, {}), stream_id, seq, record.link)
-            try:
-                self.purged += record.payload(self._vault) is None
-            except Unreadable as error:
-                missing = record.sealed is None
-                kind_found = Kind.PAYLOAD_MISSING if missing else Kind.PAYLOAD_UNREADABLE
-                self.find(kind_found, f"the payload {error}", stream_id, seq)
+            self._check_payload(record)
         if head.seq > seq:
             self.find(
                 Kind.MISSING_TAIL, f"the log ends at event {seq}, and should go on to {head.seq}", stream_id, seq + 1
@@ -163,6 +130,35 @@ class _Walk:
         for stream_id, seq in await connection.execute(ownerless):
             self.find(Kind.PAYLOAD_LEFT, "a payload is left of an event that is gone", stream_id, seq)
 
+    async def triggers(self, connection: AsyncConnection) -> None:
+        """What would change rows behind our back. We make none."""
+        if connection.dialect.name == "sqlite":
+            made = text("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+        else:
+            made = text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname")
+        for name in await connection.scalars(made):
+            self.find(Kind.TRIGGER, f"the database has a trigger that is none of ours: {name!r}")
+
+    def check_mark(self, stream_id: str, says: int, signed: int) -> None:
+        """Up to where the stream's row says that checkpoints know it."""
+        if says != signed:
+            words = f"the stream's row says that checkpoints know it up to event {says}, and they do up to {signed}"
+            self.find(Kind.CHECKPOINT_MARK, words, stream_id)
+
+    def _check_payload(self, record: Record) -> None:
+        its = record.header
+        try:
+            payload = record.payload(self._vault)
+        except Unreadable as error:
+            kind = Kind.PAYLOAD_MISSING if record.sealed is None else Kind.PAYLOAD_UNREADABLE
+            self.find(kind, f"the payload {error}", its.stream_id, its.seq)
+            return
+        if payload is None:
+            self.purged += 1
+            self.purges.gone(its)
+        elif its.stream_id == AUDIT_STREAM:
+            self.purges.read(its, payload)
+
     def _check_marks(self, signed: dict[str, int], stream_id: str, seq: int, its_link: bytes) -> None:
         for wanted, number in signed.items():
             if wanted != its_link.hex():
@@ -176,65 +172,7 @@ class _Walk:
             words = f"checkpoint {number} signed event {beyond}, and the log ends at {last}"
             self.find(Kind.MISSING_TAIL, words, stream_id, last + 1, number)
 
-    def find(self, kind: Kind, words: str, stream_id: str, seq: int | None = None, number: int | None = None) -> None:
+    def find(
+        self, kind: Kind, words: str, stream_id: str | None = None, seq: int | None = None, number: int | None = None
+    ) -> None:
         self.findings.append(Finding(kind, words, stream_id, seq, number))
-
-
-class _Checkpoints:
-    """Goes along checkpoints, and gathers the heads that they signed."""
-
-    def __init__(self, key: Ed25519PublicKey) -> None:
-        self._key = key
-        self.findings: list[Finding] = []
-        self.heads: defaultdict[str, Marks] = defaultdict(dict)
-
-    def check_inside(self, lines: list[tuple[int, bytes]]) -> None:
-        """The database's: signed, and each the successor of the one before."""
-        previous = ""
-        for place, (number, line) in enumerate(lines, start=1):
-            signed = self._read(line, number, "in the database")
-            its = None if signed is None else signed.checkpoint
-            if number != place or (its is not None and (its.number, its.previous) != (number, previous)):
-                words = (
-                    f"checkpoint {number} in the database does not follow the one before: some are missing or exchanged"
-                )
-                self._find(Kind.CHECKPOINT_CHAIN, words, number)
-            previous = line_hash(line)
-
-    def check_outside(self, lines: list[bytes], inside: list[bytes]) -> None:
-        """The file's: the same as the database's, which may not lack any of them."""
-        known = frozenset(inside)
-        for place, line in enumerate(lines, start=1):
-            # Half a line, left by a crash while it was written, follows whole.
-            if line in known or any(whole.startswith(line) for whole in (*lines[place : place + 1], *inside[-1:])):
-                continue
-            signed = self._read(line, None, f"on line {place} of the file")
-            if signed is not None:
-                number = signed.checkpoint.number
-                words = f"checkpoint {number} of the file is not in the database: the database was set back or changed"
-                self._find(Kind.CHECKPOINT_MISSING, words, number)
-        written = frozenset(lines)
-        # The newest may be stored and not written yet.
-        lacking = [number for number, line in enumerate(inside[:-1], start=1) if line not in written]
-        if lacking:
-            words = f"{len(lacking)} checkpoints of the database are missing in the file, the first is {lacking[0]}"
-            self._find(Kind.CHECKPOINT_MISSING, words, lacking[0])
-
-    def _read(self, line: bytes, number: int | None, where: str) -> SignedCheckpoint | None:
-        try:
-            signed = parse_line(line)
-        except ValueError:
-            self._find(Kind.CHECKPOINT_UNREADABLE, f"a checkpoint {where} cannot be read", number)
-            return None
-        number = signed.checkpoint.number
-        if signed.checkpoint.key != public_hex(self._key):
-            self._find(Kind.CHECKPOINT_SIGNATURE, f"checkpoint {number} {where} names another key", number)
-        elif not signed.is_signed_by(self._key):
-            self._find(Kind.CHECKPOINT_SIGNATURE, f"checkpoint {number} {where} has a wrong signature", number)
-        else:
-            for head in signed.checkpoint.heads:
-                self.heads[head.stream].setdefault(head.seq, {}).setdefault(head.link, number)
-        return signed
-
-    def _find(self, kind: Kind, words: str, number: int | None) -> None:
-        self.findings.append(Finding(kind, words, checkpoint=number))

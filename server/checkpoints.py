@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -20,8 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import LargeBinary, Select, bindparam, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server.clock import Clock
@@ -34,6 +33,10 @@ _log = structlog.stdlib.get_logger("holdspace.audit")
 
 MAX_HEADS: Final = 2_000
 """Streams of one checkpoint; what is more goes into the next, made at once. Keeps a line far below _TAIL."""
+
+STREAMS_AT_ONCE: Final = 1_000
+LINES_AT_ONCE: Final = 100
+MAX_NUMBER: Final = 1 << 62
 
 _TAIL: Final = 1 << 20
 _DOMAIN: Final = b"holdspace checkpoint v1\n"
@@ -95,6 +98,79 @@ def public_hex(key: Ed25519PublicKey) -> str:
 
 
 _KNOWN: Final = update(streams).where(streams.c.id == bindparam("stream")).values(checkpointed=bindparam("known_head"))
+_NEWEST: Final = (
+    select(checkpoints.c.number, cast(checkpoints.c.line, LargeBinary).label("line"))
+    # SQLite takes a text for a number, and sorts it behind all of them: no such row may be in the way.
+    .where(checkpoints.c.number.between(1, MAX_NUMBER))
+    .order_by(checkpoints.c.number.desc())
+)
+
+
+_SOUND: Final = (
+    (func.length(streams.c.id) > 0)
+    & streams.c.head.between(1, MAX_NUMBER)
+    & (cast(streams.c.link, LargeBinary) == streams.c.link)
+)
+"""Rows that a checkpoint can name. SQLite takes anything for anything, and no row may stop the others' checkpoints."""
+
+
+class SignedHeads:
+    """Up to where signed checkpoints know each stream, by the lines themselves.
+
+    Not by a row of the database that says so: whoever can write there could keep a stream out of all further
+    checkpoints, and then cut its end off unseen.
+    """
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key = key
+        self._newest: tuple[int, bytes] | None = None
+        self._heads: dict[str, int] = {}
+
+    async def follow(self, connection: AsyncConnection) -> None:
+        """Reads the database's checkpoints, from the newest back to the newest that was read before."""
+        known, found, wanted = self._newest, dict[str, int](), ""
+        newest = await _lines(connection, _NEWEST.limit(1))
+        rows = newest
+        while rows and (known is None or known not in rows):
+            # Parsing takes its time, and rooms must not wait for it.
+            wanted = await asyncio.to_thread(self._take, [line for _, line in rows], wanted, found)
+            rows = await _lines(connection, _NEWEST.where(checkpoints.c.number < rows[-1][0]).limit(LINES_AT_ONCE))
+        if known is not None and rows:
+            await asyncio.to_thread(self._take, [line for _, line in rows[: rows.index(known)]], wanted, found)
+        else:
+            self._heads.clear()
+        for stream, seq in found.items():
+            self._heads[stream] = max(seq, self.of(stream))
+        self._newest = newest[0] if newest else None
+
+    def made(self, checkpoint: Checkpoint, line: bytes) -> None:
+        """That one is committed."""
+        self._newest = (checkpoint.number, line)
+        self._heads.update((head.stream, head.seq) for head in checkpoint.heads)
+
+    def of(self, stream: str) -> int:
+        """seq of the newest event of a stream that a checkpoint knows; 0: none does."""
+        return self._heads.get(stream, 0)
+
+    def _take(self, lines: list[bytes], wanted: str, found: dict[str, int]) -> str:
+        """Newest first. Each line vouches for the one before by its hash: most signatures need not be checked."""
+        for line in lines:
+            try:
+                signed = parse_line(line)
+            except ValueError:
+                wanted = ""
+                continue
+            if line_hash(line) != wanted and not signed.is_signed_by(self._key):
+                wanted = ""
+                continue
+            wanted = signed.checkpoint.previous
+            for head in signed.checkpoint.heads:
+                found[head.stream] = max(head.seq, found.get(head.stream, 0))
+        return wanted
+
+
+async def _lines(connection: AsyncConnection, wanted: Select[Any, bytes]) -> list[tuple[int, bytes]]:
+    return [(row.number, bytes(row.line)) for row in await connection.execute(wanted)]
 
 
 class Checkpointer:
@@ -106,6 +182,7 @@ class Checkpointer:
         self._engine = engine
         self._clock = clock
         self._key = key
+        self._signed = SignedHeads(key.public_key())
         self._path = path
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
@@ -131,54 +208,56 @@ class Checkpointer:
             OSError: it was stored, and is missing in the file; the next time both are written.
         """
         made: Checkpoint | None = None
-        while await self._something_grew():
+        while grown := await self._grown():
             # The writing lock stops the rooms: it is taken only when there is something to write.
             async with writing(self._engine) as connection:
-                made = await self._store(connection)
+                made, line = await self._store(connection, grown)
+            self._signed.made(made, line)
         await self._bring_file_up()
         return made
 
-    async def _something_grew(self) -> bool:
-        grown = select(streams.c.id).where(streams.c.head > streams.c.checkpointed).limit(1)
+    async def _grown(self) -> list[str]:
+        """Streams with events that no checkpoint knows, at most as many as go into one."""
+        grown: list[str] = []
+        last, more = "", True
         async with reading(self._engine) as connection:
-            return await connection.scalar(grown) is not None
+            await self._signed.follow(connection)
+            while more and len(grown) < MAX_HEADS:
+                # A part at a time: there is a stream or two for each session that ever was.
+                some = select(streams.c.id, streams.c.head).where(streams.c.id > last, _SOUND).order_by(streams.c.id)
+                rows = (await connection.execute(some.limit(STREAMS_AT_ONCE))).all()
+                grown.extend(row.id for row in rows if row.head > self._signed.of(row.id))
+                more = len(rows) == STREAMS_AT_ONCE
+                last = rows[-1].id if rows else last
+        return grown[:MAX_HEADS]
 
-    async def _store(self, connection: AsyncConnection) -> Checkpoint:
-        grown = await connection.execute(
-            select(streams.c.id, streams.c.head, streams.c.link)
-            .where(streams.c.head > streams.c.checkpointed)
-            .order_by(streams.c.id)
-            .limit(MAX_HEADS)
-            .with_for_update()
-        )
-        heads = tuple(Head(stream, seq, link.hex()) for stream, seq, link in grown)
-        last = (
-            await connection.execute(
-                select(checkpoints.c.number, checkpoints.c.line).order_by(checkpoints.c.number.desc()).limit(1)
-            )
-        ).one_or_none()
+    async def _store(self, connection: AsyncConnection, grown: list[str]) -> tuple[Checkpoint, bytes]:
+        its = select(streams.c.id, streams.c.head, streams.c.link).where(streams.c.id.in_(grown), _SOUND)
+        found = await connection.execute(its.order_by(streams.c.id).with_for_update())
+        heads = tuple(Head(stream, seq, link.hex()) for stream, seq, link in found)
+        last = (await connection.execute(_NEWEST.limit(1))).one_or_none()
         made = Checkpoint(
             number=1 if last is None else last.number + 1,
             at_ms=self._clock.now_ms(),
-            previous="" if last is None else line_hash(last.line),
+            previous="" if last is None else line_hash(bytes(last.line)),
             heads=heads,
             key=public_hex(self._key.public_key()),
         )
         signed = SignedCheckpoint(made, self._key.sign(_DOMAIN + msgspec.json.encode(made)).hex())
-        await connection.execute(insert(checkpoints).values(number=made.number, at_ms=made.at_ms, line=signed.line()))
+        line = signed.line()
+        await connection.execute(insert(checkpoints).values(number=made.number, at_ms=made.at_ms, line=line))
         await connection.execute(_KNOWN, [{"stream": head.stream, "known_head": head.seq} for head in heads])
-        return made
+        return made, line
 
     async def _bring_file_up(self) -> None:
         written = await asyncio.to_thread(last_number, self._path)
         async with reading(self._engine) as connection:
-            missing = select(checkpoints.c.line).where(checkpoints.c.number > written).order_by(checkpoints.c.number)
-            lines = [bytes(line) for [line] in await connection.execute(missing)]
-            newest = await connection.scalar(
-                select(checkpoints.c.number).order_by(checkpoints.c.number.desc()).limit(1)
-            )
-        if written > (newest or 0):
-            _log.error("checkpoint file is ahead of the database", file=written, database=newest or 0)
+            missing = _NEWEST.where(checkpoints.c.number > written).order_by(None).order_by(checkpoints.c.number)
+            lines = [line for _, line in await _lines(connection, missing)]
+            newest = await _lines(connection, _NEWEST.limit(1))
+        known = newest[0][0] if newest else 0
+        if written > known:
+            _log.error("checkpoint file is ahead of the database", file=written, database=known)
         if lines:
             await asyncio.to_thread(append_lines, self._path, lines)
 
@@ -190,7 +269,8 @@ class Checkpointer:
     async def _attempt(self) -> None:
         try:
             await self.checkpoint()
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:
+            # Whatever it is, it must not be the last: without checkpoints an end can be cut off unseen.
             _log.error("checkpoint failed", **where_it_failed(error))
 
 

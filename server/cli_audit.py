@@ -25,6 +25,8 @@ from server.checkpoints import public_hex
 from server.cli_ops import ConfigPath, settings_file
 from server.clock import SystemClock
 from server.config import Config, load_config
+from server.endings import EndRefused, ask_for_end
+from server.entries import UnknownEntry
 from server.housekeeping import PurgeRefused, purge_chat, set_legal_hold
 from server.keys import checkpoint_file, load_root_key, make_root_key, root_key_file
 from server.replaying import Question, ReplayRefused, seen
@@ -37,6 +39,7 @@ MAX_SHOWN = 50
 """Findings in words; all of them are in the JSON."""
 
 audit = App(name="audit", help="Check the stored logs.")
+sessions = App(name="session", help="Sessions, as the server has them.")
 keys = App(name="keys", help="The root key, under which stored rooms are encrypted.")
 
 
@@ -47,6 +50,7 @@ def register(app: App) -> None:
     app.command(replay)
     app.command(purge)
     app.command(hold)
+    app.command(sessions)
 
 
 @audit.command(name="verify")
@@ -90,7 +94,7 @@ def show_entries(*, config: ConfigPath = None) -> None:
             async for event in read_events(connection, vault, AUDIT_STREAM):
                 try:
                     entry = msgspec.to_builtins(entry_of(event))
-                except msgspec.ValidationError:
+                except UnknownEntry:
                     entry = {"type": event.type}
                 print(msgspec.json.encode({"seq": event.seq, "at_ms": event.at_ms, **(entry or {})}).decode())
 
@@ -183,6 +187,26 @@ def hold(session: str, *, lift: bool = False, config: ConfigPath = None) -> None
     print(f"session {session} is {'not ' if lift else ''}under legal hold{'' if changed else ', as it was before'}")
 
 
+@sessions.command(name="end")
+def end_session(session: str, *, config: ConfigPath = None) -> None:
+    """End a session for everyone who is in it. The server does it within seconds, or when it is next started.
+
+    Parameters
+    ----------
+    session
+        The session's id.
+    """
+    settings = _settings(config)
+    vault = Vault(load_root_key(settings, os.environ))
+
+    async def ask() -> None:
+        async with _database(settings) as engine:
+            await ask_for_end(engine, vault, SystemClock(), SessionId(session), by=COMMAND_LINE)
+
+    asyncio.run(ask())
+    print(f"the server ends session {session} within seconds, or when it is next started")
+
+
 def _settings(path: Path | None) -> Config:
     return load_config(settings_file(path), os.environ)
 
@@ -197,7 +221,7 @@ async def _database(settings: Config) -> AsyncGenerator[AsyncEngine]:
         raise StorageError(
             f"the database cannot be read ({type(error.orig).__name__}): is it of this version?"
         ) from None
-    except (PurgeRefused, ReplayRefused, Unreadable, UnknownEvent) as error:
+    except (EndRefused, PurgeRefused, ReplayRefused, Unreadable, UnknownEvent) as error:
         raise StorageError(str(error)) from None
     finally:
         await engine.dispose()
@@ -223,7 +247,8 @@ def _tell(report: Report) -> None:
     for finding in report.findings[:MAX_SHOWN]:
         where = [f"stream {finding.stream}"] if finding.stream is not None else []
         where += [f"event {finding.seq}"] if finding.seq is not None else []
-        print(f"  {', '.join(where) or 'checkpoints'}: {finding.words}")
+        where += [f"checkpoint {finding.checkpoint}"] if not where and finding.checkpoint is not None else []
+        print(f"  {', '.join(where) or 'database'}: {finding.words}")
     if len(report.findings) > MAX_SHOWN:
         print(f"  and {len(report.findings) - MAX_SHOWN} more: see --json")
     print("Everything fits." if report.ok else f"{len(report.findings)} things do not fit.")

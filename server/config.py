@@ -120,6 +120,7 @@ class RoomsConfig(Section, frozen=True):
     leader_grace_s: Seconds = 1.5
     cover_wait_s: Seconds = 120.0
     lobby_wait_s: Seconds = 600.0
+    end_after_s: Seconds = 43_200.0
 
 
 class SignalingConfig(Section, frozen=True):

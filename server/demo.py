@@ -12,7 +12,7 @@ from program.consents import ADULT_VERSION, ConsentKind
 from program.groups import Group, add_group, add_member, find_group, members_of
 from program.notices import FALLBACK, packaged_agreement
 from program.people import Person, ProgramRole, add_person, find_person
-from program.sessions import find_session, live_sessions, open_session, session_for
+from program.sessions import find_session, keep_open, live_sessions, open_session, session_for
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role
 from server.arrivals import Arrivals
@@ -86,6 +86,9 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
         if await find_person(connection, visitor) is None:
             await add_person(connection, Person(visitor, name, ProgramRole.PARTICIPANT, now))
         live = await live_sessions(connection, GROUP_ID)
+        if live:
+            # The links that follow lead there; it may have waited since yesterday.
+            await keep_open(connection, live[0].id, now)
         session = (
             live[0]
             if live

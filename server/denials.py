@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from moderation.permissions import Action
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import IdentityId, SessionId
-from server.auditing import Auditor, Denied
+from server.auditing import Auditor
 from server.clock import Clock
+from server.entries import Denied
 from server.logs import where_it_failed
 from server.storage.engine import writing
 from server.storage.vault import Vault

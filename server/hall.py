@@ -17,7 +17,7 @@ from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import LeaveReason, Role, SessionStatus
-from rooms.commands import Depart, NameResponder, OpenSession, PassTime, WaiveResponder
+from rooms.commands import CloseSession, Depart, NameResponder, OpenSession, PassTime, WaiveResponder
 from rooms.events import Event
 from rooms.life import Rules
 from rooms.state import Participant, RoomState
@@ -135,6 +135,15 @@ class Hall:
         state = (await asyncio.shield(task)).state if task is not None else (await self._stored(session_id)).state
         return state.people.get(participant_id)
 
+    def removed(self, session_id: SessionId, identity: IdentityId) -> bool:
+        """Whether a mentor removed that person from that session. No room is loaded for it: one that is not open says
+        so to those who come to it.
+        """
+        task = self._keepers.get(session_id)
+        if task is None or not task.done() or task.exception() is not None:
+            return False
+        return any(person.removed and person.identity_id == identity for person in task.result().state.people.values())
+
     def depart(self, identity: IdentityId) -> None:
         """Takes a person out of every open room, also where they have a place kept and no page."""
         for keeper in self._open():
@@ -145,6 +154,17 @@ class Hall:
     def open_rooms(self) -> frozenset[SessionId]:
         """The rooms that are open, or are just being opened."""
         return frozenset(self._keepers)
+
+    async def end(self, session_id: SessionId, *, if_empty: bool) -> None:
+        """The server ends a session; with `if_empty` not while anyone is present.
+
+        Raises:
+            Refused: NOT_FOUND.
+            Unavailable: its room cannot be loaded, or the end could not be stored.
+        """
+        decided = await (await self.room(session_id)).submit(CloseSession(if_empty))
+        if isinstance(decided, Rejection):
+            raise Unavailable(decided.code)
 
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""

@@ -15,8 +15,9 @@ from program.sessions import chats_to_purge, find_session, hold_session, mark_ch
 from protocol.ids import SessionId
 from protocol.values import SessionStatus
 from rooms.retention import Retention
-from server.auditing import SCHEDULE, Auditor, ChatPurged, LegalHoldSet
+from server.auditing import SCHEDULE, Auditor
 from server.clock import Clock
+from server.entries import ChatPurged, LegalHoldSet
 from server.logs import where_it_failed
 from server.storage.engine import fold_journal, reading, writing
 from server.storage.purging import Purged, purge
@@ -70,11 +71,16 @@ class Housekeeping:
     async def tidy(self) -> None:
         """Erases what is due. What fails is logged, and tried again the next time."""
         await self._attempt("whereabouts", self._purge_whereabouts)
+        await self._attempt("contacts", self._purge_contacts)
         await self._attempt("chat", self._purge_chats)
         await self._attempt("journal", self._fold)
 
     async def _purge_whereabouts(self) -> None:
         if await self._whereabouts.purge():
+            self._residue = True
+
+    async def _purge_contacts(self) -> None:
+        if await self._whereabouts.purge_contacts(self._chat_ms):
             self._residue = True
 
     async def _purge_chats(self) -> None:
@@ -140,5 +146,6 @@ async def _purge_chat(engine: AsyncEngine, vault: Vault, clock: Clock, session_i
         now = clock.now_ms()
         purged = await connection.run_sync(lambda sync: purge(sync, vault, session_id, Retention.CHAT.value, now))
         await mark_chat_purged(connection, session_id, now)
-        await Auditor(vault, clock).record(connection, ChatPurged(session_id, by, purged.payloads))
+        entry = ChatPurged(session_id, by, purged.payloads, session_id, Retention.CHAT.value, purged.keys)
+        await Auditor(vault, clock).record(connection, entry)
     return purged

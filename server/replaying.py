@@ -12,8 +12,9 @@ from protocol.ids import ParticipantId, SessionId
 from protocol.values import Role, Snapshot
 from rooms.state import RoomState
 from rooms.view import Viewer, snapshot
-from server.auditing import Auditor, RoomReplayed
+from server.auditing import Auditor
 from server.clock import Clock
+from server.entries import RoomReplayed
 from server.keeper import replay
 from server.storage.engine import reading, writing
 from server.storage.reading import StoredEvent, read_events

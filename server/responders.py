@@ -13,8 +13,8 @@ from program.sessions import Session, find_session, name_responder, session_for,
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
-from server.auditing import Entry, ResponderSet, ResponderWaived
 from server.denials import DeniedAttempt
+from server.entries import Entry, ResponderSet, ResponderWaived
 from server.storage.engine import writing
 
 

@@ -115,7 +115,10 @@ class RoomSnapshots:
     async def take(self, stream_id: str) -> None:
         """Stores a snapshot as of the newest event. What goes wrong costs time at the next loading, nothing else."""
         try:
+            # Before anything is read: what is purged from here on must not come back by the snapshot.
+            destroyed = await self._log.destroyed_keys(stream_id)
             room = await load_room(self._log, stream_id)
-            await self._log.save_snapshot(stream_id, StoredSnapshot(room.seq, SNAPSHOT_VERSION, _encode(room.state)))
+            snapshot = StoredSnapshot(room.seq, SNAPSHOT_VERSION, _encode(room.state))
+            await self._log.save_snapshot(stream_id, snapshot, destroyed_keys=destroyed)
         except (SQLAlchemyError, Unreadable, UnknownEvent, LookupError) as error:
             _log.warning("snapshot_not_saved", stream=stream_id, **where_it_failed(error))

@@ -9,10 +9,11 @@ from dataclasses import replace
 from random import Random
 
 from media.engine.addresses import AddressBook
+from media.engine.binding import unbind_all
+from media.engine.control import Control
 from media.engine.egress import Slot
 from media.engine.forward import Forwarder
 from media.engine.inbound import InboundSources
-from media.engine.ingress import NEVER, Track
 from media.engine.interface import (
     Drop,
     DtlsIn,
@@ -20,6 +21,7 @@ from media.engine.interface import (
     EngineStats,
     Event,
     ExtensionIds,
+    Feature,
     IngressSpec,
     Kind,
     OutId,
@@ -28,7 +30,12 @@ from media.engine.interface import (
     SrtpKeys,
     TransportId,
 )
+from media.engine.key_frames import NEVER
+from media.engine.replaying import Replays
+from media.engine.selection import AudioGroups
+from media.engine.sending import Sender
 from media.engine.srtp import CipherFactory, LibSrtp
+from media.engine.track import Track
 from media.engine.transport import MAX_DTLS_WAITING, SILENT_S, Path, Transport
 
 _SILENT_AGAIN_S = 5.0
@@ -37,11 +44,17 @@ _SILENT_AGAIN_S = 5.0
 class EngineCore:
     """Commands of `PacketEngine` with the time as an argument, `receive`, and `poll`. Times are monotonic seconds."""
 
+    features: frozenset[Feature] = frozenset()
+
     def __init__(self, rng: Random, cipher: CipherFactory = LibSrtp) -> None:
         """`rng` chooses first sequence numbers, timestamps and our RTCP SSRC; give a seeded one to replay a run."""
         self._rng = rng
         self._cipher = cipher
+        # A monitor's slots draw from a sequence of their own: who watches leaves no trace in others' packets.
+        self._monitor_rng = Random(rng.getrandbits(64))  # noqa: S311
         self._out: list[tuple[bytes, Path]] = []
+        self._after: list[tuple[bytes, Path]] = []
+        """What leaves after everything else."""
         self._stats = EngineStats()
         self.events: deque[Event] = deque()
         """Waiting events; take them by `drain`."""
@@ -49,8 +62,12 @@ class EngineCore:
         self._transports: dict[TransportId, Transport] = {}
         self._slots: dict[OutId, Slot] = {}
         self._timers: list[tuple[float, TransportId]] = []
+        self._groups = AudioGroups()
         self._handles = 0
-        self._forward = Forwarder(rng.getrandbits(31) + 1, self._out, self.events, self._stats)
+        sender = Sender(self._stats)
+        self._control = Control(rng.getrandbits(31) + 1, sender, self.events, self._stats)
+        self._forward = Forwarder(sender, self._control, self.events, self._stats)
+        self._replays = Replays(sender, self.events)
 
     # ── datagrams and time ────────────────────────────────────────────────────────────────────
 
@@ -86,14 +103,17 @@ class EngineCore:
                 transport.due = NEVER
                 self._tick(transport, now)
         self._forward.tick_levels(now)
-        out = self._out.copy()
+        if now >= self._replays.due:
+            self._replays.tick(now)
+        out = self._out + self._after if self._after else self._out.copy()
         self._out.clear()
+        self._after.clear()
         self._stats.datagrams_out += len(out)
-        due = min(self._timers[0][0] if self._timers else NEVER, self._forward.levels_at)
+        due = min(self._timers[0][0] if self._timers else NEVER, self._forward.levels_at, self._replays.due)
         return out, None if due == NEVER else due
 
     def _tick(self, transport: Transport, now: float) -> None:
-        self._forward.tick(transport, now)
+        self._control.tick(transport, now)
         if now >= transport.silent_at:
             # The same sum as is waited for: `now - heard_at` may round to less at the very moment that it is due,
             # and the timer would be set for that moment for ever.
@@ -151,7 +171,7 @@ class EngineCore:
             cipher.forget(gone)
         transport.heard_at = transport.paths[path] = now
         if control:
-            for asked in self._forward.rtcp(transport, plain, now):
+            for asked in self._control.take(transport, plain, now):
                 self._arm_publisher(asked)
         else:
             self._forward.rtp(transport, plain, arrival, now)
@@ -173,7 +193,7 @@ class EngineCore:
     def add_transport(self, ufrag: str, pwd: str, now: float) -> TransportId:
         """See `PacketEngine.add_transport`."""
         handle = TransportId(self._handle())
-        transport = Transport(handle, ufrag, pwd.encode("ascii"), now)
+        transport = Transport(handle, ufrag, pwd.encode("ascii"), now, self._out)
         self._transports[handle] = transport
         self._book.add(transport)
         self._arm(transport, transport.next_due())
@@ -207,6 +227,7 @@ class EngineCore:
         for slot in dict.fromkeys(keyed.slots.values()):
             self._forward.prime(slot, now)
             self._arm_source(slot)
+        self._replays.go_on(keyed, now)
         for track in keyed.tracks.values():  # requests that waited for keys
             for layer in track.layers.values():
                 self._arm(keyed, layer.next_due())
@@ -226,7 +247,7 @@ class EngineCore:
         if track is None:
             transport.tracks[spec.mid] = Track(spec)
         elif track.spec != spec:
-            self._forward.forget_layers(transport, track)
+            unbind_all(transport, track)
             track.spec = spec
 
     def remove_ingress(self, transport: TransportId, mid: str) -> None:
@@ -239,10 +260,10 @@ class EngineCore:
         track = transport.tracks.pop(mid, None)
         if track is None:
             return
-        self._forward.forget_layers(transport, track)
-        for slot in track.slots:
-            slot.track = None
-        track.slots.clear()
+        unbind_all(transport, track)
+        self._groups.move(track, 0)
+        for slot in list(track.slots):
+            self._detach(slot)
 
     def set_ingress_gate(self, transport: TransportId, mid: str, is_open: bool, now: float) -> None:
         """See `PacketEngine.set_ingress_gate`."""
@@ -255,16 +276,37 @@ class EngineCore:
             self._forward.hush(transport, mid)
             return
         track.open = True
-        for layer in track.layers.values():
-            if track.slots:
-                layer.want_key(now)
-            self._arm(known, layer.next_due())
+        lowest = track.lowest()
+        if lowest is not None:  # whoever watches: for those, too, who will and may not ask
+            lowest.want_key(now)
+            self._arm(known, lowest.next_due())
+
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int) -> None:
+        """See `PacketEngine.set_audio_group`."""
+        track = self._track(transport, mid)
+        if track is not None and track.spec.kind is Kind.AUDIO:
+            self._groups.move(track, group, loudest)
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
+        """See `PacketEngine.set_priority`."""
+        track = self._track(transport, mid)
+        if track is None:
+            return
+        track.always = always
+        if always and track.group is not None:
+            track.group.release(track)
+
+    def _track(self, transport: TransportId, mid: str) -> Track | None:
+        known = self._transports.get(transport)
+        return known.tracks.get(mid) if known is not None else None
 
     def add_egress(self, spec: EgressSpec) -> OutId:
         """See `PacketEngine.add_egress`. Raises KeyError for a transport that is gone."""
         transport = self._transports[spec.transport]
         out = OutId(self._handle())
-        slot = Slot(out, spec, transport, self._rng)
+        slot = Slot(out, spec, transport, self._monitor_rng if spec.monitor else self._rng)
+        if spec.monitor:
+            transport.outbox = self._after
         self._slots[out] = slot
         transport.slots[spec.ssrc] = slot
         return out
@@ -293,15 +335,22 @@ class EngineCore:
             slot.track = track
             if track is not None:
                 track.slots.append(slot)
+        slot.aim()
         if track is not None and not slot.live and slot.spec.kind is Kind.VIDEO:
             self._forward.prime(slot, now)
             self._arm_source(slot)
 
+    def prime_from_cache(self, out: OutId, now: float) -> None:
+        """See `PacketEngine.prime_from_cache`."""
+        slot = self._slots.get(out)
+        if slot is not None:
+            self._replays.ask(slot, now)
+
     def _detach(self, slot: Slot) -> None:
-        slot.pause()
         if slot.track is not None:
             slot.track.slots.remove(slot)
             slot.track = None
+        slot.pause()
 
     def set_egress_gate(self, out: OutId, is_open: bool, now: float) -> None:
         """See `PacketEngine.set_egress_gate`."""
@@ -312,6 +361,7 @@ class EngineCore:
         if is_open:
             self._forward.prime(slot, now)
             self._arm_source(slot)
+            self._replays.go_on(slot.transport, now)
         else:
             slot.pause()
 

@@ -11,46 +11,72 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from media.engine import rtcp, rtp, vp8
-from media.engine.ingress import Layer, MediaPacket, Track
+from media.engine.ingress import Layer, MediaPacket
 from media.engine.interface import EgressSpec, Kind, OutId
 from media.engine.rtp import unwrap
+from media.engine.vp8 import Vp8Head
 
 if TYPE_CHECKING:
+    from media.engine.replaying import Replay
+    from media.engine.track import Track
     from media.engine.transport import Transport
 
-_SEGMENTS: Final = 32
+UP_AFTER_S: Final = 0.5
+"""So long a slot stays on a layer before it changes to another: a newcomer on the lowest above all."""
+
+_SEGMENTS: Final = 256
 _MID_PACKETS: Final = 64
 """The mid travels in the first packets after each start; later it is known."""
 _RESEND_PER_S: Final = 400.0
+_NEAR_S: Final = 1
+
+
+class Segment:
+    """How packets of one layer, from its number `first` on, were renumbered; `out` is what the first one became."""
+
+    __slots__ = ("first", "layer", "out", "picture", "shift", "time", "tl0")
+
+    def __init__(self, layer: Layer, first: int, out: int, time: int, picture: int, tl0: int) -> None:
+        self.layer = layer
+        self.first = first
+        self.out = out
+        self.shift = out - first
+        self.time = time
+        self.picture = picture
+        self.tl0 = tl0
 
 
 class Slot:
     """One egress stream. It is live from its first packet after a start until it is paused."""
 
     __slots__ = (
-        "_layer",
+        "_dropped_picture",
         "_mid_left",
         "_next",
         "_octets",
         "_packets",
         "_picture",
-        "_picture_shift",
         "_resend_at",
         "_resend_left",
         "_rtx_next",
+        "_segment",
         "_segments",
         "_sent_at",
-        "_shift",
+        "_temporal",
         "_timestamp",
-        "_timestamp_shift",
         "_tl0",
-        "_tl0_shift",
+        "layer",
         "live",
         "open",
         "out",
+        "replay",
+        "reported",
         "spec",
+        "target",
+        "thin",
         "track",
         "transport",
+        "up_at",
         "want",
     )
 
@@ -62,107 +88,218 @@ class Slot:
         self.live = False
         self.track: Track | None = None
         self.want = ""
-        self._layer: Layer | None = None
+        self.layer: Layer | None = None
+        """The layer it is fed from now, or was last."""
+        self.target: Layer | None = None
+        """The layer it should be fed from."""
+        self.up_at = 0.0
+        """When it may leave a layer that flows for another."""
+        self.replay: Replay | None = None
+        self.thin = False
+        """It knows temporal layer 0 alone so far, and takes higher ones as they join in."""
+        self.reported = -1
+        """Highest sequence number in the subscriber's last report."""
         self._next = 0x10000 + rng.getrandbits(15)
         self._rtx_next = rng.getrandbits(15)
         self._timestamp = rng.getrandbits(32)
         self._picture = rng.getrandbits(15)
         self._tl0 = rng.getrandbits(8)
         self._sent_at: float | None = None
-        self._shift = 0
-        self._segments: list[tuple[int, int]] = []
-        self._timestamp_shift = self._picture_shift = self._tl0_shift = 0
+        self._segment: Segment | None = None
+        self._segments: list[Segment] = []
+        self._temporal = 0
+        self._dropped_picture = -1
         self._packets = self._octets = 0
         self._mid_left = _MID_PACKETS
         self._resend_at = 0.0
         self._resend_left = _RESEND_PER_S
 
-    @property
-    def layer(self) -> Layer | None:
-        """The layer it is fed from now, or was last."""
-        return self._layer
+    # ── what feeds it ─────────────────────────────────────────────────────────────────────────
 
-    def source(self) -> Layer | None:
-        """The layer it should be fed from."""
+    def aim(self) -> None:
+        """Looks anew for the layer that it should be fed from: on the way in, and for a monitor, the lowest."""
         if self.track is None:
-            return None
-        layers = self.track.layers
-        return layers.get(self.want) or next(iter(layers.values()), None)
+            self.target = None
+        else:
+            self.target = self.track.choose(self.want if self.live and not self.spec.monitor else "")
+
+    def may_leave(self, now: float) -> bool:
+        """Whether it may begin with another layer now."""
+        return not self.live or now >= self.up_at or self.layer is None or not self.layer.up
+
+    def may_ask(self, now: float) -> bool:
+        """Whether a key frame may be asked for, for it to begin with."""
+        waits = self.replay is None and not self.spec.monitor and self.transport.cipher is not None
+        return waits and self.may_leave(now)
 
     def pause(self) -> None:
-        """Sends nothing until the next start."""
+        """Sends nothing until the next start, and nothing again of what it sent."""
+        self._end_replay()
         self.live = False
+        self._segments = []
+        self.aim()
 
     def reset(self) -> None:
         """As `pause`; and what comes next has nothing to do with what came before."""
-        self.live = False
-        self._layer = None
+        self.layer = None
+        self.pause()
 
-    def start(self, layer: Layer, packet: MediaPacket, now: float) -> None:
-        """Begins, or goes on, with this packet: a key frame's first for video."""
-        clock = self.spec.clock_rate
-        shift = self._timestamp_shift
-        if self._sent_at is None:
-            shift = self._timestamp - packet.timestamp
-        else:
-            ahead = packet.timestamp + shift - self._timestamp & 0xFFFFFFFF
-            # The same source keeps its clock, over a pause too, as long as that moves forward.
-            if layer is not self._layer or not 0 < ahead < 0x80000000:
-                shift = self._timestamp + max(1, round((now - self._sent_at) * clock)) - packet.timestamp
-        self._timestamp_shift = shift & 0xFFFFFFFF
+    def start(self, layer: Layer, packet: MediaPacket, now: float, later: int = 0) -> None:
+        """Begins, or goes on, with this packet: a key frame's first for video. It is shown `later` ticks late."""
+        self._end_replay()
+        time = self._time_of(layer, packet.timestamp + later, now) + later
+        picture = tl0 = 0
+        if self._segment is not None:
+            picture, tl0 = self._segment.picture, self._segment.tl0
         head = packet.head
         if head is not None:
             if head.picture_id_at:
-                self._picture_shift = self._picture + 1 - head.picture_id & 0x7FFF
+                picture = self._picture + 1 - head.picture_id & 0x7FFF
             if head.tl0_at:
-                self._tl0_shift = self._tl0 + 1 - head.tl0 & 0xFF
-        self._layer = layer
-        self._shift = self._next - packet.number
-        self._segments = [(packet.number, self._shift)]
+                tl0 = self._tl0 + 1 - head.tl0 & 0xFF
+        self.layer = layer
+        self._append(Segment(layer, packet.number, self._next, time & 0xFFFFFFFF, picture, tl0))
         self._mid_left = _MID_PACKETS
         self.live = True
+        self.thin = False
+        self.up_at = now + UP_AFTER_S
+        self.aim()
 
-    def swallow(self, number: int) -> None:
-        """Closes the gap that an empty packet, the newest of its source, would leave."""
-        self._shift -= 1
-        self._segments.append((number + 1, self._shift))
+    def _end_replay(self) -> None:
+        if self.replay is not None:
+            self.replay = None
+            self.layer = None  # as its timestamps were compressed, what follows goes on from the last one
+
+    def _time_of(self, layer: Layer, timestamp: int, now: float) -> int:
+        before, segment = self.layer, self._segment
+        if self._sent_at is None or segment is None:
+            return self._timestamp - timestamp
+        clock = self.spec.clock_rate
+        passed = max(1, round((now - self._sent_at) * clock))
+        if layer is before:
+            # The same source keeps its clock, over a pause too, as long as that moves forward.
+            if 0 < (timestamp + segment.time - self._timestamp & 0xFFFFFFFF) < 0x80000000:
+                return segment.time
+        elif self.live and before is not None and before.report is not None and layer.report is not None:
+            # Another layer of the same track: their sender reports say what each clock showed when.
+            old, new = before.report[0], layer.report[0]
+            apart = (new.ntp - old.ntp) * clock >> 32
+            ahead = timestamp - new.rtp + apart + old.rtp + segment.time - self._timestamp & 0xFFFFFFFF
+            ahead -= (ahead & 0x80000000) << 1
+            if abs(ahead - passed) < _NEAR_S * clock:
+                # A picture of this very moment may have left already.
+                return self._timestamp + max(1, ahead) - timestamp
+        return self._timestamp + passed - timestamp
+
+    def _append(self, segment: Segment) -> None:
+        self._segment = segment
+        self._segments.append(segment)
         if len(self._segments) > _SEGMENTS:
             del self._segments[0]
 
-    def rewrite(self, packet: MediaPacket, now: float) -> bytes | None:
-        """The packet as this subscriber gets it, or None when it lies before the start."""
+    def swallow(self, number: int, head: Vp8Head | None = None) -> None:
+        """Closes the gap that a packet which is not sent, the newest of its source, would leave."""
+        at = self._segment
+        if at is None:
+            return
+        picture = at.picture
+        if head is not None and head.picture_id_at and head.picture_id != self._dropped_picture:
+            self._dropped_picture = head.picture_id
+            picture = picture - 1 & 0x7FFF
+        out = max(self._next, number + at.shift)
+        self._append(Segment(at.layer, number + 1, out, at.time, picture, at.tl0))
+
+    # ── from a cache to the present ───────────────────────────────────────────────────────────
+
+    def show(self, layer: Layer, packet: MediaPacket, later: int, now: float) -> int:
+        """Starts with a packet from a cache without being live. Returns what it adds to the timestamps of live ones."""
+        replay = self.replay
+        self.start(layer, packet, now, later)
+        self.live, self.replay = False, replay
+        return self._segments[-1].time - later
+
+    def jump(self, packet: MediaPacket, time: int) -> None:
+        """Goes on with this packet, the first of a picture, as if nothing lay between; `time` is added to its own."""
+        at, head = self._segments[-1], packet.head
+        picture = at.picture
+        if head is not None and head.picture_id_at:
+            picture = self._picture + 1 - head.picture_id & 0x7FFF
+        self._append(Segment(at.layer, packet.number, self._next, time & 0xFFFFFFFF, picture, at.tl0))
+
+    @property
+    def shown(self) -> int:
+        """The number, at its source, of the last packet that it was shown."""
+        return self._next - 1 - self._segments[-1].shift
+
+    def arrive(self, layer: Layer, base: int, now: float) -> None:
+        """Is live from now on. What lies between, of higher temporal layers, it never sees."""
+        at, newest = self._segments[-1], layer.highest
+        picture = at.picture
+        for number in range(newest, self.shown, -1):
+            packet = layer.find(number)
+            if packet is not None and packet.head is not None and packet.head.picture_id_at:
+                self._dropped_picture = packet.head.picture_id
+                picture = self._picture - packet.head.picture_id & 0x7FFF
+                break
+        if newest > self.shown:
+            self._append(Segment(layer, newest + 1, self._next, base & 0xFFFFFFFF, picture, at.tl0))
+        self.live, self.thin, self.replay = True, True, None
+        self._temporal = 0
+        self.up_at = now + UP_AFTER_S
+        self.aim()
+
+    def thins_out(self, head: Vp8Head) -> bool:
+        """Whether a picture cannot be shown, as it refers to others that were left out."""
+        if head.key_frame:
+            self.thin = False
+            return False
+        if head.temporal > self._temporal:
+            if not head.sync or not head.begins or head.temporal > self._temporal + 1:
+                return True
+            self._temporal = head.temporal
+            self.thin = head.temporal < 2
+        return False
+
+    # ── packets ───────────────────────────────────────────────────────────────────────────────
+
+    def rewrite(self, packet: MediaPacket, now: float, left: Layer | None = None) -> bytes | None:
+        """The packet as this subscriber gets it, or None when it lies before the start.
+
+        With `left`, it comes late and of that layer, which was left: None unless the subscriber saw its place.
+        """
         number = packet.number
-        if number >= self._segments[-1][0]:
-            sequence = number + self._shift
-        else:
-            found = self._sequence_of(number)
-            if found is None:
+        segment = self._segment
+        if segment is None or left is not None or number < segment.first:
+            segment = self._segment_of(left or self.layer, number)
+            if segment is None:
                 return None
-            sequence = found
-        timestamp = packet.timestamp + self._timestamp_shift & 0xFFFFFFFF
+        sequence = number + segment.shift
+        timestamp = packet.timestamp + segment.time & 0xFFFFFFFF
         head = packet.head
         if sequence >= self._next:
             self._next = sequence + 1
             self._timestamp = timestamp
             self._sent_at = now
             if head is not None:
-                self._picture = head.picture_id + self._picture_shift
-                self._tl0 = head.tl0 + self._tl0_shift
+                self._picture = head.picture_id + segment.picture
+                self._tl0 = head.tl0 + segment.tl0
         self._packets += 1
         self._octets += len(packet.payload)
-        return self._build(packet, sequence, timestamp)
+        return self._build(packet, segment, sequence, timestamp)
 
-    def _sequence_of(self, number: int) -> int | None:
-        for first, shift in reversed(self._segments):
-            if number >= first:
-                return number + shift
+    def _segment_of(self, layer: Layer | None, number: int) -> Segment | None:
+        end = None
+        for segment in reversed(self._segments):
+            if segment.layer is layer and number >= segment.first:
+                return segment if end is None or number + segment.shift < end else None
+            end = segment.out
         return None
 
-    def _build(self, packet: MediaPacket, sequence: int, timestamp: int) -> bytes:
+    def _build(self, packet: MediaPacket, segment: Segment, sequence: int, timestamp: int) -> bytes:
         spec = self.spec
         payload = packet.payload
         if packet.head is not None:
-            payload = vp8.rewrite(payload, packet.head, self._picture_shift, self._tl0_shift)
+            payload = vp8.rewrite(payload, packet.head, segment.picture, segment.tl0)
         return rtp.build(
             spec.payload_type,
             packet.marker,
@@ -175,13 +312,13 @@ class Slot:
 
     def _extensions(self, packet: MediaPacket) -> bytes:
         ids = self.transport.ids
-        elements: list[tuple[int, bytes]] = []
-        if packet.level is not None and ids.audio_level:
-            elements.append((ids.audio_level, packet.level))
+        level = packet.level if ids.audio_level else None
         if self._mid_left and ids.mid:
             self._mid_left -= 1
-            elements.append((ids.mid, self.spec.mid.encode("ascii")))
-        return rtp.extension_block(elements)
+            elements = [(ids.mid, self.spec.mid.encode("ascii"))]
+            return rtp.extension_block(elements if level is None else [(ids.audio_level, level), *elements])
+        # Almost every packet comes this way: with no extension at all, or with the one byte of a level.
+        return b"" if level is None else b"\xbe\xde\x00\x01%c%b\x00\x00" % (ids.audio_level << 4, level)
 
     def may_resend(self, now: float) -> bool:
         """Whether one more packet may be looked for; each time counts, found or not."""
@@ -194,18 +331,25 @@ class Slot:
 
     def resend(self, sequence: int) -> bytes | None:
         """A packet sent before, again (RFC 4588 when negotiated), or None when it is gone."""
-        layer = self._layer
-        if layer is None or not self.live or self.spec.kind is not Kind.VIDEO:
+        if self.track is None or self.spec.kind is not Kind.VIDEO:
             return None
         wanted = unwrap(sequence, self._next - 1)
-        packet = None
-        for first, shift in reversed(self._segments):
-            if wanted - shift >= first:
-                packet = layer.find(wanted - shift)
-                break
-        if packet is None or wanted >= self._next:
+        if wanted >= self._next:
             return None
-        plain = self._build(packet, wanted, packet.timestamp + self._timestamp_shift & 0xFFFFFFFF)
+        end = self._next
+        for segment in reversed(self._segments):
+            if wanted >= segment.out:
+                break
+            end = segment.out
+        else:
+            return None
+        number = wanted - segment.shift
+        packet = segment.layer.find(number) if wanted < end else None
+        if packet is None and self.spec.monitor and self.track.cache.layer is segment.layer:
+            packet = self.track.cache.find(number)
+        if packet is None:
+            return None
+        plain = self._build(packet, segment, wanted, packet.timestamp + segment.time & 0xFFFFFFFF)
         if self.spec.rtx_ssrc is None or self.spec.rtx_payload_type is None:
             return plain
         self._rtx_next = self._rtx_next + 1 & 0xFFFF
@@ -225,9 +369,9 @@ class Slot:
 
     def sender_report(self) -> bytes | None:
         """The source's clock in this slot's terms, so that receivers can align sound and picture."""
-        layer = self._layer
-        if layer is None or not self.live or layer.report is None:
+        layer, segment = self.layer, self._segment
+        if layer is None or segment is None or not self.live or layer.report is None:
             return None
         report = layer.report[0]
-        timestamp = report.rtp + self._timestamp_shift & 0xFFFFFFFF
+        timestamp = report.rtp + segment.time & 0xFFFFFFFF
         return rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)

@@ -1,50 +1,37 @@
-"""From a publisher's decrypted packets to subscribers' encrypted ones, and RTCP both ways."""
+"""From a publisher's decrypted packets to subscribers' slots."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Final
 
-from media.engine import rtcp, rtp
+from media.engine import rtp
+from media.engine.binding import MAX_WAITING, Source, bind, may_bind_later
+from media.engine.control import Control
 from media.engine.egress import Slot
-from media.engine.ingress import IDLE_S, NEVER, Layer, MediaPacket, Track
-from media.engine.interface import (
-    Drop,
-    EngineStats,
-    Event,
-    Kind,
-    LayerDown,
-    LayerUp,
-    Level,
-    Levels,
-    TransportId,
-)
+from media.engine.ingress import Layer, MediaPacket
+from media.engine.interface import Drop, EngineStats, Event, Kind, LayerUp, Level, Levels, Switched, TransportId
+from media.engine.key_frames import NEVER, REFRESH_S
 from media.engine.rtp import RtpPacket
-from media.engine.srtp import MAX_PLAIN
-from media.engine.transport import Path, Transport
+from media.engine.sending import Sender
+from media.engine.transport import Transport
 from media.engine.vp8 import Vp8Head, parse_head
-
-REPORTS_APART_S: Final = 0.5
-"""A publisher's sender reports go to every subscriber: more of them than this tell nobody anything new."""
 
 FEEDBACK_S: Final = 0.05
 LEVELS_S: Final = 0.1
 
 
 class Forwarder:
-    """The packet path. Appends to the outgoing datagrams and events it was given."""
+    """The packet path. Appends to the events it was given; packets leave by the sender."""
 
-    def __init__(
-        self, sender_ssrc: int, out: list[tuple[bytes, Path]], events: deque[Event], stats: EngineStats
-    ) -> None:
-        self._sender = sender_ssrc
-        self._out = out
+    def __init__(self, sender: Sender, control: Control, events: deque[Event], stats: EngineStats) -> None:
+        self._sender = sender
+        self._send = sender.media
+        self._control = control
         self._events = events
         self._stats = stats
         self._levels: dict[tuple[TransportId, str], int] = {}
         self.levels_at = NEVER
-
-    # ── publisher → subscribers ───────────────────────────────────────────────────────────────
 
     def rtp(self, transport: Transport, plain: bytes, arrival: float, now: float) -> None:
         """Takes a decrypted RTP packet of a publisher."""
@@ -60,12 +47,37 @@ class Forwarder:
                 transport.arrivals.add(counter[0] << 8 | counter[1], arrival)
                 if transport.feedback_at == NEVER:
                     transport.feedback_at = now + FEEDBACK_S
-        source = transport.sources.get(packet.ssrc) or self._bind(transport, packet)
+        source = transport.sources.get(packet.ssrc)
         if source is None:
-            stats.dropped[Drop.UNBOUND] += 1
-            return
+            source = bind(transport, packet)
+            if source is None:
+                self._wait(transport, packet, arrival)
+                return
+            self._catch_up(transport, packet.ssrc, source, now)
+        self._bound(transport, source, packet, arrival, now)
+
+    def _wait(self, transport: Transport, packet: RtpPacket, arrival: float) -> None:
+        if may_bind_later(transport, packet):
+            transport.waiting.append((packet, arrival))
+            if len(transport.waiting) <= MAX_WAITING:
+                return
+            transport.waiting.popleft()
+        self._stats.dropped[Drop.UNBOUND] += 1
+
+    def _catch_up(self, transport: Transport, ssrc: int, source: Source, now: float) -> None:
+        """Takes what came before it could be told whose it is."""
+        waiting, transport.waiting = transport.waiting, deque()
+        for packet, arrival in waiting:
+            if packet.ssrc == ssrc:
+                self._bound(transport, source, packet, arrival, now)
+            else:
+                transport.waiting.append((packet, arrival))
+
+    def _bound(self, transport: Transport, source: Source, packet: RtpPacket, arrival: float, now: float) -> None:
+        stats = self._stats
         layer, rtx = source
-        spec = layer.track.spec
+        track = layer.track
+        spec = track.spec
         if packet.payload_type != (spec.rtx_payload_type if rtx else spec.payload_type):
             stats.dropped[Drop.UNBOUND] += 1
             return
@@ -79,7 +91,11 @@ class Forwarder:
         if not layer.up:
             layer.up = True
             self._events.append(LayerUp(transport.id, spec.mid, layer.rid, layer.ssrc))
-        if not layer.track.open:
+            track.aim()
+        if packet.marker and len(track.layers) > 1:
+            for stalled in track.stalled(layer, now):
+                self._control.down(stalled)
+        if not track.open:
             stats.dropped[Drop.GATE_CLOSED] += 1
         elif spec.kind is Kind.AUDIO:
             self._audio(transport, layer, packet, number, now)
@@ -94,59 +110,11 @@ class Forwarder:
         packet.payload = packet.payload[2:]
         return number
 
-    def _bind(self, transport: Transport, packet: RtpPacket) -> tuple[Layer, bool] | None:
-        track = self._track_of(transport, packet)
-        if track is None:
-            return None
-        spec = track.spec
-        if packet.payload_type == spec.rtx_payload_type:
-            layer = next(iter(track.layers.values()), None)
-            if layer is None:
-                return None
-            if layer.rtx_ssrc is not None:
-                transport.sources.pop(layer.rtx_ssrc, None)
-            layer.rtx_ssrc = packet.ssrc
-            bound = (layer, True)
-        else:
-            self.forget_layers(transport, track)
-            layer = track.layers[""] = Layer(track, "", packet.ssrc)
-            if packet.ssrc in spec.ssrcs and len(spec.rtx_ssrcs) == len(spec.ssrcs):
-                layer.rtx_ssrc = spec.rtx_ssrcs[spec.ssrcs.index(packet.ssrc)]
-                transport.sources[layer.rtx_ssrc] = (layer, True)
-            bound = (layer, False)
-        transport.sources[packet.ssrc] = bound
-        return bound
-
-    def _track_of(self, transport: Transport, packet: RtpPacket) -> Track | None:
-        """RFC 8843 section 9.2: by mid, else by a declared SSRC, else by a payload type of one section only."""
-        mid = packet.extensions.get(transport.ids.mid) if transport.ids.mid else None
-        if mid is not None:
-            track = transport.tracks.get(mid.decode("ascii", "replace"))
-            if track is None or packet.payload_type in (track.spec.payload_type, track.spec.rtx_payload_type):
-                return track
-            return None
-        fitting = [
-            track
-            for track in transport.tracks.values()
-            if packet.payload_type in (track.spec.payload_type, track.spec.rtx_payload_type)
-        ]
-        for track in fitting:
-            if packet.ssrc in track.spec.ssrcs or packet.ssrc in track.spec.rtx_ssrcs:
-                return track
-        return fitting[0] if len(fitting) == 1 else None
-
-    def forget_layers(self, transport: Transport, track: Track) -> None:
-        """Unbinds a track's SSRCs; its slots wait for a new start."""
-        for layer in track.layers.values():
-            transport.sources.pop(layer.ssrc, None)
-            if layer.rtx_ssrc is not None:
-                transport.sources.pop(layer.rtx_ssrc, None)
-        track.layers.clear()
-        for slot in track.slots:
-            slot.pause()
+    # ── sound ─────────────────────────────────────────────────────────────────────────────────
 
     def _audio(self, transport: Transport, layer: Layer, packet: RtpPacket, number: int, now: float) -> None:
         level = packet.extensions.get(transport.ids.audio_level) if transport.ids.audio_level else None
+        loud: int | None = None
         if level:  # two-byte headers (RFC 8285 section 4.3) can be empty
             loud = level[0] & 0x7F
             where = (transport.id, layer.track.spec.mid)
@@ -156,14 +124,20 @@ class Forwarder:
         if not packet.payload:
             self._empty(layer, number, number == layer.highest)
             return
+        track = layer.track
+        if track.group is not None and not track.group.admits(track, loud, now):
+            self._stats.dropped[Drop.NOT_CHOSEN] += 1
+            return
         media = MediaPacket(number, packet.timestamp, packet.marker, packet.payload, None, level[:1] if level else None)
-        for slot in layer.track.slots:
+        for slot in track.slots:
             if not slot.open or slot.transport.cipher is None or slot.transport.path is None:
                 continue
             if not slot.live or slot.layer is not layer:
                 slot.start(layer, media, now)
-                self._report(slot)
+                self._sender.report(slot)
             self._send(slot, media, now)
+
+    # ── pictures ──────────────────────────────────────────────────────────────────────────────
 
     def _video(self, layer: Layer, packet: RtpPacket, number: int, newest: bool, now: float) -> None:
         head: Vp8Head | None = None
@@ -173,20 +147,40 @@ class Forwarder:
                 self._stats.dropped[Drop.MALFORMED] += 1
                 return
         elif newest:
+            layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
             self._empty(layer, number, newest)
             return
         # An empty packet that comes late goes through: it closes a gap that subscribers have seen.
         media = MediaPacket(number, packet.timestamp, packet.marker, packet.payload, head, None)
         key = layer.keep(media, now)
-        for slot in layer.track.slots:
-            if not slot.open or slot.source() is not layer:
+        track = layer.track
+        keys = track.keys
+        if key:
+            keys.came(layer, now)
+        elif keys.refresh_at == NEVER:
+            keys.refresh_at = now + REFRESH_S
+        cache = track.cache
+        if cache.layer is layer and not key:
+            if head is not None and not head.temporal:
+                cache.add(media, now)
+        elif key and layer is track.lowest():
+            cache.begin(layer, now)
+        for slot in track.slots:
+            if not slot.open:
                 continue
             if slot.live and slot.layer is layer:
-                self._send(slot, media, now)
-            elif key:
-                self.prime(slot, now)
-            elif layer.key_request_at == NEVER and slot.transport.cipher is not None:
-                layer.want_key(now)
+                if slot.thin and newest and head is not None and slot.thins_out(head):
+                    slot.swallow(number, head)
+                else:
+                    self._send(slot, media, now)
+            elif slot.target is layer:
+                if key:
+                    if slot.may_leave(now):
+                        self._begin(slot, layer, now)
+                elif not keys.wants(layer) and slot.may_ask(now):
+                    keys.want(layer, now)
+            elif slot.live and not newest:
+                self._send(slot, media, now, layer)
 
     def _empty(self, layer: Layer, number: int, newest: bool) -> None:
         self._stats.dropped[Drop.PADDING] += 1
@@ -200,146 +194,31 @@ class Forwarder:
 
         It asks also for a slot that cannot send yet, so that the key frame is there when it can.
         """
-        layer = slot.source()
-        if layer is None or not layer.track.open or slot.spec.kind is not Kind.VIDEO:
+        layer = slot.target
+        if layer is None or not layer.track.open or slot.live or slot.spec.kind is not Kind.VIDEO:
             return
-        if not layer.fresh_key(now):
+        if layer.fresh_key(now):
+            self._begin(slot, layer, now)
+        elif not slot.spec.monitor:
             layer.want_key(now)
-            return
+
+    def _begin(self, slot: Slot, layer: Layer, now: float) -> None:
+        """Starts a slot, or takes it over to another layer, at that layer's last key frame."""
         if not slot.open or slot.transport.cipher is None or slot.transport.path is None:
             return
         first = True
         for media in layer.since_key():
             if first:
                 slot.start(layer, media, now)
-                self._report(slot)
+                self._events.append(Switched(slot.out, layer.rid))
+                self._sender.report(slot)
                 first = False
-            self._send(slot, media, now)
+            if media.payload:
+                self._send(slot, media, now)
+            else:
+                slot.swallow(media.number)
 
-    def _send(self, slot: Slot, media: MediaPacket, now: float) -> None:
-        plain = slot.rewrite(media, now)
-        if plain is not None and self._protect(slot.transport, plain):
-            self._stats.packets_forwarded += 1
-
-    def _protect(self, transport: Transport, plain: bytes) -> bool:
-        cipher, path = transport.cipher, transport.path
-        if cipher is None or path is None:
-            return False
-        if len(plain) > MAX_PLAIN:
-            self._stats.dropped[Drop.TOO_LONG] += 1
-            return False
-        data = cipher.protect(plain)
-        if data is None:
-            self._stats.dropped[Drop.SRTP_FAILED] += 1
-            return False
-        self._out.append((data, path))
-        return True
-
-    def _send_rtcp(self, transport: Transport, plain: bytes) -> None:
-        cipher, path = transport.cipher, transport.path
-        if cipher is None or path is None:
-            return
-        data = cipher.protect_rtcp(plain)
-        if data is None:
-            self._stats.dropped[Drop.SRTP_FAILED] += 1
-        else:
-            self._out.append((data, path))
-
-    def _report(self, slot: Slot) -> None:
-        report = slot.sender_report()
-        if report is not None:
-            self._send_rtcp(slot.transport, report)
-
-    # ── RTCP in ───────────────────────────────────────────────────────────────────────────────
-
-    def rtcp(self, transport: Transport, plain: bytes, now: float) -> set[TransportId]:
-        """Takes a decrypted RTCP packet of a publisher or subscriber.
-
-        Returns the publishers to whom there may be something to say now.
-        """
-        asked: set[TransportId] = set()
-        items = rtcp.parse(plain)
-        if items is None:
-            self._stats.dropped[Drop.MALFORMED] += 1
-            return asked
-        for item in items:
-            match item:
-                case rtcp.SenderReport():
-                    self._sender_report(transport, item, now)
-                case rtcp.Nack():
-                    self._nack(transport, item, now)
-                case rtcp.KeyFrameRequest():
-                    self._stats.plis_in += 1
-                    slot = transport.slots.get(item.ssrc)
-                    layer = slot.source() if slot is not None and slot.open else None
-                    if layer is not None:
-                        layer.want_key(now)
-                        asked.add(layer.track.spec.transport)
-                case rtcp.Goodbye():
-                    for ssrc in item.ssrcs:
-                        source = transport.sources.get(ssrc)
-                        if source is not None and not source[1]:
-                            self._down(transport, source[0])
-        return asked
-
-    def _sender_report(self, transport: Transport, report: rtcp.SenderReport, now: float) -> None:
-        source = transport.sources.get(report.ssrc)
-        if source is None or source[1]:
-            return
-        layer = source[0]
-        layer.report = (report, now)
-        if layer.track.open and now - layer.report_passed_at >= REPORTS_APART_S:
-            layer.report_passed_at = now
-            for slot in layer.track.slots:
-                if slot.open and slot.live and slot.layer is layer:
-                    self._report(slot)
-
-    def _nack(self, transport: Transport, nack: rtcp.Nack, now: float) -> None:
-        self._stats.nacks_in += 1
-        slot = transport.slots.get(nack.ssrc)
-        if slot is None or not slot.open or slot.track is None or not slot.track.open:
-            return
-        for sequence in nack.lost:
-            if not slot.may_resend(now):
-                return
-            plain = slot.resend(sequence)
-            if plain is not None and self._protect(transport, plain):
-                self._stats.packets_resent += 1
-
-    def _down(self, transport: Transport, layer: Layer) -> None:
-        if layer.up:
-            layer.up = False
-            self._events.append(LayerDown(transport.id, layer.track.spec.mid, layer.rid))
-
-    # ── timers ────────────────────────────────────────────────────────────────────────────────
-
-    def tick(self, transport: Transport, now: float) -> None:
-        """Sends a publisher what is due: NACK, PLI, transport feedback, receiver reports."""
-        blocks: list[rtcp.ReportBlock] = []
-        for track in transport.tracks.values():
-            for layer in track.layers.values():
-                if now >= layer.nack_at:
-                    lost = layer.take_lost(now)
-                    if lost:
-                        self._stats.nacks_out += 1
-                        self._send_rtcp(transport, rtcp.nack(self._sender, layer.ssrc, lost))
-                if now >= layer.key_request_at:
-                    layer.key_asked(now)
-                    self._stats.plis_out += 1
-                    self._send_rtcp(transport, rtcp.pli(self._sender, layer.ssrc))
-                if now >= layer.report_at:
-                    if now - layer.last_at >= IDLE_S:
-                        self._down(transport, layer)
-                    blocks.append(layer.take_report(now))
-        if now >= transport.feedback_at:
-            transport.feedback_at = NEVER
-            ssrc = next(iter(transport.sources), 0)
-            feedback = transport.arrivals.feedback(self._sender, ssrc)
-            if feedback is not None:
-                self._stats.feedback_out += 1
-                self._send_rtcp(transport, feedback)
-        for at in range(0, len(blocks), 31):
-            self._send_rtcp(transport, rtcp.receiver_report(self._sender, blocks[at : at + 31]))
+    # ── levels ────────────────────────────────────────────────────────────────────────────────
 
     def hush(self, transport: TransportId, mid: str) -> None:
         """Forgets how loud a microphone was that has just been closed."""

@@ -1,7 +1,7 @@
-"""What the engine receives: tracks (one m-section of a publisher) and their layers (one RTP source each).
+"""What the engine receives: the layers of a track, one RTP source each.
 
-A layer keeps reception statistics, what is missing, a short history that answers subscribers' NACKs and
-lets newcomers start at a recent key frame, and when to ask the publisher for the next key frame.
+A layer keeps reception statistics, what is missing, and a short history that answers subscribers' NACKs and
+lets newcomers start at a recent key frame.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from media.engine import rtcp
-from media.engine.interface import IngressSpec, Kind
+from media.engine.interface import Kind
+from media.engine.key_frames import IDLE_S, NEVER
 from media.engine.rtp import unwrap
 from media.engine.vp8 import Vp8Head
 
 if TYPE_CHECKING:
-    from media.engine.egress import Slot
+    from media.engine.track import Track
 
 HISTORY: Final = 512
 """Packets of a layer that are kept; a power of two."""
@@ -23,11 +24,6 @@ HISTORY: Final = 512
 FRESH_KEY_S: Final = 1.0
 """A key frame younger than this starts a newcomer without asking the publisher for another."""
 
-KEY_HOLD_OFF_S: Final = 0.5
-"""Encoders ignore, or choke on, requests soon after a key frame."""
-
-_KEY_RETRY_S: Final = 0.3
-_KEY_RETRY_MAX_S: Final = 1.2
 _NACK_FIRST_S: Final = 0.010
 _NACK_AGAIN_S: Final = 0.050
 _NACK_TRIES: Final = 6
@@ -35,9 +31,7 @@ _MAX_GAP: Final = 128
 _MAX_MISSING: Final = 256
 _MAX_DROPOUT: Final = 3_000
 _MAX_MISORDER: Final = HISTORY
-IDLE_S: Final = 2.0
 REPORT_S: Final = 1.0
-NEVER: Final = float("inf")
 
 
 class MediaPacket:
@@ -57,47 +51,27 @@ class MediaPacket:
         self.level = level
 
 
-class Track:
-    """One m-section of a publisher, closed until its gate is opened."""
-
-    __slots__ = ("layers", "open", "slots", "spec")
-
-    def __init__(self, spec: IngressSpec) -> None:
-        self.spec = spec
-        self.open = False
-        self.layers: dict[str, Layer] = {}
-        self.slots: list[Slot] = []
-
-    def close(self) -> None:
-        """Nothing that came before may be sent any more, retransmissions included."""
-        self.open = False
-        for layer in self.layers.values():
-            layer.forget()
-        for slot in self.slots:
-            slot.pause()
-
-
 class Layer:
     """One RTP source of a track."""
 
     __slots__ = (
-        "_asked_at",
         "_bad",
         "_base",
         "_expected_before",
         "_history",
         "_jitter",
-        "_key_retry",
         "_missing",
         "_received_before",
         "_transit",
         "_video",
+        "behind",
         "highest",
         "key_at",
         "key_number",
-        "key_request_at",
         "last_at",
+        "lost_of",
         "nack_at",
+        "named_at",
         "received",
         "report",
         "report_at",
@@ -125,13 +99,16 @@ class Layer:
         self.key_number: int | None = None
         """First packet of the last key frame, while the history holds it."""
         self.key_at = -NEVER
-        self.key_request_at = NEVER
+        self.named_at = -NEVER
+        """When a key frame was last asked for under its SSRC."""
+        self.behind = 0
+        """Pictures of other layers since its own last packet."""
+        self.lost_of: tuple[int, int] = (0, 0)
+        """Of the last report: how many packets were lost, of how many."""
         self.nack_at = NEVER
         self._video = track.spec.kind is Kind.VIDEO
         self._history: list[MediaPacket | None] = [None] * HISTORY if self._video else []
         self._missing: dict[int, tuple[float, int]] = {}
-        self._key_retry = _KEY_RETRY_S
-        self._asked_at = -NEVER
         self._base = 0
         self._bad = -1
         self._transit: float | None = None
@@ -164,6 +141,7 @@ class Layer:
                 if self._held(number):
                     return None
         self.received += 1
+        self.behind = 0
         self.last_at = now
         if self.report_at == NEVER:
             self.report_at = now + REPORT_S
@@ -231,6 +209,7 @@ class Layer:
         expected_now, received_now = expected - self._expected_before, self.received - self._received_before
         self._expected_before, self._received_before = expected, self.received
         lost_now = expected_now - received_now
+        self.lost_of = (max(0, lost_now), max(0, expected_now))
         fraction = min(255, 256 * lost_now // expected_now) if expected_now > 0 and lost_now > 0 else 0
         last_report = delay = 0
         if self.report is not None:
@@ -249,8 +228,6 @@ class Layer:
             return False
         self.key_number = packet.number
         self.key_at = now
-        self.key_request_at = NEVER
-        self._key_retry = _KEY_RETRY_S
         return True
 
     def _held(self, number: int) -> bool:
@@ -286,22 +263,16 @@ class Layer:
         self._missing.clear()
         self.key_number = None
         self.key_at = -NEVER
-        self.key_request_at = self.nack_at = NEVER
+        self.nack_at = NEVER
 
-    # ── key frames ────────────────────────────────────────────────────────────────────────────
+    # ── time ──────────────────────────────────────────────────────────────────────────────────
 
     def want_key(self, now: float) -> None:
-        """Asks for a key frame, as soon as asking helps, until one arrives."""
-        if self.key_request_at == NEVER and self._video and self.track.open:
-            self._key_retry = _KEY_RETRY_S
-            self.key_request_at = max(now, self.key_at + KEY_HOLD_OFF_S, self._asked_at + _KEY_RETRY_S)
-
-    def key_asked(self, now: float) -> None:
-        """The publisher was asked just now; ask again later."""
-        self._asked_at = now
-        self.key_request_at = now + self._key_retry if now - self.last_at < IDLE_S else NEVER
-        self._key_retry = min(_KEY_RETRY_MAX_S, 2 * self._key_retry)
+        """Asks for a key frame; not while the gate is closed."""
+        if self._video and self.track.open:
+            self.track.keys.want(self, now)
 
     def next_due(self) -> float:
-        """When this layer next wants `take_lost`, `take_report` or a key frame request."""
-        return min(self.nack_at, self.report_at, self.key_request_at)
+        """When this layer, or its track, next has something to say to the publisher."""
+        keys = self.track.keys
+        return min(self.nack_at, self.report_at, keys.request_at, keys.refresh_at)

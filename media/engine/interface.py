@@ -59,6 +59,8 @@ class ExtensionIds:
     mid: int = 0
     transport_cc: int = 0
     audio_level: int = 0
+    rid: int = 0
+    repaired_rid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class IngressSpec:
 
     `ssrcs` and `rtx_ssrcs` are those the SDP names, in step; packets of other SSRCs are bound by their
     mid (RFC 8843 section 9.2).
+
+    `rids` names the layers of a simulcast (RFC 8853), lowest first; packets are bound to them by their rid and
+    repaired rid (RFC 8852). Without, there is one layer, whose rid is "".
     """
 
     transport: TransportId
@@ -77,11 +82,17 @@ class IngressSpec:
     rtx_payload_type: int | None = None
     ssrcs: tuple[int, ...] = ()
     rtx_ssrcs: tuple[int, ...] = ()
+    rids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EgressSpec:
-    """One m-section (a slot) of a subscriber."""
+    """One m-section (a slot) of a subscriber.
+
+    A `monitor`'s slot is fed from the lowest layer alone and changes nothing for anyone else: no key frame is asked
+    for on its behalf, no choice looks at it, its retransmissions come from what is kept anyway, and its transport's
+    packets leave after everyone else's.
+    """
 
     transport: TransportId
     mid: str
@@ -91,6 +102,18 @@ class EgressSpec:
     clock_rate: int
     rtx_ssrc: int | None = None
     rtx_payload_type: int | None = None
+    monitor: bool = False
+
+
+class Feature(StrEnum):
+    """What an engine can do beyond the rest; without, policy keeps to a simpler rule."""
+
+    ESTIMATE = "estimate"
+    """Estimates how much a subscriber can take."""
+
+    PACING = "pacing"
+    TEMPORAL_LAYERS = "temporal_layers"
+    """Thins a layer out by leaving temporal layers away."""
 
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────
@@ -123,11 +146,30 @@ class LayerUp:
 
 @dataclass(frozen=True, slots=True)
 class LayerDown:
-    """A layer's packets ceased."""
+    """A layer's packets ceased; slots that it fed go on with another as soon as its key frame comes."""
 
     transport: TransportId
     mid: str
     rid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A video slot's packets come from this layer from now on."""
+
+    out: OutId
+    rid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The share of packets (0 to 1) lost in about the last second, of what one transport should have carried.
+
+    From a publisher: what did not come in. From a subscriber: what it reports; never a monitor.
+    """
+
+    transport: TransportId
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +197,7 @@ class Silent:
     seconds: float
 
 
-Event = DtlsIn | Selected | LayerUp | LayerDown | Levels | Silent
+Event = DtlsIn | Selected | LayerUp | LayerDown | Switched | Loss | Levels | Silent
 
 
 class Drop(StrEnum):
@@ -173,6 +215,7 @@ class Drop(StrEnum):
     DUPLICATE = "duplicate"
     PADDING = "padding"
     GATE_CLOSED = "gate_closed"
+    NOT_CHOSEN = "not_chosen"
     TOO_LONG = "too_long"
     SEND_BLOCKED = "send_blocked"
     FAULT = "fault"
@@ -198,6 +241,11 @@ class EngineStats:
 
 class PacketEngine(Protocol):
     """A packet engine. All calls come from one thread, inside one running asyncio loop."""
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What this engine can do beyond the rest."""
+        ...
 
     def start(self, wake: Callable[[], None]) -> None:
         """Opens the socket; `wake` is called when events wait to be drained. Raises OSError."""
@@ -243,6 +291,19 @@ class PacketEngine(Protocol):
         """A closed gate forwards nothing, from this call on, retransmissions included."""
         ...
 
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int = 4) -> None:
+        """Lets a microphone compete with the others of its `group` (a room): only the loudest of them pass.
+
+        `loudest` is how many; what was said last for a group counts. Closed gates do not take part, levels are those
+        that the packets carry, and who begins to speak louder than one of those passing passes with that very packet.
+        Group 0, as at first: it competes with nobody and passes. Lost when the m-section is removed.
+        """
+        ...
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
+        """A microphone with priority always passes, beside the loudest of its group. Its gate counts as ever."""
+        ...
+
     def add_egress(self, spec: EgressSpec) -> OutId:
         """A slot towards a subscriber; nothing flows until it is routed. Its gate is open."""
         ...
@@ -252,7 +313,21 @@ class PacketEngine(Protocol):
         ...
 
     def route(self, out: OutId, source: TransportId | None, mid: str = "", want: str = "") -> None:
-        """Feeds a slot from a publisher's m-section (`want` is the rid of a layer), or from nothing."""
+        """Feeds a slot from a publisher's m-section, or from nothing.
+
+        `want` is the rid of the highest layer that is wanted; "" is the lowest. A slot starts on the lowest layer that
+        flows and goes up half a second later at the earliest, each change at a key frame, which the engine asks
+        for. While `want` does not flow, the best flowing layer below stands in, and failing that the lowest above.
+        """
+        ...
+
+    def prime_from_cache(self, out: OutId) -> None:
+        """Shows a video slot at once what its source kept: a moving picture, up to now, without asking the publisher.
+
+        Kept is temporal layer 0 of the lowest layer since its last key frame, at most 12 s and bounded in bytes.
+        It is sent within a moment, its timestamps compressed to just before live, and then what is live follows.
+        Does nothing for a slot that is live, or closed, or whose source keeps nothing (a closed gate keeps nothing).
+        """
         ...
 
     def set_egress_gate(self, out: OutId, is_open: bool) -> None:

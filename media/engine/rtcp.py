@@ -52,7 +52,16 @@ class Goodbye:
     ssrcs: tuple[int, ...]
 
 
-Item = SenderReport | Nack | KeyFrameRequest | Goodbye
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What a receiver says of one of our SSRCs: 256ths of the packets lost lately, the highest number (32 bits)."""
+
+    ssrc: int
+    fraction_lost: int
+    highest: int
+
+
+Item = SenderReport | Reception | Nack | KeyFrameRequest | Goodbye
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class ReportBlock:
 def parse(data: bytes) -> list[Item] | None:
     """What a compound packet says that concerns us, or None when it is malformed.
 
-    Packets of other types are skipped; receiver reports are, too, as nothing here needs them yet.
+    Packets of other types are skipped.
     """
     items: list[Item] = []
     at = lost = 0
@@ -106,7 +115,10 @@ def _read(items: list[Item], form: int, kind: int, packet: bytes) -> bool:
             return False
         _, _, _, ssrc, ntp, rtp, _, _ = _SENDER_REPORT.unpack_from(packet)
         items.append(SenderReport(ssrc, ntp, rtp))
-    elif kind == BYE:
+        return _receptions(items, form, packet, 28)
+    if kind == RR:
+        return _receptions(items, form, packet, 8)
+    if kind == BYE:
         if size < 4 + 4 * form:
             return False
         items.append(Goodbye(struct.unpack_from(f"!{form}I", packet, 4)))
@@ -118,6 +130,15 @@ def _read(items: list[Item], form: int, kind: int, packet: bytes) -> bool:
         if size < 20:
             return False
         items.extend(KeyFrameRequest(struct.unpack_from("!I", packet, at)[0]) for at in range(12, size - 7, 8))
+    return True
+
+
+def _receptions(items: list[Item], count: int, packet: bytes, at: int) -> bool:
+    if len(packet) < at + 24 * count:
+        return False
+    for place in range(at, at + 24 * count, 24):
+        ssrc, loss, highest = struct.unpack_from("!III", packet, place)
+        items.append(Reception(ssrc, loss >> 24, highest))
     return True
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, NamedTuple
 
 from media.engine.egress import Slot
 from media.engine.inbound import InboundSources
-from media.engine.ingress import NEVER, Layer, Track
+from media.engine.ingress import Layer
 from media.engine.interface import ExtensionIds, TransportId
+from media.engine.key_frames import NEVER
+from media.engine.replaying import Replay
+from media.engine.rtp import RtpPacket
 from media.engine.srtp import Cipher
+from media.engine.track import Track
 from media.engine.twcc import ArrivalLog
 
 MAX_PATHS: Final = 8
@@ -44,16 +49,23 @@ class Transport:
         "ids",
         "inbound",
         "key",
+        "loss_told_at",
+        "outbox",
         "path",
         "paths",
+        "replays",
+        "reported",
         "silent_at",
         "slots",
         "sources",
         "tracks",
         "ufrag",
+        "waiting",
     )
 
-    def __init__(self, handle: TransportId, ufrag: str, key: bytes, now: float) -> None:
+    def __init__(
+        self, handle: TransportId, ufrag: str, key: bytes, now: float, outbox: list[tuple[bytes, Path]]
+    ) -> None:
         self.id = handle
         self.ufrag = ufrag
         self.key = key
@@ -63,6 +75,8 @@ class Transport:
         """Every address that passed an authenticated check, oldest first, and when it was last heard from."""
         self.checks: dict[bytes, Path] = {}
         """Transaction ids of the newest authentic checks, and where each first came from."""
+        self.outbox = outbox
+        """Where its datagrams wait for the next poll."""
         self.cipher: Cipher | None = None
         self.inbound = InboundSources()
         self.ids = ExtensionIds()
@@ -71,6 +85,13 @@ class Transport:
         """SSRC to layer, and whether it is the layer's RTX."""
         self.slots: dict[int, Slot] = {}
         """By SSRC."""
+        self.waiting: deque[tuple[RtpPacket, float]] = deque()
+        """Packets, with their times of arrival, whose layer is not known yet."""
+        self.replays: deque[Replay] = deque()
+        """One after the other."""
+        self.reported: tuple[float, int] = (0.0, 0)
+        """Packets lost, of how many, on the way from it or, as it reports, to it, since that was last told."""
+        self.loss_told_at = -NEVER
         self.arrivals = ArrivalLog()
         self.feedback_at = NEVER
         self.heard_at = now

@@ -6,11 +6,33 @@ from __future__ import annotations
 class Vp8Head:
     """What the descriptor at the start of a payload says. Positions are offsets in the payload; 0 is absent."""
 
-    __slots__ = ("key_frame", "picture_id", "picture_id_at", "size", "tl0", "tl0_at", "wide")
+    __slots__ = (
+        "begins",
+        "key_frame",
+        "picture_id",
+        "picture_id_at",
+        "size",
+        "sync",
+        "temporal",
+        "tl0",
+        "tl0_at",
+        "wide",
+    )
 
     def __init__(
-        self, key_frame: bool, picture_id: int, picture_id_at: int, wide: bool, tl0: int, tl0_at: int, size: int
+        self,
+        begins: bool,
+        key_frame: bool,
+        picture_id: int,
+        picture_id_at: int,
+        wide: bool,
+        tl0: int,
+        tl0_at: int,
+        temporal: int,
+        size: int,
     ) -> None:
+        self.begins = begins
+        """This packet begins a frame."""
         self.key_frame = key_frame
         """This packet begins a key frame."""
         self.picture_id = picture_id
@@ -19,6 +41,10 @@ class Vp8Head:
         """The picture id has 15 bits, not 7."""
         self.tl0 = tl0
         self.tl0_at = tl0_at
+        self.temporal = temporal >> 6
+        """Temporal layer; 0 where there are none."""
+        self.sync = temporal & 0x20
+        """Not 0: the frame refers to temporal layer 0 alone."""
         self.size = size
         """Length of the descriptor."""
 
@@ -30,7 +56,7 @@ def parse_head(payload: bytes) -> Vp8Head | None:
         return None
     first = payload[0]
     at = 1
-    picture_id = picture_id_at = tl0 = tl0_at = 0
+    picture_id = picture_id_at = tl0 = tl0_at = temporal = 0
     wide = False
     if first & 0x80:
         flags = payload[1]
@@ -54,11 +80,13 @@ def parse_head(payload: bytes) -> Vp8Head | None:
             tl0 = payload[at]
             at += 1
         if flags & 0x30:
+            if flags & 0x20 and at < size:
+                temporal = payload[at]
             at += 1
     if at >= size:
         return None
-    key_frame = bool(first & 0x10) and first & 0x0F == 0 and not payload[at] & 1
-    return Vp8Head(key_frame, picture_id, picture_id_at, wide, tl0, tl0_at, at)
+    begins = first & 0x1F == 0x10  # start of partition 0; the bit beside it is reserved
+    return Vp8Head(begins, begins and not payload[at] & 1, picture_id, picture_id_at, wide, tl0, tl0_at, temporal, at)
 
 
 def rewrite(payload: bytes, head: Vp8Head, picture_shift: int, tl0_shift: int) -> bytes:

@@ -82,7 +82,7 @@ class Revoke(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WhereaboutsTold(Struct, frozen=True):
-    """Answer to who may read them; `confirmed_ms` is Unix time."""
+    """Answer to who may read them; `confirmed_ms` is Unix time, `no_contact` that they have nobody to name."""
 
     place: str
     city: str
@@ -91,6 +91,7 @@ class WhereaboutsTold(Struct, frozen=True):
     contact_name: str
     contact_relation: str
     contact_phone: str
+    no_contact: bool
     confirmed_ms: int
 
 
@@ -116,6 +117,9 @@ async def arrival(request: web.Request) -> web.Response:
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
         session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"], Action.ENTER)
+        # Said here, before a camera is opened for nothing; where the room is not open, the room says it.
+        if deps.removed(session.id, person.id):
+            raise DeniedAttempt(ErrorCode.REMOVED, Action.ENTER, session.id)
         language = request.query.get("language", "")
         asked = await deps.arrivals.arrival(connection, person.id, session, role, language)
         # Who knocks learns no name, not even of who will open.
@@ -195,6 +199,7 @@ async def read_whereabouts(request: web.Request) -> web.Response:
             it.contact_name,
             it.contact_relation,
             it.contact_phone,
+            it.no_contact,
             confirmed_ms,
         )
     )

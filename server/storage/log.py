@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -26,10 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from server.clock import Clock
 from server.logs import where_it_failed
 from server.storage.appending import Claim, NewEvent, Stored, claim, holds, store_group
-from server.storage.engine import fold_journal, reading
-from server.storage.purging import Purged, purge
+from server.storage.engine import reading
 from server.storage.reading import StoredEvent, read_events
-from server.storage.room_snapshots import StoredSnapshot, find_snapshot, save_snapshot
+from server.storage.room_snapshots import StoredSnapshot, count_destroyed, find_snapshot, save_snapshot
 from server.storage.transactions import Transactions, transactions_for
 from server.storage.vault import Unreadable, Vault
 
@@ -40,7 +39,6 @@ __all__ = [
     "NewEvent",
     "OutcomeUnknown",
     "Overloaded",
-    "Purged",
     "StoredEvent",
     "StoredSnapshot",
     "StreamLost",
@@ -162,18 +160,16 @@ class EventLog:
         async with reading(self._engine) as connection:
             return [stored async for stored in read_events(connection, self._vault, stream_id, after)]
 
-    async def purge(self, stream_id: str, retention: str) -> Purged:
-        """Destroys the payloads of one retention class of a stream, with the key they were encrypted under."""
-        now_ms = self._clock.now_ms()
-        purged = await self._transactions.run(
-            lambda connection: purge(connection, self._vault, stream_id, retention, now_ms)
-        )
-        return replace(purged, residue=not await fold_journal(self._engine))
+    async def destroyed_keys(self, stream_id: str) -> int:
+        """How many of the stream's data keys were destroyed so far: with each purge it is more."""
+        async with reading(self._engine) as connection:
+            return await connection.run_sync(lambda sync: count_destroyed(sync, stream_id))
 
-    async def save_snapshot(self, stream_id: str, snapshot: StoredSnapshot) -> bool:
-        """Stores a state after some event, in place of an older one; False when the log has no such event."""
+    async def save_snapshot(self, stream_id: str, snapshot: StoredSnapshot, *, destroyed_keys: int) -> bool:
+        """Stores a state after some event, in place of an older one; False when the log has no such event, or
+        something was purged since `destroyed_keys` was asked for, which must be before the state was read."""
         return await self._transactions.run(
-            lambda connection: save_snapshot(connection, self._vault, stream_id, snapshot)
+            lambda connection: save_snapshot(connection, self._vault, stream_id, snapshot, destroyed_keys)
         )
 
     async def find_snapshot(self, stream_id: str, version: int) -> StoredSnapshot | None:

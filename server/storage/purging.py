@@ -13,15 +13,21 @@ from server.storage.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge destroyed. `residue`: the database's journal may still hold it, until it is next folded in."""
+    """What a purge destroyed: how many payloads, and which data keys of the class.
+
+    `residue`: the database's journal may still hold it, until it is next folded in.
+    """
 
     payloads: int
-    keys: int
+    keys: tuple[str, ...]
     residue: bool = False
 
 
 def purge(connection: Connection, vault: Vault, stream_id: str, retention: str, now_ms: int) -> Purged:
-    """Destroys data keys, payloads and nonces of the class, and the stream's snapshots, which tell of them."""
+    """Destroys data keys, payloads and nonces of the class, and the stream's snapshots, which tell of them.
+
+    It is a purge only with an audit entry in the same transaction: without, `audit verify` takes it for a forged one.
+    """
     # Nothing may be sealed under a key while it is destroyed.
     connection.execute(select(streams.c.id).where(streams.c.id == stream_id).with_for_update())
     of_class = select(events.c.seq).where(events.c.stream_id == stream_id, events.c.retention == retention)
@@ -30,11 +36,13 @@ def purge(connection: Connection, vault: Vault, stream_id: str, retention: str, 
     ).rowcount
     connection.execute(delete(room_snapshots).where(room_snapshots.c.stream_id == stream_id))
     living = connection.execute(
-        select(data_keys.c.id, data_keys.c.retention).where(
+        select(data_keys.c.id, data_keys.c.retention)
+        .where(
             data_keys.c.stream_id == stream_id,
             data_keys.c.retention.in_((retention, SNAPSHOT)),
             data_keys.c.wrapped.is_not(None),
         )
+        .order_by(data_keys.c.id)
     ).all()
     connection.execute(
         update(data_keys)
@@ -43,4 +51,4 @@ def purge(connection: Connection, vault: Vault, stream_id: str, retention: str, 
     )
     for row in living:
         vault.forget(row.id)
-    return Purged(payloads=gone, keys=sum(row.retention == retention for row in living))
+    return Purged(payloads=gone, keys=tuple(row.id for row in living if row.retention == retention))

@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.storage.appending import living_keys
-from server.storage.schema import data_keys, events, room_snapshots
+from server.storage.schema import data_keys, events, room_snapshots, streams
 from server.storage.vault import Unreadable, Vault, WrappedKey
 
 SNAPSHOT: Final = "snapshot"
@@ -29,8 +29,23 @@ class StoredSnapshot:
     body: bytes
 
 
-def save_snapshot(connection: Connection, vault: Vault, stream_id: str, snapshot: StoredSnapshot) -> bool:
-    """Replaces the stream's snapshot; False when the log has no such event, or the stored one is newer."""
+def count_destroyed(connection: Connection, stream_id: str) -> int:
+    """How many of the stream's data keys were destroyed. A row stays for each, so that it only ever grows."""
+    its = select(func.count()).where(data_keys.c.stream_id == stream_id, data_keys.c.wrapped.is_(None))
+    return connection.execute(its).scalar_one()
+
+
+def save_snapshot(
+    connection: Connection, vault: Vault, stream_id: str, snapshot: StoredSnapshot, destroyed_keys: int
+) -> bool:
+    """Replaces the stream's snapshot; False when the log has no such event, the stored one is newer, or not
+    `destroyed_keys` keys are destroyed: then something of what the state was read from was purged meanwhile, and
+    would live on in the snapshot under another key.
+    """
+    # A purge takes the same row: it is wholly before or after this.
+    connection.execute(select(streams.c.id).where(streams.c.id == stream_id).with_for_update())
+    if count_destroyed(connection, stream_id) != destroyed_keys:
+        return False
     at = connection.execute(
         select(events.c.link).where(events.c.stream_id == stream_id, events.c.seq == snapshot.seq)
     ).one_or_none()

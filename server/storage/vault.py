@@ -91,6 +91,14 @@ class Vault:
         except (InvalidTag, ValueError):
             raise Unreadable("does not decrypt") from None
 
+    def unwraps(self, key: WrappedKey) -> bool:
+        """Whether a living key is one of ours, of this stream and class."""
+        try:
+            self._unwrap(key)
+        except Unreadable:
+            return False
+        return True
+
     def forget(self, key_id: str) -> None:
         """Drops an unwrapped key from memory."""
         self._open.pop(key_id, None)

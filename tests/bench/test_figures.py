@@ -2,7 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import Row, as_markdown, drops, grown, metric, parse_metrics, percentile
+from bench.figures import (
+    Row,
+    Spread,
+    as_markdown,
+    drops,
+    grown,
+    line_through,
+    metric,
+    parse_metrics,
+    percentile,
+    ratios,
+    spread,
+)
 
 METRICS = """\
 # HELP holdspace_commands_total Commands by type and outcome
@@ -63,3 +75,33 @@ def test_the_table_is_markdown_with_aligned_columns_and_a_verdict() -> None:
     assert set(table[1]) <= set("|-")
     assert "| NO " in table[2]
     assert len({len(line) for line in table}) == 1
+
+
+def test_a_line_through_points_on_a_line_fits_them_wholly() -> None:
+    line = line_through([(1, 5), (2, 7), (4, 11)])
+    assert line.slope == pytest.approx(2)
+    assert line.start == pytest.approx(3)
+    assert line.fit == pytest.approx(1)
+
+
+def test_points_that_bend_away_fit_less() -> None:
+    assert line_through([(0, 0), (1, 1), (2, 4), (3, 9)]).fit == pytest.approx(0.918, abs=0.001)
+
+
+def test_points_at_one_place_make_no_line() -> None:
+    with pytest.raises(ValueError, match="two different points"):
+        line_through([(1, 1), (1, 2)])
+    with pytest.raises(ValueError, match="two different points"):
+        line_through([])
+
+
+def test_a_spread_names_middle_and_ends() -> None:
+    assert spread([9.0, 1.0, 4.0]) == Spread(4.0, 1.0, 9.0, 3)
+    assert spread([1.0, 4.0]).median == 2.5
+    with pytest.raises(ValueError, match="needs values"):
+        spread([])
+
+
+def test_only_what_was_measured_in_the_same_round_is_compared() -> None:
+    assert ratios({0: 3.0, 1: 8.0, 2: 5.0}, {1: 4.0, 2: 10.0, 3: 1.0}) == [2.0, 0.5]
+    assert ratios({0: 3.0}, {}) == []

@@ -7,6 +7,8 @@ from bench.network import Calls, rows
 GOOD = Calls(
     bots=3,
     bots_ok=3,
+    bot_faults=(),
+    load=1.0,
     audio_packets=900,
     audio_lost=100,
     longest_gap_ms=139.1,

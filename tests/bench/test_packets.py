@@ -1,7 +1,18 @@
 from __future__ import annotations
 
-from bench.packets import FRAME_BYTES, KEY_FRAME_BYTES, MAX_PAYLOAD, Arrivals, Feed, OpusStream, Vp8Stream, vp8_frame
-from media.engine.rtcp import SenderReport
+from bench.counting import sent_ns
+from bench.packets import (
+    LARGE_KBIT_S,
+    MAX_PAYLOAD,
+    THUMBNAIL_KBIT_S,
+    Arrivals,
+    Feed,
+    OpusStream,
+    Vp8Stream,
+    frame_bytes,
+    vp8_frame,
+)
+from media.engine.rtcp import SenderReport, pli
 from media.engine.rtcp import parse as parse_rtcp
 from media.engine.rtp import parse
 from media.engine.vp8 import parse_head
@@ -26,7 +37,7 @@ def test_frames_between_key_frames_are_told_apart_and_have_their_size() -> None:
     head = parse_head(payloads[0])
     assert head is not None
     assert not head.key_frame
-    assert sum(len(payload) - head.size for payload in payloads) == FRAME_BYTES
+    assert sum(len(payload) - head.size for payload in payloads) == frame_bytes(THUMBNAIL_KBIT_S)
     assert all(len(payload) <= MAX_PAYLOAD + head.size for payload in payloads)
 
 
@@ -35,7 +46,7 @@ def test_a_key_frame_carries_start_code_and_size_of_the_picture() -> None:
     head = parse_head(payloads[0])
     assert head is not None
     frame = b"".join(payload[head.size :] for payload in payloads)
-    assert len(frame) == KEY_FRAME_BYTES
+    assert len(frame) == 4 * frame_bytes(THUMBNAIL_KBIT_S)
     assert frame[3:6] == b"\x9d\x01\x2a"
     assert int.from_bytes(frame[6:8], "little") == 320
     assert int.from_bytes(frame[8:10], "little") == 180
@@ -49,6 +60,33 @@ def test_a_stream_begins_with_a_key_frame_and_sends_another_only_when_asked() ->
     assert _is_key(video)
     assert not _is_key(video)
     assert video.key_frames == 2
+
+
+def test_a_key_frame_comes_when_it_is_asked_for_over_rtcp_and_not_when_another_stream_is_meant() -> None:
+    video = Vp8Stream(7, 96, "1", Feed())
+    assert _is_key(video)
+    video.heed(pli(1, 8))
+    assert not _is_key(video)
+    video.heed(pli(1, 7))
+    assert _is_key(video)
+
+
+def test_a_thumbnail_fits_one_packet_and_a_large_picture_takes_six() -> None:
+    assert len(vp8_frame(1, 0, 0, key=False)) == 1
+    assert len(vp8_frame(1, 0, 0, key=False, kbit_s=LARGE_KBIT_S)) == 6
+
+
+def test_every_packet_tells_when_it_was_sent_and_its_descriptor_stays_readable() -> None:
+    times = iter(range(1, 100))
+    feed = Feed()
+    audio, video = OpusStream(1, 111, "0", feed), Vp8Stream(2, 96, "1", feed, kbit_s=LARGE_KBIT_S)
+    audio.clock = video.clock = lambda: next(times)
+    packets = [audio.following(), *video.following(), *video.following()]
+    assert [sent_ns(packet) for packet in packets] == list(range(1, len(packets) + 1))
+    for packet in packets[1:]:
+        parsed = parse(packet)
+        assert parsed is not None
+        assert parse_head(parsed.payload) is not None
 
 
 def test_packets_of_all_streams_of_a_sender_share_one_transport_wide_count() -> None:

@@ -260,7 +260,8 @@ async def test_the_agreement_can_be_taken_back_in_the_room_and_given_again(serve
     await dana.join(links["mentor"])
     await ellie.join(links["participants"][0])
     await dana.tile("Ellie").wait_for()
-    await ellie.button("Help").click()
+    # As the notice promises.
+    await ellie.button("You").click()
     await ellie.button("Take my agreement back").click()
     await ellie.text("The others see an ordinary leave").wait_for()
     await audit(ellie.page, "take-back")
@@ -371,7 +372,7 @@ async def change_the_notice(server: Server, folder: Path) -> None:
     """Starts the server again with another notice, as a program would that changed its own."""
     shutil.copytree(ROOT / "program/texts", folder)
     for notice in [folder / f"notice.{language}.toml" for language in ("en", "es")]:
-        notice.write_text(notice.read_text().replace('version = "1"', 'version = "2"', 1))
+        notice.write_text(notice.read_text().replace('version = "2"', 'version = "3"', 1))
     await server.stop()
     server.environment["HOLDSPACE__TEXTS__FOLDER"] = str(folder)
     await server.start()

@@ -10,6 +10,7 @@ from media.engine.interface import (
     EngineStats,
     Event,
     ExtensionIds,
+    Feature,
     IngressSpec,
     OutId,
     SrtpKeys,
@@ -27,6 +28,11 @@ class FakeEngine:
         self.egress: dict[OutId, EgressSpec] = {}
         self.open_egress: set[OutId] = set()
         self.routes: dict[OutId, tuple[TransportId, str]] = {}
+        self.wants: dict[OutId, str] = {}
+        self.audio_groups: dict[tuple[TransportId, str], int] = {}
+        self.priority: set[tuple[TransportId, str]] = set()
+        self.primed: list[OutId] = []
+        self.features: frozenset[Feature] = frozenset()
         self.closed = False
         self._events: list[Event] = []
         self._wake: Callable[[], None] = lambda: None
@@ -80,6 +86,8 @@ class FakeEngine:
     def remove_ingress(self, transport: TransportId, mid: str) -> None:
         self.ingress.pop((transport, mid), None)
         self.open.discard((transport, mid))
+        self.audio_groups.pop((transport, mid), None)
+        self.priority.discard((transport, mid))
         self.routes = {out: source for out, source in self.routes.items() if source != (transport, mid)}
 
     def set_ingress_gate(self, transport: TransportId, mid: str, is_open: bool) -> None:
@@ -87,6 +95,16 @@ class FakeEngine:
             self.open.add((transport, mid))
         else:
             self.open.discard((transport, mid))
+
+    def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int = 4) -> None:
+        if (transport, mid) in self.ingress:
+            self.audio_groups[transport, mid] = group
+
+    def set_priority(self, transport: TransportId, mid: str, always: bool) -> None:
+        if (transport, mid) in self.ingress and always:
+            self.priority.add((transport, mid))
+        else:
+            self.priority.discard((transport, mid))
 
     def add_egress(self, spec: EgressSpec) -> OutId:
         self._handles += 1
@@ -98,13 +116,18 @@ class FakeEngine:
     def remove_egress(self, out: OutId) -> None:
         self.egress.pop(out, None)
         self.routes.pop(out, None)
+        self.wants.pop(out, None)
         self.open_egress.discard(out)
 
     def route(self, out: OutId, source: TransportId | None, mid: str = "", want: str = "") -> None:
+        self.wants[out] = want
         if source is None:
             self.routes.pop(out, None)
         else:
             self.routes[out] = (source, mid)
+
+    def prime_from_cache(self, out: OutId) -> None:
+        self.primed.append(out)
 
     def set_egress_gate(self, out: OutId, is_open: bool) -> None:
         if is_open:

@@ -68,6 +68,75 @@ CHROMIUM_OFFER = "\r\n".join(
     ]
 )
 
+_CHROMIUM_LAYERS = [
+    "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+    "a=rid:q send",
+    "a=rid:f send",
+    "a=simulcast:send q;f",
+]
+CHROMIUM_SIMULCAST = CHROMIUM_OFFER.partition("a=ssrc-group")[0] + "\r\n".join([*_CHROMIUM_LAYERS, ""])
+"""Two encodings with rids: then Chromium names no SSRCs."""
+
+FIREFOX_SIMULCAST = "\r\n".join(
+    [
+        "v=0",
+        "o=mozilla...THIS_IS_SDPARTA-99.0 3980671120056037963 0 IN IP4 0.0.0.0",
+        "s=-",
+        "t=0 0",
+        "a=sendrecv",
+        "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),
+        "a=group:BUNDLE 0 1",
+        "a=ice-options:trickle",
+        "a=msid-semantic:WMS *",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 109 9 0 8 101",
+        "c=IN IP4 0.0.0.0",
+        "a=sendonly",
+        "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+        "a=extmap:2/recvonly urn:ietf:params:rtp-hdrext:csrc-audio-level",
+        "a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid",
+        "a=extmap:7 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+        "a=extmap-allow-mixed",
+        "a=ice-pwd:e9b98cf3627b8bc16197b78ec97e7a00",
+        "a=ice-ufrag:76860068",
+        "a=mid:0",
+        "a=rtcp-mux",
+        "a=rtpmap:109 opus/48000/2",
+        "a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1",
+        "a=setup:actpass",
+        "a=ssrc:2260269752 cname:{e4bb5bac}",
+        "m=video 0 UDP/TLS/RTP/SAVPF 120 124",
+        "c=IN IP4 0.0.0.0",
+        "a=bundle-only",
+        "a=sendonly",
+        "a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid",
+        "a=extmap:5 urn:ietf:params:rtp-hdrext:toffset",
+        "a=extmap:7 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+        "a=extmap:9/sendonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+        "a=extmap:10/sendonly urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+        "a=ice-pwd:e9b98cf3627b8bc16197b78ec97e7a00",
+        "a=ice-ufrag:76860068",
+        "a=mid:1",
+        "a=rid:q send",
+        "a=rid:f send",
+        "a=rtcp-mux",
+        "a=rtcp-rsize",
+        "a=rtpmap:120 VP8/90000",
+        "a=rtcp-fb:120 nack pli",
+        "a=rtpmap:124 rtx/90000",
+        "a=fmtp:124 apt=120",
+        "a=setup:actpass",
+        "a=simulcast:send q;f",
+        "a=ssrc:1234007943 cname:{e4bb5bac}",
+        "a=ssrc:878167774 cname:{e4bb5bac}",
+        "a=ssrc:694665900 cname:{e4bb5bac}",
+        "a=ssrc:3426365291 cname:{e4bb5bac}",
+        "a=ssrc-group:FID 1234007943 878167774",
+        "a=ssrc-group:FID 694665900 3426365291",
+        "",
+    ]
+)
+"""Firefox names an SSRC for each layer too."""
+
 DATA_CHANNEL = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n"
 
 CHROMIUM_ANSWER = "\r\n".join(

@@ -20,7 +20,13 @@ from media.sdp import Direction
 from media.sdp import parse as parse_sdp
 from protocol.errors import ErrorCode, Refused
 from protocol.values import MAX_SDP, Source
-from tests.media.offers import CHROMIUM_ANSWER, CHROMIUM_OFFER, DATA_CHANNEL
+from tests.media.offers import (
+    CHROMIUM_ANSWER,
+    CHROMIUM_OFFER,
+    CHROMIUM_SIMULCAST,
+    DATA_CHANNEL,
+    FIREFOX_SIMULCAST,
+)
 
 SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}
 LOCAL = Local(
@@ -36,7 +42,7 @@ def test_opus_and_vp8_with_rtx_are_taken() -> None:
     offer = read_publish_offer(CHROMIUM_OFFER, SOURCES)
     assert offer.ufrag == "qJbS"
     assert offer.fingerprint == Fingerprint("sha-256", ":".join(["AB"] * 32))
-    assert offer.extensions == ExtensionIds(mid=4, transport_cc=3, audio_level=1)
+    assert offer.extensions == ExtensionIds(mid=4, transport_cc=3, audio_level=1, rid=10)
     audio, video = offer.tracks
     assert (audio.mid, audio.source, audio.kind, audio.payload_type) == ("0", Source.MICROPHONE, Kind.AUDIO, 111)
     assert (video.payload_type, video.rtx_payload_type, video.ssrcs, video.rtx_ssrcs) == (96, 97, (1_001,), (1_002,))
@@ -70,11 +76,40 @@ def test_tcp_is_offered_below_udp_and_waits_to_be_called() -> None:
     assert priorities == sorted(priorities, reverse=True)
 
 
-def test_simulcast_is_answered_with_one_encoding() -> None:
-    text = CHROMIUM_OFFER + "a=rid:a send\r\na=rid:b send\r\na=simulcast:send a;b\r\n"
-    answer = write_publish_answer(read_publish_offer(text, SOURCES), LOCAL, 1)
+@pytest.mark.parametrize(
+    ("text", "rid", "repaired_rid", "ssrcs"),
+    [(CHROMIUM_SIMULCAST, 10, 11, ()), (FIREFOX_SIMULCAST, 9, 10, (1_234_007_943, 694_665_900))],
+)
+def test_simulcast_is_taken_layer_by_layer(text: str, rid: int, repaired_rid: int, ssrcs: tuple[int, ...]) -> None:
+    offer = read_publish_offer(text, SOURCES)
+    video = offer.tracks[1]
+    assert (video.rids, video.ssrcs) == (("q", "f"), ssrcs)
+    assert (offer.extensions.rid, offer.extensions.repaired_rid) == (rid, repaired_rid)
+    answer = write_publish_answer(offer, LOCAL, 1)
+    audio, answered = (section.split("\r\n") for section in answer.split("m=")[1:])
+    assert [line for line in answered if "rid:" in line or "simulcast" in line] == [
+        "a=rid:q recv",
+        "a=rid:f recv",
+        "a=simulcast:recv q;f",
+    ]
+    assert f"a=extmap:{rid} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" in answered
+    assert f"a=extmap:{repaired_rid} urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id" in answered
+    assert not any("rid" in line.partition(":")[0] or "stream-id" in line for line in audio)
+
+
+@pytest.mark.parametrize("uri", ["sdes:mid", "sdes:rtp-stream-id"])
+def test_layers_that_could_not_be_told_apart_are_answered_with_one_encoding(uri: str) -> None:
+    text = CHROMIUM_SIMULCAST.replace(uri, "sdes:something-else")
+    offer = read_publish_offer(text, SOURCES)
+    assert offer.tracks[1].rids == ()
+    answer = write_publish_answer(offer, LOCAL, 1)
     assert "simulcast" not in answer
     assert "a=rid" not in answer
+
+
+def test_of_alternatives_the_first_is_taken_and_a_paused_layer_too() -> None:
+    text = CHROMIUM_SIMULCAST.replace("send q;f", "send ~q,f;f recv x")
+    assert read_publish_offer(text, SOURCES).tracks[1].rids == ("q", "f")
 
 
 def test_a_section_that_sends_nothing_is_answered_inactive() -> None:
@@ -87,6 +122,11 @@ def test_a_section_that_sends_nothing_is_answered_inactive() -> None:
 @pytest.mark.parametrize(
     ("text", "sources"),
     [
+        (CHROMIUM_SIMULCAST.replace("send q;f", "send q;x"), SOURCES),
+        (CHROMIUM_SIMULCAST.replace("send q;f", "send q;q"), SOURCES),
+        (CHROMIUM_SIMULCAST.replace("send q;f", "send q;f;g;h;i"), SOURCES),
+        (CHROMIUM_SIMULCAST.replace("rid:q send", "rid:q! send"), SOURCES),
+        (CHROMIUM_SIMULCAST + "".join(f"a=rid:r{n} send\r\n" for n in range(5)), SOURCES),
         (CHROMIUM_OFFER, {}),
         (CHROMIUM_OFFER, {"7": Source.MICROPHONE}),
         (CHROMIUM_OFFER, {"0": Source.CAMERA}),

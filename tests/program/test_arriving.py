@@ -172,7 +172,7 @@ def test_the_hash_is_of_every_word_that_is_shown() -> None:
 
 
 def test_a_programs_own_folder_takes_the_place_of_the_packaged_one(tmp_path: Path) -> None:
-    own = PACKAGED.joinpath("notice.en.toml").read_text().replace('version = "1"', 'version = "2024-a"')
+    own = PACKAGED.joinpath("notice.en.toml").read_text().replace('version = "2"', 'version = "2024-a"')
     (tmp_path / "notice.en.toml").write_text(own)
     assert {language: notice.version for language, notice in load_notices(tmp_path, {}).items()} == {"en": "2024-a"}
 
@@ -191,9 +191,9 @@ def test_a_programs_own_folder_takes_the_place_of_the_packaged_one(tmp_path: Pat
         (
             {
                 "en": PACKAGED.joinpath("notice.en.toml").read_text(),
-                "es": PACKAGED.joinpath("notice.es.toml").read_text().replace('version = "1"', 'version = "2"'),
+                "es": PACKAGED.joinpath("notice.es.toml").read_text().replace('version = "2"', 'version = "3"'),
             },
-            r"same version in all languages, not 1, 2",
+            r"same version in all languages, not 2, 3",
         ),
     ],
 )

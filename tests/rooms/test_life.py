@@ -9,8 +9,8 @@ from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import Admit, AskForCover, PostChat, SessionChanged, SetDevices, SetNotAlone, WithdrawCover
 from protocol.values import LeaveReason, Role, SessionStatus, WaitsFor
-from rooms.commands import NameResponder, OpenSession, PassTime, WaiveResponder
-from rooms.events import FloorPaused, SessionOpened, SessionReturned
+from rooms.commands import CloseSession, NameResponder, OpenSession, PassTime, WaiveResponder
+from rooms.events import FloorPaused, SessionClosed, SessionOpened, SessionReturned
 from rooms.evolve import evolve
 from rooms.life import DEFAULT_RULES, consequences, is_unanswered, life_deadline
 from rooms.state import EMPTY
@@ -394,3 +394,27 @@ def test_nothing_follows_for_a_room_that_is_not_open_or_over(room: RoomHarness, 
     assert room.do(OpenSession(SESSION, "Tuesday")) == ()
     assert room.deadline_ms is None
     assert HOST in room.state.people
+
+
+def test_the_server_ends_a_session_that_nobody_is_in(group: RoomHarness) -> None:
+    for who in ("ana", "ben"):
+        group.leave(who)
+    group.lose("mia")
+    assert group.do(CloseSession(if_empty=True)) == (), "her place is kept"
+    group.leave("mia")
+    assert group.do(CloseSession(if_empty=True)) == (SessionClosed(group.now_ms, None),)
+    assert group.state.status is SessionStatus.ENDED
+    assert group.do(CloseSession(if_empty=True)) == ()
+
+
+def test_the_server_ends_a_session_for_everyone_when_told_to(group: RoomHarness) -> None:
+    group.do(CloseSession(if_empty=False))
+    assert (group.state.status, group.roster(), group.gates) == (SessionStatus.ENDED, [], frozenset())
+
+
+def test_a_session_that_was_never_opened_or_never_live_can_be_ended() -> None:
+    room = RoomHarness(opened=False)
+    assert room.do(CloseSession(if_empty=True)) == ()
+    room.do(OpenSession(SESSION, "Tuesday group"))
+    room.do(CloseSession(if_empty=True))
+    assert room.state.status is SessionStatus.ENDED

@@ -37,6 +37,7 @@ from protocol.messages import (
 )
 from protocol.values import LeaveReason, Reaction, Role, SessionStatus, Source
 from rooms.commands import (
+    CloseSession,
     Command,
     Depart,
     Enter,
@@ -102,6 +103,7 @@ SERVERS_WORD: st.SearchStrategy[Command] = st.one_of(
     st.just(OpenSession(SESSION, "Tuesday group")),
     st.builds(NameResponder, st.sampled_from([None, *(IdentityId(f"identity-{who}") for who in USUAL_ROLE)])),
     st.just(WaiveResponder(IdentityId("identity-lead"))),
+    st.builds(CloseSession, if_empty=st.booleans()),
 )
 MAX_SEATS = 6
 SCREEN = (Source.SCREEN, Source.SCREEN_AUDIO)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protocol.ids import IdentityId, SessionId
-from server.auditing import Entry
+from server.entries import Entry
 
 
 @dataclass

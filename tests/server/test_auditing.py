@@ -22,8 +22,9 @@ from program.tables import consents, whereabouts
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId
 from server.arrivals import Arrivals
 from server.audit import Report, verify
-from server.auditing import AUDIT_STREAM, Auditor, Entry, NameChanged, begin_audit, entry_of
+from server.auditing import AUDIT_STREAM, Auditor, begin_audit, entry_of
 from server.demo import SOMEWHERE
+from server.entries import Entry, NameChanged
 from server.storage.engine import reading, writing
 from server.storage.log import EventLog, NewEvent
 from server.storage.reading import read_events
@@ -74,7 +75,7 @@ async def test_a_change_and_its_entry_are_both_there_or_neither(
 ) -> None:
     session = await program.session()
     if change in {"revoke", "read", "purge"}:
-        await program.arrivals.agree(ELLIE, session, ConsentKind.NOTICE, version="1", language="en")
+        await program.arrivals.agree(ELLIE, session, ConsentKind.NOTICE, version="2", language="en")
         await program.arrivals.confirm(ELLIE, SESSION, SOMEWHERE)
     if change == "purge":
         program.clock.advance(24 * 3600)
@@ -125,7 +126,7 @@ async def test_a_change_and_its_entry_are_both_there_or_neither(
 async def test_entries_carry_ids_only_and_nothing_of_them_is_on_the_disk_in_plain_text(program: Program) -> None:
     session = await program.session()
     await program.arrivals.rename(ELLIE, "Quetzal")
-    await program.arrivals.agree(ELLIE, session, ConsentKind.NOTICE, version="1", language="es")
+    await program.arrivals.agree(ELLIE, session, ConsentKind.NOTICE, version="2", language="es")
     stored = msgspec.json.encode(await program.entries()).decode()
     assert "Quetzal" not in stored
     assert ELLIE in stored

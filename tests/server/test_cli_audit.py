@@ -271,10 +271,20 @@ def test_purge_destroys_the_chat_of_a_session_that_has_ended_unless_it_is_held(
     assert command("purge", ROOM) == 0
     assert "1 events of the chat are destroyed" in capsys.readouterr().out
     assert command("audit", "verify") == 0
-    assert [{**entry, "at_ms": 0} for entry in shown(command, capsys)] == [
+    assert [{**entry, "at_ms": 0, **({"keys": 1} if "keys" in entry else {})} for entry in shown(command, capsys)] == [
         {"seq": 1, "at_ms": 0, "type": "legal_hold_set", "session": ROOM, "hold": True, "by": "command line"},
         {"seq": 2, "at_ms": 0, "type": "legal_hold_set", "session": ROOM, "hold": False, "by": "command line"},
-        {"seq": 3, "at_ms": 0, "type": "chat_purged", "session": ROOM, "by": "command line", "payloads": 1},
+        {
+            "seq": 3,
+            "at_ms": 0,
+            "type": "chat_purged",
+            "session": ROOM,
+            "by": "command line",
+            "payloads": 1,
+            "stream": ROOM,
+            "retention": "chat",
+            "keys": 1,
+        },
     ]
     assert command("replay", ROOM, "--at", str(START_MS + 9_000), "--as", "mentor") == 0
     told = json.loads(capsys.readouterr().out)
@@ -305,3 +315,17 @@ def test_an_entry_of_a_newer_version_is_shown_by_its_type(
 
     asyncio.run(write())
     assert shown(command, capsys) == [{"seq": 1, "at_ms": 5, "type": "moon_seen"}]
+
+
+def test_a_session_is_told_to_end_and_that_is_written_down(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    with_session(tmp_path, ended=False)
+    assert command("session", "end", ROOM) == 0
+    assert f"ends session {ROOM} within seconds" in capsys.readouterr().out
+    assert command("session", "end", "nowhere") == 2
+    assert "there is no session nowhere" in capsys.readouterr().err
+    [entry] = shown(command, capsys)
+    assert (entry["type"], entry["session"], entry["by"]) == ("session_end_asked", ROOM, "command line")
+    assert command("audit", "verify") == 0

@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 
 from protocol.ids import IdentityId
 from server import denials
-from server.auditing import AUDIT_STREAM, Auditor, Denied, Entry, entry_of
+from server.auditing import AUDIT_STREAM, Auditor, entry_of
 from server.denials import Denials
+from server.entries import Denied, Entry
 from server.storage.engine import reading
 from server.storage.reading import read_events
 from tests.fakes import START_MS, FakeClock

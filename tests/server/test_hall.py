@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from program.groups import Group, add_group
 from program.sessions import open_session
 from protocol.errors import Unavailable
-from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.ids import IdentityId, ParticipantId, RequestId, SessionId
+from protocol.messages import Remove
 from protocol.values import Role
-from rooms.commands import Enter
+from rooms.commands import Enter, Requested
 from rooms.life import DEFAULT_RULES
 from server.hall import Hall
 from server.keeper import Keeper
@@ -30,6 +31,7 @@ from tests.server.test_room_loading import everyone_arrived
 
 ROOM = SessionId("room-1")
 RUTH, LEE = IdentityId("p-ruth"), IdentityId("p-lee")
+RUTH_SEAT, LEE_SEAT = ParticipantId("seat-ruth"), ParticipantId("seat-lee")
 
 
 @pytest.fixture
@@ -89,6 +91,18 @@ async def test_to_look_someone_up_neither_opens_a_room_nor_writes_to_it(hall: Ha
 async def test_a_room_that_nobody_opened_is_not_opened_for_it(hall: Hall) -> None:
     hall.name_responder(ROOM, RUTH)
     assert hall.participants() == 0
+
+
+async def test_who_was_removed_is_known_where_the_room_is_open_and_no_room_is_opened_for_it(hall: Hall) -> None:
+    assert not hall.removed(ROOM, LEE)
+    assert hall._keepers == {}
+    keeper = await hall.room(ROOM)
+    await keeper.submit(Enter(RUTH_SEAT, RUTH, "Ruth", Role.MENTOR))
+    await keeper.submit(Enter(LEE_SEAT, LEE, "Lee", Role.PARTICIPANT))
+    assert not hall.removed(ROOM, LEE)
+    await keeper.submit(Requested(RUTH_SEAT, Remove(RequestId("remove"), LEE_SEAT)))
+    assert hall.removed(ROOM, LEE)
+    assert not hall.removed(ROOM, RUTH)
 
 
 async def test_a_room_that_failed_while_it_was_opened_is_opened_once_more_and_not_twice(

@@ -14,28 +14,23 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
+from moderation.supervision.events import ConcernAcknowledged, ConcernPassed, ConcernRaised, DurableEvent
+from program.consents import Consent, ConsentKind, give, revoke
 from program.people import Person, ProgramRole, add_person
 from program.sessions import end_session
 from program.tables import contacts, sessions, whereabouts
-from protocol.ids import IdentityId, SessionId
+from protocol.ids import ConcernId, IdentityId, SessionId
+from protocol.values import ConcernKind, Severity
 from server.audit import verify
-from server.auditing import (
-    AUDIT_STREAM,
-    SCHEDULE,
-    Auditor,
-    ChatPurged,
-    Entry,
-    LegalHoldSet,
-    WhereaboutsConfirmed,
-    WhereaboutsPurged,
-    entry_of,
-)
+from server.auditing import AUDIT_STREAM, SCHEDULE, Auditor, entry_of
+from server.entries import ChatPurged, ContactPurged, Entry, LegalHoldSet, WhereaboutsConfirmed, WhereaboutsPurged
 from server.housekeeping import DAY_MS, Housekeeping, PurgeRefused, purge_chat, set_legal_hold
 from server.storage.engine import reading, writing
 from server.storage.log import EventLog, NewEvent
 from server.storage.reading import read_events
 from server.storage.schema import data_keys
 from server.storage.vault import Unreadable
+from server.supervisor import SupervisionCore
 from server.whereabouts import Offered, Whereabouts, WhereaboutsBook
 from tests.fakes import START_MS, FakeClock
 from tests.server.people import DANA, ELLIE, SESSION, add_everyone
@@ -64,6 +59,22 @@ class House:
         claim = await log.claim(SESSION, "room")
         record = NewEvent(1, "session_opened", 1, b"opened")
         await log.append(SESSION, claim.epoch, 0, [record, NewEvent(2, "chat_written", 1, text, "chat")])
+        await log.stop()
+
+    async def chat_purged(self) -> ChatPurged:
+        """The entry that tells of the chat's one message."""
+        async with reading(self.engine) as connection:
+            keys = await connection.scalars(select(data_keys.c.id).where(data_keys.c.retention == "chat"))
+            return ChatPurged(SESSION, SCHEDULE, 1, SESSION, "chat", tuple(keys))
+
+    async def supervise(self, event: DurableEvent) -> None:
+        """As the session's supervision stores it."""
+        stored = SupervisionCore().stored_form(event, self.clock.now_ms())
+        assert stored is not None
+        log = EventLog(self.engine, self.clock, vault())
+        await log.start()
+        claim = await log.claim(f"{SESSION}/supervision", "supervision")
+        await log.append(f"{SESSION}/supervision", claim.epoch, claim.head, [stored])
         await log.stop()
 
     async def end(self) -> None:
@@ -177,6 +188,116 @@ async def test_what_one_said_does_not_open_as_anothers_or_for_another_session(ho
     assert [type(entry) for entry in await house.entries()] == [WhereaboutsConfirmed]
 
 
+async def test_where_someone_is_stays_under_legal_hold_and_can_be_read(house: House) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    await set_legal_hold(house.engine, vault(), house.clock, SESSION, hold=True, by="x")
+    house.clock.advance(400 * DAY_S)
+    await house.housekeeping.tidy()
+    found = await house.book.read(DANA, ELLIE, SESSION)
+    assert found is not None
+    assert found[0].place == SAID.place
+    assert len(await sealed_of(house, contacts)) == 1
+    await set_legal_hold(house.engine, vault(), house.clock, SESSION, hold=False, by="x")
+    assert await house.book.read(DANA, ELLIE, SESSION) is None, "gone, also before it is erased"
+    await house.housekeeping.tidy()
+    assert await sealed_of(house, whereabouts) == []
+    assert await sealed_of(house, contacts) == []
+    assert await house.is_sound()
+
+
+@pytest.mark.parametrize("end", ["acknowledged", "passed"])
+@pytest.mark.parametrize("about", [ELLIE, None])
+async def test_where_someone_is_stays_while_a_concern_is_open(house: House, about: IdentityId | None, end: str) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    kind = ConcernKind.REMOVED if about else ConcernKind.LEADER_LOST
+    raised = ConcernRaised(START_MS, 3, ConcernId("c1"), kind, Severity.CONCERN, about, "Ellie")
+    await house.supervise(raised)
+    house.clock.advance(3 * DAY_S)
+    await house.housekeeping.tidy()
+    assert await house.book.read(DANA, ELLIE, SESSION) is not None
+    over = ConcernAcknowledged(1, raised.concern_id, DANA), ConcernPassed(1, 9, raised.concern_id)
+    await house.supervise(over[end == "passed"])
+    assert await house.book.read(DANA, ELLIE, SESSION) is None
+    await house.housekeeping.tidy()
+    assert await sealed_of(house, whereabouts) == []
+
+
+async def test_a_concern_about_someone_else_keeps_nothing(house: House) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    removed = ConcernRaised(START_MS, 3, ConcernId("c1"), ConcernKind.REMOVED, Severity.CONCERN, DANA, "Dana")
+    await house.supervise(removed)
+    house.clock.advance(DAY_S)
+    assert await house.book.read(DANA, ELLIE, SESSION) is None
+    await house.housekeeping.tidy()
+    assert await sealed_of(house, whereabouts) == []
+
+
+async def test_where_someone_is_stays_when_it_cannot_be_told_whether_a_concern_is_open(house: House) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    await house.supervise(ConcernPassed(1, 9, ConcernId("nothing")))
+    house.clock.advance(DAY_S)
+    with capture_logs() as logs:
+        await house.housekeeping.tidy()
+    assert [said["event"] for said in logs] == ["concerns unreadable"]
+    assert len(await sealed_of(house, whereabouts)) == 1
+
+
+# ── whom to call ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_whom_to_call_goes_when_nobody_confirmed_it_for_as_long_as_chats_are_kept(house: House) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    [sealed], [key] = await sealed_of(house, contacts), await wrapped(house, "contact")
+    assert key is not None
+    house.clock.advance(30 * DAY_S - 1)
+    await house.housekeeping.tidy()
+    assert sealed in house.on_disk()
+    house.clock.advance(1)
+    await house.housekeeping.tidy()
+    assert await sealed_of(house, contacts) == []
+    for gone in (sealed, sealed[12:-16], key, key[12:-16]):
+        assert gone not in house.on_disk()
+    assert (await house.entries())[-1] == ContactPurged(ELLIE, "unused")
+    assert await house.is_sound()
+
+
+async def test_whom_to_call_goes_when_its_person_takes_the_notice_back(house: House) -> None:
+    async def agree() -> None:
+        async with writing(house.engine) as connection:
+            await give(connection, Consent(ELLIE, ConsentKind.NOTICE, "1", "en", "00", 1))
+
+    async def take_back() -> None:
+        async with writing(house.engine) as connection:
+            await revoke(connection, ELLIE, ConsentKind.NOTICE, 2)
+
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    await agree()
+    await take_back()
+    await house.housekeeping.tidy()
+    assert len(await sealed_of(house, contacts)) == 1, "as long as it is kept where they are"
+    house.clock.advance(DAY_S)
+    await agree()
+    await house.housekeeping.tidy()
+    assert len(await sealed_of(house, contacts)) == 1, "who agreed again has an agreement"
+    await take_back()
+    await house.housekeeping.tidy()
+    assert await sealed_of(house, contacts) == []
+    assert (await house.entries())[-1] == ContactPurged(ELLIE, "revoked")
+
+
+async def test_whom_to_call_stays_for_everyone_of_a_group_with_a_session_under_legal_hold(house: House) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    house.clock.advance(DAY_S)
+    await house.housekeeping.tidy()
+    await set_legal_hold(house.engine, vault(), house.clock, SESSION, hold=True, by="x")
+    house.clock.advance(60 * DAY_S)
+    await house.housekeeping.tidy()
+    assert len(await sealed_of(house, contacts)) == 1
+    await set_legal_hold(house.engine, vault(), house.clock, SESSION, hold=False, by="x")
+    await house.housekeeping.tidy()
+    assert await sealed_of(house, contacts) == []
+
+
 # ── chat ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -193,7 +314,7 @@ async def test_a_chat_goes_thirty_days_after_its_session_ended_and_the_record_st
         payloads = [event.payload async for event in read_events(connection, vault(), SESSION)]
         assert (await connection.execute(select(sessions.c.chat_purged_ms))).scalar_one() == house.clock.now_ms()
     assert payloads == [b"opened", None]
-    assert await house.entries() == [ChatPurged(SESSION, SCHEDULE, 1)]
+    assert await house.entries() == [await house.chat_purged()]
     assert await house.is_sound()
 
 
@@ -205,7 +326,7 @@ async def test_the_number_of_days_is_a_setting(house: House) -> None:
     await house.housekeeping.tidy()
     assert await house.entries() == []
     await soon.tidy()
-    assert await house.entries() == [ChatPurged(SESSION, SCHEDULE, 1)]
+    assert await house.entries() == [await house.chat_purged()]
 
 
 async def test_nothing_of_a_session_under_legal_hold_goes(house: House) -> None:
@@ -223,7 +344,7 @@ async def test_nothing_of_a_session_under_legal_hold_goes(house: House) -> None:
     assert await house.entries() == [
         LegalHoldSet(SESSION, True, "x"),
         LegalHoldSet(SESSION, False, "x"),
-        ChatPurged(SESSION, SCHEDULE, 1),
+        await house.chat_purged(),
     ]
 
 
@@ -263,7 +384,7 @@ async def test_what_fails_is_logged_without_content_tried_again_and_stops_nothin
     assert (said["event"], said["what"], said["error"]) == ("not erased", "whereabouts", "OperationalError")
     assert "Parked" not in str(said)
     assert "Rosalinda" not in str(said)
-    assert ChatPurged(SESSION, SCHEDULE, 1) in await house.entries()
+    assert await house.chat_purged() in await house.entries()
     await house.housekeeping.tidy()
     assert WhereaboutsPurged(ELLIE, SESSION) in await house.entries()
 

@@ -15,8 +15,9 @@ from program.sessions import Session, end_session, find_session
 from protocol.errors import ErrorCode, HoldspaceError
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role
-from server.auditing import AUDIT_STREAM, Auditor, ResponderSet, ResponderWaived, begin_audit, entry_of
+from server.auditing import AUDIT_STREAM, Auditor, begin_audit, entry_of
 from server.denials import DeniedAttempt
+from server.entries import ResponderSet, ResponderWaived
 from server.responders import Responders
 from server.storage.engine import reading, writing
 from server.storage.reading import read_events

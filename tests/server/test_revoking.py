@@ -20,11 +20,12 @@ from protocol.values import LeaveReason, Role
 from rooms.commands import Enter, LoseConnection
 from server.app import Node
 from server.audit import verify
-from server.auditing import AUDIT_STREAM, Denied, entry_of
+from server.auditing import AUDIT_STREAM, entry_of
 from server.bot.report import BotFault
 from server.bot.way_in import Visitor, parse_link
 from server.config import Config, MediaConfig, ServerConfig, StorageConfig
 from server.demo import DemoPeople, Links, demo_links, make_all_ready, seed
+from server.entries import Denied
 from server.http.api import Joining
 from server.http.arrival import Revoke, WhereaboutsTold
 from server.keys import checkpoint_file

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from protocol.ids import SessionId
 from protocol.values import Role
@@ -18,9 +19,10 @@ from rooms.upcasting import UnknownEvent
 from server.hall import Hall
 from server.keeper import replay, stored_form
 from server.room_loading import SNAPSHOT_VERSION, RoomSnapshots, load_room
-from server.storage.log import EventLog, NewEvent, StoredSnapshot, Synced, Unreadable
+from server.storage.log import EventLog, NewEvent, StoredEvent, StoredSnapshot, Synced, Unreadable
 from tests.fakes import FakeClock
 from tests.rooms.harness import Refusal, RoomHarness
+from tests.server.purges import purge_class
 from tests.server.secret import vault
 from tests.server.storage.databases import database
 
@@ -60,12 +62,17 @@ def story(steps: Sequence[tuple[str, str, str]]) -> list[DurableEvent]:
 
 
 @pytest.fixture
-async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     async with database(tmp_path / "log.db") as engine:
-        log = EventLog(engine, FakeClock(), vault())
-        await log.start()
-        yield log
-        await log.stop()
+        yield engine
+
+
+@pytest.fixture
+async def log(engine: AsyncEngine) -> AsyncIterator[EventLog]:
+    log = EventLog(engine, FakeClock(), vault())
+    await log.start()
+    yield log
+    await log.stop()
 
 
 async def append(log: EventLog, stream: str, events: Sequence[DurableEvent]) -> None:
@@ -99,7 +106,7 @@ async def test_loading_with_and_without_a_snapshot_gives_the_same_room(
 
 async def test_snapshot_that_does_not_decode_is_thrown_away(log: EventLog) -> None:
     await append(log, ROOM, story([("post", "ana", "hello")]))
-    await log.save_snapshot(ROOM, StoredSnapshot(3, SNAPSHOT_VERSION, b"\xc1"))
+    await log.save_snapshot(ROOM, StoredSnapshot(3, SNAPSHOT_VERSION, b"\xc1"), destroyed_keys=0)
     loaded = await load_room(log, ROOM)
     assert loaded.from_snapshot == 0
     assert [message.text for message in loaded.state.chat] == ["hello"]
@@ -110,7 +117,7 @@ async def test_snapshot_of_other_code_is_thrown_away(log: EventLog) -> None:
     await RoomSnapshots(log).take(ROOM)
     snapshot = await log.find_snapshot(ROOM, SNAPSHOT_VERSION)
     assert snapshot is not None
-    await log.save_snapshot(ROOM, StoredSnapshot(snapshot.seq, SNAPSHOT_VERSION ^ 1, snapshot.body))
+    await log.save_snapshot(ROOM, StoredSnapshot(snapshot.seq, SNAPSHOT_VERSION ^ 1, snapshot.body), destroyed_keys=0)
     assert (await load_room(log, ROOM)).from_snapshot == 0
 
 
@@ -119,16 +126,37 @@ async def test_stream_without_events_is_an_empty_room(log: EventLog) -> None:
     assert (loaded.state, loaded.seq, loaded.from_snapshot) == (EMPTY, 0, 0)
 
 
-async def test_room_whose_chat_was_purged_still_knows_who_was_there(log: EventLog) -> None:
+async def test_room_whose_chat_was_purged_still_knows_who_was_there(engine: AsyncEngine, log: EventLog) -> None:
     await append(log, ROOM, story([("post", "ana", "hello"), ("hide", "mia", "m1"), ("leave", "ben", "")]))
     await RoomSnapshots(log).take(ROOM)
     before = await load_room(log, ROOM)
-    await log.purge(ROOM, "chat")
+    await purge_class(engine, ROOM)
     after = await load_room(log, ROOM)
     assert before.state.chat
     assert len(after.state.chat) == 0
     assert after.state.people == before.state.people
     assert after.from_snapshot == 0
+
+
+async def test_chat_that_is_purged_while_a_snapshot_is_taken_does_not_come_back_in_it(
+    engine: AsyncEngine, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await append(log, ROOM, story([("post", "ana", "hello")]))
+    read = log.read
+
+    async def read_and_then_purged(stream_id: str, after: int = 0) -> list[StoredEvent]:
+        found = await read(stream_id, after)
+        await purge_class(engine, ROOM)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "read", read_and_then_purged)
+        await RoomSnapshots(log).take(ROOM)
+    assert await log.find_snapshot(ROOM, SNAPSHOT_VERSION) is None
+    await RoomSnapshots(log).take(ROOM)
+    loaded = await load_room(log, ROOM)
+    assert loaded.from_snapshot == loaded.seq
+    assert len(loaded.state.chat) == 0
 
 
 async def test_event_of_a_newer_version_is_an_error_and_not_skipped(log: EventLog) -> None:

@@ -70,7 +70,10 @@ export class Sharing {
   /** The connection is away, I wait outside, or I left: it is over, and does not come back by itself. */
   end(): void {
     const was = this.state.peek() === "on";
+    const asked = this.#shown !== null;
     this.#drop();
+    // A connection may be back before the server has missed it.
+    if (asked) void this.#deps.request({ type: "stop_sharing" }, "resume");
     if (was) this.#deps.explain({ about: "share_ended", by: "connection" });
   }
 

@@ -147,6 +147,17 @@ test.each([
   expect(publisher.sending.screen).toBeNull();
 });
 
+test("a connection that is back before the server missed it tells the room that it is over", async () => {
+  await share();
+  server.socket.drop();
+  await server.clock.advance(2_000);
+  server.resumed();
+  await settle();
+  expect(server.socket.ofType("stop_sharing")).toHaveLength(1);
+  says(true);
+  expect(session.sharing.state.value).toBe("off");
+});
+
 test("a question of the browser that outlives the connection begins nothing", async () => {
   void session.share();
   await settle();

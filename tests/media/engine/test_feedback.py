@@ -8,9 +8,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.engine.interface import Loss
 from media.engine.rtp import unwrap
 from media.engine.twcc import ArrivalLog
-from tests.media.engine.world import World, pair
+from tests.media.engine.world import Client, World, pair
 
 
 def decode(packet: bytes) -> dict[int, float | None]:
@@ -153,3 +154,49 @@ def test_receiver_reports_count_what_was_lost() -> None:
     assert highest >> 16 == 2  # it wrapped; counting began at one cycle
     assert last == 0x22223333
     assert abs(delay / 65_536 - 0.9) < 0.001
+
+
+def losses(world: World, of: Client) -> list[Loss]:
+    return [event for event in world.events() if isinstance(event, Loss) and event.transport == of.handle]
+
+
+def test_what_a_publisher_lost_is_told_once_a_second() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    for step in range(200):
+        publisher.audio(lose=step % 10 == 3)
+        world.advance(0.02)
+    told = losses(world, publisher)
+    assert 3 <= len(told) <= 4
+    assert all(abs(each.share - 0.1) < 0.03 for each in told)
+
+
+def test_what_a_subscriber_reports_as_lost_is_told_over_all_its_slots() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio()
+    publisher.frame(key=True)
+    world.events()
+
+    def report(fraction: int, highest: int) -> None:
+        blocks = b"".join(
+            struct.pack("!IIIIII", ssrc, lost << 24, highest, 0, 0, 0)
+            for ssrc, lost in ((subscriber.audio_ssrc, fraction), (subscriber.video_ssrc, 0), (4_711, 255))
+        )
+        subscriber.send(struct.pack("!BBHI", 0x83, 201, 1 + 18, 77) + blocks)
+
+    report(0, 0x1FFF0)
+    assert losses(world, subscriber) == []  # of how many is not known yet
+    report(128, 0x20054)
+    assert losses(world, subscriber) == [Loss(subscriber.handle, 0.25)]
+    world.advance(0.5)
+    report(255, 0x20100)
+    assert losses(world, subscriber) == []  # it will come with the next
+    world.advance(0.6)
+    report(0, 0x20150)
+    (told,) = losses(world, subscriber)
+    assert 0.3 < told.share < 0.4
+    report(255, 0xFFFF0000)  # nonsense
+    world.advance(2.0)
+    report(0, 0xFFFF0000)
+    assert losses(world, subscriber) == []

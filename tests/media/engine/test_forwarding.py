@@ -127,6 +127,20 @@ def test_padding_is_swallowed_and_leaves_no_gap() -> None:
     assert_seamless(subscriber.video)
 
 
+def test_who_comes_later_sees_no_gap_where_padding_was() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    publisher.padding()
+    publisher.frame()
+    newcomer = Subscriber(world, 6_100, 9_100)
+    newcomer.connect()
+    newcomer.watch(publisher)
+    publisher.frame()
+    assert len(newcomer.video) == 3
+    assert_seamless(newcomer.video)
+
+
 def test_a_packet_that_overtakes_padding_keeps_its_own_number() -> None:
     world = World()
     publisher, subscriber = pair(world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from media.engine.ingress import KEY_HOLD_OFF_S
+from media.engine.key_frames import KEY_HOLD_OFF_S
 from tests.media.engine.world import VIDEO, Publisher, Subscriber, World, pair
 
 

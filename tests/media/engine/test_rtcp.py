@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.engine.rtcp import Goodbye, KeyFrameRequest, Nack, ReportBlock, SenderReport, receiver_report, sender_report
+from media.engine.rtcp import (
+    Goodbye,
+    KeyFrameRequest,
+    Nack,
+    Reception,
+    ReportBlock,
+    SenderReport,
+    receiver_report,
+    sender_report,
+)
 from media.engine.rtcp import nack as nack_rtcp
 from media.engine.rtcp import parse as parse_rtcp
 from media.engine.rtcp import pli as pli_rtcp
@@ -33,6 +42,15 @@ def test_a_nack_names_exactly_what_is_lost(numbers: list[int]) -> None:
     assert set(item.lost) == set(lost)
 
 
+def test_a_report_says_what_was_lost_of_each_source() -> None:
+    blocks = [ReportBlock(5, 64, 7, 0x12345, 0, 0, 0), ReportBlock(6, 0, 0, 9, 0, 0, 0)]
+    data = receiver_report(1, blocks)
+    told = [Reception(5, 64, 0x12345), Reception(6, 0, 9)]
+    assert parse_rtcp(data) == told
+    with_blocks = bytes((0x82, 200, 0, 6 + 12)) + sender_report(1, 2, 3, 4, 5)[4:] + data[8:]
+    assert parse_rtcp(with_blocks) == [SenderReport(1, 2, 3), *told]
+
+
 def test_a_goodbye_names_its_sources() -> None:
     assert parse_rtcp(struct.pack("!BBHII", 0x82, 203, 2, 5, 6)) == [Goodbye((5, 6))]
 
@@ -54,6 +72,8 @@ def test_a_nack_cannot_ask_for_the_world() -> None:
         b"\x84\xce\x00\x02" + bytes(8),
         b"\x85\xcb\x00\x01" + bytes(4),
         b"\x80\xc9\x00\x09" + bytes(4),
+        b"\x82\xc9\x00\x07" + bytes(28),
+        b"\x81\xc8\x00\x06" + bytes(24),
         b"\x00\xc9\x00\x01" + bytes(4),
         pli_rtcp(1, 2) + b"\x80",
         b"\x80\xca\x00\x00" * 80,

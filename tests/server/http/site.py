@@ -64,6 +64,7 @@ class Site:
     out: list[tuple[IdentityId, ErrorCode]]
     denied: list[tuple[IdentityId, str, str]]
     people: dict[ParticipantId, Participant]
+    removed: set[tuple[SessionId, IdentityId]]
     watch_tokens: WatchTokens
     rooms: FakeRooms
     audit: FakeAudit
@@ -105,6 +106,7 @@ async def site(
         out: list[tuple[IdentityId, ErrorCode]] = []
         denied: list[tuple[IdentityId, str, str]] = []
         people: dict[ParticipantId, Participant] = {}
+        removed: set[tuple[SessionId, IdentityId]] = set()
 
         async def participant(session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
             assert session_id == SESSION
@@ -127,6 +129,7 @@ async def site(
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
+                removed=lambda session_id, who: (session_id, who) in removed,
                 changes=ChangeLimit(clock),
                 ways_in=ChangeLimit(clock, WAYS_IN_PER_MINUTE),
                 checks=ChangeLimit(clock, CHECKS_PER_MINUTE),
@@ -149,7 +152,7 @@ async def site(
             scheme = "http" if tls is None else "https"
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
-                tmp_path / "dist", readiness, ended, arrivals, out, denied, people, watch_tokens, rooms, audit,
+                tmp_path / "dist", readiness, ended, arrivals, out, denied, people, removed, watch_tokens, rooms, audit,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()

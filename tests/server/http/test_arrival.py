@@ -23,7 +23,8 @@ from protocol.ids import IdentityId, ParticipantId
 from protocol.values import Role
 from rooms.state import Participant
 from server.arrivals import Arrivals
-from server.auditing import AUDIT_STREAM, Entry, entry_of
+from server.auditing import AUDIT_STREAM, entry_of
+from server.entries import Entry
 from server.storage.engine import reading, writing
 from server.storage.reading import read_events
 from server.tokens import JoinGrant
@@ -44,7 +45,10 @@ WHERE = {
     "contact_relation": "sister",
     "contact_phone": "+1 (937) 555-0148",
 }
-NOTHING = dict.fromkeys(WHERE, "")
+SAID: dict[str, str | bool] = {**WHERE, "no_contact": False}
+NOTHING: dict[str, str | bool] = {**dict.fromkeys(WHERE, ""), "no_contact": False}
+NOBODY: dict[str, str | bool] = {"contact_name": "", "contact_relation": "", "contact_phone": "", "no_contact": True}
+"""Nobody to name as a contact."""
 
 
 @pytest.fixture
@@ -74,11 +78,11 @@ async def arrival(there: Site, language: str = "en") -> dict[str, Any]:
     return found
 
 
-def agreeing(kind: str, version: str = "1", language: str = "en", session: str = SESSION) -> dict[str, str]:
+def agreeing(kind: str, version: str = "2", language: str = "en", session: str = SESSION) -> dict[str, str]:
     return {"kind": kind, "session_id": session, "version": version, "language": language}
 
 
-async def agree(there: Site, kind: str, version: str = "1", language: str = "en") -> tuple[int, Any]:
+async def agree(there: Site, kind: str, version: str = "2", language: str = "en") -> tuple[int, Any]:
     return await ask(there, "POST", "/consents", agreeing(kind, version, language))
 
 
@@ -86,7 +90,7 @@ async def join(there: Site) -> tuple[int, Any]:
     return await ask(there, "POST", f"/sessions/{SESSION}/join", {})
 
 
-async def confirm(there: Site, **changes: str) -> tuple[int, Any]:
+async def confirm(there: Site, **changes: str | bool) -> tuple[int, Any]:
     return await ask(there, "PUT", f"/sessions/{SESSION}/whereabouts", {**WHERE, **changes})
 
 
@@ -121,7 +125,7 @@ async def test_a_participant_is_asked_for_everything_and_joins_once_all_of_it_is
         "ready": False,
     }
     notice = asked["notice"]
-    assert (notice["version"], notice["agreed"], notice["language"]) == ("1", False, "en")
+    assert (notice["version"], notice["agreed"], notice["language"]) == ("2", False, "en")
     assert notice["title"] == "Before you join"
     assert set(notice["sections"][0]) == {"icon", "heading", "paragraphs"}
     assert set(notice["full"][0]) == {"heading", "paragraphs"}
@@ -188,11 +192,11 @@ async def test_the_notice_comes_in_the_language_that_is_asked_for_or_in_english(
 
 async def test_a_consent_keeps_version_language_and_the_hash_of_exactly_what_was_shown(there: Site) -> None:
     await there.sign_in(ELLIE)
-    await agree(there, "notice", "1", "es")
+    await agree(there, "notice", "2", "es")
     async with reading(there.engine) as connection:
         [kept] = await standing(connection, ELLIE, ConsentKind.NOTICE)
     shown = load_notices(None, {})["es"]
-    assert (kept.version, kept.language, kept.text_hash) == ("1", "es", text_hash(shown))
+    assert (kept.version, kept.language, kept.text_hash) == ("2", "es", text_hash(shown))
     assert kept.given_ms == there.clock.now_ms()
 
 
@@ -224,7 +228,7 @@ async def test_a_changed_word_is_asked_again_though_its_version_is_the_same(ther
 
 async def test_a_new_version_is_asked_again_though_its_words_are_the_same(there: Site) -> None:
     await there.make_ready(DANA)
-    new = {language: msgspec.structs.replace(text, version="2") for language, text in load_notices(None, {}).items()}
+    new = {language: msgspec.structs.replace(text, version="3") for language, text in load_notices(None, {}).items()}
     async with reading(there.engine) as connection:
         assert not await Arrivals(there.engine, vault(), there.clock, new).may_enter(
             connection, DANA, SESSION, Role.MENTOR
@@ -343,9 +347,15 @@ async def test_a_name_of_forty_characters_is_one(there: Site) -> None:
         {"contact_phone": "call me"},
         {"contact_phone": "5550148\n"},
         {"more": "x"},
+        {"no_contact": True},
+        {**NOBODY, "contact_name": "Rosa"},
+        {**NOBODY, "contact_phone": "555-0148"},
+        {**NOBODY, "contact_relation": "sister"},
+        {**NOBODY, "no_contact": False},
+        {**NOBODY, "call_back": ""},
     ],
 )
-async def test_whereabouts_that_are_none_are_refused(there: Site, changes: dict[str, str]) -> None:
+async def test_whereabouts_that_are_none_are_refused(there: Site, changes: dict[str, str | bool]) -> None:
     await there.sign_in(ELLIE)
     assert await confirm(there, **changes) == (422, "invalid_field")
     async with reading(there.engine) as connection:
@@ -358,12 +368,31 @@ async def test_the_relation_may_be_left_out(there: Site) -> None:
     assert await ask(there, "PUT", f"/sessions/{SESSION}/whereabouts", body) == (204, None)
 
 
+async def test_who_has_nobody_to_name_comes_in_and_the_therapist_reads_that(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    for kind in ("adult", "notice"):
+        await agree(there, kind, "18" if kind == "adult" else "1")
+    assert await confirm(there, **NOBODY) == (204, None)
+    assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": {**SAID, **NOBODY}}
+    assert (await join(there))[0] == 200
+    await there.sign_in(RUTH)
+    assert await read(there) == (200, {**SAID, **NOBODY, "confirmed_ms": there.clock.now_ms()})
+
+
+async def test_who_was_removed_is_told_before_anything_is_asked(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    there.removed.add((SESSION, ELLIE))
+    assert await ask(there, "GET", f"/sessions/{SESSION}/arrival") == (410, "removed")
+    await there.sign_in(MARCUS)
+    assert (await arrival(there))["name"] == "Marcus"
+
+
 async def test_what_was_said_is_offered_again_until_the_place_is_erased(there: Site) -> None:
     await there.sign_in(ELLIE)
     await confirm(there)
-    assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": WHERE}
+    assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": SAID}
     await confirm(there, place="At home", contact_relation="")
-    assert (await arrival(there))["whereabouts"]["last"] == {**WHERE, "place": "At home", "contact_relation": ""}
+    assert (await arrival(there))["whereabouts"]["last"] == {**SAID, "place": "At home", "contact_relation": ""}
     there.clock.advance(12 * 3600 - 1)
     assert (await arrival(there))["whereabouts"]["confirmed"] is True
     there.clock.advance(1)
@@ -371,7 +400,7 @@ async def test_what_was_said_is_offered_again_until_the_place_is_erased(there: S
     assert (await arrival(there))["whereabouts"]["confirmed"] is False
     there.clock.advance(12 * 3600)
     await there.sign_in(ELLIE)
-    expected = {**WHERE, "place": "", "city": "", "region": "", "contact_relation": ""}
+    expected = {**SAID, "place": "", "city": "", "region": "", "contact_relation": ""}
     assert (await arrival(there))["whereabouts"] == {"confirmed": False, "last": expected}
     assert await there.arrivals.whereabouts.purge() == 1
     assert (await arrival(there))["whereabouts"] == {"confirmed": False, "last": expected}
@@ -381,7 +410,7 @@ async def test_the_groups_therapist_reads_them_and_that_is_written_down(there: S
     await there.sign_in(ELLIE)
     await confirm(there)
     await there.sign_in(RUTH)
-    assert await read(there) == (200, {**WHERE, "confirmed_ms": there.clock.now_ms()})
+    assert await read(there) == (200, {**SAID, "confirmed_ms": there.clock.now_ms()})
     assert msgspec.to_builtins((await entries(there))[-1]) == {
         "type": "whereabouts_read",
         "reader": RUTH,

@@ -11,8 +11,8 @@ import pytest
 from program.people import Person, ProgramRole, add_person
 from protocol.errors import ErrorCode, HoldspaceError
 from protocol.ids import IdentityId
-from server.auditing import ResponderSet, ResponderWaived
 from server.auth import sign_in_id
+from server.entries import ResponderSet, ResponderWaived
 from server.http import Readiness
 from server.http.limits import WAYS_IN_PER_MINUTE
 from server.storage.engine import writing

@@ -158,7 +158,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   screen_taken: { text: "Someone else is sharing their screen.", close: 4434, then: "resume" },
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
   not_open: { text: "This session is not open yet.", close: 4425, then: "stop" },
-  paused: { text: "The group is paused until your mentor is back.", close: 4428, then: "resume" },
+  paused: { text: "The group is paused until someone leads again.", close: 4428, then: "resume" },
   sdp_rejected: { text: "Sound and video could not be set up.", close: 4426, then: "rejoin" },
   not_saved: { text: "That could not be saved. Please try again.", close: 4503, then: "rejoin" },
   overloaded: { text: "Holdspace is busy. Please try again in a moment.", close: 4504, then: "rejoin" },

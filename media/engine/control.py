@@ -1,0 +1,155 @@
+"""RTCP both ways: what clients report and ask for, and what publishers are told and asked in turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from media.engine import rtcp
+from media.engine.ingress import Layer
+from media.engine.interface import Drop, EngineStats, Event, LayerDown, Loss, TransportId
+from media.engine.key_frames import IDLE_S, NEVER
+from media.engine.sending import Sender
+from media.engine.transport import Transport
+
+REPORTS_APART_S: Final = 0.5
+"""A publisher's sender reports go to every subscriber: more of them than this tell nobody anything new."""
+
+LOSS_APART_S: Final = 1.0
+
+
+class Control:
+    """Appends to the events it was given; packets leave by the sender."""
+
+    def __init__(self, ssrc: int, sender: Sender, events: deque[Event], stats: EngineStats) -> None:
+        """`ssrc` is the one that we send RTCP under."""
+        self._ssrc = ssrc
+        self._sender = sender
+        self._events = events
+        self._stats = stats
+
+    # ── in ────────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, transport: Transport, plain: bytes, now: float) -> set[TransportId]:
+        """Takes a decrypted RTCP packet of a publisher or subscriber.
+
+        Returns the publishers to whom there may be something to say now.
+        """
+        asked: set[TransportId] = set()
+        items = rtcp.parse(plain)
+        if items is None:
+            self._stats.dropped[Drop.MALFORMED] += 1
+            return asked
+        for item in items:
+            match item:
+                case rtcp.SenderReport():
+                    self._sender_report(transport, item, now)
+                case rtcp.Reception():
+                    self._reception(transport, item)
+                case rtcp.Nack():
+                    self._nack(transport, item, now)
+                case rtcp.KeyFrameRequest():
+                    self._stats.plis_in += 1
+                    slot = transport.slots.get(item.ssrc)
+                    if slot is None or not slot.open or slot.spec.monitor:
+                        continue
+                    layer = slot.layer if slot.live else slot.target
+                    if layer is not None:
+                        layer.want_key(now)
+                        asked.add(layer.track.spec.transport)
+                case rtcp.Goodbye():
+                    for ssrc in item.ssrcs:
+                        source = transport.sources.get(ssrc)
+                        if source is not None and not source[1]:
+                            self.down(source[0])
+        self._tell_loss(transport, now)
+        return asked
+
+    def _tell_loss(self, transport: Transport, now: float) -> None:
+        lost, expected = transport.reported
+        if expected and now >= transport.loss_told_at + LOSS_APART_S:
+            transport.reported = (0, 0)
+            transport.loss_told_at = now
+            self._events.append(Loss(transport.id, min(1.0, lost / expected)))
+
+    def _sender_report(self, transport: Transport, report: rtcp.SenderReport, now: float) -> None:
+        source = transport.sources.get(report.ssrc)
+        if source is None or source[1]:
+            return
+        layer = source[0]
+        layer.report = (report, now)
+        if layer.track.open and now - layer.report_passed_at >= REPORTS_APART_S:
+            layer.report_passed_at = now
+            for slot in layer.track.slots:
+                if slot.open and slot.live and slot.layer is layer:
+                    self._sender.report(slot)
+
+    def _reception(self, transport: Transport, reception: rtcp.Reception) -> None:
+        slot = transport.slots.get(reception.ssrc)
+        if slot is None or slot.spec.monitor:
+            return
+        before, slot.reported = slot.reported, reception.highest
+        expected = reception.highest - before & 0xFFFFFFFF
+        if before >= 0 and expected < 0x8000:
+            lost, of = transport.reported
+            transport.reported = (lost + expected * reception.fraction_lost / 256, of + expected)
+
+    def _nack(self, transport: Transport, nack: rtcp.Nack, now: float) -> None:
+        self._stats.nacks_in += 1
+        slot = transport.slots.get(nack.ssrc)
+        if slot is None or not slot.open or slot.track is None or not slot.track.open:
+            return
+        for sequence in nack.lost:
+            if not slot.may_resend(now):
+                return
+            plain = slot.resend(sequence)
+            if plain is not None and self._sender.rtp(transport, plain):
+                self._stats.packets_resent += 1
+
+    def down(self, layer: Layer) -> None:
+        """A layer has ceased; who was on it looks for another."""
+        if not layer.up:
+            return
+        layer.up = False
+        track = layer.track
+        self._events.append(LayerDown(track.spec.transport, track.spec.mid, layer.rid))
+        if track.cache.layer is layer:
+            track.cache.clear()
+        track.aim()
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────
+
+    def tick(self, transport: Transport, now: float) -> None:
+        """Sends a publisher what is due: NACK, PLI, transport feedback, receiver reports."""
+        blocks: list[rtcp.ReportBlock] = []
+        for track in transport.tracks.values():
+            for layer in track.layers.values():
+                if now >= layer.nack_at:
+                    missing = layer.take_lost(now)
+                    if missing:
+                        self._stats.nacks_out += 1
+                        self._sender.rtcp(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
+                if now >= layer.report_at:
+                    if now - layer.last_at >= IDLE_S:
+                        self.down(layer)
+                    blocks.append(layer.take_report(now))
+                    lost, expected = transport.reported
+                    transport.reported = (lost + layer.lost_of[0], expected + layer.lost_of[1])
+            keys = track.keys
+            if now < keys.request_at and now < keys.refresh_at:
+                continue
+            asked = keys.take(track.lowest(), now)
+            if asked is not None:
+                self._stats.plis_out += 1
+                self._sender.rtcp(transport, rtcp.pli(self._ssrc, asked.ssrc))
+        if now >= transport.feedback_at:
+            transport.feedback_at = NEVER
+            ssrc = next(iter(transport.sources), 0)
+            feedback = transport.arrivals.feedback(self._ssrc, ssrc)
+            if feedback is not None:
+                self._stats.feedback_out += 1
+                self._sender.rtcp(transport, feedback)
+        for at in range(0, len(blocks), 31):
+            self._sender.rtcp(transport, rtcp.receiver_report(self._ssrc, blocks[at : at + 31]))
+        if blocks:
+            self._tell_loss(transport, now)

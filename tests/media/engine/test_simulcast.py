@@ -1,0 +1,378 @@
+"""Layers of one picture: which feeds a slot, and that nobody sees the change."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from media.engine.egress import UP_AFTER_S
+from media.engine.interface import Drop, LayerDown, LayerUp, Switched
+from media.engine.rtp import RtpPacket
+from media.engine.rtp import parse as parse_rtp
+from media.engine.vp8 import parse_head
+from tests.media.engine.layers import CLOCK, Simulcast, rids_of
+from tests.media.engine.world import VIDEO, Subscriber, World, assert_pictures_follow, assert_seamless
+
+
+def watching(world: World, want: str = "f") -> tuple[Simulcast, Subscriber]:
+    publisher, subscriber = Simulcast(world), Subscriber(world)
+    publisher.connect()
+    subscriber.connect()
+    publisher.open()
+    want_layer(publisher, subscriber, want)
+    return publisher, subscriber
+
+
+def want_layer(publisher: Simulcast, subscriber: Subscriber, want: str) -> None:
+    subscriber.world.core.route(subscriber.video_out, publisher.handle, VIDEO, want, subscriber.world.now)
+    subscriber.world.flush()
+
+
+def no_freeze(subscriber: Subscriber, longest: float) -> None:
+    """Pictures keep coming."""
+    seen = [each.at for each in subscriber.media if each.packet.ssrc == subscriber.video_ssrc]
+    assert max(after - before for before, after in pairwise(seen)) <= longest
+
+
+def tl0s(packets: list[RtpPacket]) -> list[int]:
+    heads = [parse_head(packet.payload) for packet in packets]
+    return [head.tl0 for head in heads if head is not None and head.begins and head.temporal == 0]
+
+
+def test_a_slot_starts_on_the_lowest_layer_and_goes_up_half_a_second_later() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    began = world.now
+    publisher.reports()
+    publisher.run(3.0)
+    rids = rids_of(subscriber.video)
+    assert rids[0] == "q"
+    assert rids[-1] == "f"
+    assert set(rids) == {"q", "f"}
+    up = next(each.at for each in subscriber.media if chr(each.packet.payload[-1]) == "f")
+    assert UP_AFTER_S <= up - began < UP_AFTER_S + 0.35
+    assert len(publisher.plis) == 1  # one for the way up
+    assert len(rids) == 31  # one picture came twice: the lower layer's had left already
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+
+
+def test_each_layer_is_announced_by_its_rid_and_each_change_of_a_slot() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(3.0)
+    events = world.events()
+    ups = [(event.rid, event.ssrc) for event in events if isinstance(event, LayerUp)]
+    assert ups == [("q", 1_000), ("h", 1_001), ("f", 1_002)]
+    assert [event for event in events if isinstance(event, Switched)] == [
+        Switched(subscriber.video_out, "q"),
+        Switched(subscriber.video_out, "f"),
+    ]
+
+
+def test_a_slot_goes_down_and_up_again_as_it_is_told() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(2.0)
+    publisher.reports()
+    for want in ("q", "h", "f", "q"):
+        want_layer(publisher, subscriber, want)
+        publisher.run(2.0)
+        assert rids_of(subscriber.video)[-1] == want
+    assert len(rids_of(subscriber.video)) == 103  # three ways up
+    no_freeze(subscriber, 0.11)
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+    assert all(after - before & 0xFF == 1 for before, after in pairwise(tl0s(subscriber.video)))
+
+
+def test_time_goes_on_by_the_senders_clock_over_a_change_of_layer() -> None:
+    world, rng = World(), Random(3)
+    publisher, subscriber = watching(world)
+    publisher.reports()
+    taken: list[float] = []
+    for _ in range(30):
+        taken.append(world.now)
+        publisher.capture()
+        world.advance(0.1 + rng.uniform(0, 0.05))
+    shown: dict[str, list[float]] = {"q": [], "f": []}
+    for packet in subscriber.video:
+        if packet.payload[0] & 0x10:
+            ahead = packet.timestamp - subscriber.video[0].timestamp & 0xFFFFFFFF
+            shown[chr(packet.payload[-1])].append(ahead / CLOCK)
+    lower, upper = len(shown["q"]), len(shown["f"])
+    assert lower + upper == 31
+    expected = [at - taken[0] for at in taken]
+    for picture, at in zip(shown["q"] + shown["f"], expected[:lower] + expected[-upper:], strict=True):
+        assert abs(picture - at) < 0.0001
+
+
+def test_without_reports_time_goes_on_by_the_arrival() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(3.0)
+    assert rids_of(subscriber.video)[-1] == "f"
+    whole = subscriber.video[-1].timestamp - subscriber.video[0].timestamp & 0xFFFFFFFF
+    assert abs(whole / CLOCK - 2.9) < 0.01
+
+
+def test_a_report_after_the_change_says_the_new_layers_clock() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(0.3)
+    publisher.reports()
+    publisher.run(2.0)
+    publisher.reports()
+    (*_, told) = subscriber.feedback(200, 0)
+    _, _, _, ssrc, ntp, timestamp, _, _ = struct.unpack("!BBHIQIII", told)
+    assert ssrc == subscriber.video_ssrc
+    last = subscriber.video[-1]
+    behind = (timestamp - last.timestamp & 0xFFFFFFFF) / CLOCK
+    assert abs(behind - 0.1) < 0.001  # the last picture was taken a tenth of a second before
+    assert abs(ntp / 2**32 - world.now) < 0.001
+
+
+@pytest.mark.parametrize(("dead", "expected"), [("f", "h"), ("fh", "q"), ("qh", "f")])
+def test_nothing_freezes_when_layers_die(dead: str, expected: str) -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(2.0)
+    publisher.active -= set(dead)
+    publisher.run(3.0)
+    assert rids_of(subscriber.video)[-1] == expected
+    no_freeze(subscriber, 0.91)
+    downs = {event.rid for event in world.events() if isinstance(event, LayerDown)}
+    assert downs == set(dead)
+    publisher.active |= set(dead)
+    publisher.run(3.0)
+    assert rids_of(subscriber.video)[-1] == "f"
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+
+
+def test_without_the_wanted_layer_the_best_one_below_stands_in() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.active = {"q", "h"}
+    publisher.run(2.0)
+    assert rids_of(subscriber.video)[-1] == "h"
+    assert len(publisher.plis) == 1
+
+
+def test_the_lowest_is_the_layer_of_who_asks_for_none() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "")
+    publisher.run(3.0)
+    assert set(rids_of(subscriber.video)) == {"q"}
+    assert publisher.plis == []
+
+
+def test_one_request_refreshes_all_layers_for_everyone() -> None:
+    world = World()
+    publisher, _ = watching(world)
+    subscribers = [Subscriber(world, 6_100 + n, 9_100 + 10 * n) for n in range(6)]
+    publisher.run(1.0)
+    asked = len(publisher.plis)
+    for n, subscriber in enumerate(subscribers):
+        subscriber.connect()
+        want_layer(publisher, subscriber, "qhf"[n % 3])
+    publisher.run(4.0)
+    assert len(publisher.plis) - asked <= 2  # to start, and to go up
+    for n, subscriber in enumerate(subscribers):
+        assert rids_of(subscriber.video)[-1] == "qhf"[n % 3]
+
+
+def test_an_encoder_that_refreshes_one_layer_at_a_time_is_asked_for_each() -> None:
+    world = World()
+    publisher, first = watching(world, "h")
+    second = Subscriber(world, 6_100, 9_100)
+    second.connect()
+    want_layer(publisher, second, "f")
+    publisher.one_by_one = True
+    publisher.run(4.0)
+    assert rids_of(first.video)[-1] == "h"
+    assert rids_of(second.video)[-1] == "f"
+    assert len(publisher.plis) <= 4
+
+
+def test_newcomers_one_after_the_other_cause_no_storm_of_key_frames() -> None:
+    world = World()
+    publisher, _ = watching(world)
+    publisher.run(2.0)
+    asked = len(publisher.plis)
+    for n in range(20):
+        subscriber = Subscriber(world, 6_100 + n, 9_100 + 10 * n)
+        subscriber.connect()
+        want_layer(publisher, subscriber, "f")
+        publisher.run(0.2)
+    publisher.run(2.0)
+    assert len(publisher.plis) - asked <= 12  # every half second at most
+
+
+def test_fifteen_percent_loss_both_ways_is_repaired_without_a_storm_of_key_frames() -> None:
+    world, rng = World(), Random(15)
+    publisher, subscriber = watching(world)
+    publisher.lose = lambda _: rng.random() < 0.15
+    got: dict[int, RtpPacket] = {}
+    asked_again = 0
+    for _ in range(600):
+        publisher.capture()
+        world.advance(0.05)
+        numbers = [each.packet.sequence for each in subscriber.media if each.packet.ssrc == subscriber.video_ssrc]
+        for each in subscriber.media:
+            if rng.random() >= 0.15:
+                packet = each.packet
+                number = (
+                    packet.sequence
+                    if packet.ssrc == subscriber.video_ssrc
+                    else packet.payload[0] << 8 | packet.payload[1]
+                )
+                got[number] = packet
+        subscriber.media.clear()
+        if numbers:
+            missing = [n & 0xFFFF for n in range(numbers[-1] - 60, numbers[-1]) if n & 0xFFFF not in got]
+            if got and missing:
+                asked_again += 1
+                subscriber.nack(*missing[:20])
+    # Thirty seconds: one on the way in, one on the way up, one every ten seconds, and hardly any more.
+    assert len(publisher.plis) <= 8
+    assert asked_again > 0
+    lost = world.core.stats()
+    assert lost.packets_resent > 0
+    first = min(got)
+    held = sum(1 for n in range(first, max(got)) if n in got)
+    assert held / (max(got) - first) > 0.97
+
+
+def test_packets_before_the_rid_wait_for_it() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "q")
+    stream = publisher.streams["q"]
+    publisher.known = True
+    early = publisher.picture(stream, key=True) + publisher.picture(stream)
+    publisher.known = False
+    for packet in early:
+        publisher.send(packet)
+    assert subscriber.video == []
+    publisher.show(stream)
+    assert len(subscriber.video) == 3
+    assert_seamless(subscriber.video)
+
+
+def test_what_waits_for_a_rid_is_bounded() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "q")
+    stream = publisher.streams["q"]
+    publisher.known = True
+    for _ in range(100):
+        publisher.show(stream)
+    assert subscriber.video == []
+    assert world.core.stats().dropped[Drop.UNBOUND] == 100 - 32
+
+
+def test_a_rid_that_was_not_negotiated_is_not_taken() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    stream = publisher.streams["q"]
+    stream.rid = "x"
+    publisher.run(1.0)
+    assert {event.rid for event in world.events() if isinstance(event, LayerUp)} == {"h", "f"}
+    assert set(rids_of(subscriber.video)) == {"h", "f"}
+
+
+def test_a_retransmission_is_bound_by_its_repaired_rid() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "q")
+    publisher.run(0.5)
+    stream = publisher.streams["q"]
+    (lost,) = publisher.picture(stream)
+    publisher.show(stream)
+    world.advance(0.03)
+    publisher.again(publisher.streams["f"], publisher.streams["f"].sequence)  # a probe of another layer
+    packet = parse_rtp(lost)
+    assert packet is not None
+    before = len(subscriber.video)
+    publisher.again(stream, packet.sequence)
+    assert len(subscriber.video) == before + 1
+    assert world.core.stats().dropped[Drop.DUPLICATE] == 1
+
+
+def test_a_layer_that_restarts_under_another_ssrc_is_followed_and_the_others_go_on() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "q")
+    other = Subscriber(world, 6_100, 9_100)
+    other.connect()
+    want_layer(publisher, other, "f")
+    publisher.run(2.0)
+    publisher.streams["f"].ssrc += 50
+    publisher.streams["f"].rtx_ssrc += 50
+    publisher.run(3.0)
+    assert len(rids_of(subscriber.video)) == 50
+    assert rids_of(other.video)[-1] == "f"
+    no_freeze(other, 0.31)
+    for each in (subscriber, other):
+        assert_seamless(each.video)
+        assert_pictures_follow(each.video)
+
+
+def test_a_nack_reaches_back_over_a_change_of_layer() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(3.0)
+    originals = {packet.sequence: packet.payload for packet in subscriber.video}
+    for sequence in originals:
+        subscriber.nack(sequence)
+    again = subscriber.of(subscriber.rtx_ssrc)
+    assert {chr(packet.payload[-1]) for packet in again} == {"q", "f"}
+    assert {packet.payload[0] << 8 | packet.payload[1]: packet.payload[2:] for packet in again} == originals
+
+
+def test_a_slot_that_has_moved_on_to_someone_else_repeats_nothing_from_before() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    other = Simulcast(world, 5_100, 2_000)
+    other.connect()
+    other.open()
+    publisher.run(1.0)
+    before = [packet.sequence for packet in subscriber.video]
+    want_layer(other, subscriber, "q")
+    other.run(1.0)
+    subscriber.nack(*before)
+    assert subscriber.of(subscriber.rtx_ssrc) == []
+    subscriber.nack(subscriber.video[-1].sequence)
+    assert len(subscriber.of(subscriber.rtx_ssrc)) == 1
+
+
+def test_what_a_left_layer_still_owed_fills_its_own_gap() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(0.4)
+    publisher.picture(publisher.streams["q"])  # lost
+    publisher.show(publisher.streams["q"])
+    world.advance(0.2)
+    publisher.capture(key=True)  # and then what was asked for again
+    assert rids_of(subscriber.video)[-2:] == ["f", "q"]
+    numbers = [packet.sequence - subscriber.video[0].sequence & 0xFFFF for packet in subscriber.video]
+    assert sorted(numbers) == list(range(len(numbers)))
+    assert numbers[-1] < numbers[-2]
+
+
+def test_a_closed_gate_closes_all_layers() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(2.0)
+    seen = len(subscriber.media)
+    last = subscriber.video[-1].sequence
+    publisher.open(False)
+    publisher.run(1.0)
+    subscriber.nack(*(last - n & 0xFFFF for n in range(20)))
+    publisher.open()
+    subscriber.nack(*(last - n & 0xFFFF for n in range(20)))
+    assert len(subscriber.media) == seen
+    publisher.run(2.0)
+    assert rids_of(subscriber.video[seen:])[0] == "q"
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
