@@ -162,14 +162,7 @@ class Node:
         config, closing = self.config, self._closing
         log_loop_exceptions(asyncio.get_running_loop())
         closing.push_async_callback(self.engine.dispose)
-        # Before anything is opened: to open a database that is not there makes one.
-        await require_all_checkpoints(
-            config.storage.url, checkpoint_file(config), self.clock, accept_loss=self._accept_loss
-        )
-        await migrate(config.storage.url)
-        await check_root_key(self.engine, self._vault)
-        if isinstance(self.clock, SystemClock):
-            self.clock.not_before(await newest_event_ms(self.engine))
+        await self._open_database()
         await self._checkpointer.start()
         # Stopped after the log, so that the last checkpoint covers everything.
         closing.push_async_callback(self._in_time, self._checkpointer.stop)
@@ -225,6 +218,17 @@ class Node:
         endings = Endings(self.engine, hall, self.clock, after_ms=_ms(self.config.rooms.end_after_s))
         endings.start()
         self._closing.push_async_callback(self._in_time, endings.stop)
+
+    async def _open_database(self) -> None:
+        config = self.config
+        # Before anything is opened: to open a database that is not there makes one.
+        await require_all_checkpoints(
+            config.storage.url, checkpoint_file(config), self.clock, accept_loss=self._accept_loss
+        )
+        await migrate(config.storage.url)
+        await check_root_key(self.engine, self._vault)
+        if isinstance(self.clock, SystemClock):
+            self.clock.not_before(await newest_event_ms(self.engine))
 
     async def stop(self) -> None:
         """Says goodbye to everyone, stores what was decided, and closes, all in one time of grace.
