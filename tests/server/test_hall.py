@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from program.groups import Group, add_group
 from program.sessions import open_session
@@ -18,13 +19,14 @@ from rooms.commands import Enter, Requested
 from rooms.life import DEFAULT_RULES
 from server.hall import Hall
 from server.keeper import Keeper
-from server.storage.engine import writing
+from server.storage.engine import open_engine, reading, writing
 from server.storage.log import EventLog, StreamMoved
+from server.storage.schema import events
 from server.tokens import JoinTokens
 from tests.fakes import FakeClock
 from tests.room_fakes import FakeMedia, FakeTimers
 from tests.server.secret import vault
-from tests.server.storage.databases import database
+from tests.server.storage.databases import database, url_of
 from tests.server.test_room_loading import everyone_arrived
 
 ROOM = SessionId("room-1")
@@ -69,6 +71,21 @@ async def test_a_room_that_is_being_opened_hears_it_too(hall: Hall) -> None:
     await asyncio.sleep(0)
     await keeper.close()
     assert keeper.state.responder == RUTH
+
+
+async def test_to_look_someone_up_neither_opens_a_room_nor_writes_to_it(hall: Hall, tmp_path: Path) -> None:
+    assert await hall.participant(ROOM, ParticipantId("nobody")) is None
+    assert hall.open_rooms() == frozenset()
+    engine = open_engine(url_of(tmp_path / "hall.db"))
+    async with reading(engine) as connection:
+        assert await connection.scalar(select(func.count()).select_from(events)) == 0
+    await engine.dispose()
+    keeper = await hall.room(ROOM)
+    who = ParticipantId("p-1")
+    await keeper.submit(Enter(who, RUTH, "Ruth", Role.THERAPIST))
+    found = await hall.participant(ROOM, who)
+    assert found is not None
+    assert found.identity_id == RUTH
 
 
 async def test_a_room_that_nobody_opened_is_not_opened_for_it(hall: Hall) -> None:

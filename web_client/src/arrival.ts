@@ -136,6 +136,7 @@ export class Arrival {
     this.#still();
     if (code === null) this.#done(step);
     else if (code === "conflict") this.#again();
+    else if (code === "name_taken") this.wrong.value = { name: "taken" };
     else if (code === "invalid_field" && step === "welcome") this.wrong.value = { name: "refused" };
     else if (code === "invalid_field" && step === "where") this.wrong.value = { place: "refused" };
     else this.#deps.refused(code);

@@ -86,6 +86,16 @@ describe("a form", () => {
     expect(arrival.saving.value).toBe(false);
   });
 
+  test("that is somebody else's says so at the field", async () => {
+    await begin();
+    arrival.type("name", "Dana");
+    arrival.type("adult", true);
+    api.setName.mockRejectedValueOnce(new ApiError("name_taken"));
+    await arrival.submit();
+    expect(arrival.step.value).toBe("welcome");
+    expect(arrival.wrong.value).toEqual({ name: "taken" });
+  });
+
   test("is sent again by itself while the server is away or busy, and keeps what was typed", async () => {
     await begin();
     arrival.type("adult", true);

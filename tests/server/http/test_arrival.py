@@ -17,7 +17,7 @@ from program.groups import add_member
 from program.notices import Agreement, Section, load_notices, packaged_agreement, text_hash
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import end_session
-from program.tables import consents, groups, whereabouts
+from program.tables import consents, groups, people, whereabouts
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId
 from protocol.values import Role
@@ -294,6 +294,28 @@ async def test_a_name_is_trimmed_kept_and_written_down_without_the_name(there: S
     assert [msgspec.to_builtins(entry) for entry in await entries(there)] == [{"type": "name_changed", "person": ELLIE}]
 
 
+@pytest.mark.parametrize("name", ["Dana", "dana", " DÁNA ", "Da\u200dna", "Ｄａｎａ"])
+@pytest.mark.parametrize("person", [ELLIE, STRANGER])
+async def test_nobody_takes_the_name_of_who_leads(there: Site, person: IdentityId, name: str) -> None:
+    await there.sign_in(person)
+    assert await ask(there, "PUT", "/me/name", {"name": name}) == (409, "name_taken")
+    assert (await ask(there, "PUT", "/me/name", {"name": f"{name} T."}))[0] == 200
+
+
+async def test_a_name_in_the_group_is_taken_for_its_people_and_not_told_to_who_knocks(there: Site) -> None:
+    await there.sign_in(MARCUS)
+    assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (409, "name_taken")
+    await there.sign_in(STRANGER)
+    assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (200, {"name": "Ellie"})
+
+
+async def test_two_whom_the_program_calls_alike_keep_their_names(there: Site) -> None:
+    async with writing(there.engine) as connection:
+        await connection.execute(update(people).where(people.c.id == MARCUS).values(display_name="Dana"))
+    await there.sign_in(MARCUS)
+    assert await ask(there, "PUT", "/me/name", {"name": "Dana"}) == (200, {"name": "Dana"})
+
+
 @pytest.mark.parametrize(
     "name", ["", "   ", "x" * 41, "a\nb", "a\x00", "a\x7f", "a\u2028b", "\u202eeilE", "\u200b\u200d", "\u2066x"]
 )
@@ -419,7 +441,7 @@ async def test_a_therapist_of_another_group_finds_nothing_and_the_try_is_told(th
     await confirm(there)
     await there.sign_in(other)
     assert await read(there) == await read(there, session="nowhere") == (404, "not_found")
-    assert there.denied == [(other, "read_whereabouts", "")] * 2
+    assert there.denied == [(other, "read_whereabouts", SESSION)], "of what is not there, nothing is denied"
 
 
 async def test_a_therapist_finds_nothing_where_nothing_is(there: Site) -> None:

@@ -61,7 +61,7 @@ export function changedSince(before: ArrivalAnswer | null, now: ArrivalAnswer): 
   return lines;
 }
 
-export type Wrong = "missing" | "too_long" | "unreadable" | "phone" | "adults_only" | "refused";
+export type Wrong = "missing" | "too_long" | "unreadable" | "phone" | "adults_only" | "refused" | "taken";
 export type Field = "name" | "adult" | keyof Whereabouts;
 export type Wrongs = Readonly<Partial<Record<Field, Wrong>>>;
 

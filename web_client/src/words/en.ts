@@ -164,6 +164,7 @@ export const en = {
       phone: "Please write a phone number, with digits.",
       adults_only: "These sessions are for adults. If you are younger, Help has people to talk to, day and night.",
       refused: "This could not be saved as it is. Please look at it once more.",
+      taken: error("name_taken"),
       name: "Please write a name. A nickname is fine.",
     },
 

@@ -24,6 +24,7 @@ const errors: Record<ErrorCode, string> = {
   not_open: "Esta sesión todavía no está abierta.",
   arrival_incomplete: "Antes hay algo que leer o confirmar.",
   consent_revoked: "Usted retiró su acuerdo. La ayuda sigue aquí.",
+  name_taken: "Alguien en este grupo ya usa ese nombre. Añada algo al suyo.",
   not_admitted: "Está en la sala de espera. Su mentor le dejará entrar.",
   removed: "No puede volver a esta sesión. La ayuda sigue aquí.",
   paused: "El grupo está en pausa hasta que alguien guíe otra vez.",
@@ -198,6 +199,7 @@ export const es: Words = {
       phone: "Por favor, escriba un número de teléfono, con cifras.",
       adults_only: "Estas sesiones son para adultos. Si es menor, en Ayuda hay con quién hablar, día y noche.",
       refused: "Así no se pudo guardar. Por favor, mírelo una vez más.",
+      taken: errors.name_taken,
       name: "Por favor, escriba un nombre. Un apodo también vale.",
     },
 
