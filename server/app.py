@@ -200,7 +200,7 @@ class Node:
         self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
         closing.push_async_callback(self._in_time, self._watchers.close)
         self._checks = Checks(
-            plane, loop, new_id, unopened_s=config.sign_in.join_token_s, on_over=self._tokens.revoke_session
+            plane, loop, new_id, unopened_s=self.config.sign_in.join_token_s, on_over=self._tokens.revoke_session
         )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
