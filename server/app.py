@@ -153,14 +153,18 @@ class Node:
             OSError: an address cannot be listened on.
         """
         try:
-            await self._start()
+            log_loop_exceptions(asyncio.get_running_loop())
+            await self._start_storing()
+            await self._start_rooms()
+            await self._start_listening()
         except BaseException:
             await self._closing.aclose()
             raise
+        self.readiness = Readiness.READY
+        _log.info("ready", port=self.config.server.port)
 
-    async def _start(self) -> None:
+    async def _start_storing(self) -> None:
         config, closing = self.config, self._closing
-        log_loop_exceptions(asyncio.get_running_loop())
         closing.push_async_callback(self.engine.dispose)
         await self._open_database()
         await self._checkpointer.start()
@@ -173,8 +177,11 @@ class Node:
         closing.push_async_callback(self._in_time, self._housekeeping.stop)
         await self._log.start()
         closing.push_async_callback(self._in_time, self._log.stop)
+
+    async def _start_rooms(self) -> None:
+        closing = self._closing
         plane = MediaPlane(
-            SocketEngine(config.media.places()),
+            SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
         )
@@ -186,7 +193,7 @@ class Node:
         self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
         closing.push_async_callback(self._in_time, self._watchers.close)
         self._checks = Checks(
-            plane, loop, new_id, unopened_s=config.sign_in.join_token_s, on_over=self._tokens.revoke_session
+            plane, loop, new_id, unopened_s=self.config.sign_in.join_token_s, on_over=self._tokens.revoke_session
         )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
@@ -197,6 +204,9 @@ class Node:
         closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
         self.metrics.count_participants(hall.participants)
+
+    async def _start_listening(self) -> None:
+        config, closing = self.config, self._closing
         origins = allowed_origins(config.base_url(), *self._also_at)
         sockets = WebSockets(self._serve_socket, WsOptions(origins=origins), monotonic=self.clock.monotonic)
         runner = make_runner(make_http(self._http_deps(sockets)))
@@ -211,8 +221,6 @@ class Node:
         await front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
         closing.push_async_callback(lambda: front.stop(self._left_s()))
         closing.push_async_callback(self._in_time, self._endpoint.drain)
-        self.readiness = Readiness.READY
-        _log.info("ready", port=config.server.port)
 
     def _begin_endings(self, hall: Hall) -> None:
         endings = Endings(self.engine, hall, self.clock, after_ms=_ms(self.config.rooms.end_after_s))

@@ -151,10 +151,6 @@ class Hall:
             if who is not None:
                 keeper.submit(Depart(who, LeaveReason.LEFT))
 
-    def open_rooms(self) -> frozenset[SessionId]:
-        """The rooms that are open, or are just being opened."""
-        return frozenset(self._keepers)
-
     async def end(self, session_id: SessionId, *, if_empty: bool) -> None:
         """The server ends a session; with `if_empty` not while anyone is present.
 
@@ -165,6 +161,10 @@ class Hall:
         decided = await (await self.room(session_id)).submit(CloseSession(if_empty))
         if isinstance(decided, Rejection):
             raise Unavailable(decided.code)
+
+    def open_rooms(self) -> frozenset[SessionId]:
+        """The rooms that are open, or are just being opened."""
+        return frozenset(self._keepers)
 
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""
