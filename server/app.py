@@ -164,7 +164,7 @@ class Node:
         _log.info("ready", port=self.config.server.port)
 
     async def _start_storing(self) -> None:
-        config, closing = self.config, self._closing
+        closing = self._closing
         closing.push_async_callback(self.engine.dispose)
         await self._open_database()
         await self._checkpointer.start()
