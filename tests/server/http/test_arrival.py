@@ -371,7 +371,7 @@ async def test_the_relation_may_be_left_out(there: Site) -> None:
 async def test_who_has_nobody_to_name_comes_in_and_the_therapist_reads_that(there: Site) -> None:
     await there.sign_in(ELLIE)
     for kind in ("adult", "notice"):
-        await agree(there, kind, "18" if kind == "adult" else "1")
+        await agree(there, kind, "18" if kind == "adult" else "2")
     assert await confirm(there, **NOBODY) == (204, None)
     assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": {**SAID, **NOBODY}}
     assert (await join(there))[0] == 200
