@@ -6,7 +6,6 @@ import pytest
 
 from moderation.decision import Accepted, Rejection
 from moderation.permissions import Action
-from moderation.permissions import Action
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import (
