@@ -135,7 +135,7 @@ async def test_what_was_said_once_is_not_asked_again(server: Server, browser: Br
     await ellie.agree_to_notice()
     await ellie.button("I agree to this").wait_for()
     await ellie.page.reload()
-    await ellie.text("Step 1 of 3").wait_for()
+    await ellie.text("Step 3 of 5").wait_for()
     await ellie.agree_with_group()
     await ellie.say_where()
     await ellie.enter()

@@ -24,6 +24,7 @@ from protocol.messages import (
     Rejected,
     Resume,
     Resumed,
+    SetDevices,
     SpeakersChanged,
     SubscribeOffer,
     Supervised,
@@ -269,8 +270,14 @@ class Client:
                 self.model.take(seq, frame)
 
     def _again(self) -> None:
-        for asked in self.pending.values():
-            self.send(asked.message)
+        """As the client does: of what is on, only the newest word is said again, or an older one would undo it."""
+        newest = [asked for asked in self.pending.values() if isinstance(asked.message, SetDevices)][-1:]
+        for asked in tuple(self.pending.values()):
+            if isinstance(asked.message, SetDevices) and asked not in newest:
+                del self.pending[asked.message.id]
+                self.world.judge.dropped(asked)
+            else:
+                self.send(asked.message)
 
     def _answered(self, which: str, code: ErrorCode | None, stamp: Stamp) -> None:
         asked = self.pending.pop(which, None)

@@ -6,6 +6,7 @@ nothing on trust.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,8 @@ class Judge:
         self._known: list[tuple[float, int]] = [(0.0, 0)]
         """Since when the server has known of which head."""
         self._order = 0
+        self._orders: list[tuple[float, int]] = [(0.0, 0)]
+        """When there were how many requests and frames."""
         self._lost_at = 0
         self._turned_on: dict[tuple[str, Source], int] = {}
         self._turned_off: dict[tuple[str, Source], int] = {}
@@ -154,13 +157,21 @@ class Judge:
             if at < now:
                 known = head
                 break
+        keeper = self._world.server.keeper()
+        if keeper is not None and keeper._writer.busy:
+            # What was stored and said to have failed is not known yet, whatever else the disk has answered since.
+            known = min(known, keeper.head)
         return self.states[known:]
 
     # ── what was asked and answered ──────────────────────────────────────────────────────────
 
     def _next(self) -> int:
         self._order += 1
+        self._orders.append((self._world.loop.time(), self._order))
         return self._order
+
+    def _orders_by(self, at: float) -> int:
+        return self._orders[bisect_right(self._orders, at, key=lambda order: order[0]) - 1][1]
 
     def asked(self, client: Client, message: RoomRequest) -> int:
         """A client asks for something; the place of that among everything asked."""
@@ -243,9 +254,12 @@ class Judge:
             except AssertionError as violation:
                 # The server would take it for a bug of its own.
                 self._world.loop.violation = violation
-        return Stamp(self.head, self._next())
+        return Stamp(self.head, self._next(), self._orders_by(since))
 
     def _may_learn(self, client: Client, opened_at: int, data: bytes, since: float) -> None:
+        keeper = self._world.server.keeper()
+        if keeper is not None and not self._owns(keeper):
+            return
         last = self._last_inside.get(client.who.identity, -1)
         surely = self._surely(since)
         # Who waits may be told their own name, and nothing else.
@@ -267,7 +281,7 @@ class Judge:
         self.checked += 1
         head = stamp.head
         # Another page opens its own microphone and camera, or does not.
-        self._turn_off(frame.snapshot.you, Source, stamp.order)
+        self._turn_off(frame.snapshot.you, Source, stamp.made)
         state = self.states[head]
         assert any(p.identity_id == client.who.identity and p.id == frame.snapshot.you for p in state.people.values())
         client.latest_shown = 0
@@ -318,6 +332,8 @@ class Judge:
         here = sound.visitors(ROOM)
         surely = self._surely()
         keeper = self._world.server.keeper()
+        if keeper is not None and not self._owns(keeper):
+            return
         # The end of a session shuts what is open once it is stored.
         deciding = keeper is not None and keeper._writer.pending.status is not SessionStatus.ENDED
         decided = open_gates(keeper._writer.pending) if keeper is not None and deciding else None
@@ -385,10 +401,16 @@ class Judge:
             for who, person in stored.people.items():
                 if person.inside and who in shown.people and shown.people[who].waiting:
                     stored.people[who] = replace(person, waiting=True)
+            # So does the leave to share that was taken back: the log may forget it later than the room.
+            for who, person in keeper.state.people.items():
+                if person.share_held and who in stored.people:
+                    stored.people[who] = replace(stored.people[who], may_share=person.may_share)
             assert shown == stored, "the room is not what its log says"
 
     def _owns(self, keeper: Keeper) -> bool:
         """Whether nobody took the room from it: another server that is believed dead may, and it hears so late."""
+        if len(self._world.servers) == 1:
+            return True
         (epoch,) = self._world.disk.raw.execute("SELECT epoch FROM streams WHERE id = ?", (ROOM,)).fetchone()
         return keeper._writer._epoch == epoch
 

@@ -44,10 +44,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Stamp:
-    """When a frame left: how many events the log had, and how many requests had been made."""
+    """When a frame left: how many events the log had, and how many requests had been made; also when it was made, as it
+    may have waited."""
 
     head: int
     order: int
+    made: int
 
 
 class SimSocket:
