@@ -97,6 +97,7 @@ class Judge:
         """When the server last had a socket of somebody who leads."""
         self._known: list[tuple[float, int]] = [(0.0, 0)]
         """Since when the server has known of which head."""
+        self._uncertain = False
         self._order = 0
         self._orders: list[tuple[float, int]] = [(0.0, 0)]
         """When there were how many requests and frames."""
@@ -148,7 +149,13 @@ class Judge:
 
     def answered_by_disk(self) -> None:
         """The server learned how its transaction ended."""
-        self._known.append((self._world.loop.time(), self.head))
+        if not self._uncertain:
+            self._known.append((self._world.loop.time(), self.head))
+
+    def commit_uncertain(self, uncertain: bool) -> None:
+        """The server does not know whether its events are stored; or knows it now."""
+        self._uncertain = uncertain
+        self.answered_by_disk()
 
     def _surely(self, now: float | None = None) -> list[RoomState]:
         """The states that may be the newest one the server knows of, when everything known has been taken up."""
@@ -157,10 +164,6 @@ class Judge:
             if at < now:
                 known = head
                 break
-        keeper = self._world.server.keeper()
-        if keeper is not None and keeper._writer.busy:
-            # What was stored and said to have failed is not known yet, whatever else the disk has answered since.
-            known = min(known, keeper.head)
         return self.states[known:]
 
     # ── what was asked and answered ──────────────────────────────────────────────────────────

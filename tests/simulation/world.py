@@ -303,6 +303,8 @@ class World:
         if event == "not_saved":
             # Of two servers each may take the room from the other.
             self._may_fail = line["why"] == "OutcomeUnknown" or (self._two_servers and line["why"] == "StreamMoved")
+        if event in ("commit uncertain", "commit failed and had worked", "not_saved"):
+            self.judge.commit_uncertain(event == "commit uncertain")
         if event == "stream_failed" and PROCESS.get() is self.server.process:
             self.judge.room_was_lost()
         self.tell(f"log: {event}")
