@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Final, Literal
 
 from media.connection import Connection
@@ -28,7 +29,7 @@ from media.engine.interface import (
 from media.listening import Listening
 from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publish_offer, write_publish_answer
 from media.stats import MediaStats, media_stats
-from media.subscription import Subscription
+from media.subscription import Subscription, is_shared
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import SubscribeOffer
 from protocol.values import Source
@@ -36,6 +37,8 @@ from protocol.values import Source
 log = logging.getLogger(__name__)
 
 ANSWER_S: Final = 15.0
+LOUDEST: Final = 4
+"""So many microphones of a room pass at once, beside those that always do."""
 _MAX_MISSED: Final = 3
 
 End = Literal["publish", "subscribe"]
@@ -73,8 +76,20 @@ class _Peer:
 @dataclass(slots=True)
 class _Room:
     listening: Listening
+    group: int
+    """Its microphones compete with each other in this audio group of the engine."""
     peers: dict[str, _Peer] = field(default_factory=dict[str, "_Peer"])
     open: set[tuple[str, Source]] = field(default_factory=set[tuple[str, Source]])
+    always: set[str] = field(default_factory=set[str])
+    """Whose microphones pass however loud others are."""
+
+    @property
+    def bare(self) -> bool:
+        return not self.peers and not self.open and not self.always
+
+    def shows(self, participant: str, source: Source) -> bool:
+        """Whether others are to have a seat for it. What is shared has one only while it may be seen."""
+        return not is_shared(source) or (participant, source) in self.open
 
 
 class MediaPlane:
@@ -105,6 +120,7 @@ class MediaPlane:
         self._on_failed = on_failed
         self._certificate = Certificate()
         self._rooms: dict[str, _Room] = {}
+        self._groups = count(1)
         self._connections: dict[TransportId, tuple[Connection, _Peer]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._handshakes_ok = self._handshakes_failed = self._offers = 0
@@ -143,7 +159,7 @@ class MediaPlane:
         if peer is not None:
             self._unpublish(known, peer)
             self._unsubscribe(peer)
-        if not known.peers and not known.open:
+        if known.bare:
             self._forget_room(room)
 
     def close_room(self, room: str) -> None:
@@ -162,7 +178,7 @@ class MediaPlane:
     def _room(self, room: str) -> _Room:
         known = self._rooms.get(room)
         if known is None:
-            known = self._rooms[room] = _Room(Listening(partial(self._on_speakers, room)))
+            known = self._rooms[room] = _Room(Listening(partial(self._on_speakers, room)), next(self._groups))
         return known
 
     def _peer(self, room: str, participant: str) -> tuple[_Room, _Peer]:
@@ -187,7 +203,7 @@ class MediaPlane:
             publication = before
         else:
             publication = _Publication(self._connect(peer), offer.ufrag, offer.fingerprint)
-        self._ingress(publication, offer)
+        self._ingress(known, participant, publication, offer)
         mids = {track.source: track.mid for track in offer.tracks if track.sending}
         old = dict(before.mids) if before is not None else {}
         publication.mids = mids
@@ -195,8 +211,9 @@ class MediaPlane:
         for source, mid in mids.items():
             transport = publication.connection.transport
             self._engine.set_ingress_gate(transport, mid, (participant, source) in known.open)
-            for other in self._receivers(known, peer):
-                other.show(participant, source, transport, mid)
+            if known.shows(participant, source):
+                for other in self._receivers(known, peer):
+                    other.show(participant, source, transport, mid)
         for source, mid in old.items():
             if source not in mids:
                 for other in self._receivers(known, peer):
@@ -209,7 +226,7 @@ class MediaPlane:
         publication.answers += 1
         return write_publish_answer(offer, publication.connection.local, publication.answers)
 
-    def _ingress(self, publication: _Publication, offer: PublishOffer) -> None:
+    def _ingress(self, known: _Room, participant: str, publication: _Publication, offer: PublishOffer) -> None:
         transport = publication.connection.transport
         self._engine.set_ext_ids(transport, offer.extensions)
         for track in offer.tracks:
@@ -227,6 +244,10 @@ class MediaPlane:
                         rids=track.rids,
                     )
                 )
+                # The sound of what is shared passes beside the voices, and takes no place from them.
+                if track.source is Source.MICROPHONE:
+                    self._engine.set_audio_group(transport, track.mid, known.group, LOUDEST)
+                    self._engine.set_priority(transport, track.mid, participant in known.always)
 
     def _unpublish(self, known: _Room, peer: _Peer) -> None:
         publication, peer.publication = peer.publication, None
@@ -293,11 +314,13 @@ class MediaPlane:
     def _subscribe(self, peer: _Peer) -> None:
         connection = self._connect(peer)
         peer.subscription = Subscription(self._engine, connection, peer.version, lambda: self._schedule(peer))
-        for other in self._rooms[peer.room].peers.values():
+        known = self._rooms[peer.room]
+        for other in known.peers.values():
             if _reaches(other, peer) and other.publication is not None:
                 for source, mid in other.publication.mids.items():
-                    transport = other.publication.connection.transport
-                    peer.subscription.show(other.participant, source, transport, mid)
+                    if known.shows(other.participant, source):
+                        transport = other.publication.connection.transport
+                        peer.subscription.show(other.participant, source, transport, mid)
         self._schedule(peer)
 
     def _schedule(self, peer: _Peer) -> None:
@@ -331,11 +354,34 @@ class MediaPlane:
             known.open.discard((participant, source))
         peer = known.peers.get(participant)
         if peer is not None and peer.publication is not None and source in peer.publication.mids:
-            publication = peer.publication
-            self._engine.set_ingress_gate(publication.connection.transport, publication.mids[source], open)
+            transport, mid = peer.publication.connection.transport, peer.publication.mids[source]
+            self._engine.set_ingress_gate(transport, mid, open)
+            if is_shared(source):
+                for other in self._receivers(known, peer):
+                    if open:
+                        other.show(participant, source, transport, mid)
+                    else:
+                        other.hide(participant, source)
         if not open and source is Source.MICROPHONE:
             known.listening.hush(participant)
-        if not known.peers and not known.open:
+        if known.bare:
+            self._forget_room(room)
+
+    def set_priority(self, room: str, participant: str, always: bool) -> None:
+        """Whether a person's microphone passes however loud others are; its gate counts as ever. Idempotent.
+
+        Remembered as gates are.
+        """
+        known = self._room(room)
+        if always:
+            known.always.add(participant)
+        else:
+            known.always.discard(participant)
+        peer = known.peers.get(participant)
+        if peer is not None and peer.publication is not None and Source.MICROPHONE in peer.publication.mids:
+            publication = peer.publication
+            self._engine.set_priority(publication.connection.transport, publication.mids[Source.MICROPHONE], always)
+        if known.bare:
             self._forget_room(room)
 
     # ── connections and the engine's events ───────────────────────────────────────────────────

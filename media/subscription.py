@@ -58,7 +58,7 @@ class _Seat:
         return self.audio, self.video
 
     def belongs_to(self, participant: str, source: Source) -> bool:
-        return self.participant == participant and self.shared == _is_shared(source)
+        return self.participant == participant and self.shared == is_shared(source)
 
     def slot_for(self, source: Source) -> _Slot:
         return self.audio if kind_of(source) is Kind.AUDIO else self.video
@@ -67,7 +67,8 @@ class _Seat:
         return None if slot.source is None else (self.participant, slot.source)
 
 
-def _is_shared(source: Source) -> bool:
+def is_shared(source: Source) -> bool:
+    """Whether it belongs to what somebody shares, and not to themselves."""
     return source in (Source.SCREEN, Source.SCREEN_AUDIO)
 
 
@@ -94,7 +95,7 @@ class Subscription:
         seat = next((seat for seat in self._seats if seat.belongs_to(participant, source)), None)
         if seat is None:
             seat = next((seat for seat in self._seats if not seat.participant), None) or self._add_seat()
-            seat.participant, seat.shared = participant, _is_shared(source)
+            seat.participant, seat.shared = participant, is_shared(source)
         slot = seat.slot_for(source)
         if slot.source is not source:
             slot.source = source

@@ -559,6 +559,54 @@ async def test_a_shared_screen_is_shown_alone_and_its_person_comes_to_the_same_s
     assert stage.heard("ben", "ann") == set()
 
 
+async def test_what_somebody_wants_to_share_without_leave_is_offered_to_nobody(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.agree("ben")
+    assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA}
+    await stage.join("cy")
+    assert {track.source for track in stage.last("cy").tracks} == {Source.MICROPHONE, Source.CAMERA}
+
+    offers = stage.count("ben")
+    stage.gate("ann", Source.SCREEN, True)
+    await stage.agree("ben")
+    assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA, Source.SCREEN}
+    stage.gate("ann", Source.SCREEN, False)
+    await stage.agree("ben")
+    assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA}
+    assert stage.count("ben") == offers + 2
+
+
+async def test_microphones_of_a_room_compete_with_each_other_and_with_no_shared_sound(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.plane.add_peer("other", "cy")
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.publish("ben")
+    stage.plane.publish("other", "cy", CHROMIUM_OFFER, SOURCES)
+    groups = stage.engine.audio_groups
+    ann, ben = (stage.publishes_on("ann"), "0"), (stage.publishes_on("ben"), "0")
+    (other,) = groups.keys() - {ann, ben}
+    assert groups[ann] == groups[ben] != 0
+    assert groups[other] not in (0, groups[ann])
+
+
+async def test_a_microphone_that_always_passes_does_so_on_each_new_connection_until_it_is_told_otherwise(
+    stage: Stage,
+) -> None:
+    stage.plane.set_priority(ROOM, "ann", True)
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.publish("ben")
+    assert stage.engine.priority == {(stage.publishes_on("ann"), "0")}
+    await stage.publish("ann", CHROMIUM_OFFER.replace("qJbS", "other"))
+    assert stage.engine.priority == {(stage.publishes_on("ann"), "0")}
+    stage.plane.set_priority(ROOM, "ann", False)
+    assert stage.engine.priority == set()
+    stage.plane.remove_peer(ROOM, "ann")
+    stage.plane.remove_peer(ROOM, "ben")
+    assert stage.plane.stats().rooms == 0
+
+
 async def test_the_sound_of_what_somebody_shows_is_not_somebody_who_speaks(stage: Stage) -> None:
     await stage.join("ann", "ben")
     await stage.publish("ann", SHARING_OFFER, SHARING)

@@ -110,6 +110,9 @@ class Sound:
         if visit is not None:
             self._core.set_ingress_gate(visit.transport, MIDS[source], open, self._loop.time())
 
+    def set_priority(self, room: str, participant: str, always: bool) -> None:
+        pass  # simulated microphones compete with nobody
+
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
         raise NotImplementedError("simulated clients publish from the start")
 
