@@ -36,7 +36,8 @@ function start(root: HTMLElement): void {
   // Beside the first requests, so that nobody waits for both.
   const loading = wordsFor(navigator.languages);
   const api = makeApi((input, init) => fetch(input, init));
-  const local = new LocalMedia(captureFrom(query), navigator.mediaDevices, {
+  const capture = captureFrom(query);
+  const local = new LocalMedia(capture, navigator.mediaDevices, {
     chosen: chosenDevices,
     after: systemClock.after,
     visible: () => document.visibilityState === "visible",
@@ -49,6 +50,7 @@ function start(root: HTMLElement): void {
   function openRoom(me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
     const publisher = new Publisher({
       makePeer,
+      capture,
       after,
       silent: () => session.nudge(),
       trouble: (trouble) => session.mediaTrouble("publish", trouble),
