@@ -16,11 +16,12 @@ import { Sharing } from "./sharing";
 import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/announce";
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
+import { Viewing } from "./viewing";
 import { fromSnapshot, person, reduce, rests, type RoomState } from "./state/room";
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
-  publisher: Pick<Publisher, "use" | "start" | "again" | "resumed" | "close">;
+  publisher: Pick<Publisher, "use" | "layersWanted" | "start" | "again" | "resumed" | "close">;
   subscriber: Pick<Subscriber, "configure" | "offered" | "refused" | "again" | "resumed" | "close">;
   local: Pick<LocalMedia, "microphone" | "camera" | "open" | "close" | "closeAll" | "choose" | "flip">;
   screen: Pick<LocalScreen, "possible" | "ask">;
@@ -49,6 +50,7 @@ export class RoomSession {
   readonly reactions: Reactions;
   readonly notAlone: NotAlone;
   readonly sharing: Sharing;
+  readonly viewing: Viewing;
   /** Whether my sound and picture, and that of the others, could be set up. */
   readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
   /** Why this stay is over; null while it goes on. */
@@ -83,7 +85,13 @@ export class RoomSession {
         if (this.#inside) deps.subscriber.offered(offer);
         else this.#held = offer;
       },
+      layersWanted: ({ source, rids }) => deps.publisher.layersWanted(source, rids),
       answerRefused: () => deps.subscriber.refused(),
+    });
+    this.viewing = new Viewing({
+      after,
+      send: (tiles) => request({ type: "set_view", tiles }, "never"),
+      reachable: () => this.#connection.phase.name === "live" && this.#inside,
     });
     this.sharing = new Sharing({
       screen: deps.screen,
@@ -147,6 +155,7 @@ export class RoomSession {
     this.#patience.end();
     this.#stopAway();
     this.notAlone.forget();
+    this.viewing.forget();
     this.reactions.clear();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();
@@ -166,6 +175,13 @@ export class RoomSession {
     if (this.notAlone.on.value) this.announcement.value = { key: "sayHiddenDevices" };
     else await this.devices.tapCamera();
     if (this.mine.value.camera) this.#forgive("camera");
+  }
+
+  /** No picture comes or goes, or they come again; the camera stays off until tapped. */
+  setAudioOnly(on: boolean): void {
+    if (on && this.mine.peek().camera) void this.devices.tapCamera();
+    this.viewing.setAudioOnly(on);
+    this.announcement.value = { key: on ? "sayAudioOnly" : "sayPicturesBack" };
   }
 
   /** Someone came in here: nobody hears or sees me, and nobody near this screen hears or sees the group. */
@@ -280,6 +296,7 @@ export class RoomSession {
     if (!this.#inside) return;
     this.devices.tell();
     this.notAlone.renew(false);
+    this.viewing.renew();
     this.#deps.publisher.resumed();
     this.#deps.subscriber.resumed();
   }
@@ -335,6 +352,7 @@ export class RoomSession {
     this.#held = null;
     this.devices.tell();
     this.notAlone.renew(true);
+    this.viewing.renew();
   }
 
   /** In the lobby: nothing goes out and nothing comes in. The microphone stays off until tapped. */
@@ -345,6 +363,7 @@ export class RoomSession {
     this.#deps.subscriber.close();
     this.devices.forget();
     this.notAlone.forget();
+    this.viewing.forget();
     this.reactions.clear();
     batch(() => {
       this.received.value = new Map();

@@ -116,7 +116,8 @@ export class Publisher {
         const sender = this.#transceivers[source]?.sender;
         if (peer === this.#peer && rids && sender) await sendOnly(sender, rids);
       })
-      .catch((error: unknown) => console.warn("layers stay as they were", error));
+      // A sender that ended meanwhile, or cannot: more is sent than anybody needs, until the next word.
+      .catch(() => undefined);
   }
 
   /** What is shared begins, or ends; whether that has to be offered. */
