@@ -8,6 +8,7 @@ import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
 import { watchLevel } from "./media/level";
+import { watchLink } from "./media/own_link";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
@@ -88,6 +89,11 @@ function start(root: HTMLElement): void {
         local,
         screen,
         newId,
+        watchLink: (on) =>
+          watchLink(
+            { after, publish: () => publisher.peer, subscribe: () => subscriber.peer, tracks: () => subscriber.tracks },
+            on,
+          ),
         after,
       },
       wanted,

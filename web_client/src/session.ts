@@ -26,6 +26,8 @@ export interface SessionDeps {
   local: Pick<LocalMedia, "microphone" | "camera" | "open" | "close" | "closeAll" | "choose" | "flip">;
   screen: Pick<LocalScreen, "possible" | "ask">;
   newId: () => string;
+  /** Tells whether my own connection is weak, whenever that changes; returns how to stop. */
+  watchLink?: (on: (weak: boolean) => void) => () => void;
   after: (ms: number, act: () => void) => () => void;
 }
 
@@ -51,6 +53,8 @@ export class RoomSession {
   readonly notAlone: NotAlone;
   readonly sharing: Sharing;
   readonly viewing: Viewing;
+  /** My own connection is weak. */
+  readonly weak = signal(false);
   /** Whether my sound and picture, and that of the others, could be set up. */
   readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
   /** Why this stay is over; null while it goes on. */
@@ -66,6 +70,7 @@ export class RoomSession {
   /** An offer that came before I knew that I am let in. */
   #held: SubscribeOffer | null = null;
   #stopAway: () => void = () => {};
+  #stopWatching: () => void = () => {};
 
   constructor(deps: SessionDeps, wanted: { microphone: boolean; camera: boolean }) {
     this.#deps = deps;
@@ -154,6 +159,7 @@ export class RoomSession {
     this.devices.dispose();
     this.#patience.end();
     this.#stopAway();
+    this.#stopWatching();
     this.notAlone.forget();
     this.viewing.forget();
     this.reactions.clear();
@@ -353,11 +359,22 @@ export class RoomSession {
     this.devices.tell();
     this.notAlone.renew(true);
     this.viewing.renew();
+    this.#watchLink();
+  }
+
+  #watchLink(): void {
+    this.#stopWatching();
+    this.weak.value = false;
+    const stop = this.#deps.watchLink?.((weak) => {
+      this.weak.value = weak;
+    });
+    this.#stopWatching = () => stop?.();
   }
 
   /** In the lobby: nothing goes out and nothing comes in. The microphone stays off until tapped. */
   #outside(): void {
     this.#held = null;
+    this.#stopWatching();
     this.sharing.end();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();

@@ -94,6 +94,42 @@ describe("pictures", () => {
   });
 });
 
+describe("my own connection", () => {
+  test("is watched while I am in the room", async () => {
+    let told: (weak: boolean) => void = () => {};
+    let watching = 0;
+    await enter();
+    const { clock } = server;
+    const watched = new RoomSession(
+      {
+        connect: server.connect,
+        publisher,
+        subscriber,
+        local: local as unknown as LocalMedia,
+        screen,
+        newId: server.newId,
+        after: clock.after,
+        watchLink: (on) => {
+          told = on;
+          watching += 1;
+          return () => void (watching -= 1);
+        },
+      },
+      { microphone: true, camera: false },
+    );
+    watched.start();
+    await settle();
+    server.welcome();
+    expect(watching).toBe(1);
+    told(true);
+    expect(watched.weak.value).toBe(true);
+    server.welcome();
+    expect([watching, watched.weak.value]).toEqual([1, false]);
+    watched.dispose();
+    expect(watching).toBe(0);
+  });
+});
+
 describe("my microphone", () => {
   beforeEach(() => enter());
 

@@ -199,7 +199,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
           flips: list.camera.length > 1 && matchMedia("(pointer: coarse)").matches,
         },
         audioOnly: session.viewing.audioOnly.value,
-        weak: false,
+        weak: session.weak.value,
         pending: posting.pending.value,
         notice: session.notice.value,
         early: session.early.value.map((one) => one.name),

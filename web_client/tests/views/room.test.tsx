@@ -195,6 +195,7 @@ describe("axe finds nothing", () => {
     ["as a participant", {}],
     ["on a phone", { wide: false, unread: 2 }],
     ["with many people and audio only on a phone", { wide: false, room: crowd, audioOnly: true }],
+    ["with a weak connection", { weak: true }],
     ["with chat on a phone", { wide: false, chatOpen: true, pending: [{ id: "p", text: "x", failed: "not_saved" }] }],
     ["with help", { sheet: "help" }],
     ["while reconnecting", { reconnecting: true, announcement: { key: "sayReconnecting" } }],
@@ -425,6 +426,21 @@ describe("audio only", () => {
     expect(box.querySelector("#audio-only")?.textContent).toContain("You hear everyone.");
     key.click();
     expect(acts.onAudioOnly).toHaveBeenLastCalledWith(false);
+  });
+});
+
+describe("a weak connection", () => {
+  test("is told kindly, with what goes on and a way to spare it", () => {
+    show({ weak: true });
+    const panel = byName("section", "Connection");
+    expect(panel.textContent).toContain("Your connection is weak");
+    expect(panel.textContent).toContain("Pictures may pause; sound goes on.");
+    byName("button", "Go on with audio only").click();
+    expect(acts.onAudioOnly).toHaveBeenLastCalledWith(true);
+    show({ weak: true, audioOnly: true });
+    expect(() => byName("button", "Go on with audio only")).toThrow();
+    show({ weak: true, reconnecting: true });
+    expect(box.textContent).not.toContain("Your connection is weak");
   });
 });
 
