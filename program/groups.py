@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from program.people import ProgramRole
 from program.tables import group_members, groups, people
 from protocol.ids import IdentityId
 from protocol.values import Role
@@ -48,6 +49,21 @@ async def members_of(connection: AsyncConnection, group_id: str) -> dict[Identit
         .order_by(group_members.c.person_id)
     )
     return {IdentityId(row.person_id): Role(row.role) for row in rows}
+
+
+async def names_around(connection: AsyncConnection, person_id: IdentityId) -> list[str]:
+    """What others are called with whom that person must not be mistaken: all staff, and who is in a group of theirs."""
+    mine = select(group_members.c.group_id).where(group_members.c.person_id == person_id)
+    others = select(group_members.c.person_id).where(
+        or_(group_members.c.group_id.in_(mine), group_members.c.role != Role.PARTICIPANT.value)
+    )
+    found = await connection.scalars(
+        select(people.c.display_name).where(
+            people.c.id != person_id,
+            or_(people.c.id.in_(others), people.c.program_role != ProgramRole.PARTICIPANT.value),
+        )
+    )
+    return list(found)
 
 
 async def host_of(connection: AsyncConnection, group_id: str) -> str:

@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     NOT_ALLOWED = "not_allowed"
     ARRIVAL_INCOMPLETE = "arrival_incomplete"
     CONSENT_REVOKED = "consent_revoked"
+    NAME_TAKEN = "name_taken"
     NOT_ADMITTED = "not_admitted"
     REMOVED = "removed"
     # What is asked for.
@@ -99,6 +100,9 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.NOT_ALLOWED: Meaning("You cannot do that here.", 403, 4403, Next.STOP),
     ErrorCode.ARRIVAL_INCOMPLETE: Meaning("There is something to read or confirm first.", 409, 4427, Next.STOP),
     ErrorCode.CONSENT_REVOKED: Meaning("You took your agreement back. Help stays here for you.", 409, 4430, Next.STOP),
+    ErrorCode.NAME_TAKEN: Meaning(
+        "Someone in this group already goes by that name. Please add something to yours.", 409, 4433, Next.STOP
+    ),
     ErrorCode.NOT_ADMITTED: Meaning("You are waiting. Your mentor will let you in.", 409, 4431, Next.RESUME),
     ErrorCode.REMOVED: Meaning("You cannot come back into this session. Help stays here.", 410, 4432, Next.STOP),
     ErrorCode.NOT_FOUND: Meaning("That is not here.", 404, 4404, Next.STOP),
@@ -108,7 +112,7 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.SCREEN_TAKEN: Meaning("Someone else is sharing their screen.", 409, 4434, Next.RESUME),
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
     ErrorCode.NOT_OPEN: Meaning("This session is not open yet.", 409, 4425, Next.STOP),
-    ErrorCode.PAUSED: Meaning("The group is paused until your mentor is back.", 409, 4428, Next.RESUME),
+    ErrorCode.PAUSED: Meaning("The group is paused until someone leads again.", 409, 4428, Next.RESUME),
     ErrorCode.SDP_REJECTED: Meaning("Sound and video could not be set up.", 422, 4426, Next.REJOIN),
     ErrorCode.NOT_SAVED: Meaning("That could not be saved. Please try again.", 503, 4503, Next.REJOIN),
     ErrorCode.OVERLOADED: Meaning("Holdspace is busy. Please try again in a moment.", 503, 4504, Next.REJOIN),
@@ -181,6 +185,7 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             | ErrorCode.NOT_ALLOWED
             | ErrorCode.ARRIVAL_INCOMPLETE
             | ErrorCode.CONSENT_REVOKED
+            | ErrorCode.NAME_TAKEN
             | ErrorCode.NOT_ADMITTED
             | ErrorCode.REMOVED
             | ErrorCode.NOT_FOUND

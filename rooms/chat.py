@@ -12,7 +12,10 @@ from protocol.ids import MessageId, ParticipantId
 from protocol.values import Millis
 
 MAX_MESSAGES: Final = 20_000
-"""Messages of one session; no group writes that many, and a script must not fill the disk."""
+"""Messages of one session; no group writes that many, and a script must not fill the disk. Staff may go on."""
+
+MAX_MESSAGES_EACH: Final = 2_000
+"""Messages of one person, so that nobody can use up what belongs to all."""
 
 NEWEST_MESSAGES: Final = 200
 NEWEST_BYTES: Final = 100_000
@@ -33,11 +36,16 @@ class ChatMessage(Struct, frozen=True):
 class Chat:
     """Messages in the room's one order. Immutable; compares by content."""
 
-    __slots__ = ("_messages", "_numbers")
+    __slots__ = ("_authors", "_messages", "_numbers")
 
     def __init__(
-        self, messages: Map[int, ChatMessage] | None = None, numbers: Map[MessageId, int] | None = None
+        self,
+        messages: Map[int, ChatMessage] | None = None,
+        numbers: Map[MessageId, int] | None = None,
+        authors: Map[ParticipantId, int] | None = None,
     ) -> None:
+        """`authors`: how many are whose."""
+        self._authors: Map[ParticipantId, int] = Map() if authors is None else authors
         self._messages: Map[int, ChatMessage] = Map() if messages is None else messages
         self._numbers: Map[MessageId, int] = Map() if numbers is None else numbers
 
@@ -67,14 +75,19 @@ class Chat:
         number = self._numbers.get(message_id)
         return None if number is None else self._messages[number]
 
+    def count_of(self, author: ParticipantId) -> int:
+        """How many messages that person wrote."""
+        return self._authors.get(author, 0)
+
     def posted(self, message: ChatMessage) -> Chat:
         """The chat with one message more."""
-        number = len(self)
-        return Chat(self._messages.set(number, message), self._numbers.set(message.id, number))
+        number, author = len(self), message.author_id
+        authors = self._authors.set(author, self.count_of(author) + 1)
+        return Chat(self._messages.set(number, message), self._numbers.set(message.id, number), authors)
 
     def changed(self, message: ChatMessage) -> Chat:
         """The chat with that message in the place of the one with its id. Raises KeyError for an unknown id."""
-        return Chat(self._messages.set(self._numbers[message.id], message), self._numbers)
+        return Chat(self._messages.set(self._numbers[message.id], message), self._numbers, self._authors)
 
     def newest(self) -> tuple[ChatMessage, ...]:
         """As many of the newest messages as a snapshot carries, oldest first; at least the last one."""

@@ -116,7 +116,7 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
     if not permitted(command.role, Action.ENTER, Relation.ROOM):
         return denied(Action.ENTER)
     if any(p.removed and p.identity_id == command.identity_id for p in state.people.values()):
-        return Rejection(ErrorCode.REMOVED)
+        return Rejection(ErrorCode.REMOVED, denied=Action.ENTER)
     person = state.here(command.participant_id)
     if person is None or person.role is not command.role or person.name != command.name:
         return Accepted((_entered(state, command, now_ms),))

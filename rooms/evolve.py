@@ -168,7 +168,7 @@ def _outside(now_ms: Millis, *, unsaved: bool = False) -> dict[str, Any]:
 def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
     known = state.people.get(event.participant_id)
     if known is None:
-        known = Participant(event.participant_id, event.identity_id, event.name, event.role)
+        known = Participant(event.participant_id, event.identity_id, event.name, event.role, enrolled=event.expected)
     # Only participants' microphones can be closed or allowed: whoever comes back as staff takes no closing along.
     stays = event.role is Role.PARTICIPANT
     person = replace(

@@ -36,7 +36,7 @@ from protocol.messages import (
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Millis, SessionStatus
-from rooms.chat import MAX_MESSAGES, ChatMessage
+from rooms.chat import MAX_MESSAGES, MAX_MESSAGES_EACH, ChatMessage
 from rooms.commands import Requested, RoomRequest
 from rooms.events import (
     ChatConcealed,
@@ -239,7 +239,8 @@ def _post_chat(state: RoomState, actor: Participant, message: PostChat, now_ms: 
         return Rejection(ErrorCode.CONFLICT, "message_id")
     if state.paused_until_ms is not None and not actor.is_staff:
         return Rejection(ErrorCode.PAUSED)
-    if len(state.chat) >= MAX_MESSAGES:
+    full = len(state.chat) >= MAX_MESSAGES and not actor.is_staff
+    if full or state.chat.count_of(actor.id) >= MAX_MESSAGES_EACH:
         return Rejection(ErrorCode.OVERLOADED, "chat")
     return Accepted((ChatWritten(now_ms, message.message_id, actor.id, message.text),))
 

@@ -21,6 +21,7 @@ class Participant(Struct, frozen=True):
         waiting: in the lobby and not in the room.
         since_ms: when they came, or last began to wait.
         sent_out: asked to wait, which took effect but is not saved yet.
+        enrolled: belonged to the group when they first came; who did not had to knock.
         expected: comes in by themselves while someone leads; else a mentor has to admit them.
         removed: a mentor removed this person from the session for good.
         lost_ms: when the connection was lost; None when connected.
@@ -49,6 +50,7 @@ class Participant(Struct, frozen=True):
     waiting: bool = False
     since_ms: Millis = 0
     sent_out: bool = False
+    enrolled: bool = True
     expected: bool = True
     removed: bool = False
     lost_ms: Millis | None = None

@@ -346,6 +346,12 @@ def _waits(state: RoomState, viewer: Viewer) -> bool:
     return person is not None and person.waiting
 
 
+def _knocks(state: RoomState, viewer: Viewer) -> bool:
+    """Whether they wait, and nobody of the group has let them in yet: its mentor's words are not for them."""
+    person = state.here(viewer.participant_id)
+    return person is not None and person.waiting and person.place is None and not person.enrolled
+
+
 def _sees_lobby(viewer: Viewer) -> bool:
     return permitted(viewer.role, Action.SEE_LOBBY, Relation.ROOM)
 
@@ -364,7 +370,8 @@ def session_view(state: RoomState, viewer: Viewer) -> SessionView:
         elif is_unanswered(state) or (status is SessionStatus.LOBBY and lacks_responder(state)):
             waits_for = WaitsFor.RESPONDER
     begun = state.begun and status is SessionStatus.LOBBY
-    return SessionView(state.session_id, state.title, status, state.note, waits_for, state.late, begun)
+    note = "" if _knocks(state, viewer) else state.note
+    return SessionView(state.session_id, state.title, status, note, waits_for, state.late, begun)
 
 
 def _paused_until(state: RoomState) -> Millis:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from websockets.asyncio.server import ServerConnection
 
 from media.plane import MediaPlane
 from media.shell import SocketEngine
@@ -34,15 +33,16 @@ from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
 from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.responders import Responders
 from server.signs_of_life import SignsOfLife
-from server.sockets import WebSockets, WsOptions
-from server.storage.engine import open_engine
+from server.sockets import Connection, WebSockets, WsOptions
+from server.start_checks import require_all_checkpoints
+from server.storage.engine import in_place, open_engine
 from server.storage.log import EventLog, Synced
 from server.storage.migrate import migrate
 from server.storage.reading import check_root_key, newest_event_ms
@@ -100,14 +100,18 @@ class Node:
         clock: Clock | None = None,
         *,
         lan: Lan | None = None,
+        accept_loss: bool = False,
     ) -> None:
         """`lan`: the one port speaks TLS by itself, for others in this network; else a proxy does that.
+
+        `accept_loss`: start although the database is older than its checkpoints.
 
         Raises:
             ConfigError: the texts cannot be used.
         """
         self.config = config
         self._lan = lan
+        self._accept_loss = accept_loss
         self._also_at = () if lan is None else lan.also_at
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
@@ -148,23 +152,25 @@ class Node:
         """Brings everything up; returns when the node answers. What was started is stopped again when a step fails.
 
         Raises:
-            StorageError: the database cannot be used, or was written under another root key.
+            StorageError: the database cannot be used, is older than its checkpoints, or was written under another
+                root key.
             OSError: an address cannot be listened on.
         """
         try:
-            await self._start()
+            log_loop_exceptions(asyncio.get_running_loop())
+            await self._start_storing()
+            await self._start_rooms()
+            await self._start_listening()
         except BaseException:
             await self._closing.aclose()
             raise
+        self.readiness = Readiness.READY
+        _log.info("ready", port=self.config.server.port)
 
-    async def _start(self) -> None:
-        config, closing = self.config, self._closing
-        log_loop_exceptions(asyncio.get_running_loop())
+    async def _start_storing(self) -> None:
+        closing = self._closing
         closing.push_async_callback(self.engine.dispose)
-        await migrate(config.storage.url)
-        await check_root_key(self.engine, self._vault)
-        if isinstance(self.clock, SystemClock):
-            self.clock.not_before(await newest_event_ms(self.engine))
+        await self._open_database()
         await self._checkpointer.start()
         # Stopped after the log, so that the last checkpoint covers everything.
         closing.push_async_callback(self._in_time, self._checkpointer.stop)
@@ -175,8 +181,11 @@ class Node:
         closing.push_async_callback(self._in_time, self._housekeeping.stop)
         await self._log.start()
         closing.push_async_callback(self._in_time, self._log.stop)
+
+    async def _start_rooms(self) -> None:
+        closing = self._closing
         plane = MediaPlane(
-            SocketEngine(config.media.places()),
+            SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
             on_layers=self._layers,
@@ -188,7 +197,9 @@ class Node:
         closing.push_async_callback(self._in_time, supervision.close)
         self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
         closing.push_async_callback(self._in_time, self._watchers.close)
-        self._checks = Checks(plane, loop, new_id, unopened_s=config.sign_in.join_token_s)
+        self._checks = Checks(
+            plane, loop, new_id, unopened_s=self.config.sign_in.join_token_s, on_over=self._tokens.revoke_session
+        )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
         self._begin_endings(hall)
@@ -198,7 +209,11 @@ class Node:
         closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
         self.metrics.count_participants(hall.participants)
-        sockets = WebSockets(self._serve_socket, WsOptions(origins=allowed_origins(config.base_url(), *self._also_at)))
+
+    async def _start_listening(self) -> None:
+        config, closing = self.config, self._closing
+        origins = allowed_origins(config.base_url(), *self._also_at)
+        sockets = WebSockets(self._serve_socket, WsOptions(origins=origins), monotonic=self.clock.monotonic)
         runner = make_runner(make_http(self._http_deps(sockets)))
         await runner.setup()
         closing.push_async_callback(runner.cleanup)
@@ -211,13 +226,22 @@ class Node:
         await front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
         closing.push_async_callback(lambda: front.stop(self._left_s()))
         closing.push_async_callback(self._in_time, self._endpoint.drain)
-        self.readiness = Readiness.READY
-        _log.info("ready", port=config.server.port)
 
     def _begin_endings(self, hall: Hall) -> None:
         endings = Endings(self.engine, hall, self.clock, after_ms=_ms(self.config.rooms.end_after_s))
         endings.start()
         self._closing.push_async_callback(self._in_time, endings.stop)
+
+    async def _open_database(self) -> None:
+        config = self.config
+        # Before anything is opened: to open a database that is not there makes one.
+        await require_all_checkpoints(
+            config.storage.url, checkpoint_file(config), self.clock, accept_loss=self._accept_loss
+        )
+        await migrate(config.storage.url)
+        await check_root_key(self.engine, self._vault)
+        if isinstance(self.clock, SystemClock):
+            self.clock.not_before(await newest_event_ms(self.engine))
 
     async def stop(self) -> None:
         """Says goodbye to everyone, stores what was decided, and closes, all in one time of grace.
@@ -276,7 +300,6 @@ class Node:
             self._hall,
             Auditor(self._vault, self.clock),
             on_changed=self._watchers.outdated,
-            on_denied=self._denied,
         )
 
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
@@ -313,7 +336,7 @@ class Node:
             also_at=self._also_at,
             authority=self._lan and self._lan.authority,
             client_dir=Path(self.config.server.client_dir),
-            readiness=lambda: self.readiness,
+            readiness=self.ready,
             sign_in_failures=FailureLimit(self.clock, self.config.sign_in.failures_per_minute),
             end_sign_in=self._endpoint.end_sign_in,
             watch_tokens=self._watch_tokens,
@@ -321,7 +344,10 @@ class Node:
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,
+            removed=self._hall.removed,
             changes=ChangeLimit(self.clock),
+            ways_in=ChangeLimit(self.clock, WAYS_IN_PER_MINUTE),
+            checks=ChangeLimit(self.clock, CHECKS_PER_MINUTE),
             ice_servers=self._turn.ice_servers,
             denied=self._denials.denied,
             begin_check=self._checks.begin,
@@ -336,11 +362,17 @@ class Node:
             return True
         return await self.arrivals.may_enter(connection, person_id, session_id, role)
 
+    def ready(self) -> Readiness:
+        """Whether new people may come now."""
+        if self.readiness is Readiness.READY and not in_place(self.engine):
+            return Readiness.STORAGE_LOST
+        return self.readiness
+
     def _end_person(self, identity: IdentityId, code: ErrorCode) -> None:
         self._endpoint.end_person(identity, code)
         self._hall.depart(identity)
 
-    async def _serve_socket(self, ws: ServerConnection) -> None:
+    async def _serve_socket(self, ws: Connection) -> None:
         wire = Wire(ws.subprotocol) if ws.subprotocol else Wire.MSGPACK
         await self._endpoint.handle(ws, wire)
 

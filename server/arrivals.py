@@ -6,18 +6,19 @@ Each change and its audit entry are one transaction.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from program.agreements import agreement_of
 from program.consents import ADULT_VERSION, Consent, ConsentKind, give, revoke, standing
+from program.groups import names_around
+from program.names import folded, is_name
 from program.notices import FALLBACK, Agreement, Notice, TextsError, load_notices, text_hash
-from program.people import rename_person
+from program.people import find_person, rename_person
 from program.sessions import Session, find_session
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import IdentityId, SessionId
@@ -29,11 +30,6 @@ from server.entries import ConsentGiven, ConsentRevoked, NameChanged
 from server.storage.engine import writing
 from server.storage.vault import Vault
 from server.whereabouts import Offered, Whereabouts, WhereaboutsBook
-
-MAX_NAME: Final = 40
-
-_REORDERING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that change the order in which text is shown: a name with them could run into what stands beside it."""
 
 T = TypeVar("T", Notice, Agreement)
 Texts = Mapping[str, Notice] | Mapping[str, Agreement]
@@ -144,13 +140,23 @@ class Arrivals:
     async def rename(self, person_id: IdentityId, name: str) -> str:
         """What that person is called from the next join on; the name as it is kept.
 
+        It must not pass for someone's who leads, whom everybody trusts, nor for that of anyone in a group of theirs.
+        Somebody who only knocks is not told of the others: their names are not compared.
+
         Raises:
             ProtocolError: INVALID_FIELD.
+            Refused: NAME_TAKEN.
         """
         name = name.strip()
         if not is_name(name):
             raise raise_for(ErrorCode.INVALID_FIELD, "name")
         async with writing(self._engine) as connection:
+            known = await find_person(connection, person_id)
+            if known is not None and known.display_name == name:
+                # As the program named them: two people may be called alike, and both come in.
+                return name
+            if folded(name) in {folded(other) for other in await names_around(connection, person_id)}:
+                raise raise_for(ErrorCode.NAME_TAKEN)
             if await rename_person(connection, person_id, name):
                 await self._auditor.record(connection, NameChanged(person_id))
         return name
@@ -192,15 +198,6 @@ class Arrivals:
         if language not in texts:
             raise raise_for(ErrorCode.INVALID_FIELD, "language")
         return text_hash(texts[language])
-
-
-def is_name(name: str) -> bool:
-    """Whether someone can be called that: 1 to 40 characters, something to be seen, nothing that controls."""
-    return (
-        0 < len(name) <= MAX_NAME
-        and any(unicodedata.category(each)[0] in "LNPS" for each in name)
-        and not any(unicodedata.category(each) in {"Cc", "Cs", "Zl", "Zp"} or each in _REORDERING for each in name)
-    )
 
 
 def _holds(said: list[Consent], texts: Texts) -> bool:

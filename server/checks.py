@@ -44,13 +44,18 @@ class Checks:
         new_id: Callable[[], str],
         *,
         unopened_s: float,
+        on_over: Callable[[IdentityId, SessionId], None],
         cap: int = MAX_CHECKS,
     ) -> None:
-        """`new_id` makes ids that nobody can guess; a check that nobody enters ends after `unopened_s`."""
+        """`new_id` makes ids that nobody can guess; a check that nobody enters ends after `unopened_s`.
+
+        `on_over` hears of each check that is over, and whose it was: its way in leads nowhere any more.
+        """
         self._media = media
         self._timers = timers
         self._new_id = new_id
         self._unopened_s = unopened_s
+        self._on_over = on_over
         self._cap = cap
         self._rooms: dict[SessionId, CheckRoom] = {}
 
@@ -83,7 +88,7 @@ class Checks:
         return self._rooms.get(SessionId(session_id))
 
     def _forget(self, check_id: SessionId) -> None:
-        del self._rooms[check_id]
+        self._on_over(self._rooms.pop(check_id).person, check_id)
 
 
 class HallWithChecks:

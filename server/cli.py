@@ -27,6 +27,7 @@ from server.keys import ROOT_KEY_VARIABLE, RootKey, load_root_key, make_root_key
 from server.lan import LanError, lan_access, lan_folder, lan_settings, own_certificate
 from server.lan import lan_address as find_lan_address
 from server.logs import configure_logging
+from server.start_checks import OVERRIDE
 from server.storage.engine import StorageError, open_engine
 from server.storage.migrate import migrate
 from server.storage.reading import newest_event_ms
@@ -66,6 +67,7 @@ def serve(
     demo_ready: DemoReady = False,
     lan: bool = False,
     lan_address: LanAddress = None,
+    accept_loss: Annotated[bool, Parameter(name=OVERRIDE)] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl+C.
 
@@ -80,12 +82,14 @@ def serve(
         machine's address there; prints the link as a QR code.
     lan_address
         That address, when the one found by itself is not the right one.
+    accept_loss
+        Start although the database is older than the checkpoints beside it, or gone: what is missing is lost.
     """
     if demo_ready and not demo:
         raise DemoRefused("--demo-ready goes with --demo: nobody else's word is given for them")
     settings = _settings(config, lan=lan, lan_address=lan_address)
     configure_logging(settings.log.level, settings.log.format)
-    asyncio.run(_serve(settings, demo=demo, demo_ready=demo_ready, lan=lan))
+    asyncio.run(_serve(settings, demo=demo, demo_ready=demo_ready, lan=lan, accept_loss=accept_loss))
 
 
 @app.command(name="seed")
@@ -165,7 +169,7 @@ def _settings(path: Path | None, *, lan: bool = False, lan_address: str | None =
     return settings
 
 
-async def _serve(settings: Config, *, demo: bool, demo_ready: bool, lan: bool) -> None:
+async def _serve(settings: Config, *, demo: bool, demo_ready: bool, lan: bool, accept_loss: bool) -> None:
     # Only here: it brings in the media plane, which is slow to import and of no use to the other commands.
     from server.app import Node
 
@@ -173,7 +177,8 @@ async def _serve(settings: Config, *, demo: bool, demo_ready: bool, lan: bool) -
         check_demo(settings.base_url(), lan=lan)
     certificate = own_certificate(lan_folder(settings), settings.media.advertise[0], SystemClock()) if lan else None
     allow_many_files()
-    node = Node(settings, _root_key(settings, demo=demo), lan=certificate and lan_access(settings, certificate))
+    access = certificate and lan_access(settings, certificate)
+    node = Node(settings, _root_key(settings, demo=demo), lan=access, accept_loss=accept_loss)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,7 +10,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from protocol.ids import IdentityId
+from moderation.permissions import Action
+from protocol.errors import ErrorCode, Refused
+from protocol.ids import IdentityId, SessionId
 from server.auditing import Auditor
 from server.clock import Clock
 from server.entries import Denied
@@ -28,6 +30,18 @@ MINUTE_MS: Final = 60_000
 _log = structlog.stdlib.get_logger("holdspace.audit")
 
 _Key = tuple[int, IdentityId, str]
+
+
+class DeniedAttempt(Refused):
+    """Somebody asked for what they may not do. Raised where that is found out, counted where the request is answered:
+    once, whatever it was answered with.
+    """
+
+    def __init__(self, code: ErrorCode, action: Action, where: SessionId | None = None) -> None:
+        """`code` is what they are told: of sessions of others, that there is none. `where` exists."""
+        super().__init__(code, action.value)
+        self.action = action
+        self.where = where
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ MAX_FIRST_LINE: Final = 8_192
 
 _WS_LINE: Final = re.compile(rb"GET /ws(?:\?[^ ]*)? HTTP/1\.1\r?\n")
 _HEADERS: Final = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()
-_REFUSAL: Final = b"HTTP/1.1 %s\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n"
+_REFUSAL: Final = b"HTTP/1.1 %s\r\n%sCache-Control: no-store\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class Front:

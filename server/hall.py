@@ -25,7 +25,7 @@ from rooms.upcasting import UnknownEvent
 from server.clock import Clock
 from server.keeper import Keeper, MediaPlane, Timers
 from server.logs import where_it_failed
-from server.room_loading import RoomSnapshots, load_room
+from server.room_loading import LoadedRoom, RoomSnapshots, load_room
 from server.storage.engine import reading, writing
 from server.storage.log import EventLog, Synced, Unreadable
 from server.tokens import JoinTokens
@@ -126,8 +126,23 @@ class Hall:
         return await asyncio.shield(loading)
 
     async def participant(self, session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
-        """Who stands behind a participant's id, if they were ever in that room. Raises HoldspaceError."""
-        return (await self.room(session_id)).state.people.get(participant_id)
+        """Who stands behind a participant's id, if they were ever in that room. A room that is not open stays so.
+
+        Raises:
+            Unavailable: ROOM_FAILED, its log cannot be read.
+        """
+        task = self._keepers.get(session_id)
+        state = (await asyncio.shield(task)).state if task is not None else (await self._stored(session_id)).state
+        return state.people.get(participant_id)
+
+    def removed(self, session_id: SessionId, identity: IdentityId) -> bool:
+        """Whether a mentor removed that person from that session. No room is loaded for it: one that is not open says
+        so to those who come to it.
+        """
+        task = self._keepers.get(session_id)
+        if task is None or not task.done() or task.exception() is not None:
+            return False
+        return any(person.removed and person.identity_id == identity for person in task.result().state.people.values())
 
     def depart(self, identity: IdentityId) -> None:
         """Takes a person out of every open room, also where they have a place kept and no page."""
@@ -146,6 +161,10 @@ class Hall:
         decided = await (await self.room(session_id)).submit(CloseSession(if_empty))
         if isinstance(decided, Rejection):
             raise Unavailable(decided.code)
+
+    def open_rooms(self) -> frozenset[SessionId]:
+        """The rooms that are open, or are just being opened."""
+        return frozenset(self._keepers)
 
     def participants(self) -> int:
         """How many people are present in the rooms of this node."""
@@ -195,11 +214,7 @@ class Hall:
             # A full or busy disk: the room cannot be opened now, and those who knock try again by themselves.
             _log.error("room_not_claimed", session=session_id, **where_it_failed(error))
             raise Unavailable(ErrorCode.NOT_SAVED) from error
-        try:
-            loaded = await load_room(self._log, session_id)
-        except (UnknownEvent, Unreadable, LookupError) as error:
-            _log.error("log_unreadable", session=session_id, bug=type(error).__name__)
-            raise Unavailable(ErrorCode.ROOM_FAILED) from error
+        loaded = await self._stored(session_id)
         keeper = Keeper(
             session_id,
             loaded.state,
@@ -226,6 +241,14 @@ class Hall:
         if loaded.state.status is SessionStatus.ENDED:
             self.ended(session_id)
         return keeper
+
+    async def _stored(self, session_id: SessionId) -> LoadedRoom:
+        """The room as its log tells it. Raises Unavailable(ROOM_FAILED)."""
+        try:
+            return await load_room(self._log, session_id)
+        except (UnknownEvent, Unreadable, LookupError) as error:
+            _log.error("log_unreadable", session=session_id, bug=type(error).__name__)
+            raise Unavailable(ErrorCode.ROOM_FAILED) from error
 
     def _loaded(self, session_id: SessionId, done: asyncio.Task[Keeper]) -> None:
         failed = done.cancelled() or done.exception() is not None

@@ -31,7 +31,7 @@ from protocol.messages import (
 )
 from protocol.values import LeaveReason, SessionStatus, Snapshot, Source
 from rooms.aftermath import aftermath
-from rooms.commands import Command, LoseConnection, PassTime, Requested
+from rooms.commands import Command, Enter, LoseConnection, PassTime, Requested
 from rooms.decide import decide, next_deadline
 from rooms.events import (
     Decision,
@@ -242,8 +242,8 @@ class Keeper:
         The future never fails: errors are answers, too (NOT_SAVED, OVERLOADED, ROOM_FAILED).
         """
         reply = self._writer.submit(command)
-        if isinstance(command, Requested):
-            reply.add_done_callback(lambda done: self._count_denied(command.actor, done.result()))
+        if isinstance(command, (Requested, Enter)):
+            reply.add_done_callback(lambda done: self._count_denied(command, done.result()))
         return reply
 
     def attach(self, listener: Listener) -> Snapshot:
@@ -355,9 +355,12 @@ class Keeper:
             self._media.set_priority(self._session_id, who, who in heard)
         self._heard = heard
 
-    def _count_denied(self, actor: ParticipantId, decision: Decision) -> None:
-        person = self.state.people.get(actor)
-        if isinstance(decision, Rejection) and decision.denied is not None and person is not None:
+    def _count_denied(self, command: Requested | Enter, decision: Decision) -> None:
+        if not isinstance(decision, Rejection) or decision.denied is None:
+            return
+        if isinstance(command, Enter):
+            self._hears.denied(self._session_id, command.identity_id, decision.denied)
+        elif (person := self.state.people.get(command.actor)) is not None:
             self._hears.denied(self._session_id, person.identity_id, decision.denied)
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Literal, TextIO, cast
 
 import structlog
 
 MAX_PLACES = 12
+REPEAT_S = 10.0
+MAX_TOLD = 100
 
 
 def where_it_failed(error: BaseException) -> dict[str, object]:
@@ -67,12 +70,33 @@ def configure_logging(
     # Libraries at debug level write what passes through them.
     for name in ("aiosqlite", "sqlalchemy", "asyncio", "websockets", "aiohttp", "aioice", "aiortc", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("asyncio").filters[:] = [Seldom()]
     # aiohttp words a bad request with its bytes.
     logging.getLogger("holdspace.aiohttp").setLevel(logging.CRITICAL)
 
 
-REPEAT_S = 10.0
-MAX_TOLD = 100
+class Seldom(logging.Filter):
+    """Lets the same words through once in a while. asyncio warns of each write to a peer that has gone: who asks for
+    an answer a thousand times and hangs up would write a thousand lines.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._told: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # By its place in the code: words may hold the numbers of sockets.
+        what, now = f"{record.pathname}:{record.lineno} {record.levelno}", self._monotonic()
+        if now - self._told.get(what, -REPEAT_S) < REPEAT_S:
+            return False
+        if len(self._told) > MAX_TOLD:
+            self._told.clear()
+        self._told[what] = now
+        return True
 
 
 def log_loop_exceptions(loop: asyncio.AbstractEventLoop) -> None:

@@ -13,6 +13,7 @@ from program.sessions import Session, find_session, name_responder, session_for,
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
+from server.denials import DeniedAttempt
 from server.entries import Entry, ResponderSet, ResponderWaived
 from server.storage.engine import writing
 
@@ -47,20 +48,19 @@ class Responders:
         audit: Audit,
         *,
         on_changed: Callable[[], None],
-        on_denied: Callable[[IdentityId, Action, SessionId], None],
     ) -> None:
-        """`on_changed` hears that a row changed, `on_denied` of each request that the permission function refused."""
+        """`on_changed` hears that a row changed."""
         self._engine = engine
         self._rooms = rooms
         self._audit = audit
         self._on_changed = on_changed
-        self._on_denied = on_denied
 
     async def set_reachable(self, person: Person, session_id: SessionId, *, reachable: bool) -> None:
         """The person says to be reachable while the session lasts; or no longer, which changes nothing for others.
 
         Raises:
-            Refused: NOT_ALLOWED, NOT_FOUND, SESSION_ENDED.
+            DeniedAttempt: NOT_ALLOWED, NOT_FOUND.
+            Refused: NOT_FOUND, SESSION_ENDED.
         """
         async with writing(self._engine) as connection:
             session = await self._asked(connection, person, session_id, Action.BE_RESPONDER)
@@ -76,7 +76,8 @@ class Responders:
         """The clinical lead lets the session begin without a responder.
 
         Raises:
-            Refused: NOT_ALLOWED, NOT_FOUND, SESSION_ENDED.
+            DeniedAttempt: NOT_ALLOWED, NOT_FOUND.
+            Refused: NOT_FOUND, SESSION_ENDED.
         """
         async with writing(self._engine) as connection:
             session = await self._asked(connection, person, session_id, Action.OVERRIDE_RESPONDER)
@@ -96,12 +97,11 @@ class Responders:
         allowed = capacity is not None and permitted(
             capacity, action, Relation.ELSEWHERE if role is None else Relation.ROOM
         )
-        if session is None or not (allowed or role is not None):
-            # A session of others answers like one that does not exist.
+        if session is None:
             raise Refused(ErrorCode.NOT_FOUND)
         if not allowed:
-            self._on_denied(person.id, action, session_id)
-            raise Refused(ErrorCode.NOT_ALLOWED)
+            # A session of others answers like one that does not exist.
+            raise DeniedAttempt(ErrorCode.NOT_FOUND if role is None else ErrorCode.NOT_ALLOWED, action, session_id)
         if session.status is SessionStatus.ENDED:
             raise Refused(ErrorCode.SESSION_ENDED)
         return session

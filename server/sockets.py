@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
 from websockets.asyncio.server import Server, ServerConnection
-from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Response
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, StatusLike, Subprotocol
 
@@ -26,12 +27,23 @@ from protocol.errors import ErrorCode, meaning
 from server.headers import HEADERS
 from server.logs import where_it_failed
 
-WsHandler = Callable[[ServerConnection], Awaitable[None]]
+WsHandler = Callable[["Connection"], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("holdspace.sockets")
 
 MAX_UNREAD = 2 * 1024 * 1024
 """Bytes that a peer may leave unread in our buffers."""
+
+STRANGER_FRAMES = 32
+STRANGER_BYTES = 512 * 1024
+"""What may arrive before it is known who is there: one message is enough, and its answer is kind up to this size."""
+
+FRAMES_PER_S = 120.0
+FRAMES_BURST = 600
+BYTES_PER_S = 512 * 1024.0
+BYTES_BURST = 4 * 1024 * 1024
+"""And afterwards. Signaling has smaller limits and says why; these hold for what it never sees: pings, pongs, empty
+fragments, and frames that arrive in one piece with many others."""
 
 SUBPROTOCOLS = (Subprotocol("holdspace.msgpack"), Subprotocol("holdspace.json"))
 
@@ -59,8 +71,12 @@ class WsOptions:
 class WebSockets:
     """Makes connections, runs the handler on each, and closes them all in the end."""
 
-    def __init__(self, handler: WsHandler, options: WsOptions) -> None:
+    def __init__(
+        self, handler: WsHandler, options: WsOptions, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`monotonic` gives seconds that never run backwards."""
         self._handler = handler
+        self._monotonic = monotonic
         self._options = options
         self._logger = _quiet_logger()
         self._server = _Registry(self._run, self._logger)
@@ -70,16 +86,17 @@ class WebSockets:
         """Connections that are open now."""
         return len(self._server.connections)
 
-    def connection(self) -> ServerConnection:
+    def connection(self) -> Connection:
         """An asyncio protocol for a transport that was accepted elsewhere; its first bytes are the request's."""
         options = self._options
         protocol = _Handshake(
+            monotonic=self._monotonic,
             origins=[*(Origin(origin) for origin in sorted(options.origins)), None],
             subprotocols=options.subprotocols,
             max_size=options.max_size,
             logger=self._logger,
         )
-        return _Connection(
+        return Connection(
             protocol,
             self._server,
             ping_interval=options.ping_interval_s,
@@ -126,7 +143,7 @@ class WebSockets:
             _log.warning("connections cut off at the end of the grace period", count=len(left))
             await asyncio.wait(left, timeout=1.0)
 
-    async def _run(self, connection: ServerConnection) -> None:
+    async def _run(self, connection: Connection) -> None:
         """One connection's life, as `serve()` has it, without a traceback for each phone that loses its network."""
         task = asyncio.current_task()
         try:
@@ -147,7 +164,7 @@ class WebSockets:
                 self._server.handler_tasks.discard(task)
             connection.transport.abort()
 
-    async def _serve(self, connection: ServerConnection) -> None:
+    async def _serve(self, connection: Connection) -> None:
         try:
             await self._handler(connection)
         except ConnectionClosed:
@@ -163,21 +180,83 @@ class WebSockets:
                 await connection.wait_closed()
 
 
+class _Budget:
+    """What one connection may make us read. Frames cost whatever is in them: an empty one takes as long as a word."""
+
+    def __init__(self) -> None:
+        self._frames, self._bytes = float(STRANGER_FRAMES), float(STRANGER_BYTES)
+        self._known_at: float | None = None
+
+    def know(self, now: float) -> None:
+        """It is known who is there: the fair share counts from now on."""
+        if self._known_at is None:
+            self._frames, self._bytes, self._known_at = FRAMES_BURST, BYTES_BURST, now
+
+    def take(self, size: int, now: float) -> bool:
+        """One frame of so many bytes has arrived; whether that is still use, and not a flood."""
+        if self._known_at is not None:
+            since, self._known_at = now - self._known_at, now
+            self._frames = min(FRAMES_BURST, self._frames + since * FRAMES_PER_S)
+            self._bytes = min(BYTES_BURST, self._bytes + since * BYTES_PER_S)
+        self._frames -= 1
+        self._bytes -= size
+        return self._frames >= 0 and self._bytes >= 0
+
+
 class _Handshake(ServerProtocol):
-    """What is refused gets our words and headers; the library's own words quote what was sent."""
+    """Counts what arrives before it is answered. What is refused gets our words and headers; the library's own words
+    quote what was sent.
+    """
+
+    frames_read = 0
+    """Of this connection so far."""
+
+    def __init__(self, *, monotonic: Callable[[], float], **options: Any) -> None:
+        """`monotonic` gives seconds that never run backwards."""
+        super().__init__(**options)
+        self._monotonic = monotonic
+        self._budget = _Budget()
+
+    def know(self) -> None:
+        """It is known who is there."""
+        self._budget.know(self._monotonic())
+
+    def recv_frame(self, frame: Frame) -> None:
+        # Before anything is made of it: a pong is an answer, and a queue of empty fragments is memory.
+        self.frames_read += 1
+        if self._budget.take(len(frame.data), self._monotonic()):
+            super().recv_frame(frame)
+        else:
+            # What came behind it is thrown away unread (RFC 6455 section 7.1.7).
+            self.fail(meaning(ErrorCode.RATE_LIMITED).close, ErrorCode.RATE_LIMITED.value)
+
+    def send_eof(self) -> None:
+        if self.state is CONNECTING and isinstance(self.handshake_exc, InvalidMessage) and not self.writes:
+            # The library hangs up on a request that it cannot read.
+            self.writes.append(self.reject(400, "").serialize())
+        super().send_eof()
 
     def reject(self, status: StatusLike, text: str) -> Response:  # noqa: ARG002 - what it would say
-        code = ErrorCode.ORIGIN_REFUSED if int(status) == 403 else ErrorCode.UNEXPECTED
+        code = {403: ErrorCode.ORIGIN_REFUSED, 400: ErrorCode.MALFORMED}.get(int(status), ErrorCode.UNEXPECTED)
         response = super().reject(status, meaning(code).text + "\n")
         for name, value in (*HEADERS.items(), ("Cache-Control", "no-store")):
             response.headers[name] = value
         return response
 
 
-class _Connection(ServerConnection):
+class Connection(ServerConnection):
     """Ends a peer that makes us answer and does not read: the library buffers its pongs without limit."""
 
+    def know(self) -> None:
+        """It is known who is there. Until then a connection may send very little."""
+        protocol = self.protocol
+        if isinstance(protocol, _Handshake):
+            protocol.know()
+
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            # What is still on its way would be answered into nothing.
+            return
         super().data_received(data)
         if self.transport.get_write_buffer_size() > MAX_UNREAD:
             self.transport.abort()
@@ -186,8 +265,9 @@ class _Connection(ServerConnection):
 class _Registry(Server):
     """What a ServerConnection asks its server for; there is no listener behind it."""
 
-    def __init__(self, handler: Callable[[ServerConnection], Any], logger: logging.Logger) -> None:
-        super().__init__(_no_listener, handler, logger)
+    def __init__(self, handler: Callable[[Connection], Any], logger: logging.Logger) -> None:
+        # Its connections are those that are made here.
+        super().__init__(_no_listener, cast("Callable[[ServerConnection], Any]", handler), logger)
         self.serving = True
 
     def is_serving(self) -> bool:

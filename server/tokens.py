@@ -18,7 +18,7 @@ TokenSource = Callable[[], str]
 
 MAX_JOIN_TOKEN_S: Final = 60
 MAX_PER_PERSON: Final = 8
-"""Unused tokens of one person for one thing (reloading fast, several tabs); one more ends the oldest."""
+"""Unused tokens of one person, whatever they are for (reloading fast, several tabs); one more ends the oldest."""
 
 
 def new_token() -> str:
@@ -56,7 +56,7 @@ class WatchGrant:
 
 
 class Grant(Protocol):
-    """What a token stands for; equal ones are of one person for one thing."""
+    """What a token stands for."""
 
     @property
     def person_id(self) -> IdentityId:
@@ -94,7 +94,7 @@ class SingleUseTokens(Generic[G]):
         self._cap = cap
         # By digest, the oldest first: all live equally long, so those at the front end first.
         self._grants: OrderedDict[str, tuple[G, float]] = OrderedDict()
-        self._of_person: dict[G, list[str]] = {}
+        self._of_person: dict[IdentityId, list[str]] = {}
 
     def __len__(self) -> int:
         return len(self._grants)
@@ -106,7 +106,7 @@ class SingleUseTokens(Generic[G]):
             Unavailable: OVERLOADED, too many are waiting to be used.
         """
         self._drop_ended()
-        own = self._of_person.get(grant, [])
+        own = self._of_person.get(grant.person_id, [])
         if len(own) >= MAX_PER_PERSON:
             self._forget(own[0])
         elif len(self._grants) >= self._cap:
@@ -114,7 +114,7 @@ class SingleUseTokens(Generic[G]):
         token = self._source()
         key = digest(token)
         self._grants[key] = (grant, self._clock.monotonic() + self._ttl_s)
-        self._of_person.setdefault(grant, []).append(key)
+        self._of_person.setdefault(grant.person_id, []).append(key)
         return JoinToken(token, self._clock.now_ms() + self._ttl_s * 1000)
 
     def redeem(self, token: str) -> G:
@@ -131,25 +131,23 @@ class SingleUseTokens(Generic[G]):
 
     def revoke(self, sign_in: str) -> None:
         """Ends all tokens that hang on a sign-in, as when it ends."""
-        for grant in [grant for grant in self._of_person if grant.sign_in == sign_in]:
-            for key in list(self._of_person[grant]):
-                self._forget(key)
+        for key in [key for key, (grant, _) in self._grants.items() if grant.sign_in == sign_in]:
+            self._forget(key)
 
     def revoke_person(self, person_id: IdentityId) -> None:
         """Ends all tokens of a person, as when they took back what a join asks for."""
-        for grant in [grant for grant in self._of_person if grant.person_id == person_id]:
-            for key in list(self._of_person[grant]):
-                self._forget(key)
+        for key in list(self._of_person.get(person_id, ())):
+            self._forget(key)
 
     def _forget(self, key: str) -> G | None:
         found = self._grants.pop(key, None)
         if found is None:
             return None
         grant = found[0]
-        rest = self._of_person[grant]
+        rest = self._of_person[grant.person_id]
         rest.remove(key)
         if not rest:
-            del self._of_person[grant]
+            del self._of_person[grant.person_id]
         return grant
 
     def _drop_ended(self) -> None:
@@ -163,6 +161,12 @@ class SingleUseTokens(Generic[G]):
 
 class JoinTokens(SingleUseTokens[JoinGrant]):
     """Into rooms."""
+
+    def revoke_session(self, person_id: IdentityId, session_id: SessionId) -> None:
+        """Ends a person's tokens into one session, as when that is over."""
+        for key in list(self._of_person.get(person_id, ())):
+            if self._grants[key][0].session_id == session_id:
+                self._forget(key)
 
 
 class WatchTokens(SingleUseTokens[WatchGrant]):

@@ -114,6 +114,8 @@ class Watchers:
         if watch is None or session_id not in watch.theirs:
             reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             reply.set_result(Rejection(ErrorCode.NOT_FOUND))
+            # Where is not written down: an id that a page sends may be anything.
+            self._on_denied(watcher.identity_id, Action.ACKNOWLEDGE_FLAG, SessionId(""))
             return reply
         by = watcher.identity_id
         reply = self._supervision.acknowledge(session_id, by, Office.ASSIGNED, concern_id)

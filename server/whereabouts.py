@@ -44,23 +44,32 @@ PURGED_AT_ONCE: Final = 500
 UNUSED: Final = "unused"
 REVOKED: Final = "revoked"
 
-_VISIBLE: Final = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*\Z"
-_PHONE: Final = r"^[ +().-]*(?:[0-9][ +().-]*){3,}\Z"
+_VISIBLE: Final = r"[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
+_NUMBER: Final = r"[ +().-]*(?:[0-9][ +().-]*){3,}"
 
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=_VISIBLE)]
-Phone = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PHONE)]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{_VISIBLE}\Z")]
+Phone = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{_NUMBER}\Z")]
+LineOrNone = Annotated[str, Meta(max_length=200, pattern=rf"^(?:{_VISIBLE})?\Z")]
+PhoneOrNone = Annotated[str, Meta(max_length=200, pattern=rf"^(?:{_NUMBER})?\Z")]
 
 
 class Whereabouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a participant confirms before a session."""
+    """What a participant confirms before a session: also whom to call, or that there is nobody to name."""
 
     place: Line
     city: Line
     region: Line
     call_back: Phone
-    contact_name: Line
-    contact_phone: Phone
+    contact_name: LineOrNone = ""
+    contact_phone: PhoneOrNone = ""
     contact_relation: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")] = ""
+    no_contact: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: neither a contact nor that there is none, or both."""
+        named = (self.contact_name != "", self.contact_phone != "")
+        if named != (not self.no_contact,) * 2 or (self.no_contact and self.contact_relation):
+            raise ValueError("contact")
 
 
 class Offered(Struct, frozen=True):
@@ -73,6 +82,7 @@ class Offered(Struct, frozen=True):
     contact_name: str = ""
     contact_relation: str = ""
     contact_phone: str = ""
+    no_contact: bool = False
 
 
 class _Contact(Struct, frozen=True):
@@ -80,6 +90,7 @@ class _Contact(Struct, frozen=True):
     contact_name: str
     contact_relation: str
     contact_phone: str
+    no_contact: bool = False
 
 
 class _Place(Struct, frozen=True):
@@ -101,7 +112,9 @@ class WhereaboutsBook:
     async def confirm(self, person_id: IdentityId, session_id: SessionId, said: Whereabouts) -> None:
         """For this session, in place of what was said before."""
         now = self._clock.now_ms()
-        contact = _Contact(said.call_back, said.contact_name, said.contact_relation, said.contact_phone)
+        contact = _Contact(
+            said.call_back, said.contact_name, said.contact_relation, said.contact_phone, said.no_contact
+        )
         place = _Place(said.place, said.city, said.region, contact)
         async with writing(self._engine) as connection:
             for old in (
@@ -237,4 +250,5 @@ def _flat(contact: _Contact, place: _Place | None) -> Offered:
         contact_name=contact.contact_name,
         contact_relation=contact.contact_relation,
         contact_phone=contact.contact_phone,
+        no_contact=contact.no_contact,
     )

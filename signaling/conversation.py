@@ -50,7 +50,6 @@ from protocol.messages import (
 from rooms.commands import Requested, RoomRequest
 from rooms.events import Decision
 from signaling.ports import Calls, Telemetry
-from signaling.rate import Allowance
 from signaling.reading import Reader
 from signaling.session import Session
 from signaling.socket import Socket, WebSocket
@@ -66,15 +65,13 @@ class Conversation:
         session: Session,
         ws: WebSocket,
         socket: Socket,
-        allowance: Allowance,
         calls: Calls,
         telemetry: Telemetry,
         monotonic: Callable[[], float],
     ) -> None:
         self._session = session
-        self._reader = Reader(ws, socket, allowance, telemetry)
+        self._reader = Reader(ws, socket, session.allowance, telemetry)
         self._socket = socket
-        self._allowance = allowance
         self._calls = calls
         self._telemetry = telemetry
         self._monotonic = monotonic
@@ -100,7 +97,7 @@ class Conversation:
     def _carry_out(self, request_id: RequestId, message: ClientMessage) -> None:
         """Does what is asked. A refusal, or a bug in the handling, is this frame's failure and nothing else's."""
         try:
-            self._allowance.take(message)
+            self._session.allowance.take(message)
             self._dispatch(message)
         except HoldspaceError as error:
             self._telemetry.frame_refused(error.code)

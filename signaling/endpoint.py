@@ -22,7 +22,7 @@ from signaling.conversation import Conversation
 from signaling.outbox import Prepared
 from signaling.ports import Admission, Calls, Hall, Room, Supervision, Telemetry
 from signaling.pulse import Pulse, Timers
-from signaling.rate import Allowance, Rates
+from signaling.rate import Allowances, Rates
 from signaling.session import Session, goodbye
 from signaling.sessions import Sessions
 from signaling.socket import Socket, WebSocket
@@ -43,7 +43,7 @@ class Settings(Struct, frozen=True):
             is gone without a word. Such a person resumes.
         away_grace_ms: a place is kept for so long after its connection is lost.
         max_outbox_bytes: what may wait for one slow socket.
-        rates: what one connection may send.
+        rates: what one person may send in one room.
     """
 
     first_frame_s: float = 10.0
@@ -86,12 +86,14 @@ class Endpoint:
         self._monotonic = monotonic
         self._settings = settings
         self._sessions = Sessions(settings.away_grace_ms)
+        self._allowances = Allowances(monotonic, settings.rates)
         self._timers = timers
         self._watching = None
         if supervision is not None:
             self._watching = WatchingSockets(
                 supervision,
                 telemetry,
+                self._allowances,
                 now_ms=now_ms,
                 monotonic=monotonic,
                 sign_in_ended=self._sessions.sign_in_ended,
@@ -134,6 +136,7 @@ class Endpoint:
                 await self._watch(first, ws, socket)
                 return
             session = await self._begin(first, socket)
+            ws.know()
             pulse = self._pulse(session, ws, socket)
             await self._converse(session, ws, socket)
         except HoldspaceError as error:
@@ -172,8 +175,7 @@ class Endpoint:
     async def _watch(self, first: Watch, ws: WebSocket, socket: Socket) -> None:
         if self._watching is None:
             raise ProtocolError(ErrorCode.UNEXPECTED, "first frame")
-        allowance = Allowance(self._monotonic, self._settings.rates)
-        await self._watching.serve(first.token, ws, socket, allowance, self._settings.silent_s)
+        await self._watching.serve(first.token, ws, socket, self._settings.silent_s)
 
     def _pulse(self, session: Session, ws: WebSocket, socket: Socket) -> Pulse | None:
         """Of those with whom a group is not alone."""
@@ -198,8 +200,7 @@ class Endpoint:
             self._sessions.tell(session.room, session.viewer.participant_id)
 
     async def _converse(self, session: Session, ws: WebSocket, socket: Socket) -> None:
-        allowance = Allowance(self._monotonic, self._settings.rates)
-        conversation = Conversation(session, ws, socket, allowance, self._calls, self._telemetry, self._monotonic)
+        conversation = Conversation(session, ws, socket, self._calls, self._telemetry, self._monotonic)
         await conversation.run(self._settings.silent_s)
 
     def _end(self, socket: Socket, code: ErrorCode) -> None:
@@ -210,6 +211,8 @@ class Endpoint:
 
     async def _join(self, admission: Admission, socket: Socket, endings: int) -> Session:
         """`endings`: how many people's presence had been ended before the token was looked at."""
+        allowance = self._allowances.of(admission.identity_id, admission.session_id)
+        allowance.came()
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
         entry = Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled)
@@ -224,7 +227,12 @@ class Endpoint:
                 self._depart(room, who)
                 raise Refused(ended)
             session = Session(
-                room, admission.sign_in, Viewer(who, admission.role), self._new_token, self._sessions.discard
+                room,
+                admission.sign_in,
+                Viewer(who, admission.role),
+                allowance,
+                self._new_token,
+                self._sessions.discard,
             )
             # Nothing is awaited between snapshot and welcome: no frame comes before it, and none is missed after it.
             snapshot = room.attach(session)
@@ -248,6 +256,7 @@ class Endpoint:
         session = self._sessions.claim(message.resume_token)
         if session is None or not session.can_resume(message.seq):
             raise Refused(ErrorCode.RESYNC)
+        session.allowance.came()
         room, who = session.room, session.viewer.participant_id
         restoring = room.submit(RestoreConnection(who))
         try:

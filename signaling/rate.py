@@ -1,13 +1,19 @@
-"""How much one connection may ask. What protects a person always passes; a flood ends its own connection only."""
+"""How much one person may ask in one room. What protects a person always passes; a flood ends its own connection only.
+
+What was used stays used, whichever socket, page or sign-in a person comes back with.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
+from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
 from protocol.errors import ErrorCode, Unavailable
+from protocol.ids import IdentityId, SessionId
 from protocol.messages import (
     AskForCover,
     ClientMessage,
@@ -22,6 +28,7 @@ from protocol.messages import (
     Remove,
     RestartSubscribe,
     SetDevices,
+    SetListening,
     SetNotAlone,
     StopSharing,
     SubscribeAnswer,
@@ -35,10 +42,19 @@ FRAME_COST_BYTES: Final = 2_048
 MALFORMED_COST: Final = 8.0
 MEDIA_PER_S: Final = 3.0
 MEDIA_BURST: Final = 15.0
+COMINGS_PER_S: Final = 2.0
+COMINGS_BURST: Final = 40.0
+"""Sockets that join or resume. A phone in a tunnel comes back once or twice a second, for as long as the tunnel is."""
+
+GOINGS_PER_S: Final = 1 / 6
+GOINGS_BURST: Final = 10.0
+"""Leaving, each time to be told to everyone. To leave is never refused; to come back after so many may be."""
+
+LOOKED_AT: Final = 8
 
 
 class Rates(Struct, frozen=True):
-    """What one connection may send in the long run, per second, and at once."""
+    """What one person may send in the long run, per second, and at once."""
 
     frames_per_s: float = 30.0
     frames_burst: float = 60
@@ -59,17 +75,26 @@ class Bucket:
 
     def take(self, cost: float = 1.0) -> bool:
         """Takes `cost` out if it is there."""
+        enough = self.left() >= cost
+        if enough:
+            self._left -= cost
+        return enough
+
+    def left(self) -> float:
+        """What is in it now."""
         now = self._monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
-        if self._left < cost:
-            return False
-        self._left -= cost
-        return True
+        return self._left
+
+    @property
+    def full(self) -> bool:
+        """Whether it is as if nothing had ever been taken."""
+        return self.left() >= self._burst
 
 
 class Allowance:
-    """What one connection may still send."""
+    """What one person may still send into one room."""
 
     def __init__(self, monotonic: Callable[[], float], rates: Rates) -> None:
         """`monotonic` gives seconds that never run backwards."""
@@ -77,6 +102,24 @@ class Allowance:
         self._frames = Bucket(monotonic, rates.frames_per_s, rates.frames_burst)
         self._chat = Bucket(monotonic, rates.chat_per_s, rates.chat_burst)
         self._media = Bucket(monotonic, MEDIA_PER_S, MEDIA_BURST)
+        self._comings = Bucket(monotonic, COMINGS_PER_S, COMINGS_BURST)
+        self._goings = Bucket(monotonic, GOINGS_PER_S, GOINGS_BURST)
+
+    @property
+    def full(self) -> bool:
+        """Whether a new one would allow the same."""
+        return all(
+            each.full for each in (self._raw, self._frames, self._chat, self._media, self._comings, self._goings)
+        )
+
+    def came(self) -> None:
+        """A socket joins or resumes.
+
+        Raises:
+            Unavailable: RATE_LIMITED, the person must wait a moment.
+        """
+        if self._goings.left() < 1 or not self._comings.take():
+            raise Unavailable(ErrorCode.RATE_LIMITED)
 
     def arrived(self, size: int) -> bool:
         """Before anything is read: whether a frame of that many bytes still counts as use, and not as a flood."""
@@ -93,9 +136,11 @@ class Allowance:
             Unavailable: RATE_LIMITED, the person must wait a moment.
         """
         match message:
+            case Leave():
+                self._goings.take()
+                return
             case (
-                Leave()
-                | EndSession()
+                EndSession()
                 | CloseMicrophone()
                 | CloseScreen()
                 | StopSharing()
@@ -106,7 +151,7 @@ class Allowance:
                 | SetNotAlone(on=True)
             ):
                 return
-            case PostChat() | React():
+            case PostChat() | React() | SetListening():
                 bucket = self._chat
             case PublishOffer() | SubscribeAnswer() | RestartSubscribe():
                 bucket = self._media
@@ -114,3 +159,37 @@ class Allowance:
                 bucket = self._frames
         if not bucket.take():
             raise Unavailable(ErrorCode.RATE_LIMITED)
+
+
+class Allowances:
+    """Everyone's. A person's is forgotten once nobody holds it and it is full again."""
+
+    def __init__(self, monotonic: Callable[[], float], rates: Rates) -> None:
+        """`monotonic` gives seconds that never run backwards."""
+        self._monotonic = monotonic
+        self._rates = rates
+        self._known: WeakValueDictionary[tuple[IdentityId, SessionId | None], Allowance] = WeakValueDictionary()
+        # In order of the latest look, the one not looked at for longest first.
+        self._used: dict[tuple[IdentityId, SessionId | None], Allowance] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, identity: IdentityId, session_id: SessionId | None) -> Allowance:
+        """That person's in that session, or for what they watch (None)."""
+        key = (identity, session_id)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Allowance(self._monotonic, self._rates)
+        self._tidy()
+        # Behind the tidying: it is full until it is used, which the caller is about to do.
+        self._used.pop(key, None)
+        self._used[key] = found
+        return found
+
+    def _tidy(self) -> None:
+        """Looks at a few, so that each look costs the same and all have their turn."""
+        for key in list(islice(self._used, LOOKED_AT)):
+            allowance = self._used.pop(key)
+            if not allowance.full:
+                self._used[key] = allowance

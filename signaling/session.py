@@ -33,6 +33,7 @@ from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.outbox import History, Outbox, Prepared
 from signaling.ports import Room
+from signaling.rate import Allowance
 
 REMEMBERED: Final = 64
 """Requests whose answer is kept for a repetition after a resume."""
@@ -67,16 +68,18 @@ class Session:
         room: Room,
         sign_in: str,
         viewer: Viewer,
+        allowance: Allowance,
         new_token: Callable[[], str],
         on_over: Callable[[Session], None],
     ) -> None:
-        """`sign_in` is what the session hangs on: it ends with it.
+        """`sign_in` is what the session hangs on: it ends with it. `allowance` is its person's, whatever page they use.
 
         `new_token` makes unguessable resume tokens; `on_over` hears when the session is over for good.
         """
         self.room = room
         self.sign_in = sign_in
         self._viewer = viewer
+        self.allowance = allowance
         self._new_token = new_token
         self._on_over = on_over
         self._history = History()

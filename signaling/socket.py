@@ -17,7 +17,7 @@ CLOSE_WITHIN_S = 2.0
 
 
 class WebSocket(Protocol):
-    """The part of websockets' `ServerConnection` that is used here."""
+    """The part of websockets' `ServerConnection` that is used here, and one thing more."""
 
     async def send(self, message: str | bytes) -> None:
         """Sends one message; waits while the peer is slow. Raises ConnectionClosed."""
@@ -25,6 +25,10 @@ class WebSocket(Protocol):
 
     async def recv(self) -> str | bytes:
         """The next message. Raises ConnectionClosed."""
+        ...
+
+    def know(self) -> None:
+        """It is known who is there: until then a socket may send very little."""
         ...
 
     async def ping(self) -> Awaitable[float]:

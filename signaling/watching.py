@@ -18,7 +18,7 @@ from protocol.messages import Ack, Acknowledge, ClientMessage, Frame, Ping, Supe
 from protocol.values import SupervisedView
 from signaling.outbox import Prepared
 from signaling.ports import Supervision, Telemetry, WatchAdmission
-from signaling.rate import Allowance
+from signaling.rate import Allowance, Allowances
 from signaling.reading import Reader, rejected
 from signaling.session import goodbye
 from signaling.socket import Socket, WebSocket
@@ -29,9 +29,10 @@ _log = structlog.get_logger("signaling")
 class WatchingSocket:
     """One socket that watches. Implements `signaling.ports.Watcher`."""
 
-    def __init__(self, admission: WatchAdmission, socket: Socket) -> None:
+    def __init__(self, admission: WatchAdmission, socket: Socket, allowance: Allowance) -> None:
         self.sign_in = admission.sign_in
         self._identity_id = admission.identity_id
+        self.allowance = allowance
         self._socket = socket
 
     @property
@@ -68,6 +69,7 @@ class WatchingSockets:
         self,
         supervision: Supervision,
         telemetry: Telemetry,
+        allowances: Allowances,
         *,
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
@@ -77,15 +79,20 @@ class WatchingSockets:
         """`sign_in_ended` says whether a sign-in ended a short while ago."""
         self._supervision = supervision
         self._telemetry = telemetry
+        self._allowances = allowances
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._sign_in_ended = sign_in_ended
         self._ping_every_s = ping_every_s
         self._watching: set[WatchingSocket] = set()
 
-    async def serve(self, token: str, ws: WebSocket, socket: Socket, allowance: Allowance, silent_s: float) -> None:
+    async def serve(self, token: str, ws: WebSocket, socket: Socket, silent_s: float) -> None:
         """One socket, from its token to its end. Raises as `Reader.run`, and Refused: TOKEN_INVALID, SIGNED_OUT."""
-        watching = WatchingSocket(self._supervision.admit(token), socket)
+        admission = self._supervision.admit(token)
+        allowance = self._allowances.of(admission.identity_id, None)
+        allowance.came()
+        ws.know()
+        watching = WatchingSocket(admission, socket, allowance)
         self._watching.add(watching)
         try:
             sessions = await self._supervision.begin(watching)
@@ -96,7 +103,7 @@ class WatchingSockets:
             await Reader(ws, socket, allowance, self._telemetry).run(
                 silent_s,
                 counts=lambda: True,
-                take=lambda message: self._take(watching, allowance, message),
+                take=lambda message: self._take(watching, message),
                 refuse=watching.send,
             )
         finally:
@@ -113,18 +120,18 @@ class WatchingSockets:
             if watching.sign_in == sign_in:
                 watching.dismiss(ErrorCode.SIGNED_OUT)
 
-    def _take(self, watching: WatchingSocket, allowance: Allowance, message: ClientMessage) -> None:
+    def _take(self, watching: WatchingSocket, message: ClientMessage) -> None:
         match message:
             case Ping():
                 watching.send(Ack(message.id))
             case Acknowledge():
-                self._acknowledge(watching, allowance, message)
+                self._acknowledge(watching, message)
             case _:
                 raise ProtocolError(ErrorCode.UNEXPECTED, "on a socket that watches")
 
-    def _acknowledge(self, watching: WatchingSocket, allowance: Allowance, message: Acknowledge) -> None:
+    def _acknowledge(self, watching: WatchingSocket, message: Acknowledge) -> None:
         try:
-            allowance.take(message)
+            watching.allowance.take(message)
             asked = self._supervision.acknowledge(watching, message.session_id, message.concern_id)
         except HoldspaceError as error:
             self._telemetry.frame_refused(error.code)

@@ -10,12 +10,14 @@ from typing import Final
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import server.storage
 from server.config import Config, database_file
 from server.doctor.finding import Finding, State, broken, look, ok
+from server.keys import checkpoint_file
+from server.start_checks import OVERRIDE, missing_checkpoints
 from server.storage.engine import StorageError, open_engine, open_thread_engine, reading
 from server.storage.reading import newest_event_ms as newest_stored_ms
 
@@ -27,7 +29,7 @@ async def database(config: Config) -> tuple[Finding, ...]:
     file = database_file(config.storage.url)
     before: tuple[Finding, ...] = ()
     if file is not None:
-        before = _as_a_file(file)
+        before = (*_as_a_file(file), *await _whole(config))
         if not file.exists() or any(each.state is State.BROKEN for each in before):
             return before
     try:
@@ -40,6 +42,24 @@ async def database(config: Config) -> tuple[Finding, ...]:
         return (*before, await schema(engine), durable(engine))
     finally:
         await engine.dispose()
+
+
+async def _whole(config: Config) -> tuple[Finding, ...]:
+    """Whether the checkpoints outside of it know of more than it holds; said where that can be told."""
+    name, outside = "database's end", checkpoint_file(config)
+    try:
+        known, held = await missing_checkpoints(config.storage.url, outside)
+    except (StorageError, SQLAlchemyError, OSError):
+        return ()
+    if held < known:
+        return (
+            broken(
+                name,
+                f"{outside} knows of {known} checkpoints, and the database holds {held}: events are missing",
+                f"put the right database back; only when it is lost for good, start once with {OVERRIDE}",
+            ),
+        )
+    return (ok(name, f"holds all {known} checkpoints of {outside}"),) if known else ()
 
 
 def _as_a_file(file: Path) -> tuple[Finding, ...]:

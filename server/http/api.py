@@ -12,6 +12,7 @@ from aiohttp import web
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moderation.permissions import Action
 from program.people import Person, ProgramRole
 from program.sessions import Session, find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
@@ -19,6 +20,7 @@ from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.values import IceServer, Role, SessionStatus
 from server.auth import sign_in_id
 from server.checks import ROLE as CHECK_ROLE
+from server.denials import DeniedAttempt
 from server.http.deps import DEPS, WHO, HttpDeps, Readiness
 from server.storage.engine import reading
 from server.tokens import JoinGrant, JoinToken
@@ -129,8 +131,9 @@ async def join(request: web.Request) -> web.Response:
     person = await signed_in(request)
     if body.you and body.you != you(person.id):
         raise raise_for(ErrorCode.OTHER_PERSON)
+    count_way_in(deps, person)
     async with reading(deps.engine) as connection:
-        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"])
+        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"], Action.ENTER)
         arrived = await deps.arrivals.is_ready(connection, person.id, session, role)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
@@ -145,10 +148,18 @@ async def check(request: web.Request) -> web.Response:
     """A token for a check: a room of this person alone, whose sound and picture come back to them."""
     deps = request.app[DEPS]
     person = await signed_in(request)
+    if not deps.checks.changed(person.id):
+        raise raise_for(ErrorCode.RATE_LIMITED)
     require_ready(deps)
     check_id = deps.begin_check(person.id)
     grant = JoinGrant(person.id, check_id, CHECK_ROLE, sign_in_id(request.cookies[COOKIE]))
     return way_in(request, deps.join_tokens.issue(grant))
+
+
+def count_way_in(deps: HttpDeps, person: Person) -> None:
+    """Raises Unavailable(RATE_LIMITED)."""
+    if not deps.ways_in.changed(person.id):
+        raise raise_for(ErrorCode.RATE_LIMITED)
 
 
 def require_ready(deps: HttpDeps) -> None:
@@ -160,6 +171,8 @@ def require_ready(deps: HttpDeps) -> None:
             raise raise_for(ErrorCode.DRAINING)
         case Readiness.STARTING:
             raise raise_for(ErrorCode.OVERLOADED, "starting")
+        case Readiness.STORAGE_LOST:
+            raise raise_for(ErrorCode.NOT_SAVED)
 
 
 def way_in(request: web.Request, issued: JoinToken) -> web.Response:
@@ -199,11 +212,15 @@ async def signed_in(request: web.Request) -> Person:
     return person
 
 
-async def of_mine(connection: AsyncConnection, person: Person, wanted: str) -> tuple[Session, Role, bool]:
+async def of_mine(
+    connection: AsyncConnection, person: Person, wanted: str, action: Action
+) -> tuple[Session, Role, bool]:
     """The session of that id, this person's role in it, and whether they are enrolled or only may knock.
 
+    `action`: what they want with it, for the audit.
+
     Raises:
-        Refused: NOT_FOUND, it is none of theirs; one that does not exist answers the same.
+        Refused: NOT_FOUND, there is none, or it is none of theirs (a DeniedAttempt). Both are answered alike.
     """
     if _ID.match(wanted):
         session_id = SessionId(wanted)
@@ -211,9 +228,11 @@ async def of_mine(connection: AsyncConnection, person: Person, wanted: str) -> t
         enrolled = role is not None
         if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
             role = Role.PARTICIPANT
-        session = None if role is None else await find_session(connection, session_id)
-        if role is not None and session is not None:
+        session = await find_session(connection, session_id)
+        if session is not None and role is not None:
             return session, role, enrolled
+        if session is not None:
+            raise DeniedAttempt(ErrorCode.NOT_FOUND, action, session_id)
     raise raise_for(ErrorCode.NOT_FOUND)
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from aiohttp import web
 from msgspec import Meta, Struct
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.permissions import Action, Relation, permitted, relation_to
 from program.consents import ConsentKind
@@ -14,10 +13,11 @@ from program.groups import host_of
 from program.notices import Promise, Section
 from program.people import Person
 from program.sessions import Session
-from protocol.errors import ErrorCode, HoldspaceError, raise_for
+from protocol.errors import ErrorCode, raise_for
 from protocol.ids import ParticipantId
 from protocol.values import Role, SessionStatus
 from server.arrivals import Arrival as Asked
+from server.denials import DeniedAttempt
 from server.http.api import Name, answer, of_mine, read, signed_in
 from server.http.deps import DEPS, HttpDeps
 from server.storage.engine import reading
@@ -82,7 +82,7 @@ class Revoke(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WhereaboutsTold(Struct, frozen=True):
-    """Answer to who may read them; `confirmed_ms` is Unix time."""
+    """Answer to who may read them; `confirmed_ms` is Unix time, `no_contact` that they have nobody to name."""
 
     place: str
     city: str
@@ -91,6 +91,7 @@ class WhereaboutsTold(Struct, frozen=True):
     contact_name: str
     contact_relation: str
     contact_phone: str
+    no_contact: bool
     confirmed_ms: int
 
 
@@ -115,7 +116,10 @@ async def arrival(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
-        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"])
+        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"], Action.ENTER)
+        # Said here, before a camera is opened for nothing; where the room is not open, the room says it.
+        if deps.removed(session.id, person.id):
+            raise DeniedAttempt(ErrorCode.REMOVED, Action.ENTER, session.id)
         language = request.query.get("language", "")
         asked = await deps.arrivals.arrival(connection, person.id, session, role, language)
         # Who knocks learns no name, not even of who will open.
@@ -136,7 +140,7 @@ async def agree(request: web.Request) -> web.Response:
     body = await read(request, Agree)
     person = await _changing(request)
     async with reading(deps.engine) as connection:
-        session, _, _ = await of_mine(connection, person, body.session_id)
+        session, _, _ = await of_mine(connection, person, body.session_id, Action.ENTER)
     await deps.arrivals.agree(person.id, session, body.kind, version=body.version, language=body.language)
     return web.Response(status=204)
 
@@ -159,9 +163,10 @@ async def confirm(request: web.Request) -> web.Response:
     body = await read(request, Whereabouts)
     person = await _changing(request)
     async with reading(deps.engine) as connection:
-        session, role, _ = await of_mine(connection, person, request.match_info["session_id"])
+        wanted = request.match_info["session_id"]
+        session, role, _ = await of_mine(connection, person, wanted, Action.CONFIRM_WHEREABOUTS)
     if not permitted(role, Action.CONFIRM_WHEREABOUTS, Relation.OWN):
-        raise raise_for(ErrorCode.NOT_ALLOWED, Action.CONFIRM_WHEREABOUTS.value)
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.CONFIRM_WHEREABOUTS, session.id)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
     await deps.arrivals.confirm(person.id, session.id, body)
@@ -173,13 +178,14 @@ async def read_whereabouts(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
-        session, role = await _of_mine_or_denied(request, connection, person)
+        wanted = request.match_info["session_id"]
+        session, role, _ = await of_mine(connection, person, wanted, Action.READ_WHEREABOUTS)
     # Before looking: who may not read anyone's must not learn either whom there is.
-    _check_read(role, Relation.PARTICIPANT)
+    _check_read(session, role, Relation.PARTICIPANT)
     whose = await deps.participant(session.id, ParticipantId(request.match_info["participant_id"]))
     if whose is None:
         raise raise_for(ErrorCode.NOT_FOUND)
-    _check_read(role, relation_to(whose.role, own=whose.identity_id == person.id))
+    _check_read(session, role, relation_to(whose.role, own=whose.identity_id == person.id))
     found = await deps.arrivals.whereabouts.read(person.id, whose.identity_id, session.id)
     if found is None:
         raise raise_for(ErrorCode.NOT_FOUND)
@@ -193,6 +199,7 @@ async def read_whereabouts(request: web.Request) -> web.Response:
             it.contact_name,
             it.contact_relation,
             it.contact_phone,
+            it.no_contact,
             confirmed_ms,
         )
     )
@@ -211,19 +218,9 @@ def _take_out(deps: HttpDeps, person: Person) -> None:
     deps.end_person(person.id, ErrorCode.CONSENT_REVOKED)
 
 
-async def _of_mine_or_denied(request: web.Request, connection: AsyncConnection, person: Person) -> tuple[Session, Role]:
-    """A try on a session of others is answered like one on nothing, and counted as what it was."""
-    try:
-        session, role, _ = await of_mine(connection, person, request.match_info["session_id"])
-        return session, role
-    except HoldspaceError:
-        request.app[DEPS].denied(person.id, Action.READ_WHEREABOUTS.value, "")
-        raise
-
-
-def _check_read(role: Role, relation: Relation) -> None:
+def _check_read(session: Session, role: Role, relation: Relation) -> None:
     if not permitted(role, Action.READ_WHEREABOUTS, relation):
-        raise raise_for(ErrorCode.NOT_ALLOWED, Action.READ_WHEREABOUTS.value)
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.READ_WHEREABOUTS, session.id)
 
 
 def _told(person: Person, session: Session, role: Role, host: str, asked: Asked) -> Arrival:

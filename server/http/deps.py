@@ -30,6 +30,8 @@ class Readiness(StrEnum):
     STARTING = "starting"
     READY = "ready"
     DRAINING = "draining"
+    STORAGE_LOST = "storage_lost"
+    """The database file is not where it was: what is stored now would be lost."""
 
 
 def no_ice_servers() -> tuple[IceServer, ...]:
@@ -53,7 +55,9 @@ class HttpDeps:
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
+        removed: whether that person was removed from that session, as far as its room is open here.
         changes: how often a person may change something of theirs; taking consent back is not counted.
+        ways_in: how often a person may ask for a token for a WebSocket, checks: how often for one of a check.
         denied: told of each refusal: who, which action, in which session (or "").
         begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
@@ -73,7 +77,10 @@ class HttpDeps:
     arrivals: Arrivals
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]
+    removed: Callable[[SessionId, IdentityId], bool]
     changes: ChangeLimit
+    ways_in: ChangeLimit
+    checks: ChangeLimit
     denied: Callable[[IdentityId, str, str], None]
     begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None

@@ -11,6 +11,10 @@ from server.clock import Clock
 
 MAX_ADDRESSES: Final = 10_000
 CHANGES_PER_MINUTE: Final = 30
+WAYS_IN_PER_MINUTE: Final = 120
+"""A page behind a bad network asks once or twice a second, for a while."""
+
+CHECKS_PER_MINUTE: Final = 20
 
 
 class _Buckets:

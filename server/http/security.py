@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from protocol.errors import ErrorCode, HoldspaceError, meaning, raise_for
 from protocol.ids import IdentityId
+from server.denials import DeniedAttempt
 from server.headers import HEADERS
 from server.http.deps import DEPS, WHO
 from server.http.pages import error_page, wants_page
@@ -20,6 +21,9 @@ from server.logs import where_it_failed
 _log = structlog.stdlib.get_logger("holdspace.http")
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+RETRY_AFTER_S: Final = 3
+"""By then each of our limits has let something through again; our own client waits longer each time."""
 
 _HTTP_CODES: Final = {
     400: ErrorCode.MALFORMED,
@@ -46,7 +50,9 @@ def error_answer(code: ErrorCode, *, status: int | None = None) -> web.Response:
     """`{"error": {"code", "message"}}` with the code's status."""
     what = meaning(code)
     body = json.dumps({"error": {"code": code.value, "message": what.text}})
-    return web.Response(status=status or what.http, text=body, content_type="application/json")
+    # RFC 9110 section 10.2.3.
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if code is ErrorCode.RATE_LIMITED else None
+    return web.Response(status=status or what.http, text=body, content_type="application/json", headers=headers)
 
 
 def make_middleware(origins: frozenset[str]) -> Middleware:
@@ -59,7 +65,7 @@ def make_middleware(origins: frozenset[str]) -> Middleware:
                 check_change(request, origins)
             return await handler(request)
         except HoldspaceError as error:
-            if error.code is ErrorCode.NOT_ALLOWED:
+            if isinstance(error, DeniedAttempt):
                 _tell_denied(request, error)
             return error_answer(error.code)
         except web.HTTPException as error:
@@ -97,12 +103,9 @@ def check_change(request: web.Request, origins: frozenset[str]) -> None:
         raise raise_for(ErrorCode.MALFORMED, "Content-Type")
 
 
-def _tell_denied(request: web.Request, error: HoldspaceError) -> None:
-    """For the audit. The action is named by who refused it, else by the route."""
-    who = request.get(WHO)
-    if who is not None:
-        action = error.detail or f"{request.method} {_route(request)}"
-        request.app[DEPS].denied(IdentityId(who), action, request.match_info.get("session_id", ""))
+def _tell_denied(request: web.Request, attempt: DeniedAttempt) -> None:
+    """For the audit: the one place where what was tried over HTTP is counted."""
+    request.app[DEPS].denied(IdentityId(request[WHO]), attempt.action.value, attempt.where or "")
 
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

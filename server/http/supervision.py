@@ -13,7 +13,8 @@ from program.sessions import is_assigned
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, SessionId
 from server.auth import sign_in_id
-from server.http.api import COOKIE, read, require_ready, signed_in, way_in
+from server.denials import DeniedAttempt
+from server.http.api import COOKIE, count_way_in, read, require_ready, signed_in, way_in
 from server.http.deps import DEPS
 from server.storage.engine import reading
 from server.tokens import WatchGrant
@@ -46,7 +47,8 @@ async def watch(request: web.Request) -> web.Response:
     async with reading(deps.engine) as connection:
         assigned = await is_assigned(connection, person.id)
     if not (assigned and permitted(Office.ASSIGNED, Action.WATCH_SESSIONS, Relation.ROOM)):
-        raise raise_for(ErrorCode.NOT_ALLOWED)
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.WATCH_SESSIONS)
+    count_way_in(deps, person)
     require_ready(deps)
     return way_in(request, deps.watch_tokens.issue(WatchGrant(person.id, sign_in_id(request.cookies[COOKIE]))))
 

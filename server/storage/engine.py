@@ -12,10 +12,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.storage.place import Place
+
 WRITES: Final = "holdspace_writes"
 """Execution option of an engine whose transactions may write."""
 
 _BUSY_TIMEOUT: Final = "holdspace_busy_timeout_ms"
+_PLACE: Final = "holdspace_place"
 COMMAND_TIMEOUT_S: Final = 10.0
 """After this long a statement on another machine's database counts as failed."""
 
@@ -39,11 +42,12 @@ def open_engine(url: str, *, busy_timeout_ms: int = 5_000, rebuilds: bool = Fals
             wait = {"command_timeout": COMMAND_TIMEOUT_S, "timeout": COMMAND_TIMEOUT_S}
             return create_async_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=wait)
         _make_folder(parsed)
-        options = {_BUSY_TIMEOUT: busy_timeout_ms}
+        place = _place_of(parsed)
+        options = {_BUSY_TIMEOUT: busy_timeout_ms, _PLACE: place}
         engine = create_async_engine(parsed, hide_parameters=True, execution_options=options)
     except ModuleNotFoundError as error:
         raise StorageError(f"storage.url needs the Python package {error.name}: install it") from None
-    _set_up_sqlite(engine.sync_engine, busy_timeout_ms, foreign_keys=not rebuilds)
+    _set_up_sqlite(engine.sync_engine, busy_timeout_ms, place, foreign_keys=not rebuilds)
     return engine
 
 
@@ -63,10 +67,17 @@ def open_existing(url: str, *, busy_timeout_ms: int = 5_000) -> AsyncEngine:
 
 def open_thread_engine(engine: AsyncEngine) -> Engine:
     """The same SQLite database, with the same settings, for use in one thread."""
-    busy_timeout_ms: int = engine.sync_engine.get_execution_options()[_BUSY_TIMEOUT]
+    options = engine.sync_engine.get_execution_options()
+    busy_timeout_ms: int = options[_BUSY_TIMEOUT]
     thread_engine = create_engine(engine.url.set(drivername="sqlite+pysqlite"), hide_parameters=True)
-    _set_up_sqlite(thread_engine, busy_timeout_ms)
+    _set_up_sqlite(thread_engine, busy_timeout_ms, options[_PLACE])
     return thread_engine
+
+
+def in_place(engine: AsyncEngine) -> bool:
+    """Whether the file that is open is the one that a restart would find; elsewhere than in SQLite it is."""
+    place: Place | None = engine.sync_engine.get_execution_options().get(_PLACE)
+    return place is None or place.holds
 
 
 @asynccontextmanager
@@ -102,7 +113,12 @@ def dangling(connection: Connection) -> bool:
     return connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None
 
 
-def _set_up_sqlite(engine: Engine, busy_timeout_ms: int, *, foreign_keys: bool = True) -> None:
+def _set_up_sqlite(engine: Engine, busy_timeout_ms: int, place: Place | None, *, foreign_keys: bool = True) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _look(*_args: object) -> None:
+        if place is not None:
+            place.check()
+
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
         # The driver must not begin by itself (it would do so late and never IMMEDIATE): see _begin.
@@ -116,11 +132,15 @@ def _set_up_sqlite(engine: Engine, busy_timeout_ms: int, *, foreign_keys: bool =
         # What is purged is overwritten, not only unlinked.
         cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
+        if place is not None:
+            place.opened()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A transaction that reads first and writes later cannot wait for a lock: it fails at once.
         writes = connection.get_execution_options().get(WRITES, False)
+        if writes and place is not None:
+            place.check()
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -133,6 +153,11 @@ def _parse(url: str) -> URL:
         raise StorageError(f"storage.url: {parsed.get_backend_name()} is not supported, use sqlite or postgresql")
     drivers = {"sqlite": "aiosqlite", "postgresql": "asyncpg"}
     return parsed.set(drivername=f"{parsed.get_backend_name()}+{drivers[parsed.get_backend_name()]}")
+
+
+def _place_of(url: URL) -> Place | None:
+    name = url.database or ""
+    return None if name.startswith("file:") else Place(Path(name))
 
 
 def _make_folder(url: URL) -> None:

@@ -23,11 +23,11 @@ async def test_after_a_minute_without_the_server_every_place_is_kept(tmp_path: P
         async with there.node(clock):
             ellies = await ellie.come_in()
             # The others are not here yet, and nobody has taken them out.
-            assert [(each.id, each.connected) for each in ellies.participants] == [
-                (before[0].you, True),
-                (before[1].you, False),
-                (before[2].you, False),
-            ]
+            assert {each.id: each.connected for each in ellies.participants} == {
+                before[0].you: True,
+                before[1].you: False,
+                before[2].you: False,
+            }
             clock.advance(55)
             await ellie.write("afterwards")
             marcuss = await marcus.come_in()

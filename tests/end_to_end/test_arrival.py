@@ -260,7 +260,8 @@ async def test_the_agreement_can_be_taken_back_in_the_room_and_given_again(serve
     await dana.join(links["mentor"])
     await ellie.join(links["participants"][0])
     await dana.tile("Ellie").wait_for()
-    await ellie.button("Help").click()
+    # As the notice promises.
+    await ellie.button("You").click()
     await ellie.button("Take my agreement back").click()
     await ellie.text("The others see an ordinary leave").wait_for()
     await audit(ellie.page, "take-back")

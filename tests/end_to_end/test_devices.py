@@ -7,6 +7,7 @@ from typing import Final
 from playwright.async_api import Browser, Route
 
 from tests.end_to_end.running import Person, Server, person, until
+from tests.end_to_end.test_accessibility import audit
 
 _WATCHED: Final = """(() => {
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -127,6 +128,7 @@ async def test_who_had_the_camera_off_finds_it_off_after_another_screen_took_ove
     await other.join(links["participants"][0])
     await ellie.page.get_by_role("heading", name="You are here on another screen").wait_for()
     assert await live(ellie) == 0
+    await audit(ellie.page, "replaced")
     await ellie.button("Use this screen instead").click()
     await ellie.button("Turn camera on").wait_for()
     assert await live(ellie) == 0

@@ -7,6 +7,7 @@ import time
 from playwright.async_api import Browser
 
 from tests.end_to_end.running import Person, Server, person, until
+from tests.end_to_end.test_accessibility import audit
 from tests.end_to_end.test_arrival import arriving
 
 PAUSED_WITHIN_S = 5.0
@@ -35,6 +36,7 @@ async def test_a_mentor_admits_who_knocks_from_a_phone(server: Server, browser: 
     await noor.button("Just listening today").click()
     await noor.page.get_by_role("button", name="Just listening today", pressed=True).wait_for()
     assert await dana.page.get_by_role("group", name="Lobby").is_visible()
+    await audit(dana.page, "room-knocker")
     await dana.button("Admit Noor").click()
     await noor.tile("Dana").wait_for()
     await ellie.tile("Noor").get_by_text("Just listening").wait_for()
@@ -88,8 +90,14 @@ async def test_removal_holds_for_the_person_whatever_link_they_use(server: Serve
 
     again = await person(browser, "Ellie", 360, 740)
     await again.open((await server.links())["participants"][0])
-    await again.button("Join").click()
+    # Before any camera is opened.
     await again.page.get_by_role("heading", name="You cannot come back into this session").wait_for()
+    assert await again.button("Join").count() == 0
+    await audit(again.page, "removed")
+
+    await again.page.goto(f"{server.base_url}/?session=gone")
+    await again.page.get_by_role("heading", name="This link does not lead to a session any more").wait_for()
+    assert await again.button("Try again").count() == 0
     assert await dana.page.get_by_role("group", name="Lobby").count() == 0
     complained(dana, ellie)
 
@@ -109,10 +117,11 @@ async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(serve
     for each in (ellie, marcus):
         await each.page.get_by_role("heading", name="Your mentor is reconnecting").wait_for()
     assert time.monotonic() - gone < PAUSED_WITHIN_S
+    await audit(ellie.page, "paused")
     # What is closed stays in reach of the keyboard, and says why.
-    await marcus.button("Unmute microphone, closed until your mentor is back").press("Enter")
-    await marcus.page.get_by_role("status").get_by_text("Microphones are closed until your mentor is back.").wait_for()
-    await marcus.page.get_by_text("Chat is paused until your mentor is back.").wait_for()
+    await marcus.button("Unmute microphone, closed until someone leads again").press("Enter")
+    await marcus.page.get_by_role("status").get_by_text("Microphones are closed until someone leads again.").wait_for()
+    await marcus.page.get_by_text("Chat is paused until someone leads again.").wait_for()
     await marcus.button("Send").press("Enter")
     box = marcus.page.get_by_role("region", name="Chat").get_by_role("textbox")
     assert await box.input_value() == "I was about to"
@@ -122,13 +131,13 @@ async def test_a_group_whose_mentor_is_gone_pauses_until_a_therapist_comes(serve
     await ruth.open(links["therapist"])
     # She sees the group from outside, and that nobody leads it.
     flags = ruth.page.get_by_role("region", name="Flags")
-    await flags.get_by_text("The group is paused.", exact=False).first.wait_for()
+    await flags.get_by_text("Nobody leads the group. It is paused.").first.wait_for()
     await ruth.button("Step in").click()
     await ruth.page.get_by_role("dialog").get_by_role("button", name="Step in", exact=True).click()
     await ruth.button("Join").click()
     await ruth.arrives()
     for each in (ellie, marcus):
-        await each.page.get_by_role("heading", name="Your mentor is back").wait_for()
+        await each.page.get_by_role("heading", name="Ruth leads the group now").wait_for()
         await each.button("Unmute microphone").wait_for()
     await marcus.button("Send").click()
 
@@ -158,9 +167,14 @@ async def test_before_anyone_leads_participants_wait_and_the_session_begins_by_i
 
     await dana.button("I need cover").click()
     await dana.button("I can lead again").wait_for()
+    # Who asks for cover may walk away at once.
+    await dana.page.get_by_text("Your microphone and camera are off. You can step away now.", exact=False).wait_for()
+    await audit(dana.page, "cover")
     await ellie.page.get_by_role("heading", name="Your mentor is reconnecting").wait_for()
     await dana.button("I can lead again").click()
     await ellie.page.get_by_role("heading", name="Your mentor is back").wait_for()
+    await dana.button("Unmute microphone").wait_for()
+    await dana.button("Turn camera on").wait_for()
     complained(dana, ellie)
 
 
@@ -175,15 +189,33 @@ async def test_not_alone_hides_the_group_here_and_tells_who_leads(server: Server
     await ellie.button("Same here").click()
     await dana.tile("Ellie").get_by_text("Same here").wait_for()
 
-    await ellie.button("Help").click()
-    await ellie.page.get_by_role("dialog").get_by_role("button", name="Not alone").click()
+    await ellie.button("Not alone").click()
     await ellie.page.get_by_role("heading", name="The group is hidden").wait_for()
     await ellie.page.get_by_text("Your mentors know that you are not alone.", exact=False).wait_for()
     assert await ellie.tile("Dana").count() == 0
     assert await ellie.page.evaluate("[...document.querySelectorAll('audio')].every((each) => each.paused)")
-    await dana.tile("Ellie").get_by_text("has hidden the group on their screen", exact=False).wait_for(state="attached")
+    told = dana.tile("Ellie").get_by_text("has hidden the group on their screen", exact=False)
+    await told.wait_for(state="attached")
+    await audit(ellie.page, "hidden")
+
+    # A reload, or a browser that crashed, shows and opens nothing of it.
+    await ellie.page.reload()
+    await ellie.page.get_by_text("The group is still hidden on this device", exact=False).wait_for()
+    await ellie.button("Join").click()
+    await ellie.page.get_by_text("Your mentors know that you are not alone.", exact=False).wait_for()
+    assert await ellie.tile("Dana").count() == 0
+    await told.wait_for(state="attached")
+    await ellie.page.reload()
+    await ellie.button("Join").click()
+    await ellie.page.get_by_role("heading", name="The group is hidden").wait_for()
 
     await ellie.button("Show the group again").click()
+    await ellie.tile("Dana").wait_for()
+    await ellie.button("Unmute microphone").wait_for()
+    await ellie.button("Turn camera on").wait_for()
+    await ellie.page.reload()
+    await ellie.page.get_by_text("You join muted. Nobody hears you.").wait_for()
+    await ellie.button("Join").click()
     await ellie.tile("Dana").wait_for()
     await ellie.button("Unmute microphone").wait_for()
     await ellie.button("Turn camera on").wait_for()

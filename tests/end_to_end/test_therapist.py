@@ -11,8 +11,8 @@ from tests.end_to_end.running import Person, Server, person, until
 from tests.end_to_end.test_accessibility import audit
 
 TOLD_WITHIN_S = 5.0
-LOST = "The mentor's connection is lost. The group is paused."
-PASSED = "The mentor's connection was lost, and the group was paused."
+LOST = "Nobody leads the group. It is paused."
+PASSED = "Nobody led the group, and it was paused."
 
 
 def region(who: Person, name: str) -> Any:
@@ -52,7 +52,7 @@ async def test_a_therapist_is_told_acknowledges_steps_in_and_comes_back(server: 
 
     await ruth.step_in()
     await ellie.tile("Ruth").wait_for()
-    await ellie.page.get_by_role("heading", name="Your mentor is back").wait_for()
+    await ellie.page.get_by_role("heading", name="Ruth leads the group now").wait_for()
     await ruth.button("Leave").click()
     choice = ruth.page.get_by_role("dialog").get_by_role("button", name="Leave", exact=False)
     back = region(ruth, "Live sessions")

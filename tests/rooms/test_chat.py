@@ -7,7 +7,7 @@ import pytest
 
 from protocol.errors import ErrorCode
 from protocol.ids import MessageId, ParticipantId, RequestId
-from protocol.messages import PostChat
+from protocol.messages import HideChat, PostChat
 from protocol.values import Role
 from rooms.chat import Chat, ChatMessage
 from tests.rooms.harness import RoomHarness, Seat
@@ -200,6 +200,33 @@ def test_a_chat_that_is_full_takes_no_more_and_says_so(
     message = room.post("ana", "Words")
     assert room.request("ana", PostChat(RequestId("r-again"), MessageId(message), "Words")) == ()
     assert room.refusal("ben", PostChat(RequestId("r-more"), MessageId("more"), "Words")) is ErrorCode.OVERLOADED
+
+
+def test_nobody_can_use_up_the_chat_of_all(
+    room: RoomHarness, ana: Seat, ben: Seat, mia: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.requests.MAX_MESSAGES_EACH", 3)
+    last = [room.post("ana", "Words") for _ in range(3)][-1]
+    room.request("mia", HideChat(RequestId("r-hide"), MessageId(last)))
+    for _ in range(2):
+        assert room.refusal("ana", PostChat(RequestId("r-more"), MessageId("more"), "Words")) is ErrorCode.OVERLOADED
+        # Not by coming back either.
+        room.leave("ana")
+        room.enter("ana")
+    room.post("ben", "I need help")
+    room.post("mia", "I am here")
+
+
+def test_who_leads_can_still_write_when_the_chat_is_full(
+    room: RoomHarness, ana: Seat, mia: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.requests.MAX_MESSAGES", 1)
+    monkeypatch.setattr("rooms.requests.MAX_MESSAGES_EACH", 2)
+    room.post("ana", "Words")
+    assert room.refusal("ana", PostChat(RequestId("r-more"), MessageId("more"), "Words")) is ErrorCode.OVERLOADED
+    room.post("mia", "Let us go on by voice")
+    room.post("mia", "I hear you")
+    assert room.refusal("mia", PostChat(RequestId("r-last"), MessageId("last"), "Words")) is ErrorCode.OVERLOADED
 
 
 def test_chats_compare_by_what_was_written() -> None:

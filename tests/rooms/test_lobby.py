@@ -77,6 +77,29 @@ def test_the_note_is_for_those_who_wait() -> None:
     assert room.enter("ana").client.session["note"] == "Bring tea."
 
 
+def test_the_note_is_not_for_who_knocks_until_someone_lets_them_in() -> None:
+    room = RoomHarness(opened=False)
+    room.open("Bring tea.")
+    room.do(WaiveResponder(IdentityId("lead")))
+    room.enter("mia", Role.MENTOR)
+    noa = room.enter("noa", enrolled=False)
+    assert noa.client.session["note"] == ""
+
+    room.request("mia", Admit(RequestId("r-in"), ParticipantId("noa")))
+    assert noa.client.session["note"] == "Bring tea."
+    room.request("mia", MoveToLobby(RequestId("r-out"), ParticipantId("noa")))
+    assert noa.client.session["note"] == "Bring tea."
+
+
+def test_who_belongs_to_the_group_is_not_shown_by_the_note_that_they_were_asked_to_wait() -> None:
+    room = RoomHarness(opened=False, hosted=False)
+    room.open("Bring tea.")
+    ana = room.enter("ana")
+    room.enter("mia", Role.MENTOR)
+    room.request("mia", MoveToLobby(RequestId("r-out"), ParticipantId("ana")))
+    assert ana.client.session["note"] == "Bring tea."
+
+
 def test_a_session_begins_with_a_leader_and_someone_else_who_answers_for_it() -> None:
     room = RoomHarness(hosted=False)
     ana = room.enter("ana")
@@ -361,6 +384,8 @@ def test_who_is_removed_does_not_come_back_under_any_name_or_id(
         with pytest.raises(Refusal) as refused:
             room.do(Enter(ParticipantId(who), IdentityId("identity-ana"), name, Role.PARTICIPANT))
         assert refused.value.code is ErrorCode.REMOVED
+    back = decide(room.state, Enter(ANA, IdentityId("identity-ana"), "Ana", Role.PARTICIPANT), room.now_ms)
+    assert back == Rejection(ErrorCode.REMOVED, denied=Action.ENTER), "the try is counted"
     assert room.request("mia", Remove(ID, ANA)) == ()
 
 

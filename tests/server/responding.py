@@ -16,7 +16,6 @@ class FakeRooms:
     """Remembers what it is told."""
 
     told: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
-    denied: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     changes: int = 0
 
     def name_responder(self, session_id: SessionId, identity_id: IdentityId | None) -> None:

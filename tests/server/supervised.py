@@ -117,9 +117,7 @@ class Node:
             on_denied=self._denied, follows=self.supervision,
         )  # fmt: skip
         self.audit = FakeAudit()
-        self.responders = Responders(
-            engine, self.hall, self.audit, on_changed=self.watchers.outdated, on_denied=self._denied
-        )
+        self.responders = Responders(engine, self.hall, self.audit, on_changed=self.watchers.outdated)
         self.endpoint = Endpoint(
             self.hall, FakeCalls(), self.telemetry,
             new_token=counted("secret"), new_id=counted("person"), now_ms=clock.now_ms, monotonic=clock.monotonic,

@@ -59,7 +59,7 @@ class EmptyHall:
 class Stage:
     def __init__(self) -> None:
         self.media, self.timers, self.hall, self.calls = FakeMedia(), FakeTimers(), EmptyHall(), FakeCalls()
-        self.checks = Checks(self.media, self.timers, counted("id"), unopened_s=UNOPENED_S, cap=3)
+        self.checks = Checks(self.media, self.timers, counted("id"), unopened_s=UNOPENED_S, on_over=self._over, cap=3)
         self.clock = FakeClock()
         self.endpoint = Endpoint(
             HallWithChecks(self.hall, self.checks),
@@ -72,6 +72,10 @@ class Stage:
             settings=Settings(),
         )
         self.serving: set[asyncio.Task[None]] = set()
+        self.over: list[tuple[IdentityId, SessionId]] = []
+
+    def _over(self, person: IdentityId, check: SessionId) -> None:
+        self.over.append((person, check))
 
     async def socket(self, first: Join | Resume) -> FakeWebSocket:
         ws = FakeWebSocket()
@@ -102,6 +106,15 @@ def refused(stage: Stage, person: IdentityId) -> ErrorCode:
     with pytest.raises(HoldspaceError) as error:
         stage.checks.begin(person)
     return error.value.code
+
+
+async def test_whose_check_is_replaced_or_over_is_told_so_that_its_way_in_ends(stage: Stage) -> None:
+    begun = [stage.checks.begin(ELLIE) for _ in range(3)]
+    assert stage.over == [(ELLIE, begun[0])]
+    ws = await stage.enter(begun[2])
+    ws.drop()
+    await stage.settle()
+    assert stage.over == [(ELLIE, begun[0]), (ELLIE, begun[2])]
 
 
 async def test_a_check_is_a_room_of_one_person(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -368,3 +369,24 @@ async def test_handler_that_never_ends_does_not_hold_up_a_stop_for_longer_than_i
         await begun.wait()
         async with asyncio.timeout(5):
             await there.front.stop(0.05)
+
+
+async def test_an_expectation_that_nobody_can_meet_is_refused_without_its_words(there: Site) -> None:
+    for path in (b"/healthz", b"/api/v1/me", b"/nowhere"):
+        async with wire(there) as (reader, writer):
+            writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nExpect: what Ellie said\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 417")
+            assert b"no-store" in head
+            body = await reader.readexactly(int(re.findall(rb"(?i)content-length: (\d+)", head)[0]))
+            assert b"Ellie" not in body
+
+
+async def test_what_is_refused_before_it_is_a_request_is_kept_by_no_cache(tmp_path: Path) -> None:
+    async with site(tmp_path, first_line_timeout_s=0.05) as there:
+        for sent, status in ((b"GET", b"408"), (b"x" * MAX_FIRST_LINE, b"414")):
+            async with wire(there) as (reader, writer):
+                writer.write(sent)
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 " + status)
+                assert b"Cache-Control: no-store" in head

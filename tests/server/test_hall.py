@@ -7,25 +7,31 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from program.groups import Group, add_group
 from program.sessions import open_session
 from protocol.errors import Unavailable
-from protocol.ids import IdentityId, SessionId
+from protocol.ids import IdentityId, ParticipantId, RequestId, SessionId
+from protocol.messages import Remove
+from protocol.values import Role
+from rooms.commands import Enter, Requested
 from rooms.life import DEFAULT_RULES
 from server.hall import Hall
 from server.keeper import Keeper
-from server.storage.engine import writing
+from server.storage.engine import open_engine, reading, writing
 from server.storage.log import EventLog, StreamMoved
+from server.storage.schema import events
 from server.tokens import JoinTokens
 from tests.fakes import FakeClock
 from tests.room_fakes import FakeMedia, FakeTimers
 from tests.server.secret import vault
-from tests.server.storage.databases import database
+from tests.server.storage.databases import database, url_of
 from tests.server.test_room_loading import everyone_arrived
 
 ROOM = SessionId("room-1")
 RUTH, LEE = IdentityId("p-ruth"), IdentityId("p-lee")
+RUTH_SEAT, LEE_SEAT = ParticipantId("seat-ruth"), ParticipantId("seat-lee")
 
 
 @pytest.fixture
@@ -67,9 +73,36 @@ async def test_a_room_that_is_being_opened_hears_it_too(hall: Hall) -> None:
     assert keeper.state.responder == RUTH
 
 
+async def test_to_look_someone_up_neither_opens_a_room_nor_writes_to_it(hall: Hall, tmp_path: Path) -> None:
+    assert await hall.participant(ROOM, ParticipantId("nobody")) is None
+    assert hall.open_rooms() == frozenset()
+    engine = open_engine(url_of(tmp_path / "hall.db"))
+    async with reading(engine) as connection:
+        assert await connection.scalar(select(func.count()).select_from(events)) == 0
+    await engine.dispose()
+    keeper = await hall.room(ROOM)
+    who = ParticipantId("p-1")
+    await keeper.submit(Enter(who, RUTH, "Ruth", Role.THERAPIST))
+    found = await hall.participant(ROOM, who)
+    assert found is not None
+    assert found.identity_id == RUTH
+
+
 async def test_a_room_that_nobody_opened_is_not_opened_for_it(hall: Hall) -> None:
     hall.name_responder(ROOM, RUTH)
     assert hall.participants() == 0
+
+
+async def test_who_was_removed_is_known_where_the_room_is_open_and_no_room_is_opened_for_it(hall: Hall) -> None:
+    assert not hall.removed(ROOM, LEE)
+    assert hall._keepers == {}
+    keeper = await hall.room(ROOM)
+    await keeper.submit(Enter(RUTH_SEAT, RUTH, "Ruth", Role.MENTOR))
+    await keeper.submit(Enter(LEE_SEAT, LEE, "Lee", Role.PARTICIPANT))
+    assert not hall.removed(ROOM, LEE)
+    await keeper.submit(Requested(RUTH_SEAT, Remove(RequestId("remove"), LEE_SEAT)))
+    assert hall.removed(ROOM, LEE)
+    assert not hall.removed(ROOM, RUTH)
 
 
 async def test_a_room_that_failed_while_it_was_opened_is_opened_once_more_and_not_twice(

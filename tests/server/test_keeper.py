@@ -24,6 +24,7 @@ from protocol.messages import (
     ParticipantLeft,
     PostChat,
     PresenceChanged,
+    Remove,
     SessionEnded,
     SetDevices,
 )
@@ -488,3 +489,12 @@ def replay_of(stage: Stage) -> Any:
     return replay(
         StoredEvent(n, e.at_ms, e.type, e.version, e.payload) for n, e in enumerate(stage.log.stored, start=1)
     )
+
+
+async def test_who_was_removed_and_tries_to_come_back_is_counted(stage: Stage) -> None:
+    await stage.keeper.submit(Requested(DANA, Remove(RequestId("r1"), ELLIE)))
+    stage.ear.refused.clear()
+    back = await stage.keeper.submit(Enter(ELLIE, IdentityId("id-ellie"), "Ellie", Role.PARTICIPANT))
+    assert back == Rejection(ErrorCode.REMOVED, denied=Action.ENTER)
+    await settle()
+    assert stage.ear.refused == [(IdentityId("id-ellie"), Action.ENTER)]

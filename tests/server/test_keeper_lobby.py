@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moderation.decision import Accepted, Rejection
+from moderation.permissions import Action
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import (
@@ -101,7 +102,7 @@ async def test_who_is_removed_is_told_so_and_cannot_come_back(stage: Stage) -> N
     assert stage.listeners[MARCUS].dismissed is ErrorCode.REMOVED
     assert ("remove", MARCUS) in stage.media.calls
     back = await stage.keeper.submit(Enter(MARCUS, IdentityId("id-marcus"), "Marcus", Role.PARTICIPANT))
-    assert back == Rejection(ErrorCode.REMOVED)
+    assert back == Rejection(ErrorCode.REMOVED, denied=Action.ENTER)
     reloaded = stage.load()
     assert await reloaded.submit(Enter(SAM, IdentityId("id-marcus"), "M", Role.PARTICIPANT)) == back
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from server.logs import configure_logging, log_loop_exceptions, where_it_failed
+from server.logs import MAX_TOLD, REPEAT_S, Seldom, configure_logging, log_loop_exceptions, where_it_failed
 
 
 @pytest.fixture
@@ -112,3 +112,28 @@ def test_an_exception_without_its_words_does_not_break_the_log(stream: io.String
     assert [line["event"] for line in lines] == ["failed", "failed"]
     assert lines[1]["error"] == "ValueError"
     assert "Ellie" not in stream.getvalue()
+
+
+def test_the_same_warning_of_the_loop_comes_once_in_a_while(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+    log = logging.getLogger("asyncio")
+    for _ in range(10_000):
+        log.warning("socket.send() raised exception.")
+    log.warning("something else")
+    assert [line["event"] for line in lines(stream)] == ["socket.send() raised exception.", "something else"]
+
+
+def test_it_comes_again_after_a_while(stream: io.StringIO) -> None:
+    now = [0.0]
+    seldom = Seldom(lambda: now[0])
+    record = logging.LogRecord("asyncio", logging.WARNING, "a.py", 1, "gone", None, None)
+    assert [seldom.filter(record), seldom.filter(record)] == [True, False]
+    now[0] = REPEAT_S
+    assert seldom.filter(record)
+
+
+def test_what_is_remembered_of_warnings_is_bounded() -> None:
+    seldom = Seldom(lambda: 0.0)
+    for line in range(3 * MAX_TOLD):
+        assert seldom.filter(logging.LogRecord("asyncio", logging.WARNING, "a.py", line, "gone", None, None))
+    assert len(seldom) <= MAX_TOLD + 1

@@ -59,6 +59,25 @@ def test_one_person_holds_a_few_unused_tokens_and_the_oldest_gives_way() -> None
     assert tokens.redeem(issued[1]) == tokens.redeem(issued[-1])
 
 
+def test_what_they_are_for_does_not_matter_to_that() -> None:
+    tokens = JoinTokens(FakeClock(), counted("token"), cap=20)
+    for number in range(1_000):
+        tokens.issue(grant("p", f"check-{number}"))
+    assert len(tokens) == MAX_PER_PERSON
+    last = tokens.issue(grant("p", "s-1")).token
+    assert tokens.redeem(tokens.issue(grant("q")).token).person_id == "q", "there is room for others"
+    assert tokens.redeem(last).session_id == "s-1"
+
+
+def test_what_is_over_ends_its_tokens_and_no_others() -> None:
+    tokens = JoinTokens(FakeClock(), counted("token"))
+    mine, other, theirs = (tokens.issue(grant(*each)).token for each in (("p", "s-1"), ("p", "s-2"), ("q", "s-1")))
+    tokens.revoke_session(IdentityId("p"), SessionId("s-1"))
+    tokens.revoke_session(IdentityId("nobody"), SessionId("s-1"))
+    assert refusal(tokens, mine) is ErrorCode.TOKEN_INVALID
+    assert (tokens.redeem(other).session_id, tokens.redeem(theirs).person_id) == ("s-2", "q")
+
+
 def test_unused_tokens_are_bounded_in_all_and_there_is_room_again_later() -> None:
     clock = FakeClock()
     tokens = JoinTokens(clock, counted("token"), cap=3)

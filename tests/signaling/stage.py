@@ -36,10 +36,14 @@ class FakeWebSocket:
         self.frames: list[tuple[int | None, Frame]] = []
         self.closed_with: int | None = None
         self.closed = asyncio.Event()
+        self.known = False
         self.deaf = False
         self.writable = asyncio.Event()
         self.writable.set()
         self.pings: list[asyncio.Future[float]] = []
+
+    def know(self) -> None:
+        self.known = True
 
     async def ping(self) -> asyncio.Future[float]:
         """The test answers it, or does not."""

@@ -174,6 +174,16 @@ class Statements:
     async def scalar(self, *statement: Any) -> Any:
         return self._connection.scalar(*statement)
 
+    async def scalars(self, *statement: Any) -> Any:
+        return self._connection.scalars(*statement)
+
+    async def run_sync(self, work: Any) -> Any:
+        return work(self._connection)
+
+    @property
+    def dialect(self) -> Any:
+        return self._connection.dialect
+
 
 class Gathered:
     """An `AsyncConnection` for writers that do not look at the answers. They get one that fits the only such caller."""

@@ -115,6 +115,9 @@ class SimSocket:
             await self._reader
         return self._inbox.popleft()
 
+    def know(self) -> None:
+        """What a stranger may send is not simulated."""
+
     async def ping(self) -> asyncio.Future[float]:
         """Browsers answer it by themselves, behind what they have said before."""
         if not self._server_open:

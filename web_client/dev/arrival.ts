@@ -9,6 +9,7 @@ export const remembered: Whereabouts = {
   contact_name: "Rosa",
   contact_relation: "my sister",
   contact_phone: "555-0148",
+  no_contact: false,
 };
 
 const section = (icon: string, heading: string, text: string) => ({ icon, heading, paragraphs: [text] });

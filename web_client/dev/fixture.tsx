@@ -66,6 +66,8 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     asked: false,
     lobby: [],
     pausedUntilMs: 0,
+    led: ["dana"],
+    idle: [],
     ...change,
   };
 }
@@ -215,6 +217,7 @@ function lobby(session: Partial<SessionView> = {}, change: Partial<LobbyModel> =
     microphone: { track: pictures.get("dana") ?? null, problem: null, asking: false },
     camera: { track: pictures.get("ellie") ?? null, problem: null, asking: false },
     reconnecting: false,
+    stillAlone: false,
     announcement: null,
     sheet: null,
     ...change,
@@ -247,6 +250,7 @@ function check(change: Partial<CheckModel> = {}): ComponentChildren {
         level: 0.58,
         wasHeard: true,
         wasClosed: false,
+        stillAlone: false,
         path: "good",
         hasPlace: true,
         ...change,
@@ -299,7 +303,7 @@ function arrive(step: Step, change: Partial<StepModel> = {}, checked: Partial<Ch
 }
 
 const takingBack = (children: ComponentChildren) => (
-  <Yourself.Provider value={{ onTakeBack: nothing }}>{children}</Yourself.Provider>
+  <Yourself.Provider value={{ onOpen: nothing, onTakeBack: nothing }}>{children}</Yourself.Provider>
 );
 const asking = { track: null, problem: null, asking: true } as const;
 const denied = { track: null, problem: "denied", asking: false } as const;
@@ -370,7 +374,10 @@ const STATES: Record<string, () => ComponentChildren> = {
   "arrive-busy": () => arrive("check", {}, { camera: { track: null, problem: "busy", asking: false } }),
   "arrive-asking": () => arrive("check", {}, { microphone: asking, camera: asking, path: "trying" }),
   "arrive-closed": () => arrive("check", {}, { wasClosed: true, path: null }),
+  "arrive-hidden": () => arrive("check", {}, { wanted: { microphone: false, camera: false }, stillAlone: true }),
   "arrive-help": () => takingBack(arrive("check", { help: true })),
+  "room-you": () => takingBack(room()),
+  "mentor-you": () => takingBack(room({ room: doorRoom([noor]), mine: chosen(true, true) })),
   "room-help": () => takingBack(room({ sheet: "help" })),
   removed: () => (
     <Page {...page} icon="mark" title={words.yourself.removedTitle} text={words.yourself.removedText}>
@@ -457,16 +464,21 @@ const STATES: Record<string, () => ComponentChildren> = {
   interrupted: () => room({ notice: { about: "device", source: "microphone", problem: "interrupted" } }),
   lobby: () => lobby(),
   "lobby-live": () => lobby({ status: "live" }),
+  "lobby-begun": () => lobby({ begun: true, late: true }),
   "lobby-late": () => lobby({ late: true, note: "" }),
   "lobby-asked": () => lobby({ status: "live", note: "" }, {}, {}, true),
   "lobby-listening": () => lobby({}, { mine: chosen(true, true) }, { listening: true }),
   "lobby-off": () => lobby({ note: "" }, { mine: chosen(false, false) }),
+  "lobby-hidden": () => lobby({}, { mine: chosen(false, false), stillAlone: true }),
   "lobby-denied": () => lobby({ note: "" }, { mine: chosen(false, false), microphone: denied, camera: denied }),
   "lobby-reconnecting": () => lobby({}, { reconnecting: true }),
   "lobby-help": () => lobby({}, { sheet: "help" }),
   paused: () => room({ room: pausedRoom(), received: new Map() }),
   "paused-chat": () => room({ room: pausedRoom(), chatOpen: true, draft: "I was about to say" }),
-  back: () => room({ notice: { about: "back" } }),
+  "paused-gone": () =>
+    room({ room: roomOf("ellie", rested.slice(1), { pausedUntilMs: at(25) }), received: new Map() }),
+  back: () => room({ notice: { about: "back", leader: null } }),
+  "back-other": () => room({ notice: { about: "back", leader: "Ruth" } }),
   reactions: () =>
     room({ reacting: true, reactions: new Map([["joy", "i_hear_you"], ["ellie", "thank_you"], ["tomas", "same_here"]]) }),
   listening: () =>

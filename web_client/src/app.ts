@@ -1,5 +1,5 @@
 import { computed, effect, signal } from "@preact/signals";
-import { Arrival } from "./arrival";
+import { Arrival, type Plans } from "./arrival";
 import type { Api, Me, SessionEntry } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import { delayBefore } from "./connection/backoff";
@@ -50,12 +50,29 @@ export interface AppDeps {
   /** That a sign-in has to end before anything else, remembered over pages. */
   owed: Owed;
   kept: Kept;
+  stays: Stays;
+  plans: Plans;
 }
 
 /** What is being written, kept over a reload for this tab alone. `whose`: of which person, in which session. */
 export interface Kept {
   read(whose: string): string;
   write(whose: string, text: string): void;
+}
+
+/** How a stay in a session was left: what was off then stays off, and what was hidden stays hidden. */
+export interface Stay {
+  readonly microphone: boolean;
+  readonly camera: boolean;
+  /** "Not alone" was on. */
+  readonly alone: boolean;
+}
+
+/** Stays that were not ended on purpose, kept over a reload or a crash for this tab alone, by session. */
+export interface Stays {
+  read(sessionId: string): Stay | null;
+  write(sessionId: string, stay: Stay): void;
+  clear(sessionId: string): void;
 }
 
 /** A nameless mark: whoever opens this page next begins by signing out. */
@@ -73,6 +90,8 @@ export class App {
   readonly check: DeviceCheck;
   /** At the end of the last stay a mentor had closed my microphone. */
   readonly wasClosed = signal(false);
+  /** The group was hidden on this screen, and stays so until it is shown again in the room. */
+  readonly stillAlone = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
   readonly draft = signal("");
   /** A therapist's page. It stays while they are in a room: the other sessions go on. */
@@ -81,16 +100,28 @@ export class App {
   readonly #checking;
   #me: Me | null = null;
   #whose = "";
+  /** The session of the last arrival. */
+  #last = "";
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
-    const { api, clock, random, language } = deps;
-    this.arrival = new Arrival({ api, clock, random, language, refused: (code) => this.#refused(code) });
+    const { api, clock, random, language, plans } = deps;
+    this.arrival = new Arrival({ api, clock, random, language, plans, refused: (code) => this.#refused(code) });
     this.#checking = computed(() => this.stage.value.name === "arrive" && this.arrival.step.value === "check");
     this.check = new DeviceCheck(deps, this.#checking);
     effect(() => {
       const text = this.draft.value;
       if (this.#whose) deps.kept.write(this.#whose, text);
+    });
+    effect(() => {
+      const stage = this.stage.value;
+      if (stage.name === "room") {
+        const { mine, notAlone } = stage.session;
+        const { microphone, camera } = mine.value;
+        deps.stays.write(stage.entry.id, { microphone, camera, alone: notAlone.on.value });
+      } else if (stage.name === "arrive" && this.#checking.value) {
+        deps.stays.write(stage.entry.id, { ...this.check.wanted.value, alone: this.stillAlone.value });
+      }
     });
   }
 
@@ -167,10 +198,12 @@ export class App {
     if (!("entry" in stage) || stage.entry === null) return;
     const { me, entry } = stage;
     const session = this.#deps.openRoom(me, entry, this.check.result);
+    // Hidden before the first frame comes; the mentors are told once I am inside.
+    if (this.stillAlone.value) session.hideGroup();
     this.help.value = false;
     const here: Stage = { name: "room", me, entry, session };
     this.stage.value = here;
-    this.arrival.stop();
+    this.arrival.end();
     const stop = effect(() => {
       const code = session.over.value;
       if (code === null) return;
@@ -184,6 +217,7 @@ export class App {
         if (code === "arrival_incomplete") this.#arrive(me, entry, true);
         else if (this.#hasDesk(me) && (code === "left" || code === "session_ended")) void this.openDesk(me);
         else this.stage.value = after(me, entry, code);
+        if (ENDS_THE_STAY.has(code)) this.#forgetStay(entry);
         // Who went, and who is no longer the one signed in here, leaves nothing to read behind.
         if (LEAVES_NOTHING.has(this.stage.peek().name)) this.draft.value = "";
       });
@@ -232,6 +266,7 @@ export class App {
       this.#remember(stage.session);
       stage.session.dispose();
     }
+    if (entry) this.#forgetStay(entry);
     this.#deps.local.closeAll();
     const { api, clock, random } = this.#deps;
     const failed = await insist(() => asMyself(api, me.you, () => api.takeBack()), {
@@ -253,7 +288,8 @@ export class App {
     } else if (stage.name === "arrive") {
       this.draft.value = "";
       this.#deps.local.closeAll();
-      this.arrival.stop();
+      this.arrival.end();
+      this.#forgetStay(stage.entry);
       if (this.#hasDesk(stage.me)) void this.openDesk(stage.me);
       else this.stage.value = { name: "left", me: stage.me, entry: stage.entry };
     }
@@ -287,6 +323,7 @@ export class App {
       this.#deps.local.closeAll();
     } finally {
       this.draft.value = "";
+      if ("entry" in stage && stage.entry) this.#forgetStay(stage.entry);
       this.arrival.forget();
       this.#deps.vanish();
       owed.set();
@@ -318,6 +355,13 @@ export class App {
     const { microphone, camera, closed } = session.mine.value;
     this.wasClosed.value = closed;
     this.check.wanted.value = { microphone, camera };
+    this.stillAlone.value = session.notAlone.on.value;
+  }
+
+  /** Gone on purpose: the next arrival is a new one. */
+  #forgetStay(entry: SessionEntry): void {
+    this.stillAlone.value = false;
+    this.#deps.stays.clear(entry.id);
   }
 
   #hasDesk(me: Me): boolean {
@@ -350,6 +394,10 @@ export class App {
   #arrive(me: Me, entry: SessionEntry, needed = false): void {
     this.#whose = `${me.you}/${entry.id}`;
     if (!this.draft.value) this.draft.value = this.#deps.kept.read(this.#whose);
+    const stay = this.#deps.stays.read(entry.id);
+    if (stay) this.check.wanted.value = { microphone: stay.microphone, camera: stay.camera };
+    this.stillAlone.value = stay ? stay.alone : this.stillAlone.peek() && this.#last === entry.id;
+    this.#last = entry.id;
     this.stage.value = { name: "arrive", me, entry };
     this.arrival.begin(me.you, entry.id, needed);
   }
@@ -391,5 +439,8 @@ function after(me: Me, entry: SessionEntry, code: ErrorCode): Stage {
       return { name: "stopped", code, me, entry };
   }
 }
+
+/** After any other end the person has not gone: their way in is as they left it. */
+const ENDS_THE_STAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["left", "session_ended", "removed", "consent_revoked"]);
 
 const LEAVES_NOTHING: ReadonlySet<Stage["name"]> = new Set<Stage["name"]>(["left", "link", "removed", "revoked", "therapist"]);

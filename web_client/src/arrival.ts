@@ -26,8 +26,15 @@ export interface ArrivalDeps {
   clock: Clock;
   random: () => number;
   language: string;
+  plans: Plans;
   /** The arrival cannot go on; it says so once. */
   refused: (code: ErrorCode) => void;
+}
+
+/** The steps of a visit by session, kept over a reload for this tab alone: their number does not change on the way. */
+export interface Plans {
+  read(sessionId: string): readonly Step[];
+  write(sessionId: string, plan: readonly Step[]): void;
 }
 
 /** Everything between the link and the room's door. What was given is on the server: a reload goes on from there. */
@@ -67,13 +74,19 @@ export class Arrival {
       const [first] = missing(answer);
       const lines = new Map(changedSince(before, answer));
       if (needed && first && !lines.has(first)) lines.set(first, "needed");
-      this.#ask(answer, planOf(answer), lines);
+      this.#ask(answer, planOf(answer, this.#deps.plans.read(sessionId)), lines);
       this.draft.value = {
         name: answer.name,
         adult: answer.adult,
         whereabouts: answer.whereabouts?.last ?? NOWHERE,
       };
     });
+  }
+
+  /** The visit is over; the next one counts its own steps. */
+  end(): void {
+    this.stop();
+    this.#deps.plans.write(this.#sessionId, []);
   }
 
   /** Nobody is arriving any more. */
@@ -88,7 +101,7 @@ export class Arrival {
 
   /** What was typed is not to be found on this page. */
   forget(): void {
-    this.stop();
+    this.end();
     this.answer.value = null;
     this.draft.value = { name: "", adult: false, whereabouts: NOWHERE };
   }
@@ -123,6 +136,7 @@ export class Arrival {
     this.#still();
     if (code === null) this.#done(step);
     else if (code === "conflict") this.#again();
+    else if (code === "name_taken") this.wrong.value = { name: "taken" };
     else if (code === "invalid_field" && step === "welcome") this.wrong.value = { name: "refused" };
     else if (code === "invalid_field" && step === "where") this.wrong.value = { place: "refused" };
     else this.#deps.refused(code);
@@ -171,6 +185,7 @@ export class Arrival {
     }
     this.answer.value = answer;
     this.plan.value = plan;
+    this.#deps.plans.write(this.#sessionId, plan);
     this.lines.value = lines;
     this.step.value = first ?? "check";
   }

@@ -1,4 +1,6 @@
-import type { Kept, Owed } from "./app";
+import type { Kept, Owed, Stay, Stays } from "./app";
+import type { Plans } from "./arrival";
+import type { Step } from "./state/arrival";
 
 /** Says nothing about anyone. */
 const MARK = "owed";
@@ -39,6 +41,47 @@ export const kept: Kept = {
       else storage("sessionStorage")?.removeItem(DRAFT);
     } catch {
       // A browser that takes nothing keeps no draft, and typing goes on.
+    }
+  },
+};
+
+const STAY = "stay/";
+
+/** Beside the draft, and for this tab alone: a session's id and what was on, nothing of whom. */
+export const stays: Stays = {
+  read(sessionId) {
+    const found = storage("sessionStorage")?.getItem(STAY + sessionId);
+    return found ? stayOf(found) : null;
+  },
+  write(sessionId, { microphone, camera, alone }) {
+    try {
+      storage("sessionStorage")?.setItem(STAY + sessionId, [microphone, camera, alone].map(Number).join(""));
+    } catch {
+      // As with the draft: then a reload begins as a first arrival does.
+    }
+  },
+  clear(sessionId) {
+    storage("sessionStorage")?.removeItem(STAY + sessionId);
+  },
+};
+
+function stayOf(written: string): Stay {
+  const [microphone, camera, alone] = [...written].map((sign) => sign === "1");
+  return { microphone: microphone ?? false, camera: camera ?? false, alone: alone ?? false };
+}
+
+const PLAN = "plan/";
+
+export const plans: Plans = {
+  read(sessionId) {
+    return (storage("sessionStorage")?.getItem(PLAN + sessionId) ?? "").split(" ") as Step[];
+  },
+  write(sessionId, plan) {
+    try {
+      if (plan.length > 0) storage("sessionStorage")?.setItem(PLAN + sessionId, plan.join(" "));
+      else storage("sessionStorage")?.removeItem(PLAN + sessionId);
+    } catch {
+      // Then the steps are counted anew after a reload.
     }
   },
 };

@@ -17,7 +17,7 @@ import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/a
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
 import { Viewing } from "./viewing";
-import { fromSnapshot, person, reduce, rests, type RoomState } from "./state/room";
+import { fromSnapshot, person, reduce, rests, tookOver, type RoomState } from "./state/room";
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
@@ -205,6 +205,15 @@ export class RoomSession {
     this.announcement.value = { key: "sayShownAgain" };
   }
 
+  /** Who asks for cover may step away at once; taking it back opens nothing. */
+  needCover(needed: boolean): void {
+    if (needed) {
+      this.sharing.stop();
+      this.devices.closeAll();
+    }
+    void this.ask.needCover(needed);
+  }
+
   /** What the browser had refused may be had now; it is opened by a tap, not by itself. */
   allowed(source: DeviceSource): void {
     this.#forgive(source);
@@ -285,9 +294,12 @@ export class RoomSession {
     const muted = !wasInside && !snapshot.waiting && this.#muteIfLate();
     batch(() => {
       const after = fromSnapshot(snapshot);
-      this.room.value = { ...after, asked: after.waiting && (before?.asked ?? false) };
+      const led = before?.led ?? after.led;
+      this.room.value = { ...after, asked: after.waiting && (before?.asked ?? false), led };
       this.#settle();
-      if (before && rests(before) && !rests(after) && !after.waiting) this.#explain({ about: "back" });
+      if (before && rests(before) && !rests(after) && !after.waiting) {
+        this.#explain({ about: "back", leader: tookOver(before, after) });
+      }
     });
     if (snapshot.waiting) {
       if (wasInside) this.#outside();
@@ -332,7 +344,7 @@ export class RoomSession {
         if (this.notice.value?.about === "microphone_closed") this.notice.value = null;
         break;
       case "pause_changed":
-        if (rests(before) && !rests(after)) this.#explain({ about: "back" });
+        if (rests(before) && !rests(after)) this.#explain({ about: "back", leader: tookOver(before, after) });
         else if (rests(after) && this.notice.value?.about === "back") this.notice.value = null;
         break;
       case "reacted":

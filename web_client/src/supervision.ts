@@ -40,11 +40,12 @@ export class Supervision {
   /** Concerns whose acknowledgement is on its way, and sessions whose responder is. */
   readonly saving = signal(NONE);
   readonly failed = signal<ReadonlyMap<string, Failure>>(new Map());
-  /** What has just come up, to be said aloud. */
+  /** What has just come up, to be said aloud; while no page shows it, all that has. */
   readonly latest = signal<readonly Flag[]>([]);
   readonly #deps: SupervisionDeps;
   readonly #connection: WatchConnection;
   #heardAt: number | null = null;
+  #shown = false;
 
   constructor(deps: SupervisionDeps) {
     this.#deps = deps;
@@ -75,6 +76,13 @@ export class Supervision {
 
   networkLost(): void {
     this.#connection.networkLost();
+  }
+
+  /** A page shows it, and says what is new; or none does. */
+  show(shown: boolean): void {
+    // What was said is no news to who comes back.
+    if (!shown) this.latest.value = [];
+    this.#shown = shown;
   }
 
   /** Asks again until the server has answered. */
@@ -118,7 +126,9 @@ export class Supervision {
     const fresh = news(this.sessions.peek() ?? [], sessions);
     this.sessions.value = sessions;
     if (fresh.length === 0) return;
-    this.latest.value = fresh;
+    const ids = new Set(fresh.map(({ concern }) => concern.id));
+    const unsaid = this.#shown ? [] : this.latest.peek().filter(({ concern }) => !ids.has(concern.id));
+    this.latest.value = [...unsaid, ...fresh];
     this.#deps.ring();
   }
 }

@@ -56,6 +56,10 @@ export function openDesk({ api, me, ...deps }: DeskDeps): Desk {
   function Page({ words, me: who, help, acts }: DeskProps) {
     const own = therapistWordsFor(words.language);
     const now = useNow();
+    useEffect(() => {
+      supervision.show(true);
+      return () => supervision.show(false);
+    }, []);
     useEffect(
       () =>
         effect(() => {

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { App, type AppDeps } from "../src/app";
+import { App, type AppDeps, type Stay } from "../src/app";
 import { ApiError, type Api, type Me, type SessionEntry } from "../src/connection/api";
 import type { Desk } from "../src/desk";
 import type { Device, LocalMedia, DeviceSource } from "../src/media/devices";
@@ -16,7 +16,7 @@ const off: Device = { track: null, problem: null, asking: false };
 let clock: FakeClock;
 let api: { [K in keyof Api]: ReturnType<typeof vi.fn<Api[K]>> };
 let over: ReturnType<typeof signal<ErrorCode | null>>;
-let session: Record<"start" | "leave" | "dispose" | "networkLost" | "allowed", ReturnType<typeof vi.fn>>;
+let session: Record<"start" | "leave" | "dispose" | "networkLost" | "allowed" | "hideGroup", ReturnType<typeof vi.fn>>;
 let opened: { microphone: boolean; camera: boolean }[];
 let events: string[];
 let app: App;
@@ -24,6 +24,9 @@ let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnTy
   Record<DeviceSource, ReturnType<typeof signal<Device>>>;
 let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean; closed?: boolean }>>;
 let stored: Map<string, string>;
+/** What this tab remembers: it outlives the page. */
+let stays: Map<string, Stay>;
+let notAlone: { on: ReturnType<typeof signal<boolean>> };
 let path: PathHandlers;
 let owed: { there: boolean; set: () => void; clear: () => void };
 
@@ -49,8 +52,10 @@ beforeEach(() => {
     set: () => void (owed.there = true),
     clear: () => void (owed.there = false),
   };
-  session = { start: vi.fn(), leave: vi.fn(), networkLost: vi.fn(), allowed: vi.fn(), dispose: vi.fn(() => events.push("dispose")) };
+  session = { start: vi.fn(), leave: vi.fn(), networkLost: vi.fn(), allowed: vi.fn(), hideGroup: vi.fn(() => void (notAlone.on.value = true)), dispose: vi.fn(() => events.push("dispose")) };
   mine = signal({ microphone: true, camera: false });
+  notAlone = { on: signal(false) };
+  stays = new Map();
   local = {
     microphone: signal(off),
     camera: signal(off),
@@ -73,7 +78,7 @@ function open(more: Partial<AppDeps> = {}): App {
     local: local as unknown as LocalMedia,
     openRoom: (_me, _entry, wanted) => {
       opened.push(wanted);
-      return { ...session, over, mine } as unknown as RoomSession;
+      return { ...session, over, mine, notAlone } as unknown as RoomSession;
     },
     watchLevel: () => () => {},
     checkPath: (handlers) => {
@@ -86,6 +91,12 @@ function open(more: Partial<AppDeps> = {}): App {
     forgetToken: () => events.push("forget token"),
     vanish: () => events.push("vanish"),
     owed,
+    plans: { read: () => [], write: () => {} },
+    stays: {
+      read: (id) => stays.get(id) ?? null,
+      write: (id, stay) => void stays.set(id, stay),
+      clear: (id) => void stays.delete(id),
+    },
     kept: { read: (whose) => stored.get(whose) ?? "", write: (whose, text) => void stored.set(whose, text) },
   });
 }
@@ -559,5 +570,142 @@ describe("a therapist", () => {
     await settle();
     app.quickExit();
     expect(desk.stop).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a reload", () => {
+  /** The same tab, after its page was loaded anew or had crashed. */
+  async function again(): Promise<void> {
+    session.hideGroup.mockClear();
+    notAlone = { on: signal(false) };
+    app = open();
+    await app.begin(null);
+    await settle();
+  }
+  async function inside(state = { microphone: true, camera: true }): Promise<void> {
+    await app.begin("token");
+    await settle();
+    app.join();
+    mine.value = state;
+  }
+
+  test("begins a first arrival with both on", async () => {
+    await app.begin("token");
+    await settle();
+    expect(app.check.wanted.value).toEqual({ microphone: true, camera: true });
+    expect(app.stillAlone.value).toBe(false);
+    expect(session.hideGroup).not.toHaveBeenCalled();
+  });
+
+  test("from the room opens nothing that was off", async () => {
+    await inside({ microphone: false, camera: false });
+    local.openBoth.mockClear();
+    await again();
+    app.join();
+    expect(opened.at(-1)).toEqual({ microphone: false, camera: false });
+    expect(local.openBoth).not.toHaveBeenCalled();
+    expect(local.open).not.toHaveBeenCalled();
+  });
+
+  test("offers again what was on", async () => {
+    await inside({ microphone: false, camera: true });
+    await again();
+    expect(app.check.wanted.value).toEqual({ microphone: false, camera: true });
+  });
+
+  test("of a device check keeps what was turned off in it", async () => {
+    await app.begin("token");
+    await settle();
+    app.check.toggle("microphone");
+    await again();
+    expect(app.check.wanted.value).toEqual({ microphone: false, camera: true });
+  });
+
+  test("keeps the group hidden until it is shown again in the room", async () => {
+    await inside();
+    notAlone.on.value = true;
+    mine.value = { microphone: false, camera: false };
+    await again();
+    expect(app.stillAlone.value).toBe(true);
+    app.join();
+    expect(session.hideGroup).toHaveBeenCalledOnce();
+    await again();
+    app.join();
+    expect(session.hideGroup, "however often it is loaded").toHaveBeenCalledOnce();
+    notAlone.on.value = false;
+    await again();
+    expect(app.stillAlone.value).toBe(false);
+    app.join();
+    expect(session.hideGroup).not.toHaveBeenCalled();
+  });
+
+  test("hides the group before the room is opened to it", async () => {
+    await inside();
+    notAlone.on.value = true;
+    await again();
+    session.start.mockImplementation(() => expect(session.hideGroup).toHaveBeenCalled());
+    app.join();
+    expect(session.start).toHaveBeenCalled();
+  });
+
+  test.each(["left", "session_ended", "removed"] as const)("after %s begins anew", async (code) => {
+    await inside({ microphone: false, camera: false });
+    notAlone.on.value = true;
+    over.value = code;
+    await settle();
+    expect(stays.size).toBe(0);
+    over.value = null;
+    await again();
+    expect(app.check.wanted.value).toEqual({ microphone: true, camera: true });
+    expect(app.stillAlone.value).toBe(false);
+  });
+
+  test("after a room that could not go on does not open it again", async () => {
+    await inside({ microphone: false, camera: false });
+    notAlone.on.value = true;
+    over.value = "room_failed";
+    await settle();
+    expect(app.stage.value.name).toBe("stopped");
+    over.value = null;
+    app.joinAgain();
+    await settle();
+    expect(app.stillAlone.value).toBe(true);
+    await again();
+    expect(app.stillAlone.value).toBe(true);
+    expect(app.check.wanted.value).toEqual({ microphone: false, camera: false });
+  });
+
+  test("keeps nothing after quick exit, nor after the agreement was taken back", async () => {
+    await inside({ microphone: false, camera: false });
+    await app.takeBack();
+    expect(stays.size).toBe(0);
+    await again();
+    app.join();
+    app.quickExit();
+    await settle();
+    expect(stays.size).toBe(0);
+  });
+
+  test("into another session begins as a first arrival does", async () => {
+    await inside({ microphone: false, camera: false });
+    notAlone.on.value = true;
+    api.me.mockResolvedValue({ ...me, sessions: [{ ...entry, id: "other" }] });
+    await again();
+    expect(app.check.wanted.value).toEqual({ microphone: true, camera: true });
+    expect(app.stillAlone.value).toBe(false);
+  });
+
+  test("of a second tab begins as a first arrival does, and the first is off when it takes over again", async () => {
+    await inside();
+    notAlone.on.value = true;
+    over.value = "replaced";
+    await settle();
+    expect(app.stage.value.name).toBe("replaced");
+    over.value = null;
+    notAlone = { on: signal(false) };
+    session.hideGroup.mockClear();
+    app.useThisScreen();
+    expect(opened.at(-1)).toEqual({ microphone: false, camera: false });
+    expect(session.hideGroup).toHaveBeenCalledOnce();
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Arrival } from "../src/arrival";
 import { ApiError, type Api, type ArrivalAnswer } from "../src/connection/api";
+import type { Step } from "../src/state/arrival";
 import { arrivalOf, FakeClock, readyAnswer, REMEMBERED, settle } from "./fakes";
 
 type Asked = Pick<Api, "me" | "arrival" | "setName" | "agree" | "setWhereabouts">;
@@ -9,6 +10,7 @@ let clock: FakeClock;
 let answer: ArrivalAnswer;
 let api: { [K in keyof Asked]: ReturnType<typeof vi.fn<Api[K]>> };
 let arrival: Arrival;
+let kept: Map<string, readonly Step[]>;
 const refused = vi.fn();
 
 beforeEach(() => {
@@ -22,8 +24,15 @@ beforeEach(() => {
     agree: vi.fn(async () => {}),
     setWhereabouts: vi.fn(async () => {}),
   };
-  arrival = new Arrival({ api, clock, random: () => 0.5, language: "es", refused });
+  kept = new Map();
+  arrival = load();
 });
+
+/** A page in the same tab. */
+function load(): Arrival {
+  const plans = { read: (id: string) => kept.get(id) ?? [], write: (id: string, plan: readonly Step[]) => void kept.set(id, plan) };
+  return new Arrival({ api, clock, random: () => 0.5, language: "es", plans, refused });
+}
 
 async function begin(needed = false): Promise<void> {
   arrival.begin("ellie", "s", needed);
@@ -75,6 +84,16 @@ describe("a form", () => {
     expect(arrival.wrong.value).toEqual({ name: "refused" });
     expect(arrival.draft.value.name).toBe("El");
     expect(arrival.saving.value).toBe(false);
+  });
+
+  test("that is somebody else's says so at the field", async () => {
+    await begin();
+    arrival.type("name", "Dana");
+    arrival.type("adult", true);
+    api.setName.mockRejectedValueOnce(new ApiError("name_taken"));
+    await arrival.submit();
+    expect(arrival.step.value).toBe("welcome");
+    expect(arrival.wrong.value).toEqual({ name: "taken" });
   });
 
   test("is sent again by itself while the server is away or busy, and keeps what was typed", async () => {
@@ -210,4 +229,21 @@ test("what was typed is forgotten on the way out", async () => {
   arrival.forget();
   expect(arrival.draft.value.whereabouts.place).toBe("");
   expect(arrival.answer.value).toBeNull();
+});
+
+test("after a reload the steps are as many as before, and those behind can be gone back to", async () => {
+  await begin();
+  const plan = arrival.plan.value;
+  expect(plan).toHaveLength(5);
+  answer = { ...arrivalOf(), adult: true, notice: { ...arrivalOf().notice, agreed: true } };
+  arrival = load();
+  await begin();
+  expect([arrival.step.value, arrival.plan.value]).toEqual(["agreement", plan]);
+  answer = readyAnswer();
+  arrival = load();
+  await begin();
+  expect([arrival.step.value, arrival.plan.value]).toEqual(["check", plan]);
+  arrival.end();
+  await begin();
+  expect(arrival.plan.value, "a new visit").toEqual(["check"]);
 });

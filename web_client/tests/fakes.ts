@@ -101,6 +101,7 @@ export const REMEMBERED: Whereabouts = {
   contact_name: "Rosa",
   contact_relation: "my sister",
   contact_phone: "555-0148",
+  no_contact: false,
 };
 
 /** What a session asks of somebody who comes for the first time. */

@@ -191,13 +191,45 @@ describe("a pause", () => {
     expect(said()).toContain("Your mentor is reconnecting.");
     await session.tapMicrophone();
     expect(session.mine.value.microphone).toBe(false);
-    expect(said()).toBe("Microphones are closed until your mentor is back.");
+    expect(said()).toBe("Microphones are closed until someone leads again.");
+  });
+
+  const therapist: ParticipantView = { id: "ruth", name: "Ruth", role: "therapist", place: 9 };
+
+  test("over because another person leads, says who", async () => {
+    // Dana asked for cover, which only those who lead are told: she was here all along.
+    event({ type: "participant_joined", participant: therapist });
+    tell({ type: "pause_changed", until_ms: 0, closings: 1 });
+    expect(said()).toBe("Ruth leads the group now. Your microphone is still off.");
+    expect(session.notice.value).toEqual({ about: "back", leader: "Ruth" });
+    tell({ type: "presence_changed", participant_id: "ruth", connected: false });
+    tell({ type: "pause_changed", until_ms: 9_000, closings: 2 });
+    tell({ type: "presence_changed", participant_id: "ruth", connected: true });
+    tell({ type: "pause_changed", until_ms: 0, closings: 2 });
+    expect(session.notice.value, "a therapist is no mentor").toEqual({ about: "back", leader: "Ruth" });
+  });
+
+  test("over by another person while I was away says who, too", async () => {
+    server.socket.drop(4505);
+    await server.clock.advance(1_000);
+    server.welcome(snapshotOf({ participants: [therapist, { ...me, closings: 1 }] }));
+    expect(session.notice.value).toEqual({ about: "back", leader: "Ruth" });
+  });
+
+  test("keeps in mind who led over a new view", async () => {
+    server.socket.drop(4505);
+    await server.clock.advance(1_000);
+    server.welcome(snapshotOf({ participants: [{ ...me, closings: 1 }], paused_until_ms: 9_000 }));
+    seq = 0;
+    event({ type: "participant_joined", participant: { id: "dana", name: "Dana", role: "mentor", place: 0 } });
+    tell({ type: "pause_changed", until_ms: 0, closings: 1 });
+    expect(session.notice.value).toEqual({ about: "back", leader: null });
   });
 
   test("over, the microphone is still off and says so until it is opened", async () => {
     tell({ type: "pause_changed", until_ms: 0, closings: 1 });
     expect(session.mine.value.microphone).toBe(false);
-    expect([said(), session.notice.value]).toEqual(["Your mentor is back. Your microphone is still off.", { about: "back" }]);
+    expect([said(), session.notice.value]).toEqual(["Your mentor is back. Your microphone is still off.", { about: "back", leader: null }]);
     await session.tapMicrophone();
     expect([session.mine.value.microphone, session.notice.value]).toEqual([true, null]);
   });
@@ -206,7 +238,7 @@ describe("a pause", () => {
     server.socket.drop(4505);
     await server.clock.advance(1_000);
     server.welcome(snapshotOf({ participants: [{ id: "dana", name: "Dana", role: "mentor", place: 0 }, { ...me, closings: 1 }] }));
-    expect(session.notice.value).toEqual({ about: "back" });
+    expect(session.notice.value).toEqual({ about: "back", leader: null });
     expect(session.mine.value.microphone).toBe(false);
   });
 

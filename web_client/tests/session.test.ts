@@ -527,6 +527,27 @@ describe("the end", () => {
   });
 });
 
+describe("asking for cover", () => {
+  beforeEach(() => enter());
+
+  test("closes my own microphone and camera first", () => {
+    session.needCover(true);
+    expect(session.mine.value).toMatchObject({ microphone: false, camera: false });
+    expect([local.microphone.value.track, local.camera.value.track]).toEqual([null, null]);
+    const told = server.socket.sent.map(({ type }) => type);
+    expect(told.lastIndexOf("set_devices")).toBeLessThan(told.indexOf("ask_for_cover"));
+    expect(server.socket.ofType("set_devices").at(-1)).toMatchObject({ microphone: false, camera: false });
+  });
+
+  test("taken back, opens nothing", async () => {
+    session.needCover(true);
+    session.needCover(false);
+    await server.clock.advance(3_000);
+    expect(server.socket.ofType("withdraw_cover")).toHaveLength(1);
+    expect(session.mine.value).toMatchObject({ microphone: false, camera: false });
+  });
+});
+
 describe("choosing devices", () => {
   beforeEach(() => enter());
 

@@ -189,3 +189,11 @@ test("a mentor's leave is said aloud, and so is its end", () => {
   server.socket.say({ type: "screen_allowed", participant_id: "ellie", allowed: false });
   expect(session.announcement.value).toEqual({ key: "sayMayNotShare" });
 });
+
+test("asking for cover ends it, too", async () => {
+  await share();
+  session.needCover(true);
+  await settle();
+  expect(server.socket.ofType("stop_sharing")).toHaveLength(1);
+  expect(session.sharing.state.value).not.toBe("on");
+});

@@ -62,6 +62,23 @@ test("what came up while away is told with the return, and what was known is not
   expect(ring).toHaveBeenCalledTimes(2);
 });
 
+test("who comes back to the page is told what came up meanwhile, and not again what they were told", () => {
+  const told = () => supervision.latest.value.map(({ concern: { id } }) => id);
+  live([concern]);
+  expect(told(), "from before the page was there").toEqual(["c"]);
+  supervision.show(true);
+  supervision.show(false);
+  expect(told()).toEqual([]);
+  const [d, e] = [{ ...concern, id: "d" }, { ...concern, id: "e", severity: "concern" as const }];
+  events.frame({ type: "supervised", view: view([concern, d]) });
+  events.frame({ type: "supervised", view: view([concern, d, e]) });
+  events.frame({ type: "supervised", view: view([concern, d, { ...e, severity: "urgent" }]) });
+  supervision.show(true);
+  expect(told()).toEqual(["d", "e"]);
+  events.frame({ type: "supervised", view: view([concern, d, e, { ...concern, id: "f" }]) });
+  expect(told()).toEqual(["f"]);
+});
+
 test("it has heard nothing since the last sign of life, not since it found out", () => {
   live();
   expect(supervision.silentSince.value).toBeNull();

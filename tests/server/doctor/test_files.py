@@ -78,8 +78,8 @@ def test_root_key_that_was_made_beside_the_database_is_looked_at(tmp_path: Path)
 @pytest.mark.parametrize(
     ("config", "state", "says"),
     [
-        (Config(), State.LOOK, r"version 1, in en, es; .*program\.name, program\.contact"),
-        (Config(program=ProgramConfig("A", "B", "C", "D")), State.OK, r"version 1, in en, es$"),
+        (Config(), State.LOOK, r"version 2, in en, es; .*program\.name, program\.contact"),
+        (Config(program=ProgramConfig("A", "B", "C", "D")), State.OK, r"version 2, in en, es$"),
         (Config(texts=TextsConfig("/nowhere")), State.BROKEN, r"there is no notice\.en\.toml"),
     ],
 )

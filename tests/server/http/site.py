@@ -23,7 +23,7 @@ from server.checks import Checks
 from server.demo import make_ready
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
 from server.responders import Responders
 from server.sockets import WebSockets, WsHandler, WsOptions
 from server.tokens import JoinTokens, WatchTokens
@@ -64,6 +64,7 @@ class Site:
     out: list[tuple[IdentityId, ErrorCode]]
     denied: list[tuple[IdentityId, str, str]]
     people: dict[ParticipantId, Participant]
+    removed: set[tuple[SessionId, IdentityId]]
     watch_tokens: WatchTokens
     rooms: FakeRooms
     audit: FakeAudit
@@ -105,12 +106,13 @@ async def site(
         out: list[tuple[IdentityId, ErrorCode]] = []
         denied: list[tuple[IdentityId, str, str]] = []
         people: dict[ParticipantId, Participant] = {}
+        removed: set[tuple[SessionId, IdentityId]] = set()
 
         async def participant(session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
             assert session_id == SESSION
             return people.get(participant_id)
 
-        checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0)
+        checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -123,13 +125,14 @@ async def site(
                 sign_in_failures=FailureLimit(clock, failures_per_minute),
                 end_sign_in=ended.append,
                 watch_tokens=watch_tokens,
-                responders=Responders(
-                    engine, rooms, audit, on_changed=rooms.changed, on_denied=lambda *who: rooms.denied.append(who)
-                ),
+                responders=Responders(engine, rooms, audit, on_changed=rooms.changed),
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
+                removed=lambda session_id, who: (session_id, who) in removed,
                 changes=ChangeLimit(clock),
+                ways_in=ChangeLimit(clock, WAYS_IN_PER_MINUTE),
+                checks=ChangeLimit(clock, CHECKS_PER_MINUTE),
                 denied=lambda who, action, where: denied.append((who, action, where)),
                 begin_check=checks.begin,
                 sockets=sockets,
@@ -149,7 +152,7 @@ async def site(
             scheme = "http" if tls is None else "https"
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
-                tmp_path / "dist", readiness, ended, arrivals, out, denied, people, watch_tokens, rooms, audit,
+                tmp_path / "dist", readiness, ended, arrivals, out, denied, people, removed, watch_tokens, rooms, audit,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()

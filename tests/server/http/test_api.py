@@ -16,6 +16,7 @@ from server.auth import sign_in_id
 from server.checks import MAX_CHECKS
 from server.http import Readiness
 from server.http.api import you
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE
 from server.storage.engine import writing
 from server.tokens import JoinGrant
 from tests.server.http.site import JSON, ORIGIN, Site, site
@@ -135,6 +136,43 @@ async def test_session_of_others_answers_like_one_that_does_not_exist(there: Sit
         await end_session(connection, SESSION, 1)
     there.readiness[0] = Readiness.DRAINING
     assert await code(there, "POST", f"/api/v1/sessions/{SESSION}/join", headers=JSON) == theirs
+
+
+async def test_a_try_to_join_a_session_of_others_is_counted_and_one_on_nothing_is_not(there: Site) -> None:
+    await there.sign_in(STRANGER)
+    for session in (SESSION, "none", "not/an id"):
+        assert (await code(there, "POST", f"/api/v1/sessions/{session}/join", json={}))[0] == 404
+        assert (await code(there, "GET", f"/api/v1/sessions/{session}/arrival"))[0] == 404
+    assert there.denied == [(STRANGER, "enter", SESSION)] * 2
+
+
+async def asked(there: Site, path: str) -> int:
+    async with there.client.post(there.url + path, json={}) as answer:
+        return answer.status
+
+
+async def test_a_person_asks_for_as_many_ways_in_as_a_bad_network_needs_and_no_more(there: Site) -> None:
+    join = f"/api/v1/sessions/{SESSION}/join"
+    await there.sign_in(ELLIE)
+    for _ in range(WAYS_IN_PER_MINUTE):
+        assert await asked(there, join) == 200
+    for _ in range(30):
+        there.clock.advance(1)
+        assert [await asked(there, join), await asked(there, join)] == [200, 200], "twice a second, for as long"
+    async with there.client.post(there.url + join, json={}) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (429, "rate_limited")
+        assert int(answer.headers["Retry-After"]) > 0
+    await there.sign_in(DANA)
+    assert await asked(there, join) == 200, "it is nobody else's"
+
+
+async def test_checks_are_limited_and_leave_room_for_the_way_in(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    assert [await asked(there, "/api/v1/check") for _ in range(CHECKS_PER_MINUTE + 1)] == [
+        *[200] * CHECKS_PER_MINUTE,
+        429,
+    ]
+    assert len(there.tokens) <= 2, "what was replaced has no way in"
 
 
 async def test_ended_session_is_said_to_have_ended(there: Site) -> None:

@@ -17,7 +17,7 @@ from program.groups import add_member
 from program.notices import Agreement, Section, load_notices, packaged_agreement, text_hash
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import end_session
-from program.tables import consents, groups, whereabouts
+from program.tables import consents, groups, people, whereabouts
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId
 from protocol.values import Role
@@ -45,7 +45,10 @@ WHERE = {
     "contact_relation": "sister",
     "contact_phone": "+1 (937) 555-0148",
 }
-NOTHING = dict.fromkeys(WHERE, "")
+SAID: dict[str, str | bool] = {**WHERE, "no_contact": False}
+NOTHING: dict[str, str | bool] = {**dict.fromkeys(WHERE, ""), "no_contact": False}
+NOBODY: dict[str, str | bool] = {"contact_name": "", "contact_relation": "", "contact_phone": "", "no_contact": True}
+"""Nobody to name as a contact."""
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ async def join(there: Site) -> tuple[int, Any]:
     return await ask(there, "POST", f"/sessions/{SESSION}/join", {})
 
 
-async def confirm(there: Site, **changes: str) -> tuple[int, Any]:
+async def confirm(there: Site, **changes: str | bool) -> tuple[int, Any]:
     return await ask(there, "PUT", f"/sessions/{SESSION}/whereabouts", {**WHERE, **changes})
 
 
@@ -291,6 +294,28 @@ async def test_a_name_is_trimmed_kept_and_written_down_without_the_name(there: S
     assert [msgspec.to_builtins(entry) for entry in await entries(there)] == [{"type": "name_changed", "person": ELLIE}]
 
 
+@pytest.mark.parametrize("name", ["Dana", "dana", " DÁNA ", "Da\u200dna", "Ｄａｎａ"])
+@pytest.mark.parametrize("person", [ELLIE, STRANGER])
+async def test_nobody_takes_the_name_of_who_leads(there: Site, person: IdentityId, name: str) -> None:
+    await there.sign_in(person)
+    assert await ask(there, "PUT", "/me/name", {"name": name}) == (409, "name_taken")
+    assert (await ask(there, "PUT", "/me/name", {"name": f"{name} T."}))[0] == 200
+
+
+async def test_a_name_in_the_group_is_taken_for_its_people_and_not_told_to_who_knocks(there: Site) -> None:
+    await there.sign_in(MARCUS)
+    assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (409, "name_taken")
+    await there.sign_in(STRANGER)
+    assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (200, {"name": "Ellie"})
+
+
+async def test_two_whom_the_program_calls_alike_keep_their_names(there: Site) -> None:
+    async with writing(there.engine) as connection:
+        await connection.execute(update(people).where(people.c.id == MARCUS).values(display_name="Dana"))
+    await there.sign_in(MARCUS)
+    assert await ask(there, "PUT", "/me/name", {"name": "Dana"}) == (200, {"name": "Dana"})
+
+
 @pytest.mark.parametrize(
     "name", ["", "   ", "x" * 41, "a\nb", "a\x00", "a\x7f", "a\u2028b", "\u202eeilE", "\u200b\u200d", "\u2066x"]
 )
@@ -322,9 +347,15 @@ async def test_a_name_of_forty_characters_is_one(there: Site) -> None:
         {"contact_phone": "call me"},
         {"contact_phone": "5550148\n"},
         {"more": "x"},
+        {"no_contact": True},
+        {**NOBODY, "contact_name": "Rosa"},
+        {**NOBODY, "contact_phone": "555-0148"},
+        {**NOBODY, "contact_relation": "sister"},
+        {**NOBODY, "no_contact": False},
+        {**NOBODY, "call_back": ""},
     ],
 )
-async def test_whereabouts_that_are_none_are_refused(there: Site, changes: dict[str, str]) -> None:
+async def test_whereabouts_that_are_none_are_refused(there: Site, changes: dict[str, str | bool]) -> None:
     await there.sign_in(ELLIE)
     assert await confirm(there, **changes) == (422, "invalid_field")
     async with reading(there.engine) as connection:
@@ -337,12 +368,31 @@ async def test_the_relation_may_be_left_out(there: Site) -> None:
     assert await ask(there, "PUT", f"/sessions/{SESSION}/whereabouts", body) == (204, None)
 
 
+async def test_who_has_nobody_to_name_comes_in_and_the_therapist_reads_that(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    for kind in ("adult", "notice"):
+        await agree(there, kind, "18" if kind == "adult" else "2")
+    assert await confirm(there, **NOBODY) == (204, None)
+    assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": {**SAID, **NOBODY}}
+    assert (await join(there))[0] == 200
+    await there.sign_in(RUTH)
+    assert await read(there) == (200, {**SAID, **NOBODY, "confirmed_ms": there.clock.now_ms()})
+
+
+async def test_who_was_removed_is_told_before_anything_is_asked(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    there.removed.add((SESSION, ELLIE))
+    assert await ask(there, "GET", f"/sessions/{SESSION}/arrival") == (410, "removed")
+    await there.sign_in(MARCUS)
+    assert (await arrival(there))["name"] == "Marcus"
+
+
 async def test_what_was_said_is_offered_again_until_the_place_is_erased(there: Site) -> None:
     await there.sign_in(ELLIE)
     await confirm(there)
-    assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": WHERE}
+    assert (await arrival(there))["whereabouts"] == {"confirmed": True, "last": SAID}
     await confirm(there, place="At home", contact_relation="")
-    assert (await arrival(there))["whereabouts"]["last"] == {**WHERE, "place": "At home", "contact_relation": ""}
+    assert (await arrival(there))["whereabouts"]["last"] == {**SAID, "place": "At home", "contact_relation": ""}
     there.clock.advance(12 * 3600 - 1)
     assert (await arrival(there))["whereabouts"]["confirmed"] is True
     there.clock.advance(1)
@@ -350,7 +400,7 @@ async def test_what_was_said_is_offered_again_until_the_place_is_erased(there: S
     assert (await arrival(there))["whereabouts"]["confirmed"] is False
     there.clock.advance(12 * 3600)
     await there.sign_in(ELLIE)
-    expected = {**WHERE, "place": "", "city": "", "region": "", "contact_relation": ""}
+    expected = {**SAID, "place": "", "city": "", "region": "", "contact_relation": ""}
     assert (await arrival(there))["whereabouts"] == {"confirmed": False, "last": expected}
     assert await there.arrivals.whereabouts.purge() == 1
     assert (await arrival(there))["whereabouts"] == {"confirmed": False, "last": expected}
@@ -360,7 +410,7 @@ async def test_the_groups_therapist_reads_them_and_that_is_written_down(there: S
     await there.sign_in(ELLIE)
     await confirm(there)
     await there.sign_in(RUTH)
-    assert await read(there) == (200, {**WHERE, "confirmed_ms": there.clock.now_ms()})
+    assert await read(there) == (200, {**SAID, "confirmed_ms": there.clock.now_ms()})
     assert msgspec.to_builtins((await entries(there))[-1]) == {
         "type": "whereabouts_read",
         "reader": RUTH,
@@ -391,7 +441,7 @@ async def test_a_therapist_of_another_group_finds_nothing_and_the_try_is_told(th
     await confirm(there)
     await there.sign_in(other)
     assert await read(there) == await read(there, session="nowhere") == (404, "not_found")
-    assert there.denied == [(other, "read_whereabouts", "")] * 2
+    assert there.denied == [(other, "read_whereabouts", SESSION)], "of what is not there, nothing is denied"
 
 
 async def test_a_therapist_finds_nothing_where_nothing_is(there: Site) -> None:

@@ -14,10 +14,11 @@ from protocol.ids import IdentityId
 from server.auth import sign_in_id
 from server.entries import ResponderSet, ResponderWaived
 from server.http import Readiness
+from server.http.limits import WAYS_IN_PER_MINUTE
 from server.storage.engine import writing
 from tests.fakes import START_MS
 from tests.server.http.site import JSON, ORIGIN, Site, site
-from tests.server.people import DANA, ELLIE, OMAR, RUTH, SESSION, add_therapists
+from tests.server.people import DANA, ELLIE, OMAR, RUTH, SESSION, STRANGER, add_therapists
 
 
 @pytest.fixture
@@ -50,6 +51,34 @@ async def test_nobody_else_gets_one(there: Site, who: IdentityId) -> None:
     status, body = await post(there, "/watch")
 
     assert (status, body["error"]["code"]) == (403, ErrorCode.NOT_ALLOWED)
+    assert there.denied == [(who, "watch_sessions", "")]
+
+
+@pytest.mark.parametrize(
+    ("who", "body", "action"),
+    [
+        (DANA, {"reachable": True}, "be_responder"),
+        (STRANGER, {"waive": True, "reason": "let me"}, "override_responder"),
+        (OMAR, {"reachable": True}, "be_responder"),
+    ],
+)
+async def test_each_try_to_answer_for_a_session_counts_once(
+    there: Site, who: IdentityId, body: dict[str, Any], action: str
+) -> None:
+    await there.sign_in(who)
+    await post(there, f"/sessions/{SESSION}/responder", body)
+    assert there.denied == [(who, action, SESSION)]
+    await post(there, "/sessions/none/responder", body)
+    assert len(there.denied) == 1, "of what is not there, nothing is denied"
+
+
+async def test_watching_is_asked_for_a_few_times_a_second_and_no_more(there: Site) -> None:
+    await there.sign_in(RUTH)
+    for _ in range(WAYS_IN_PER_MINUTE):
+        assert (await post(there, "/watch"))[0] == 200
+    assert (await post(there, "/watch"))[1]["error"]["code"] == ErrorCode.RATE_LIMITED
+    there.clock.advance(1)
+    assert (await post(there, "/watch"))[0] == 200
 
 
 async def test_who_is_not_signed_in_gets_none(there: Site) -> None:

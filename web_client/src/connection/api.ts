@@ -30,6 +30,8 @@ export interface Whereabouts {
   contact_name: string;
   contact_relation: string;
   contact_phone: string;
+  /** There is nobody to name. */
+  no_contact: boolean;
 }
 
 export interface Paragraphs {

@@ -54,6 +54,7 @@ const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "malformed",
   "invalid_field",
   "conflict",
+  "name_taken",
   "session_ended",
   "arrival_incomplete",
   "removed",

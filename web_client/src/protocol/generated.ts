@@ -25,6 +25,7 @@ export type ErrorCode =
   | "not_allowed"
   | "arrival_incomplete"
   | "consent_revoked"
+  | "name_taken"
   | "not_admitted"
   | "removed"
   | "not_found"
@@ -157,6 +158,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
   arrival_incomplete: { text: "There is something to read or confirm first.", close: 4427, then: "stop" },
   consent_revoked: { text: "You took your agreement back. Help stays here for you.", close: 4430, then: "stop" },
+  name_taken: { text: "Someone in this group already goes by that name. Please add something to yours.", close: 4433, then: "stop" },
   not_admitted: { text: "You are waiting. Your mentor will let you in.", close: 4431, then: "resume" },
   removed: { text: "You cannot come back into this session. Help stays here.", close: 4432, then: "stop" },
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
@@ -166,7 +168,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   screen_taken: { text: "Someone else is sharing their screen.", close: 4434, then: "resume" },
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
   not_open: { text: "This session is not open yet.", close: 4425, then: "stop" },
-  paused: { text: "The group is paused until your mentor is back.", close: 4428, then: "resume" },
+  paused: { text: "The group is paused until someone leads again.", close: 4428, then: "resume" },
   sdp_rejected: { text: "Sound and video could not be set up.", close: 4426, then: "rejoin" },
   not_saved: { text: "That could not be saved. Please try again.", close: 4503, then: "rejoin" },
   overloaded: { text: "Holdspace is busy. Please try again in a moment.", close: 4504, then: "rejoin" },

@@ -1,12 +1,12 @@
 import type { Reaction, RoomFrame } from "../protocol/generated";
-import { leads, person, rests, type RoomState } from "./room";
+import { leads, ledByNobody, person, rests, tookOver, type RoomState } from "./room";
 
 /** What the polite live region says; views put it into words. */
 export type Announcement =
   | { key: "sayReconnecting" | "sayBack" | "sayMicrophoneClosed" | "sayMicrophoneAllowed" | "sayEnded" }
   | { key: "sayDoubt" | "sayNoDoubt" | "sayMediaTrying" | "sayMediaStuck" }
   | { key: "sayLetIn" | "sayLetInMuted" | "sayAsked" | "sayInLobby" | "sayAllReturned" | "sayBegan" | "sayMentorLate" }
-  | { key: "sayPaused" | "sayPausedStaff" | "sayGoesOn" | "sayGoesOnStaff" | "sayPausedMicrophone" }
+  | { key: "sayPaused" | "sayPausedGone" | "sayPausedStaff" | "sayGoesOn" | "sayGoesOnStaff" | "sayPausedMicrophone" }
   | { key: "sayHidden" | "sayHiddenDevices" | "sayShownAgain" | "sayAudioOnly" | "sayPicturesBack" }
   | { key: "sayIShare" | "sayIShareNoMore" | "sayMayShare" | "sayMayNotShare" }
   | { key: AboutPerson; name: string }
@@ -23,6 +23,7 @@ export type AboutPerson =
   | "sayWaits"
   | "sayWaitsNoMore"
   | "sayNeedsCover"
+  | "sayTookOver"
   | "sayLeadsAgain"
   | "sayNotAlone"
   | "sayShares"
@@ -73,14 +74,16 @@ export function announce(before: RoomState, after: RoomState, frame: RoomFrame):
     }
     case "session_changed": {
       const [then, now] = [before.session, after.session];
-      if (then.status === "lobby" && now.status === "live") return { key: "sayBegan" };
+      if (then.status === "lobby" && now.status === "live") return { key: then.begun ? "sayGoesOnStaff" : "sayBegan" };
       return after.waiting && now.late && !then.late ? { key: "sayMentorLate" } : null;
     }
     case "pause_changed": {
       const [was, is] = [before.pausedUntilMs > 0, after.pausedUntilMs > 0];
       if (was === is) return null;
-      if (is) return { key: rests(after) ? "sayPaused" : "sayPausedStaff" };
-      return { key: rests(before) ? "sayGoesOn" : "sayGoesOnStaff" };
+      if (is) return { key: rests(after) ? (ledByNobody(after) ? "sayPausedGone" : "sayPaused") : "sayPausedStaff" };
+      if (!rests(before)) return { key: "sayGoesOnStaff" };
+      const name = tookOver(before, after);
+      return name === null ? { key: "sayGoesOn" } : { key: "sayTookOver", name };
     }
     case "cover_changed":
       return aboutPerson(before, frame.participant_id, frame.needed ? "sayNeedsCover" : "sayLeadsAgain");

@@ -61,7 +61,7 @@ export function changedSince(before: ArrivalAnswer | null, now: ArrivalAnswer): 
   return lines;
 }
 
-export type Wrong = "missing" | "too_long" | "unreadable" | "phone" | "adults_only" | "refused";
+export type Wrong = "missing" | "too_long" | "unreadable" | "phone" | "adults_only" | "refused" | "taken";
 export type Field = "name" | "adult" | keyof Whereabouts;
 export type Wrongs = Readonly<Partial<Record<Field, Wrong>>>;
 
@@ -79,8 +79,13 @@ export const NOWHERE: Whereabouts = {
   contact_name: "",
   contact_relation: "",
   contact_phone: "",
+  no_contact: false,
 };
 
+/** What stands in lines to write. */
+export type Written = Exclude<keyof Whereabouts, "no_contact">;
+
+const WRITTEN = (Object.keys(NOWHERE) as (keyof Whereabouts)[]).filter((field): field is Written => field !== "no_contact");
 const NAME_MAX = 40;
 const FIELD_MAX = 200;
 
@@ -91,7 +96,8 @@ export function wrongInWelcome({ name, adult }: Draft): Wrongs {
 
 export function wrongInWhere(whereabouts: Whereabouts): Wrongs {
   const wrongs: Partial<Record<Field, Wrong>> = {};
-  for (const field of Object.keys(NOWHERE) as (keyof Whereabouts)[]) {
+  for (const field of WRITTEN) {
+    if (whereabouts.no_contact && field.startsWith("contact_")) continue;
     const text = whereabouts[field];
     if (field === "contact_relation" && text.trim() === "") continue;
     const phone = field === "call_back" || field === "contact_phone";
@@ -102,7 +108,10 @@ export function wrongInWhere(whereabouts: Whereabouts): Wrongs {
 }
 
 export function trimmed(whereabouts: Whereabouts): Whereabouts {
-  return Object.fromEntries(Object.entries(whereabouts).map(([field, text]) => [field, text.trim()])) as unknown as Whereabouts;
+  const { no_contact } = whereabouts;
+  const named = (field: Written) => !no_contact || !field.startsWith("contact_");
+  const written = WRITTEN.map((field) => [field, named(field) ? whereabouts[field].trim() : ""]);
+  return { ...(Object.fromEntries(written) as Record<Written, string>), no_contact };
 }
 
 /** Somebody can be called who is in it; numbers of any country, in any spelling. */

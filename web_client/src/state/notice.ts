@@ -15,5 +15,5 @@ export type Notice =
   | { about: "unsure" }
   /** It took so long to come in that the microphone stayed off. */
   | { about: "late" }
-  /** Someone leads again after a pause; each person opens their own microphone. */
-  | { about: "back" };
+  /** Someone leads again after a pause, `leader` where it is somebody else; each person opens their own microphone. */
+  | { about: "back"; leader: string | null };

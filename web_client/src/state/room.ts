@@ -18,6 +18,10 @@ export interface RoomState {
   readonly lobby: readonly WaitingView[];
   /** Nobody leads: until when at the latest the group pauses. 0: somebody does. */
   readonly pausedUntilMs: number;
+  /** Who has led so far. */
+  readonly led: readonly string[];
+  /** Who was there as the pause began, and yet did not lead. */
+  readonly idle: readonly string[];
 }
 
 export function fromSnapshot(snapshot: Snapshot): RoomState {
@@ -32,10 +36,19 @@ export function fromSnapshot(snapshot: Snapshot): RoomState {
     asked: false,
     lobby: snapshot.lobby ?? [],
     pausedUntilMs: snapshot.paused_until_ms ?? 0,
+    led: idsOf(snapshot.participants.filter(isStaff)),
+    idle: snapshot.paused_until_ms ? idsOf(snapshot.participants.filter(isLeading)) : [],
   };
 }
 
 export function reduce(state: RoomState, frame: RoomFrame): RoomState {
+  const next = reduced(state, frame);
+  if (next.pausedUntilMs > 0) return next;
+  const fresh = idsOf(next.participants.filter(isLeading)).filter((id) => !next.led.includes(id));
+  return fresh.length > 0 ? { ...next, led: [...next.led, ...fresh] } : next;
+}
+
+function reduced(state: RoomState, frame: RoomFrame): RoomState {
   switch (frame.type) {
     case "participant_joined":
       return {
@@ -109,6 +122,18 @@ export function rests(state: RoomState): boolean {
   return state.pausedUntilMs > 0 && person(state, state.you)?.role === "participant";
 }
 
+/** Nobody is in the room who could lead it, also nobody whose connection may come back. */
+export function ledByNobody(state: RoomState): boolean {
+  return !state.participants.some(isStaff);
+}
+
+/** Whose coming ended the pause; null where a mentor of before leads again. */
+export function tookOver(before: RoomState, after: RoomState): string | null {
+  const came = after.participants.filter((one) => isLeading(one) && !before.idle.includes(one.id));
+  const mentorIsBack = came.some(({ id, role }) => role === "mentor" && before.led.includes(id));
+  return mentorIsBack ? null : (came[0]?.name ?? null);
+}
+
 /** Whose screen everyone sees. */
 export function sharer(state: RoomState): ParticipantView | undefined {
   return state.participants.find((one) => one.screen);
@@ -120,8 +145,21 @@ export function mayShare(state: RoomState): boolean {
 }
 
 export function leads(state: RoomState): boolean {
-  const role = person(state, state.you)?.role;
+  const me = person(state, state.you);
+  return me !== undefined && isStaff(me);
+}
+
+function isStaff({ role }: ParticipantView): boolean {
   return role === "mentor" || role === "therapist";
+}
+
+/** As far as is told to this viewer: participants do not see who asked for cover. */
+function isLeading(one: ParticipantView): boolean {
+  return isStaff(one) && (one.connected ?? true) && !one.needs_cover && !one.not_alone;
+}
+
+function idsOf(people: readonly ParticipantView[]): readonly string[] {
+  return people.map((one) => one.id);
 }
 
 /** A newer server may send what this page does not know; the switch above is complete at compile time. */
@@ -144,18 +182,20 @@ function gone(state: RoomState, id: string): RoomState {
 /** Who is asked to wait is told so until let in, whatever else becomes of the session. */
 function replaced(before: RoomState, after: RoomState): RoomState {
   const asked = before.waiting ? before.asked : after.session.status === "live";
-  return { ...after, asked: after.waiting && asked };
+  return { ...after, asked: after.waiting && asked, led: before.led };
 }
 
 function paused(state: RoomState, untilMs: number, closings: number): RoomState {
   const silent = untilMs > 0;
+  const begins = silent && state.pausedUntilMs === 0;
+  const idle = begins ? idsOf(state.participants.filter(isLeading)) : state.idle;
   const participants = state.participants.map((one) => ({
     ...one,
     ...(silent && one.role === "participant" ? { microphone: false, screen: false, screen_audio: false } : {}),
     ...(one.id === state.you ? { closings } : {}),
   }));
   const on = new Set(participants.filter((one) => one.microphone).map((one) => one.id));
-  return { ...state, pausedUntilMs: untilMs, participants, speakers: state.speakers.filter((id) => on.has(id)) };
+  return { ...state, pausedUntilMs: untilMs, idle, participants, speakers: state.speakers.filter((id) => on.has(id)) };
 }
 
 /** By the time of waiting; who came at the same moment stays in the order told. */

@@ -66,6 +66,7 @@ function CheckScreen({ app, local, words, name }: { app: App; local: LocalMedia;
         level: app.check.level.value,
         wasHeard: app.check.wasHeard.value,
         wasClosed: app.wasClosed.value,
+        stillAlone: app.stillAlone.value,
         path: app.check.path.value,
         hasPlace: (app.arrival.answer.value?.whereabouts ?? null) !== null,
       }}

@@ -58,6 +58,21 @@ export function Bar({
             />
           )}
         </li>
+        <li class="w6">
+          <button
+            class={alone.on ? "key on" : "key"}
+            type="button"
+            aria-disabled={alone.on ? "true" : undefined}
+            aria-describedby={alone.on ? "while-hidden" : "not-alone-more"}
+            onClick={() => alone.on || acts.onHideGroup()}
+          >
+            <Icon name="people" />
+            {words.notAlone}
+          </button>
+          <span class="vh" id="not-alone-more">
+            {words.notAloneMore}
+          </span>
+        </li>
         <Reacting model={model} acts={acts} />
         <li class="w4">
           <button

@@ -19,6 +19,8 @@ export interface CheckModel {
   wasHeard: boolean;
   /** A mentor had closed my microphone when I was here last. */
   wasClosed: boolean;
+  /** The group is hidden on this screen, and I come back in like that. */
+  stillAlone: boolean;
   /** Null where nothing looks at the way. */
   path: PathState | null;
   /** There is a place of today that can be changed. */
@@ -42,6 +44,8 @@ export function Check({ model, acts }: { model: CheckModel; acts: CheckActs }) {
   const microphoneOn = wanted.microphone && microphone.problem === null;
   const cameraOn = wanted.camera && camera.problem === null;
   const problems = [microphone.problem, camera.problem].filter((problem) => problem !== null);
+  // With neither to be had, "Join" says it all.
+  const without = problems.length > 1 ? [] : (["camera", "microphone"] as const).filter((source) => wanted[source]);
   const denied = microphone.problem === "denied" || camera.problem === "denied";
   return (
     <div class="check">
@@ -66,26 +70,33 @@ export function Check({ model, acts }: { model: CheckModel; acts: CheckActs }) {
             </div>
           )}
         </div>
-        <div class="pair">
-          <button
-            class={cameraOn && !camera.asking ? "btn soft" : "btn"}
-            type="button"
-            aria-label={cameraOn ? words.cameraTurnOff : words.cameraTurnOn}
-            onClick={acts.onCamera}
-          >
-            <Icon name={cameraOn && !camera.asking ? "cam" : "camOff"} />
-            {words.camera}
-          </button>
-          <button
-            class={microphoneOn && !microphone.asking ? "btn soft" : "btn"}
-            type="button"
-            aria-label={microphoneOn ? words.mute : words.unmute}
-            onClick={acts.onMicrophone}
-          >
-            <Icon name={microphoneOn && !microphone.asking ? "mic" : "micOff"} />
-            {words.microphone}
-          </button>
-        </div>
+        {model.stillAlone ? (
+          <p class="note acc">
+            <Icon name="people" />
+            <span>{words.door.stillHidden}</span>
+          </p>
+        ) : (
+          <div class="pair">
+            <button
+              class={cameraOn && !camera.asking ? "btn soft" : "btn"}
+              type="button"
+              aria-label={cameraOn ? words.cameraTurnOff : words.cameraTurnOn}
+              onClick={acts.onCamera}
+            >
+              <Icon name={cameraOn && !camera.asking ? "cam" : "camOff"} />
+              {words.camera}
+            </button>
+            <button
+              class={microphoneOn && !microphone.asking ? "btn soft" : "btn"}
+              type="button"
+              aria-label={microphoneOn ? words.mute : words.unmute}
+              onClick={acts.onMicrophone}
+            >
+              <Icon name={microphoneOn && !microphone.asking ? "mic" : "micOff"} />
+              {words.microphone}
+            </button>
+          </div>
+        )}
         <div class="mine">
           <p>{words.door.youAre(model.name)}</p>
           <div class="row s wrap">
@@ -133,31 +144,30 @@ export function Check({ model, acts }: { model: CheckModel; acts: CheckActs }) {
             <Icon name="alert" />
             <div class="stack s grow">
               {denied && <AllowSteps words={words} {...(model.browser ? { browser: model.browser } : {})} />}
-              <p>{words.withoutIt}</p>
+              <p>{problems.length > 1 ? words.withoutThem : words.withoutIt}</p>
               <button class="btn" type="button" onClick={acts.onTryAgain}>
                 {words.tryAgain}
               </button>
             </div>
           </div>
         )}
+      </div>
+      <div class="joining">
         <button class="btn main l wide" type="button" onClick={acts.onJoin}>
           {words.join}
         </button>
-        {(wanted.camera || wanted.microphone) && (
+      </div>
+      <div class="stack others">
+        {without.length > 0 && (
           <div class="pair">
-            {wanted.camera && (
-              <button class="btn plain" type="button" onClick={() => acts.onJoinWithout("camera")}>
-                {words.door.withoutCamera}
+            {without.map((source) => (
+              <button key={source} class="btn plain" type="button" onClick={() => acts.onJoinWithout(source)}>
+                {source === "camera" ? words.door.withoutCamera : words.door.withoutMicrophone}
               </button>
-            )}
-            {wanted.microphone && (
-              <button class="btn plain" type="button" onClick={() => acts.onJoinWithout("microphone")}>
-                {words.door.withoutMicrophone}
-              </button>
-            )}
+            ))}
           </div>
         )}
-        {!model.wasClosed && <p class="quiet center">{words.joinStays}</p>}
+        {!model.wasClosed && !model.stillAlone && <p class="quiet center">{words.joinStays}</p>}
       </div>
     </div>
   );

@@ -3,9 +3,9 @@ import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CRISIS } from "../crisis";
 import type { Words } from "../words";
 import { Icon } from "./icon";
-import { Explained, Yourself } from "./yourself";
+import { Explained, useBehind, Yours, Yourself } from "./yourself";
 
-/** The top line: where I am on the left, Quick exit always last at the right. */
+/** The top line: where I am on the left, what is mine beside Quick exit, which is always last at the right. */
 export function Top({
   words,
   title,
@@ -20,6 +20,7 @@ export function Top({
   /** What has to be at hand whatever is open: beside Quick exit, or on a line of its own where there is no room. */
   children?: ComponentChildren;
 }) {
+  const yourself = useContext(Yourself);
   return (
     <>
       <a
@@ -46,6 +47,11 @@ export function Top({
           {subtitle && <p class="quiet">{subtitle}</p>}
         </div>
         {children && <div class="at-hand">{children}</div>}
+        {yourself && (
+          <button class="btn plain mine-key" type="button" aria-haspopup="dialog" onClick={yourself.onOpen}>
+            {words.yourself.title}
+          </button>
+        )}
         <button class="btn exit" type="button" onClick={onQuickExit}>
           <Icon name="exit" small />
           {words.quickExit}
@@ -102,6 +108,33 @@ export function Sheet({
   );
 }
 
+/** What is one's own: opened from the top line of any page. */
+export function YouSheet({ words, onClose }: { words: Words; onClose: () => void }) {
+  const yourself = useContext(Yourself);
+  const [explaining, setExplaining] = useExplaining();
+  useBehind();
+  return (
+    <Sheet title={explaining ? words.yourself.takeBack : words.yourself.title} closeLabel={words.close} onClose={onClose}>
+      {explaining && yourself ? (
+        <Explained words={words} onKeep={() => setExplaining(false)} onTakeBack={yourself.onTakeBack} />
+      ) : (
+        <Yours words={words} onExplain={() => setExplaining(true)} />
+      )}
+    </Sheet>
+  );
+}
+
+function useExplaining(): [boolean, (explaining: boolean) => void] {
+  const [explaining, setExplaining] = useState(false);
+  const asked = useRef(false);
+  useLayoutEffect(() => {
+    // What was pressed is gone, and the focus with it.
+    if (asked.current !== explaining) document.getElementById("sheet-title")?.focus();
+    asked.current = explaining;
+  }, [explaining]);
+  return [explaining, setExplaining];
+}
+
 /** Crisis help: plain numbers, one tap from every screen, without any network; and below, what is one's own. */
 export function HelpSheet({
   words,
@@ -114,13 +147,7 @@ export function HelpSheet({
   children?: ComponentChildren;
 }) {
   const yourself = useContext(Yourself);
-  const [explaining, setExplaining] = useState(false);
-  const asked = useRef(false);
-  useLayoutEffect(() => {
-    // What was pressed is gone, and the focus with it.
-    if (asked.current !== explaining) document.getElementById("sheet-title")?.focus();
-    asked.current = explaining;
-  }, [explaining]);
+  const [explaining, setExplaining] = useExplaining();
   if (yourself && explaining) {
     return (
       <Sheet title={words.yourself.takeBack} closeLabel={words.close} onClose={onClose}>
@@ -139,15 +166,7 @@ export function HelpSheet({
       {yourself && (
         <section class="stack s" aria-labelledby="yourself">
           <h3 id="yourself">{words.yourself.title}</h3>
-          <button class="way" type="button" aria-describedby="take-back-more" onClick={() => setExplaining(true)}>
-            <Icon name="person" />
-            <span>
-              <strong>{words.yourself.takeBack}</strong>
-              <span class="quiet" id="take-back-more" aria-hidden="true">
-                {words.yourself.takeBackMore}
-              </span>
-            </span>
-          </button>
+          <Yours words={words} onExplain={() => setExplaining(true)} />
         </section>
       )}
     </Sheet>

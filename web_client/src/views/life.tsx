@@ -1,14 +1,15 @@
-import { leads, person, rests } from "../state/room";
+import { leads, ledByNobody, person, rests } from "../state/room";
 import { clockTime, listOf } from "../words";
 import { Panel } from "./panel";
 import type { RoomActs, RoomModel } from "./room_model";
 
 /** Where the session is in its life, and what that means for me: not begun, paused, going on. */
 export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
-  const { words, room, notice, alone } = model;
+  const { words, room, mine, notice, alone } = model;
   const staff = leads(room);
   const { session, pausedUntilMs: until } = room;
   const needsCover = person(room, room.you)?.needs_cover ?? false;
+  const covered = mine.microphone || mine.camera ? words.coverText : `${words.coverOff} ${words.coverText}`;
   return (
     <>
       {alone.on && (
@@ -17,7 +18,7 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
         </Panel>
       )}
       {rests(room) && (
-        <Panel care label={words.connection} icon="again" title={words.pausedTitle}>
+        <Panel care label={words.connection} icon="again" title={ledByNobody(room) ? words.pausedGoneTitle : words.pausedTitle}>
           <p>{words.pausedText}</p>
           <p>{words.pausedUntil(clockTime(words, until))}</p>
         </Panel>
@@ -29,18 +30,18 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
           icon={needsCover ? "people" : "again"}
           title={needsCover ? words.coverTitle : words.pausedStaffTitle}
         >
-          {needsCover && <p>{words.coverText}</p>}
+          {needsCover && <p>{covered}</p>}
           <p>{words.pausedStaffText}</p>
           <p>{words.pausedStaffUntil(clockTime(words, until))}</p>
         </Panel>
       )}
       {needsCover && until === 0 && (
         <Panel label={words.needCover} icon="people" title={words.coverTitle}>
-          <p class="quiet">{words.coverText}</p>
+          <p class="quiet">{covered}</p>
         </Panel>
       )}
       {staff && session.status === "lobby" && (session.waits_for ?? "nothing") !== "nothing" && (
-        <Panel label={words.lobby} icon="door" title={words.beginsTitle}>
+        <Panel label={words.lobby} icon="door" title={session.begun ? words.goesOnTitle : words.beginsTitle}>
           <p>{session.waits_for === "leader" ? words.waitsForLeader : words.waitsForResponder}</p>
         </Panel>
       )}
@@ -50,7 +51,7 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
         </Panel>
       )}
       {notice?.about === "back" && (
-        <Panel label={words.notice} icon="check" title={words.backTitle}>
+        <Panel label={words.notice} icon="check" title={goesOn(model, notice.leader)}>
           <p>{words.backText}</p>
           <button class="btn" type="button" onClick={acts.onNoticeRead}>
             {words.ok}
@@ -66,4 +67,10 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
       )}
     </>
   );
+}
+
+/** `leader`: who took over. While the group is hidden here, no name is shown. */
+function goesOn({ words, alone }: RoomModel, leader: string | null): string {
+  if (leader === null) return words.backTitle;
+  return alone.on ? words.sayGoesOnStaff : words.leadsNow(leader);
 }

@@ -18,6 +18,8 @@ export interface LobbyModel {
   microphone: Device;
   camera: Device;
   reconnecting: boolean;
+  /** The group stays hidden here once I am let in; until then nothing of mine opens. */
+  stillAlone: boolean;
   announcement: Announcement | null;
   sheet: OpenSheet;
 }
@@ -74,27 +76,34 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
             )}
           </div>
           <div class="stack">
-            <div class="pair">
-              <button
-                class={cameraOn ? "btn soft" : "btn"}
-                type="button"
-                aria-label={mine.camera ? words.cameraTurnOff : words.cameraTurnOn}
-                onClick={acts.onCamera}
-              >
-                <Icon name={cameraOn ? "cam" : "camOff"} />
-                {words.camera}
-              </button>
-              <button
-                class={microphoneOn ? "btn soft" : "btn"}
-                type="button"
-                aria-label={mine.closed ? words.unmuteClosed : mine.microphone ? words.mute : words.unmute}
-                aria-disabled={mine.closed ? "true" : undefined}
-                onClick={acts.onMicrophone}
-              >
-                <Icon name={microphoneOn ? "mic" : "micOff"} />
-                {words.microphone}
-              </button>
-            </div>
+            {model.stillAlone ? (
+              <p class="note acc">
+                <Icon name="people" />
+                <span>{words.door.stillHidden}</span>
+              </p>
+            ) : (
+              <div class="pair">
+                <button
+                  class={cameraOn ? "btn soft" : "btn"}
+                  type="button"
+                  aria-label={mine.camera ? words.cameraTurnOff : words.cameraTurnOn}
+                  onClick={acts.onCamera}
+                >
+                  <Icon name={cameraOn ? "cam" : "camOff"} />
+                  {words.camera}
+                </button>
+                <button
+                  class={microphoneOn ? "btn soft" : "btn"}
+                  type="button"
+                  aria-label={mine.closed ? words.unmuteClosed : mine.microphone ? words.mute : words.unmute}
+                  aria-disabled={mine.closed ? "true" : undefined}
+                  onClick={acts.onMicrophone}
+                >
+                  <Icon name={microphoneOn ? "mic" : "micOff"} />
+                  {words.microphone}
+                </button>
+              </div>
+            )}
             <p class="quiet">
               {camera.problem ? problemText(words, "camera", camera.problem) : cameraOn ? words.lobbyWillSee : words.willNotSee}{" "}
               {mine.closed
@@ -150,6 +159,10 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
 /** Why I wait, as far as it is mine to know. */
 function told(words: Words, room: RoomState): [title: string, text: string] {
   if (room.asked && room.session.status === "live") return [words.lobbyAskedTitle, words.lobbyAskedText];
+  if (room.session.begun) {
+    const late = room.session.late ? ` ${words.lobbyLateText}` : "";
+    return [words.lobbyBegunTitle, words.lobbyBegunText + late];
+  }
   if (room.session.late) return [words.lobbyLateTitle, words.lobbyLateText];
   return [words.lobbyTitle, room.session.status === "lobby" ? words.lobbyNotBegun : words.lobbyText];
 }

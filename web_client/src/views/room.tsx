@@ -7,7 +7,7 @@ import { faceOf, Tiles } from "./tiles";
 import { Bar } from "./bar";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
-import { AtHand, Hidden, NotAloneWay, RemoveSheet } from "./room_parts";
+import { AtHand, Hidden, RemoveSheet } from "./room_parts";
 import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
@@ -134,9 +134,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       </Bar>
       <Said words={words} announcement={model.announcement} />
       {sheet === "help" && (
-        <HelpSheet words={words} onClose={() => acts.onSheet(null)}>
-          {!alone.on && <NotAloneWay words={words} onPress={acts.onHideGroup} />}
-        </HelpSheet>
+        <HelpSheet words={words} onClose={() => acts.onSheet(null)} />
       )}
       {sheet === "devices" && <DevicesSheet model={model} acts={acts} />}
       {sheet === "leave" && (
@@ -197,5 +195,6 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
 /** What holds right now, in a word. */
 function now({ words, room }: RoomModel): string {
   if (room.pausedUntilMs > 0) return words.shortPause;
-  return room.session.status === "lobby" ? words.notBegun : words.everyoneMaySpeak;
+  if (room.session.status === "lobby") return room.session.begun ? words.waitsToGoOn : words.notBegun;
+  return words.everyoneMaySpeak;
 }

@@ -34,21 +34,6 @@ export function Hidden({ words, told, onShow }: { words: Words; told: boolean; o
   );
 }
 
-/** One of the ways in Help. */
-export function NotAloneWay({ words, onPress }: { words: Words; onPress: () => void }) {
-  return (
-    <button class="way" type="button" aria-describedby="not-alone-more" onClick={onPress}>
-      <Icon name="people" />
-      <span>
-        <strong>{words.notAlone}</strong>
-        <span class="quiet" id="not-alone-more" aria-hidden="true">
-          {words.notAloneMore}
-        </span>
-      </span>
-    </button>
-  );
-}
-
 /** Asks first: it cannot be undone. */
 export function RemoveSheet({
   words,

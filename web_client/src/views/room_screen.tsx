@@ -139,7 +139,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
       setSheet(null);
       void ask.remove(id);
     },
-    onCover: (needed) => void ask.needCover(needed),
+    onCover: (needed) => session.needCover(needed),
     onListening: (on) => void ask.listen(on),
     onReacting: setReacting,
     onReact: (reaction) => void ask.react(reaction),
@@ -164,6 +164,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
           microphone: local.microphone.value,
           camera: local.camera.value,
           reconnecting,
+          stillAlone: alone,
           announcement: session.announcement.value,
           sheet,
         }}

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import type { SessionEntry } from "../connection/api";
 import type { Waiting } from "../connection/insist";
@@ -7,7 +7,7 @@ import type { Sound } from "../media/sound";
 import type { ErrorCode } from "../protocol/generated";
 import type { Words } from "../words";
 import { ArriveScreen } from "./arrive_screen";
-import { HelpWays } from "./frame";
+import { HelpWays, YouSheet } from "./frame";
 import { Choose, Page } from "./pages";
 import { Yourself } from "./yourself";
 
@@ -21,10 +21,23 @@ export interface RootProps {
 export function Root(props: RootProps) {
   const { app } = props;
   const mayTakeBack = app.mayTakeBack;
-  const yourself = useMemo(() => (mayTakeBack ? { onTakeBack: () => void app.takeBack() } : null), [app, mayTakeBack]);
+  const [open, setOpen] = useState(false);
+  const onClose = useCallback(() => setOpen(false), []);
+  const yourself = useMemo(() => {
+    if (!mayTakeBack) return null;
+    const onTakeBack = () => {
+      setOpen(false);
+      void app.takeBack();
+    };
+    return { onOpen: () => setOpen(true), onTakeBack };
+  }, [app, mayTakeBack]);
+  // What is one's own on one screen may not be so on the next.
+  const at = app.stage.value.name;
+  useEffect(onClose, [at, onClose]);
   return (
     <Yourself.Provider value={yourself}>
       <Stages {...props} />
+      {open && yourself && <YouSheet words={props.words} onClose={onClose} />}
     </Yourself.Provider>
   );
 }
@@ -139,6 +152,8 @@ function Stages({ app, local, sound, words }: RootProps) {
     case "ended":
       return <Page {...page} icon="check" title={words.endedTitle} text={words.endedText} />;
     case "stopped":
+      if (stage.code === "not_found")
+        return <Page {...page} icon="lock" title={words.nowhereTitle} text={words.linkEndedText} />;
       return (
         <Page
           {...page}

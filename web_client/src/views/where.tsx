@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import type { Written } from "../state/arrival";
 import type { StepActs, StepModel } from "./arrive_model";
 import { Field, GoOn, StepForm } from "./field";
 import { Icon } from "./icon";
@@ -7,10 +8,10 @@ import { Icon } from "./icon";
 export function WhereStep({ model, acts }: { model: StepModel; acts: StepActs }) {
   const { words, answer, draft, wrong } = model;
   const door = words.door;
-  const { contact_name: name, contact_relation: relation, contact_phone: phone } = draft.whereabouts;
+  const { contact_name: name, contact_relation: relation, contact_phone: phone, no_contact: nobody } = draft.whereabouts;
   const [changing, setChanging] = useState(name === "" || phone === "");
   const open = changing || Boolean(wrong.contact_name ?? wrong.contact_relation ?? wrong.contact_phone);
-  const line = (field: keyof typeof draft.whereabouts, label: string, hint?: string) => ({
+  const line = (field: Written, label: string, hint?: string) => ({
     words,
     name: field,
     label,
@@ -54,9 +55,22 @@ export function WhereStep({ model, acts }: { model: StepModel; acts: StepActs })
         </div>
         {open ? (
           <>
-            <Field {...line("contact_name", door.contactName)} autocomplete="off" required />
-            <Field {...line("contact_relation", door.contactRelation, door.contactRelationHint)} autocomplete="off" />
-            <Field {...line("contact_phone", door.contactPhone)} autocomplete="off" phone required />
+            {!nobody && (
+              <>
+                <Field {...line("contact_name", door.contactName)} autocomplete="off" required />
+                <Field {...line("contact_relation", door.contactRelation, door.contactRelationHint)} autocomplete="off" />
+                <Field {...line("contact_phone", door.contactPhone)} autocomplete="off" phone required />
+              </>
+            )}
+            <label class="choice">
+              <input
+                type="checkbox"
+                name="no_contact"
+                checked={nobody}
+                onChange={(event) => acts.onType("no_contact", event.currentTarget.checked)}
+              />
+              <span>{door.contactNobody}</span>
+            </label>
           </>
         ) : (
           <p>
@@ -64,7 +78,7 @@ export function WhereStep({ model, acts }: { model: StepModel; acts: StepActs })
             {relation && `, ${relation}`} · <span class="num">{phone}</span>
           </p>
         )}
-        <p class="quiet">{open || !name ? door.contactUseAny : door.contactUse(name)}</p>
+        <p class="quiet">{nobody ? door.contactNobodyMore : open || !name ? door.contactUseAny : door.contactUse(name)}</p>
       </section>
       <section class="stack s" aria-labelledby="why">
         <h2 class="h3" id="why">

@@ -11,7 +11,7 @@ const severity: Record<Severity, string> = {
 type Telling = (by: string, person: string) => string;
 
 const happened: Record<ConcernKind, Telling> = {
-  leader_lost: () => "The mentor's connection is lost. The group is paused.",
+  leader_lost: () => "Nobody leads the group. It is paused.",
   cover_needed: (by) => (by ? `${by} needs cover.` : "The mentor needs cover."),
   lobby_unattended: () => "People are waiting, and no mentor has come.",
   nobody_answers: () => "No therapist answers for this session.",
@@ -24,7 +24,7 @@ const happened: Record<ConcernKind, Telling> = {
 /** The same once it has passed. */
 const passed: Record<ConcernKind, Telling> = {
   ...happened,
-  leader_lost: () => "The mentor's connection was lost, and the group was paused.",
+  leader_lost: () => "Nobody led the group, and it was paused.",
   cover_needed: (by) => (by ? `${by} needed cover.` : "The mentor needed cover."),
   lobby_unattended: () => "People were waiting, and no mentor had come.",
   nobody_answers: () => "No therapist was answering for this session.",
@@ -70,6 +70,7 @@ export const therapistEn = {
   // Live sessions
   live: "Live sessions",
   statusLobby: "Lobby, not begun yet",
+  statusReturned: "Lobby, waiting to go on",
   statusLive: "Live",
   statusUnled: "Live, and nobody leads",
   statusEnded: "Ended",

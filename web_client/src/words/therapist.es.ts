@@ -11,7 +11,7 @@ const severity: Record<Severity, string> = {
 type Telling = (by: string, person: string) => string;
 
 const happened: Record<ConcernKind, Telling> = {
-  leader_lost: () => "Se perdió la conexión del mentor. El grupo está en pausa.",
+  leader_lost: () => "Nadie guía al grupo. Está en pausa.",
   cover_needed: (by) => (by ? `${by} necesita relevo.` : "El mentor necesita relevo."),
   lobby_unattended: () => "Hay personas esperando y no ha venido ningún mentor.",
   nobody_answers: () => "Ningún terapeuta responde por esta sesión.",
@@ -23,7 +23,7 @@ const happened: Record<ConcernKind, Telling> = {
 
 const passed: Record<ConcernKind, Telling> = {
   ...happened,
-  leader_lost: () => "Se perdió la conexión del mentor y el grupo quedó en pausa.",
+  leader_lost: () => "Nadie guiaba al grupo y quedó en pausa.",
   cover_needed: (by) => (by ? `${by} necesitaba relevo.` : "El mentor necesitaba relevo."),
   lobby_unattended: () => "Había personas esperando y no había venido ningún mentor.",
   nobody_answers: () => "Ningún terapeuta respondía por esta sesión.",
@@ -67,6 +67,7 @@ export const therapistEs: TherapistWords = {
 
   live: "Sesiones en curso",
   statusLobby: "Sala de espera, aún no empieza",
+  statusReturned: "Sala de espera, en espera de seguir",
   statusLive: "En curso",
   statusUnled: "En curso, y nadie guía",
   statusEnded: "Terminada",

@@ -70,6 +70,7 @@ test("what a person says travels in bodies, never in addresses", async () => {
     contact_name: "Rosa",
     contact_relation: "",
     contact_phone: "555-0148",
+    no_contact: false,
   };
   await api.agree(consent);
   await api.takeBack();

@@ -59,6 +59,18 @@ test.each<[what: string, Partial<Snapshot>, RoomFrame, string | null]>([
   ["another's end of it", { you: "ruth" }, { type: "cover_changed", participant_id: "dana", needed: false }, "Dana can lead again."],
   ["my own need of cover", staff, { type: "cover_changed", participant_id: "dana", needed: true }, null],
   ["a pause", {}, { type: "pause_changed", until_ms: 5, closings: 1 }, "Your mentor is reconnecting. Microphones are closed, chat is paused. Your place is kept."],
+  [
+    "a pause after the mentor left",
+    { participants: snapshotOf().participants.slice(1) },
+    { type: "pause_changed", until_ms: 5, closings: 1 },
+    "Your mentor is not here right now. Microphones are closed, chat is paused. Your place is kept.",
+  ],
+  [
+    "going on after the lobby",
+    { session: { ...session, status: "lobby", begun: true } },
+    { type: "session_changed", session: { ...session, status: "live" } },
+    "The group goes on.",
+  ],
   ["a pause, to staff", staff, { type: "pause_changed", until_ms: 5 }, "Nobody leads right now. The group is paused."],
   ["the same pause again", { paused_until_ms: 5 }, { type: "pause_changed", until_ms: 5, closings: 1 }, null],
   ["its end, to staff", { ...staff, paused_until_ms: 5 }, { type: "pause_changed", until_ms: 0 }, "The group goes on."],
@@ -72,7 +84,7 @@ test.each<[what: string, Partial<Snapshot>, RoomFrame, string | null]>([
     "a late mentor",
     { waiting: true, session: { ...session, status: "lobby" } },
     { type: "session_changed", session: { ...session, status: "lobby", late: true } },
-    "It is taking longer than planned. We have told the backup. You have lost nothing by waiting.",
+    "It is taking longer than planned. The therapists of this group can see that you wait. You have lost nothing by waiting.",
   ],
   [
     "another note",

@@ -120,6 +120,13 @@ describe("whereabouts", () => {
     expect(wrongInWhere({ ...complete, call_back }).call_back).toBe(wrong);
   });
 
+  test("need no contact where there is nobody to name, and send none", () => {
+    const nobody = { ...complete, contact_name: " ", contact_phone: "call me", no_contact: true };
+    expect(wrongInWhere(nobody)).toEqual({});
+    expect(trimmed(nobody)).toEqual({ ...complete, contact_name: "", contact_relation: "", contact_phone: "", no_contact: true });
+    expect(Object.keys(wrongInWhere({ ...nobody, call_back: "" }))).toEqual(["call_back"]);
+  });
+
   test("are sent without the spaces around", () => {
     expect(trimmed({ ...complete, place: "  Library " })).toEqual(complete);
   });

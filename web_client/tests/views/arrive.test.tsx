@@ -8,7 +8,7 @@ import { NOWHERE, type Step } from "../../src/state/arrival";
 import { Arrive } from "../../src/views/arrive";
 import type { StepModel } from "../../src/views/arrive_model";
 import { Check, type CheckModel } from "../../src/views/check";
-import { HelpSheet } from "../../src/views/frame";
+import { HelpSheet, YouSheet } from "../../src/views/frame";
 import { Yourself } from "../../src/views/yourself";
 import { arrivalOf, readyAnswer, REMEMBERED } from "../fakes";
 import { Choose, Page } from "../../src/views/pages";
@@ -88,6 +88,7 @@ function show({ help = false, ...change }: Partial<CheckModel & { help: boolean 
     level: 0.5,
     wasHeard: false,
     wasClosed: false,
+    stillAlone: false,
     path: null,
     hasPlace: true,
     ...change,
@@ -154,6 +155,24 @@ describe("arriving", () => {
     expect(acts.onJoinWithout.mock.calls).toEqual([["camera"], ["microphone"]]);
     show({ wanted: { microphone: false, camera: false } });
     expect(buttons()).not.toContain("Join without camera");
+  });
+
+  test("with neither to be had there is one way in, and the words are of both", () => {
+    show({ microphone: DENIED, camera: DENIED });
+    expect(buttons().filter((name) => name?.startsWith("Join"))).toEqual(["Join"]);
+    expect(box.textContent).toContain("You can join without them, too.");
+    show({ camera: DENIED });
+    expect(buttons()).toContain("Join without camera");
+    expect(box.textContent).toContain("You can join without it, too.");
+  });
+
+  test("with the group still hidden offers to open nothing", () => {
+    show({ stillAlone: true, wanted: { microphone: false, camera: false } });
+    expect(box.textContent).toContain(en.door.stillHidden);
+    expect(box.textContent).not.toContain(en.joinStays);
+    for (const name of [en.unmute, en.cameraTurnOn]) expect(buttons()).not.toContain(name);
+    press("Join");
+    expect(acts.onJoin).toHaveBeenCalled();
   });
 
   test("name and place can be changed from here", () => {
@@ -288,6 +307,19 @@ describe("a step", () => {
     expect(box.querySelector("#contact_name")).not.toBeNull();
   });
 
+  test("lets in who has nobody to name, in one tap", () => {
+    const nowhere = { name: "", adult: true, whereabouts: NOWHERE };
+    ask("where", { draft: nowhere });
+    const nobody = () => box.querySelector<HTMLInputElement>("input[name=no_contact]");
+    expect(nobody()?.closest("label")?.textContent).toBe("I have nobody to name");
+    act(() => nobody()?.click());
+    expect(acts.onType).toHaveBeenCalledWith("no_contact", true);
+    ask("where", { draft: { ...nowhere, whereabouts: { ...NOWHERE, no_contact: true } } });
+    expect(nobody()?.checked).toBe(true);
+    expect(box.querySelector("#contact_name")).toBeNull();
+    expect(box.textContent).toContain(en.door.contactNobodyMore);
+  });
+
   test("says while it is saved, keeps its button, and says when the server is away", () => {
     ask("notice", { saving: true });
     expect(buttons()).toContain(en.door.saving);
@@ -336,7 +368,7 @@ describe("taking the agreement back", () => {
   const open = (offered: boolean) =>
     act(() =>
       render(
-        <Yourself.Provider value={offered ? { onTakeBack } : null}>
+        <Yourself.Provider value={offered ? { onOpen: vi.fn(), onTakeBack } : null}>
           <HelpSheet words={en} onClose={onClose} />
         </Yourself.Provider>,
         box,
@@ -355,6 +387,36 @@ describe("taking the agreement back", () => {
     press("Take my agreement back");
     press("Take my agreement back");
     expect(onTakeBack).toHaveBeenCalledTimes(1);
+  });
+
+  test("is found under You, at the top of the page, and the page behind waits meanwhile", async () => {
+    const onOpen = vi.fn();
+    const page = { words: en, help: false, acts: { onHelp: vi.fn(), onQuickExit: vi.fn() } };
+    const draw = (opened: boolean) =>
+      act(() =>
+        render(
+          <Yourself.Provider value={{ onOpen, onTakeBack }}>
+            <Page {...page} icon="leave" title={en.leftTitle} />
+            {opened && <YouSheet words={en} onClose={onClose} />}
+          </Yourself.Provider>,
+          box,
+        ),
+      );
+    onTakeBack.mockClear();
+    draw(false);
+    expect(buttons().slice(0, 2)).toEqual(["You", "Quick exit"]);
+    press("You");
+    expect(onOpen).toHaveBeenCalledOnce();
+    draw(true);
+    expect(box.querySelector("main")?.inert).toBe(true);
+    expect(box.querySelector("[role=dialog] h2")?.textContent).toBe("You");
+    expect(await violations()).toEqual([]);
+    press("Take my agreement back");
+    for (const line of en.yourself.explain) expect(box.textContent).toContain(line);
+    press("Take my agreement back");
+    expect(onTakeBack).toHaveBeenCalledOnce();
+    draw(false);
+    expect(box.querySelector("main")?.inert).toBe(false);
   });
 
   test("is not offered where there is nothing to take back", () => {

@@ -45,6 +45,7 @@ function show(change: Partial<LobbyModel> = {}, session: Partial<SessionView> = 
     microphone: device,
     camera: { ...device, track: null },
     reconnecting: false,
+    stillAlone: false,
     announcement: null,
     sheet: null,
     ...change,
@@ -67,6 +68,8 @@ describe("says why I wait", () => {
     ["before it began", {}, false, en.lobbyTitle, en.lobbyNotBegun],
     ["while it goes on", { status: "live" }, false, en.lobbyTitle, en.lobbyText],
     ["when nobody came to lead", { late: true }, false, en.lobbyLateTitle, en.lobbyLateText],
+    ["when nobody could take over", { begun: true }, false, en.lobbyBegunTitle, en.lobbyBegunText],
+    ["when nobody can for long", { begun: true, late: true }, false, en.lobbyBegunTitle, `${en.lobbyBegunText} ${en.lobbyLateText}`],
     ["when I was asked to", { status: "live" }, true, en.lobbyAskedTitle, en.lobbyAskedText],
     ["when the session went back to its lobby meanwhile", {}, true, en.lobbyTitle, en.lobbyNotBegun],
   ])("%s", (_when, session, asked, title, text) => {
@@ -76,9 +79,15 @@ describe("says why I wait", () => {
   });
 });
 
+test("while the group stays hidden here, offers nothing to open", () => {
+  show({ stillAlone: true, mine: chosen(false, false) });
+  expect(box.textContent).toContain(en.door.stillHidden);
+  for (const name of [en.unmute, en.cameraTurnOn]) expect(() => button(name)).toThrow();
+});
+
 test("axe finds nothing", async () => {
   for (const words of catalogs) {
-    for (const change of [{}, { sheet: "help" as const }, { reconnecting: true }, { mine: { ...chosen(false, false), closed: true } }]) {
+    for (const change of [{}, { sheet: "help" as const }, { reconnecting: true, stillAlone: true }, { mine: { ...chosen(false, false), closed: true } }]) {
       show({ ...change, words }, { note: "Bring tea" }, { listening: true });
       const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);

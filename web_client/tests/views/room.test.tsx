@@ -214,7 +214,7 @@ describe("axe finds nothing", () => {
     ["as a mentor whose act waits", { ...asMentor, reconnecting: true, closing: new Set(["ellie"]) }],
     ["while the browser asks", { asking: true }],
     ["in a pause", { room: { ...room, pausedUntilMs: 1 } }],
-    ["after a pause", { notice: { about: "back" } }],
+    ["after a pause", { notice: { about: "back", leader: null } }],
     ["with reactions", { reacting: true, reactions: new Map([["dana", "i_hear_you"]]) }],
     ["not alone", { alone: { on: true, told: true } }],
     ["as a mentor with a full lobby", { room: { ...full, pausedUntilMs: 0 }, early: ["Wren", "Samir"] }],
@@ -270,7 +270,7 @@ describe("the bar", () => {
   test("keeps its order, Help second to last", () => {
     show({ wide: false });
     const names = [...box.querySelectorAll(".bar button")].map((key) => key.textContent);
-    expect(names).toEqual(["Microphone", "Camera", "Reactions", "Chat", "Help", "Leave"]);
+    expect(names).toEqual(["Microphone", "Camera", "Not alone", "Reactions", "Chat", "Help", "Leave"]);
   });
 
   test("says what a press will do", () => {
@@ -711,6 +711,29 @@ describe("a pause", () => {
     expect(byName("button", en.unmutePaused).getAttribute("aria-disabled")).toBe("true");
   });
 
+  test("says that nobody is here to lead where nobody is, and not that they reconnect", () => {
+    show({ room: { ...paused, participants: paused.participants.filter(({ role }) => role === "participant") } });
+    const panel = byName("section", en.connection).textContent;
+    expect(panel).toContain("Your mentor is not here right now");
+    expect(panel).not.toContain("reconnecting");
+  });
+
+  test("over, says who leads now, but names nobody while the group is hidden", () => {
+    show({ notice: { about: "back", leader: "Ruth" } });
+    expect(byName("section", en.notice).textContent).toContain("Ruth leads the group now");
+    show({ notice: { about: "back", leader: "Ruth" }, alone: { on: true, told: true } });
+    expect(byName("section", en.notice).textContent).toContain("The group goes on.");
+    expect(box.textContent).not.toContain("Ruth");
+  });
+
+  test("says of who asked for cover only what is so", () => {
+    const covered = { ...full, pausedUntilMs: until };
+    show({ room: covered, mine: chosen(false, false) });
+    expect(box.textContent).toContain("Your microphone and camera are off. You can step away now.");
+    show({ room: covered, mine: chosen(false, true) });
+    expect(box.textContent).not.toContain("Your microphone and camera are off.");
+  });
+
   test("keeps the draft and sends nothing", () => {
     show({ room: paused, draft: "I was about to" });
     const field = box.querySelector("textarea");
@@ -727,7 +750,7 @@ describe("a pause", () => {
   });
 
   test("over, says that the microphone is still off", () => {
-    show({ notice: { about: "back" } });
+    show({ notice: { about: "back", leader: null } });
     expect(byName("section", en.notice).textContent).toContain("Your microphone is still off.");
     byName("button", "OK").click();
     expect(acts.onNoticeRead).toHaveBeenCalled();
@@ -769,10 +792,20 @@ describe("reactions", () => {
 describe("not alone", () => {
   const alone = { on: true, told: true };
 
-  test("is found under Help, in one tap from there", () => {
-    show({ sheet: "help" });
-    byName("[role=dialog] button", "Not alone").click();
-    expect(acts.onHideGroup).toHaveBeenCalled();
+  test("is one tap away, and says beforehand what it does", () => {
+    for (const wide of [false, true]) {
+      show({ wide });
+      const key = byName(".bar button", "Not alone");
+      expect(document.getElementById(key.getAttribute("aria-describedby") ?? "")?.textContent?.trim()).toBe(en.notAloneMore);
+      key.click();
+    }
+    expect(acts.onHideGroup).toHaveBeenCalledTimes(2);
+    show({ alone });
+    const key = byName(".bar button", "Not alone");
+    expect(key.getAttribute("aria-disabled")).toBe("true");
+    key.click();
+    expect(acts.onHideGroup, "a second tap takes nothing back").toHaveBeenCalledTimes(2);
+    expect(acts.onShowGroup).not.toHaveBeenCalled();
   });
 
   test("shows no name and no text of anybody, and one way back", () => {

@@ -122,8 +122,9 @@ describe("flags", () => {
 
   test("only what presses interrupts a screen reader, and what was answered is not said", () => {
     const of = (concern: ConcernView) => ({ sessionId: "s", title: "Tuesday evening group", concern });
-    const latest = [of(cover), of(removed), of({ ...cover, id: "gone" })];
-    show({ sessions: [view({ concerns: [cover, removed] })], latest });
+    const passed = { ...cover, id: "passed" };
+    const latest = [of(cover), of(removed), of(passed), of({ ...cover, id: "gone" })];
+    show({ sessions: [view({ concerns: [cover, removed, { ...passed, over: true }] })], latest });
     expect(textOf(box.querySelector(".vh[role=alert]"))).toBe("Urgent, in Tuesday evening group: Dana needs cover.");
     expect(textOf(box.querySelector(".vh[role=status]"))).toContain("Dana removed Marcus from the session.");
   });

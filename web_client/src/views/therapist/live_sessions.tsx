@@ -119,7 +119,7 @@ function statusOf(view: SupervisedView, { words, own }: TherapistModel): string 
   if (view.paused_until_ms) return own.statusPaused(timeOfDay(words, view.paused_until_ms));
   switch (view.session.status) {
     case "lobby":
-      return own.statusLobby;
+      return view.session.begun ? own.statusReturned : own.statusLobby;
     case "live":
       return view.leaders?.length ? own.statusLive : own.statusUnled;
     case "ended":

@@ -100,9 +100,12 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
 
 /** What a screen reader says. Only what presses interrupts it. */
 function Aloud({ model: { own, latest, phase, sessions } }: { model: TherapistModel }) {
-  // What was answered meanwhile is no news any more.
-  const waiting = new Set(waitingFlags(sessions ?? []).map(({ concern }) => concern.id));
-  const fresh = latest.filter(({ concern }) => waiting.has(concern.id));
+  const [begun, setBegun] = useState(false);
+  // What a live region already holds as it appears may not be said.
+  useEffect(() => setBegun(true), []);
+  // What was answered or has passed meanwhile is no news any more.
+  const waiting = new Set(waitingFlags(sessions ?? []).flatMap(({ concern }) => (concern.over ? [] : [concern.id])));
+  const fresh = begun ? latest.filter(({ concern }) => waiting.has(concern.id)) : [];
   const pressing = fresh.filter(presses);
   const calm = fresh.filter((flag) => !presses(flag));
   const wasAway = useRef(false);

@@ -1,0 +1,180 @@
+"""What a person has used up stays used up, whichever way they come back; and who lives behind a bad network gets in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from protocol.errors import ErrorCode, Next, Unavailable
+from protocol.ids import IdentityId, MessageId, RequestId, SessionId
+from protocol.messages import (
+    Ack,
+    ChatPosted,
+    Goodbye,
+    Join,
+    Leave,
+    LobbyJoined,
+    PostChat,
+    Rejected,
+    Resume,
+    Resumed,
+    SetListening,
+    Welcome,
+)
+from protocol.values import Role
+from signaling.endpoint import Settings
+from signaling.rate import COMINGS_BURST, GOINGS_BURST, Allowances, Rates
+from tests.fakes import FakeClock
+from tests.signaling.stage import ROOM, FakeWebSocket, Stage
+
+CHATS = 5
+ELLIE, MARCUS = IdentityId("id-Ellie"), IdentityId("id-Marcus")
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage(Settings(rates=Rates(chat_per_s=1.0, chat_burst=CHATS)))
+    await stage.open()
+    yield stage
+    await stage.close()
+
+
+async def post(stage: Stage, ws: FakeWebSocket, count: int, prefix: str) -> int:
+    """How many of them are posted."""
+    before = len(ws.got(Ack))
+    for number in range(count):
+        ws.say(PostChat(RequestId(f"{prefix}-r{number}"), MessageId(f"{prefix}-{number}"), "hello"))
+    await stage.settle()
+    return len(ws.got(Ack)) - before
+
+
+async def test_a_resume_gives_no_fresh_burst(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    posted = await post(stage, ellie, CHATS + 1, "a")
+    token = ellie.got(Welcome)[0].resume_token
+    for again in range(10):
+        seq = ellie.seq
+        ellie = await stage.resume(token, seq)
+        token = ellie.got(Resumed)[0].resume_token
+        posted += await post(stage, ellie, CHATS, f"b{again}")
+    assert posted == CHATS
+    assert ellie.got(Rejected)[-1].code is ErrorCode.RATE_LIMITED
+    stage.clock.advance(1)
+    assert await post(stage, ellie, CHATS, "c") == 1
+
+
+async def test_nor_does_joining_again_or_another_page(stage: Stage) -> None:
+    posted = 0
+    for again in range(5):
+        ellie = await stage.join("Ellie")
+        posted += await post(stage, ellie, CHATS, f"a{again}")
+    assert posted == CHATS
+    marcus = await stage.join("Marcus")
+    assert await post(stage, marcus, CHATS, "m") == CHATS
+    assert len(marcus.got(ChatPosted)) == CHATS
+
+
+async def test_to_say_that_one_just_listens_is_told_to_all_and_counts_like_words(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    for number in range(CHATS + 3):
+        ellie.say(SetListening(RequestId(f"r{number}"), on=number % 2 == 0))
+    await stage.settle()
+    assert [each.code for each in ellie.got(Rejected)] == [ErrorCode.RATE_LIMITED] * 3
+
+
+async def test_a_phone_that_reconnects_every_second_gets_through_for_as_long_as_it_does(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    token = ellie.got(Welcome)[0].resume_token
+    for _ in range(300):
+        stage.clock.advance(1)
+        ellie.drop()
+        ellie = await stage.resume(token, ellie.seq)
+        token = ellie.got(Resumed)[0].resume_token
+    for _ in range(300):
+        stage.clock.advance(1)
+        ellie.drop()
+        ellie = await stage.join("Ellie")
+
+
+async def test_a_script_that_reconnects_does_not_and_may_come_back_later(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    for _ in range(int(COMINGS_BURST) - 1):
+        ellie = await stage.join("Ellie")
+    refused = await stage.socket(Join(stage.token("Ellie")))
+    assert isinstance(refused.last, Goodbye)
+    assert (refused.last.code, refused.last.then) == (ErrorCode.RATE_LIMITED, Next.REJOIN)
+    # The page that stands is not touched by it, and its way back opens with time.
+    assert ellie.closed_with is None
+    stage.clock.advance(1)
+    assert isinstance((await stage.resume(ellie.got(Welcome)[0].resume_token, 0)).frames[0][1], Resumed)
+
+
+async def test_a_resume_that_is_refused_may_join(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    for _ in range(int(COMINGS_BURST) - 1):
+        ellie = await stage.join("Ellie")
+    token = ellie.got(Welcome)[0].resume_token
+    refused = await stage.socket(Resume(token, 0))
+    assert isinstance(refused.last, Goodbye)
+    assert refused.last.code is ErrorCode.RATE_LIMITED
+    stage.clock.advance(2)
+    await stage.join("Ellie")
+
+
+async def test_whoever_knocks_and_leaves_again_and_again_is_soon_kept_out(stage: Stage) -> None:
+    dana = await stage.join("Dana", Role.MENTOR)
+    for number in range(30):
+        ws = await stage.socket(Join(stage.token("Stranger", enrolled=False)))
+        if not ws.got(Welcome):
+            assert isinstance(ws.last, Goodbye)
+            assert ws.last.code is ErrorCode.RATE_LIMITED
+            continue
+        ws.say(Leave(RequestId(f"r{number}")))
+        await stage.settle()
+        # Leaving is never refused.
+        assert not ws.got(Rejected)
+    assert len(dana.got(LobbyJoined)) == GOINGS_BURST
+    stage.clock.advance(6)
+    ws = await stage.socket(Join(stage.token("Stranger", enrolled=False)))
+    assert ws.got(Welcome)
+
+
+async def test_a_socket_may_send_more_once_it_is_known_who_is_there(stage: Stage) -> None:
+    assert (await stage.join("Ellie")).known
+    assert not (await stage.socket(Join("no such token"))).known
+
+
+def test_of_those_who_are_gone_nothing_is_kept_once_it_is_as_if_they_had_never_come() -> None:
+    clock = FakeClock()
+    allowances = Allowances(clock.monotonic, Rates())
+    for number in range(1_000):
+        allowances.of(IdentityId(f"id-{number}"), ROOM).came()
+    assert len(allowances) == 1_000
+    clock.advance(120)
+    for number in range(200):
+        allowances.of(IdentityId(f"other-{number}"), ROOM)
+    assert len(allowances) <= 200
+
+
+def test_what_a_page_holds_is_not_replaced_by_a_fresh_one() -> None:
+    clock = FakeClock()
+    allowances = Allowances(clock.monotonic, Rates())
+    held = allowances.of(ELLIE, ROOM)
+    for number in range(100):
+        allowances.of(IdentityId(f"id-{number}"), ROOM)
+    assert allowances.of(ELLIE, ROOM) is held
+    assert allowances.of(ELLIE, SessionId("other")) is not held
+    assert allowances.of(ELLIE, None) is not held
+    assert allowances.of(MARCUS, ROOM) is not held
+
+
+def test_what_was_used_is_kept_though_nobody_holds_it() -> None:
+    clock = FakeClock()
+    allowances = Allowances(clock.monotonic, Rates())
+    for _ in range(int(COMINGS_BURST)):
+        allowances.of(ELLIE, ROOM).came()
+        for number in range(20):
+            allowances.of(IdentityId(f"id-{number}"), ROOM)
+    with pytest.raises(Unavailable):
+        allowances.of(ELLIE, ROOM).came()
