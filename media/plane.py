@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Final, Literal
 
+from media.allocation import Feed
 from media.connection import Connection
 from media.dtls import Certificate, Fingerprint
 from media.engine.interface import (
@@ -26,16 +28,19 @@ from media.engine.interface import (
     TransportId,
 )
 from media.listening import Listening
-from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, read_publish_offer, write_publish_answer
+from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, kind_of, read_publish_offer, write_publish_answer
+from media.pictures import Pictures
 from media.stats import MediaStats, media_stats
-from media.subscription import Subscription
+from media.subscription import Subscription, is_shared
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import SubscribeOffer
-from protocol.values import Source
+from protocol.messages import LayersWanted, SubscribeOffer
+from protocol.values import Source, Tile, TileSize
 
 log = logging.getLogger(__name__)
 
 ANSWER_S: Final = 15.0
+LOUDEST: Final = 4
+"""So many microphones of a room pass at once, beside those that always do."""
 _MAX_MISSED: Final = 3
 
 End = Literal["publish", "subscribe"]
@@ -48,6 +53,7 @@ class _Publication:
     ufrag: str
     fingerprint: Fingerprint
     mids: dict[Source, str] = field(default_factory=dict[Source, str])
+    rids: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     answers: int = 0
 
     def speaks(self, mid: str) -> bool:
@@ -73,8 +79,21 @@ class _Peer:
 @dataclass(slots=True)
 class _Room:
     listening: Listening
+    pictures: Pictures
+    group: int
+    """Its microphones compete with each other in this audio group of the engine."""
     peers: dict[str, _Peer] = field(default_factory=dict[str, "_Peer"])
     open: set[tuple[str, Source]] = field(default_factory=set[tuple[str, Source]])
+    always: set[str] = field(default_factory=set[str])
+    """Whose microphones pass however loud others are."""
+
+    @property
+    def bare(self) -> bool:
+        return not self.peers and not self.open and not self.always
+
+    def shows(self, participant: str, source: Source) -> bool:
+        """Whether others are to have a seat for it. What is shared has one only while it may be seen."""
+        return not is_shared(source) or (participant, source) in self.open
 
 
 class MediaPlane:
@@ -90,9 +109,12 @@ class MediaPlane:
         *,
         on_offer: Callable[[str, str, SubscribeOffer], None],
         on_speakers: Callable[[str, tuple[str, ...]], None],
+        on_layers: Callable[[str, str, LayersWanted], None] | None = None,
         on_failed: Callable[[str, str, End], None] | None = None,
     ) -> None:
         """Callbacks take room and participant first, and come from the loop, never from inside a call.
+
+        `on_layers`: the layers of that participant's picture that somebody needs now.
 
         `on_failed`: a connection of that participant ended by itself (it failed, fell silent, was never
         answered for, or the client closed it). The tracks of a publish connection are gone until the client
@@ -102,9 +124,11 @@ class MediaPlane:
         self._engine = engine
         self._on_offer = on_offer
         self._on_speakers = on_speakers
+        self._on_layers = on_layers
         self._on_failed = on_failed
         self._certificate = Certificate()
         self._rooms: dict[str, _Room] = {}
+        self._groups = count(1)
         self._connections: dict[TransportId, tuple[Connection, _Peer]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._handshakes_ok = self._handshakes_failed = self._offers = 0
@@ -132,6 +156,7 @@ class MediaPlane:
         if participant in peers:
             return
         peer = peers[participant] = _Peer(room, participant, echo)
+        self._rooms[room].pictures.enter(participant)
         self._subscribe(peer)
 
     def remove_peer(self, room: str, participant: str) -> None:
@@ -143,7 +168,8 @@ class MediaPlane:
         if peer is not None:
             self._unpublish(known, peer)
             self._unsubscribe(peer)
-        if not known.peers and not known.open:
+            known.pictures.leave(participant)
+        if known.bare:
             self._forget_room(room)
 
     def close_room(self, room: str) -> None:
@@ -158,11 +184,16 @@ class MediaPlane:
         known = self._rooms.pop(room, None)
         if known is not None:
             known.listening.close()
+            known.pictures.close()
 
     def _room(self, room: str) -> _Room:
         known = self._rooms.get(room)
         if known is None:
-            known = self._rooms[room] = _Room(Listening(partial(self._on_speakers, room)))
+            known = self._rooms[room] = _Room(
+                Listening(partial(self._on_speakers, room)),
+                Pictures(partial(self._give, room), partial(self._tell_layers, room)),
+                next(self._groups),
+            )
         return known
 
     def _peer(self, room: str, participant: str) -> tuple[_Room, _Peer]:
@@ -187,20 +218,25 @@ class MediaPlane:
             publication = before
         else:
             publication = _Publication(self._connect(peer), offer.ufrag, offer.fingerprint)
-        self._ingress(publication, offer)
+        self._ingress(known, participant, publication, offer)
         mids = {track.source: track.mid for track in offer.tracks if track.sending}
         old = dict(before.mids) if before is not None else {}
+        kept = publication.rids if before is publication else {}
         publication.mids = mids
+        publication.rids = {track.mid: track.rids for track in offer.tracks}
         peer.publication = publication
         for source, mid in mids.items():
             transport = publication.connection.transport
             self._engine.set_ingress_gate(transport, mid, (participant, source) in known.open)
-            for other in self._receivers(known, peer):
-                other.show(participant, source, transport, mid)
+            rids = publication.rids[mid]
+            if kind_of(source) is Kind.VIDEO and (old.get(source) != mid or kept.get(mid) != rids):
+                known.pictures.publish(Feed(participant, source), rids)
+            if known.shows(participant, source):
+                for other in self._receivers(known, peer):
+                    other.show(participant, source, transport, mid)
         for source, mid in old.items():
             if source not in mids:
-                for other in self._receivers(known, peer):
-                    other.hide(participant, source)
+                self._hide(known, peer, source)
             if before is publication and mid not in mids.values():
                 self._engine.remove_ingress(publication.connection.transport, mid)
         if before is not None and before is not publication:
@@ -209,7 +245,7 @@ class MediaPlane:
         publication.answers += 1
         return write_publish_answer(offer, publication.connection.local, publication.answers)
 
-    def _ingress(self, publication: _Publication, offer: PublishOffer) -> None:
+    def _ingress(self, known: _Room, participant: str, publication: _Publication, offer: PublishOffer) -> None:
         transport = publication.connection.transport
         self._engine.set_ext_ids(transport, offer.extensions)
         for track in offer.tracks:
@@ -227,16 +263,24 @@ class MediaPlane:
                         rids=track.rids,
                     )
                 )
+                # The sound of what is shared passes beside the voices, and takes no place from them.
+                if track.source is Source.MICROPHONE:
+                    self._engine.set_audio_group(transport, track.mid, known.group, LOUDEST)
+                    self._engine.set_priority(transport, track.mid, participant in known.always)
 
     def _unpublish(self, known: _Room, peer: _Peer) -> None:
         publication, peer.publication = peer.publication, None
         if publication is None:
             return
         for source in publication.mids:
-            for other in self._receivers(known, peer):
-                other.hide(peer.participant, source)
+            self._hide(known, peer, source)
         self._end(publication.connection)
         known.listening.hush(peer.participant)
+
+    def _hide(self, known: _Room, peer: _Peer, source: Source) -> None:
+        for other in self._receivers(known, peer):
+            other.hide(peer.participant, source)
+        known.pictures.withdraw(Feed(peer.participant, source))
 
     @staticmethod
     def _receivers(known: _Room, peer: _Peer) -> list[Subscription]:
@@ -292,12 +336,20 @@ class MediaPlane:
 
     def _subscribe(self, peer: _Peer) -> None:
         connection = self._connect(peer)
-        peer.subscription = Subscription(self._engine, connection, peer.version, lambda: self._schedule(peer))
-        for other in self._rooms[peer.room].peers.values():
+        known = self._rooms[peer.room]
+        peer.subscription = Subscription(
+            self._engine,
+            connection,
+            peer.version,
+            lambda: self._schedule(peer),
+            lambda feed: known.pictures.allotted(peer.participant, feed),
+        )
+        for other in known.peers.values():
             if _reaches(other, peer) and other.publication is not None:
                 for source, mid in other.publication.mids.items():
-                    transport = other.publication.connection.transport
-                    peer.subscription.show(other.participant, source, transport, mid)
+                    if known.shows(other.participant, source):
+                        transport = other.publication.connection.transport
+                        peer.subscription.show(other.participant, source, transport, mid)
         self._schedule(peer)
 
     def _schedule(self, peer: _Peer) -> None:
@@ -315,6 +367,46 @@ class MediaPlane:
             asyncio.get_running_loop().call_later(ANSWER_S, self._unanswered, peer, offer.version)
             self._on_offer(peer.room, peer.participant, offer)
 
+    # ── pictures ──────────────────────────────────────────────────────────────────────────────
+
+    def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
+        """The pictures that a participant's page shows now, the most important first; the others rest.
+
+        Raises Refused: INVALID_FIELD for what is no picture, or NOT_FOUND.
+        """
+        known, _ = self._peer(room, participant)
+        view: dict[Feed, TileSize] = {}
+        for tile in tiles:
+            if kind_of(tile.source) is not Kind.VIDEO:
+                raise Refused(ErrorCode.INVALID_FIELD, "source")
+            view[Feed(tile.participant_id, tile.source)] = tile.size
+        known.pictures.view(participant, view)
+
+    def _give(self, room: str, viewer: str, feed: Feed, rid: str | None) -> None:
+        peer = self._rooms[room].peers.get(viewer)
+        if peer is not None and peer.subscription is not None:
+            peer.subscription.give(feed, rid)
+
+    def _tell_layers(self, room: str, participant: str, source: Source, rids: tuple[str, ...]) -> None:
+        if self._on_layers is not None:
+            self._on_layers(room, participant, LayersWanted(source, rids))
+
+    def _layer(self, transport: TransportId, mid: str, rid: str, *, up: bool) -> None:
+        _, peer = self._connections.get(transport, (None, None))
+        publication = peer.publication if peer is not None else None
+        if peer is None or publication is None or publication.connection.transport != transport:
+            return
+        for source, known in publication.mids.items():
+            if known == mid:
+                self._rooms[peer.room].pictures.layer(Feed(peer.participant, source), rid, up=up)
+
+    def _loss(self, transport: TransportId, share: float) -> None:
+        _, peer = self._connections.get(transport, (None, None))
+        subscription = peer.subscription if peer is not None else None
+        # What a publisher loses on its way to us is for its own page to see.
+        if peer is not None and subscription is not None and subscription.connection.transport == transport:
+            self._rooms[peer.room].pictures.lose(peer.participant, share)
+
     # ── gates ─────────────────────────────────────────────────────────────────────────────────
 
     def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
@@ -331,11 +423,34 @@ class MediaPlane:
             known.open.discard((participant, source))
         peer = known.peers.get(participant)
         if peer is not None and peer.publication is not None and source in peer.publication.mids:
-            publication = peer.publication
-            self._engine.set_ingress_gate(publication.connection.transport, publication.mids[source], open)
+            transport, mid = peer.publication.connection.transport, peer.publication.mids[source]
+            self._engine.set_ingress_gate(transport, mid, open)
+            if is_shared(source):
+                for other in self._receivers(known, peer):
+                    if open:
+                        other.show(participant, source, transport, mid)
+                    else:
+                        other.hide(participant, source)
         if not open and source is Source.MICROPHONE:
             known.listening.hush(participant)
-        if not known.peers and not known.open:
+        if known.bare:
+            self._forget_room(room)
+
+    def set_priority(self, room: str, participant: str, always: bool) -> None:
+        """Whether a person's microphone passes however loud others are; its gate counts as ever. Idempotent.
+
+        Remembered as gates are.
+        """
+        known = self._room(room)
+        if always:
+            known.always.add(participant)
+        else:
+            known.always.discard(participant)
+        peer = known.peers.get(participant)
+        if peer is not None and peer.publication is not None and Source.MICROPHONE in peer.publication.mids:
+            publication = peer.publication
+            self._engine.set_priority(publication.connection.transport, publication.mids[Source.MICROPHONE], always)
+        if known.bare:
             self._forget_room(room)
 
     # ── connections and the engine's events ───────────────────────────────────────────────────
@@ -398,7 +513,13 @@ class MediaPlane:
                         # Before it is up, the time for the answer and that for the handshake are what counts.
                         if transport in self._connections and self._connections[transport][0].up:
                             self._ended(transport, failed=True)
-                    case Selected() | LayerUp() | LayerDown() | Switched() | Loss():
+                    case LayerUp(transport, mid, rid, _):
+                        self._layer(transport, mid, rid, up=True)
+                    case LayerDown(transport, mid, rid):
+                        self._layer(transport, mid, rid, up=False)
+                    case Loss(transport, share):
+                        self._loss(transport, share)
+                    case Selected() | Switched():
                         log.debug("engine: %s", event)
 
     def _levels(self, event: Levels) -> None:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from media.allocation import Feed
 from media.connection import Connection
 from media.engine.interface import EgressSpec, Kind, OutId, PacketEngine, TransportId
 from media.negotiation import (
@@ -42,6 +43,10 @@ class _Slot:
     offered: tuple[str, Source] | None = None
     """What the outstanding, or else the last, offer says that it carries."""
     open: bool = False
+    """The client knows what it carries."""
+    feed: tuple[TransportId, str] | None = None
+    rid: str | None = ""
+    """The layer that it is to carry, "" for the lowest; None while it rests."""
 
 
 class _Seat:
@@ -58,7 +63,7 @@ class _Seat:
         return self.audio, self.video
 
     def belongs_to(self, participant: str, source: Source) -> bool:
-        return self.participant == participant and self.shared == _is_shared(source)
+        return self.participant == participant and self.shared == is_shared(source)
 
     def slot_for(self, source: Source) -> _Slot:
         return self.audio if kind_of(source) is Kind.AUDIO else self.video
@@ -67,7 +72,8 @@ class _Seat:
         return None if slot.source is None else (self.participant, slot.source)
 
 
-def _is_shared(source: Source) -> bool:
+def is_shared(source: Source) -> bool:
+    """Whether it belongs to what somebody shares, and not to themselves."""
     return source in (Source.SCREEN, Source.SCREEN_AUDIO)
 
 
@@ -75,10 +81,19 @@ class Subscription:
     """One subscribe connection. Versions of its offers go on from `version`."""
 
     def __init__(
-        self, engine: PacketEngine, connection: Connection, version: int, schedule: Callable[[], None]
+        self,
+        engine: PacketEngine,
+        connection: Connection,
+        version: int,
+        schedule: Callable[[], None],
+        allotted: Callable[[Feed], str | None],
     ) -> None:
-        """`schedule` is called when an offer should soon be taken by `take_offer`."""
+        """`schedule` is called when an offer should soon be taken by `take_offer`.
+
+        `allotted` says what is to come of a picture at first; later `give` does.
+        """
         self._engine = engine
+        self._allotted = allotted
         self._schedule = schedule
         self.connection = connection
         self.version = version
@@ -94,20 +109,36 @@ class Subscription:
         seat = next((seat for seat in self._seats if seat.belongs_to(participant, source)), None)
         if seat is None:
             seat = next((seat for seat in self._seats if not seat.participant), None) or self._add_seat()
-            seat.participant, seat.shared = participant, _is_shared(source)
+            seat.participant, seat.shared = participant, is_shared(source)
         slot = seat.slot_for(source)
         if slot.source is not source:
             slot.source = source
             self._change()
-        self._engine.route(slot.out, transport, mid)
+        slot.feed = (transport, mid)
+        if slot.kind is Kind.VIDEO:
+            slot.rid = self._allotted(Feed(participant, source))
+        self._feed(slot)
+
+    def give(self, feed: Feed, rid: str | None) -> None:
+        """Carries a picture in the layer of that rid, "" for the lowest, or lets it rest. The client is not asked."""
+        for seat in self._seats:
+            slot = seat.slot_for(feed.source)
+            if seat.belongs_to(feed.participant, feed.source) and slot.source is feed.source:
+                slot.rid = rid
+                self._feed(slot)
+
+    def _feed(self, slot: _Slot) -> None:
+        transport, mid = slot.feed or (None, "")
+        self._engine.route(slot.out, transport, mid, slot.rid or "")
+        self._engine.set_egress_gate(slot.out, slot.open and slot.rid is not None)
 
     def hide(self, participant: str, source: Source) -> None:
         """The track ended."""
         for seat in self._seats:
             slot = seat.slot_for(source)
             if seat.belongs_to(participant, source) and slot.source is source:
-                slot.source = None
-                slot.open = False
+                slot.source = slot.feed = None
+                slot.open, slot.rid = False, ""
                 self._engine.set_egress_gate(slot.out, False)
                 self._engine.route(slot.out, None)
                 if seat.audio.source is None and seat.video.source is None:
@@ -153,7 +184,7 @@ class Subscription:
                 # Packets before the client knows the slot would be lost, and with them the key frame.
                 if slot.mid in receiving and slot.offered is not None and slot.offered == seat.carried(slot):
                     slot.open = True
-                    self._engine.set_egress_gate(slot.out, True)
+                    self._engine.set_egress_gate(slot.out, slot.rid is not None)
         if self._dirty:
             self._schedule()
 

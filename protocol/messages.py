@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from protocol.errors import ErrorCode, Next
 from protocol.ids import ConcernId, ParticipantId, RequestId, SessionId
 from protocol.values import (
+    MAX_TILES,
     ChatView,
     ClientMessageId,
     ClientRequestId,
@@ -30,6 +31,7 @@ from protocol.values import (
     Source,
     SupervisedView,
     Text,
+    Tile,
     Token,
     TrackInfo,
     WaitingView,
@@ -244,6 +246,17 @@ class SubscribeAnswer(Frame, frozen=True, tag="subscribe_answer"):
     sdp: Sdp
 
 
+class SetView(Frame, frozen=True, tag="set_view"):
+    """The pictures that my page shows now, the most important first, in place of what it said before.
+
+    What is not among them is not sent, but for sound, which always is. A page that has said nothing gets all pictures
+    small. Forgotten with the session.
+    """
+
+    id: ClientRequestId
+    tiles: Annotated[tuple[Tile, ...], Meta(max_length=MAX_TILES)]
+
+
 class RestartSubscribe(Frame, frozen=True, tag="restart_subscribe"):
     """My subscribe connection failed: offer me a new one."""
 
@@ -278,6 +291,7 @@ ClientMessage = (
     | PublishOffer
     | SubscribeAnswer
     | RestartSubscribe
+    | SetView
     | Acknowledge
 )
 
@@ -363,6 +377,16 @@ class SubscribeOffer(Frame, frozen=True, tag="subscribe_offer"):
     sdp: str
     tracks: tuple[TrackInfo, ...]
     fresh: bool = False
+
+
+class LayersWanted(Frame, frozen=True, tag="layers_wanted"):
+    """The layers of my picture that somebody needs now, by rid, of those that I offered; the others may pause.
+
+    Only the latest counts. The first of them is always among them.
+    """
+
+    source: Source
+    rids: tuple[str, ...]
 
 
 # ── server → client: durable room events (sequenced) ──────────────────────────────────────────
@@ -569,6 +593,7 @@ ServerMessage = (
     | Goodbye
     | PublishAnswer
     | SubscribeOffer
+    | LayersWanted
     | RoomFrame
 )
 

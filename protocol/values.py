@@ -18,6 +18,9 @@ MAX_TEXT = 2_000
 MAX_TEXT_BYTES = 4_000
 """The same in bytes of UTF-8: 2,000 emoji weigh four times as much as 2,000 letters."""
 
+MAX_TILES = 50
+"""Most pictures that a page can ask for at once."""
+
 MAX_SDP = 48_000
 """Longest session description, in characters."""
 
@@ -47,6 +50,16 @@ class Source(StrEnum):
     """A screen, a window or a tab that somebody shows to the room."""
     SCREEN_AUDIO = "screen_audio"
     """Its sound, where the browser gives it."""
+
+
+class TileSize(StrEnum):
+    """How large a page shows a picture, in pixels of its screen."""
+
+    SMALL = "small"
+    """Up to about 320 wide."""
+    MEDIUM = "medium"
+    """Up to about 640 wide."""
+    LARGE = "large"
 
 
 class SessionStatus(StrEnum):
@@ -261,6 +274,14 @@ class TrackInfo(Struct, frozen=True, forbid_unknown_fields=True):
     mid: str
     participant_id: ParticipantId
     source: Source
+
+
+class Tile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A picture that a page shows now: someone's camera, or the screen that they share."""
+
+    participant_id: Annotated[ParticipantId, Meta(max_length=64)]
+    source: Source
+    size: TileSize
 
 
 class IceServer(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.ids import ParticipantId
-from protocol.values import Source
+from protocol.values import Role, Source
 from rooms.events import (
     DevicesSet,
     Event,
@@ -40,6 +40,11 @@ def open_gates(state: RoomState) -> frozenset[Gate]:
         if person.screen_audio:
             gates.add((person.id, Source.SCREEN_AUDIO))
     return frozenset(gates)
+
+
+def always_heard(state: RoomState) -> frozenset[ParticipantId]:
+    """Whose microphones pass however loud others are: those who answer for the group. Their gates count as ever."""
+    return frozenset(person.id for person in state.inside() if person.role is not Role.PARTICIPANT)
 
 
 def shut_at_once(event: Event) -> frozenset[Gate]:

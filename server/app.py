@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +17,8 @@ from moderation.permissions import Action
 from protocol.codec import Wire
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import SubscribeOffer
-from protocol.values import Role, Source
+from protocol.messages import LayersWanted, SubscribeOffer
+from protocol.values import Role, Source, Tile
 from rooms.life import Rules
 from server.arrivals import Arrivals, notices_of
 from server.auditing import Auditor, begin_audit
@@ -84,6 +84,10 @@ class Calls:
     def resubscribe(self, room: str, participant: str) -> None:
         """Offers a fresh subscribe connection."""
         self._plane.resubscribe(room, participant)
+
+    def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
+        """The pictures that a page shows now."""
+        self._plane.view(room, participant, tiles)
 
 
 class Node:
@@ -184,6 +188,7 @@ class Node:
             SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
+            on_layers=self._layers,
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
@@ -373,6 +378,9 @@ class Node:
 
     def _offer(self, room: str, participant: str, offer: SubscribeOffer) -> None:
         self._endpoint.offer(SessionId(room), ParticipantId(participant), offer)
+
+    def _layers(self, room: str, participant: str, frame: LayersWanted) -> None:
+        self._endpoint.layers(SessionId(room), ParticipantId(participant), frame)
 
     def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
         self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))

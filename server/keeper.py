@@ -47,7 +47,7 @@ from rooms.events import (
     is_durable,
 )
 from rooms.evolve import evolve, evolve_all
-from rooms.gates import Gate, cut_off_at_once, open_gates, shut_at_once
+from rooms.gates import Gate, always_heard, cut_off_at_once, open_gates, shut_at_once
 from rooms.life import Rules
 from rooms.retention import retention_of
 from rooms.state import EMPTY, RoomState
@@ -75,6 +75,10 @@ class MediaPlane(Protocol):
 
     def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         """Opens or shuts a source; to shut acts before this returns."""
+        ...
+
+    def set_priority(self, room: str, participant: str, always: bool) -> None:
+        """Whether a microphone passes however loud others are."""
         ...
 
     def add_peer(self, room: str, participant: str) -> None:
@@ -184,6 +188,8 @@ class Keeper:
         self._hears = hears
         self._listeners: list[Listener] = []
         self._gates: set[Gate] = set()
+        self._heard: frozenset[ParticipantId] = frozenset()
+        """Whose microphones the media plane was told to let pass always."""
         self._coming: set[ParticipantId] = set()
         """Who came in and hears nothing yet, since something that is decided, and not stored, takes them out again."""
         begun = replace(state, life=claim.epoch)
@@ -344,6 +350,10 @@ class Keeper:
         for who, source in sorted(wanted - self._gates):
             self._media.set_gate(self._session_id, who, source, True)
             self._gates.add((who, source))
+        heard = always_heard(self._writer.pending)
+        for who in sorted(self._heard ^ heard):
+            self._media.set_priority(self._session_id, who, who in heard)
+        self._heard = heard
 
     def _count_denied(self, command: Requested | Enter, decision: Decision) -> None:
         if not isinstance(decision, Rejection) or decision.denied is None:

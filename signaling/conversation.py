@@ -38,6 +38,7 @@ from protocol.messages import (
     SetDevices,
     SetListening,
     SetNotAlone,
+    SetView,
     ShareScreen,
     ShowChat,
     StopSharing,
@@ -123,6 +124,11 @@ class Conversation:
                 self._authorize(Action.SUBSCRIBE, Relation.ROOM)
                 self._must_be_inside()
                 self._calls.resubscribe(room, who)
+                self._session.answer(message.id, Ack(message.id))
+            case SetView():
+                self._authorize(Action.SUBSCRIBE, Relation.ROOM)
+                self._must_be_inside()
+                self._calls.view(room, who, message.tiles)
                 self._session.answer(message.id, Ack(message.id))
             case (
                 PostChat()

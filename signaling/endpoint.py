@@ -13,7 +13,7 @@ from moderation.decision import Rejection
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Join, Resume, Resumed, SpeakersChanged, SubscribeOffer, Watch, Welcome
+from protocol.messages import Join, LayersWanted, Resume, Resumed, SpeakersChanged, SubscribeOffer, Watch, Welcome
 from protocol.values import LeaveReason, Role
 from rooms.commands import Depart, Enter, RestoreConnection
 from rooms.events import Decision
@@ -309,6 +309,12 @@ class Endpoint:
         session = self._sessions.of(room, participant)
         if session is not None:
             session.offer(offer)
+
+    def layers(self, room: SessionId, participant: ParticipantId, frame: LayersWanted) -> None:
+        """Tells a publisher which layers of their picture are needed."""
+        session = self._sessions.of(room, participant)
+        if session is not None:
+            session.layers(frame)
 
     def speakers(self, room: SessionId, participants: tuple[ParticipantId, ...]) -> None:
         """Tells everyone in a room who is heard. Who waits in its lobby is told nothing of it."""

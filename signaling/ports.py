@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -12,7 +12,7 @@ from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId, ParticipantId, SessionId
 from protocol.messages import RoomFrame
-from protocol.values import Role, Snapshot, Source, SupervisedView
+from protocol.values import Role, Snapshot, Source, SupervisedView, Tile
 from rooms.commands import Command
 from rooms.events import Decision
 from rooms.view import Viewer
@@ -168,6 +168,10 @@ class Calls(Protocol):
 
     def resubscribe(self, room: str, participant: str) -> None:
         """Offers a fresh subscribe connection."""
+        ...
+
+    def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
+        """The pictures that this participant's page shows now. Raises Refused(INVALID_FIELD)."""
         ...
 
 

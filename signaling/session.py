@@ -14,6 +14,7 @@ from protocol.messages import (
     DevicesChanged,
     Frame,
     Goodbye,
+    LayersWanted,
     MicrophoneHeld,
     NotAloneChanged,
     PauseChanged,
@@ -27,6 +28,7 @@ from protocol.messages import (
     SubscribeOffer,
     ViewReplaced,
 )
+from protocol.values import Source
 from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.outbox import History, Outbox, Prepared
@@ -84,6 +86,7 @@ class Session:
         self._connection: Connection | None = None
         self._offer: SubscribeOffer | None = None
         self._speakers = SpeakersChanged(())
+        self._layers: dict[Source, LayersWanted] = {}
         self._answers: OrderedDict[RequestId, Frame | None] = OrderedDict()
         self.over = False
         self.resume_token = new_token()
@@ -134,7 +137,7 @@ class Session:
         for number, frame in missed:
             again = self.room.replayed(frame.frame, self._viewer)
             connection.outbox.put(Prepared(again), number)
-        latest: Iterable[Frame] = (*self.room.latest(self._viewer), self._speakers)
+        latest: Iterable[Frame] = (*self.room.latest(self._viewer), self._speakers, *self._layers.values())
         for value in latest:
             connection.outbox.put(Prepared(value), latest_of=_key(value))
         if self._offer is not None:
@@ -193,6 +196,13 @@ class Session:
         self._offer = offer
         self.send(offer)
 
+    def layers(self, frame: LayersWanted) -> None:
+        """Which layers of a picture are needed now; only the latest counts, after a resume too."""
+        self._layers[frame.source] = frame
+        if self._connection is not None:
+            self._connection.outbox.put(Prepared(frame), latest_of=_key(frame))
+            self._flush()
+
     def answered(self, version: int) -> None:
         """The offer of that version was answered."""
         if self._offer is not None and self._offer.version == version:
@@ -207,6 +217,7 @@ class Session:
         """Whoever comes into the room or goes out of it begins anew; what was offered before counts no more."""
         self._offer = None
         self._speakers = SpeakersChanged(())
+        self._layers = {}
 
     def dismiss(self, code: ErrorCode) -> None:
         """Ends the session for good and says why."""
@@ -246,5 +257,7 @@ def _key(value: Frame) -> object:
             return (type(value), value.participant_id, value.held)
         case PauseChanged():
             return (type(value), value.until_ms > 0)
+        case LayersWanted():
+            return (type(value), value.source)
         case _:
             return type(value)

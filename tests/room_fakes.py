@@ -58,6 +58,10 @@ class FakeMedia:
 
     open: set[tuple[str, Source]] = field(default_factory=set)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    always: set[str] = field(default_factory=set)
+
+    def set_priority(self, room: str, participant: str, always: bool) -> None:
+        (self.always.add if always else self.always.discard)(participant)
 
     def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         self.calls.append(("gate", participant, source, open))

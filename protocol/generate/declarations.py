@@ -25,6 +25,7 @@ ENUMS: Final[tuple[type[StrEnum], ...]] = (
     Next,
     values.Role,
     values.Source,
+    values.TileSize,
     values.SessionStatus,
     values.LeaveReason,
     values.WaitsFor,
@@ -41,6 +42,7 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.SupervisedView,
     values.Snapshot,
     values.TrackInfo,
+    values.Tile,
     values.IceServer,
 )
 ROOM_FRAMES: Final[tuple[type[Frame], ...]] = get_args(RoomFrame)

@@ -26,6 +26,7 @@ from protocol.messages import (
     DevicesChanged,
     Goodbye,
     Join,
+    LayersWanted,
     Leave,
     ListeningChanged,
     LobbyJoined,
@@ -294,6 +295,7 @@ class _Visit:
             case (
                 Ack()
                 | Resumed()
+                | LayersWanted()
                 | Watching()
                 | Supervised()
                 | Unsupervised()

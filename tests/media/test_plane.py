@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from media.engine.interface import Level, Levels, Silent, SrtpKeys, SrtpProfile, TransportId
+from media import allocation as allocation_module
+from media.engine.interface import LayerUp, Level, Levels, Loss, Silent, SrtpKeys, SrtpProfile, TransportId
 from media.plane import MediaPlane
 from media.sdp import Direction, parse
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import SubscribeOffer
-from protocol.values import Source
+from protocol.ids import ParticipantId
+from protocol.messages import LayersWanted, SubscribeOffer
+from protocol.values import Source, Tile, TileSize
 from tests.media.fakes import FakeEngine
-from tests.media.offers import CHROMIUM_OFFER, answer_to
+from tests.media.offers import CHROMIUM_OFFER, CHROMIUM_SIMULCAST, answer_to
 
 SOURCES = {"0": Source.MICROPHONE, "1": Source.CAMERA}
 SHARING = SOURCES | {"2": Source.SCREEN_AUDIO, "3": Source.SCREEN}
@@ -47,11 +49,13 @@ class Stage:
         self.engine = FakeEngine()
         self.offers: list[tuple[str, SubscribeOffer]] = []
         self.speakers: list[tuple[str, ...]] = []
+        self.layers: list[tuple[str, LayersWanted]] = []
         self.failed: list[tuple[str, str]] = []
         self.plane = MediaPlane(
             self.engine,
             on_offer=lambda _room, who, offer: self.offers.append((who, offer)),
             on_speakers=lambda _room, who: self.speakers.append(who),
+            on_layers=lambda _room, who, frame: self.layers.append((who, frame)),
             on_failed=lambda _room, who, end: self.failed.append((who, end)),
         )
 
@@ -559,12 +563,155 @@ async def test_a_shared_screen_is_shown_alone_and_its_person_comes_to_the_same_s
     assert stage.heard("ben", "ann") == set()
 
 
+async def test_what_somebody_wants_to_share_without_leave_is_offered_to_nobody(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.agree("ben")
+    assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA}
+    await stage.join("cy")
+    assert {track.source for track in stage.last("cy").tracks} == {Source.MICROPHONE, Source.CAMERA}
+
+    offers = stage.count("ben")
+    stage.gate("ann", Source.SCREEN, True)
+    await stage.agree("ben")
+    assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA, Source.SCREEN}
+    stage.gate("ann", Source.SCREEN, False)
+    await stage.agree("ben")
+    assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA}
+    assert stage.count("ben") == offers + 2
+
+
+async def test_microphones_of_a_room_compete_with_each_other_and_with_no_shared_sound(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.plane.add_peer("other", "cy")
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    await stage.publish("ben")
+    stage.plane.publish("other", "cy", CHROMIUM_OFFER, SOURCES)
+    groups = stage.engine.audio_groups
+    ann, ben = (stage.publishes_on("ann"), "0"), (stage.publishes_on("ben"), "0")
+    (other,) = groups.keys() - {ann, ben}
+    assert groups[ann] == groups[ben] != 0
+    assert groups[other] not in (0, groups[ann])
+
+
+async def test_a_microphone_that_always_passes_does_so_on_each_new_connection_until_it_is_told_otherwise(
+    stage: Stage,
+) -> None:
+    stage.plane.set_priority(ROOM, "ann", True)
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    await stage.publish("ben")
+    assert stage.engine.priority == {(stage.publishes_on("ann"), "0")}
+    await stage.publish("ann", CHROMIUM_OFFER.replace("qJbS", "other"))
+    assert stage.engine.priority == {(stage.publishes_on("ann"), "0")}
+    stage.plane.set_priority(ROOM, "ann", False)
+    assert stage.engine.priority == set()
+    stage.plane.remove_peer(ROOM, "ann")
+    stage.plane.remove_peer(ROOM, "ben")
+    assert stage.plane.stats().rooms == 0
+
+
 async def test_the_sound_of_what_somebody_shows_is_not_somebody_who_speaks(stage: Stage) -> None:
     await stage.join("ann", "ben")
     await stage.publish("ann", SHARING_OFFER, SHARING)
     for _ in range(3):
         stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "2", 5),)))
     assert stage.speakers == []
+
+
+def shown(stage: Stage, viewer: str, who: str) -> str | None:
+    """The layer of a camera that reaches a viewer; None while none does."""
+    engine, source = stage.engine, (stage.publishes_on(who), "1")
+    outs = [out for out, fed in engine.routes.items() if fed == source]
+    (out,) = [out for out in outs if engine.egress[out].transport == stage.subscribes_on(viewer)]
+    return engine.wants[out] if out in engine.open_egress else None
+
+
+async def test_a_viewer_gets_the_layer_that_the_page_shows_and_nothing_while_it_shows_nothing(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann", CHROMIUM_SIMULCAST)
+    await stage.agree("ben")
+    assert shown(stage, "ben", "ann") == ""
+    offers = stage.count("ben")
+
+    for tiles, layer in (
+        ((Tile(ParticipantId("ann"), Source.CAMERA, TileSize.LARGE),), "f"),
+        ((), None),
+        ((Tile(ParticipantId("ann"), Source.CAMERA, TileSize.SMALL),), ""),
+    ):
+        stage.plane.view(ROOM, "ben", tiles)
+        assert shown(stage, "ben", "ann") == layer
+    await stage.turn()
+    assert stage.count("ben") == offers, "it takes no new offer"
+
+    stage.plane.view(ROOM, "ben", ())
+    stage.gate("ann", Source.MICROPHONE, True)
+    assert stage.heard("ben", "ann") == {"0"}, "sound goes on"
+    stage.plane.resubscribe(ROOM, "ben")
+    await stage.turn()
+    await stage.agree("ben")
+    assert shown(stage, "ben", "ann") is None
+    stage.plane.remove_peer(ROOM, "ben")
+    await stage.join("ben")
+    assert shown(stage, "ben", "ann") == "", "who comes anew has said nothing yet"
+
+
+async def test_what_is_no_picture_is_no_tile_and_who_is_not_there_shows_nothing(stage: Stage) -> None:
+    await stage.join("ann")
+    with pytest.raises(Refused) as refused:
+        stage.plane.view(ROOM, "ann", (Tile(ParticipantId("ann"), Source.MICROPHONE, TileSize.SMALL),))
+    assert refused.value.code is ErrorCode.INVALID_FIELD
+    with pytest.raises(Refused) as refused:
+        stage.plane.view(ROOM, "ben", ())
+    assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_a_publisher_is_told_which_layers_are_needed_on_each_new_connection(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann", CHROMIUM_SIMULCAST)
+    assert stage.layers == [("ann", LayersWanted(Source.CAMERA, ("q", "f")))]
+    await stage.publish("ann", CHROMIUM_SIMULCAST)
+    assert len(stage.layers) == 1, "nothing is new"
+    await stage.publish("ann", CHROMIUM_SIMULCAST.replace("qJbS", "other"))
+    assert len(stage.layers) == 2
+    await stage.publish("ben")
+    assert len(stage.layers) == 2, "a single layer is not spoken of"
+
+
+async def test_an_upper_layer_that_nobody_shows_is_paused_after_a_while(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allocation_module, "GRACE_S", 0.02)
+    await stage.join("ann", "ben")
+    await stage.publish("ann", CHROMIUM_SIMULCAST)
+    async with asyncio.timeout(5):
+        while len(stage.layers) < 2:
+            await asyncio.sleep(0.01)
+    assert stage.layers[-1] == ("ann", LayersWanted(Source.CAMERA, ("q",)))
+    stage.plane.view(ROOM, "ben", (Tile(ParticipantId("ann"), Source.CAMERA, TileSize.MEDIUM),))
+    await stage.turn()
+    assert stage.layers[-1] == ("ann", LayersWanted(Source.CAMERA, ("q", "f")))
+
+
+async def test_loss_on_the_way_to_a_viewer_takes_pictures_and_never_sound(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    await stage.publish("ann", CHROMIUM_SIMULCAST)
+    await stage.agree("ben")
+    for source in SOURCES.values():
+        stage.gate("ann", source, True)
+    stage.plane.view(ROOM, "ben", (Tile(ParticipantId("ann"), Source.CAMERA, TileSize.LARGE),))
+    for rid in ("q", "f"):
+        stage.engine.happen(LayerUp(stage.publishes_on("ann"), "1", rid, 1))
+    for _ in range(2):
+        stage.engine.happen(Loss(stage.publishes_on("ann"), 0.5))
+    assert shown(stage, "ben", "ann") == "f", "what the publisher loses is not the viewer's fault"
+    for _ in range(2):
+        stage.engine.happen(Loss(stage.subscribes_on("ben"), 0.15))
+    assert shown(stage, "ben", "ann") == ""
+    for _ in range(2):
+        stage.engine.happen(Loss(stage.subscribes_on("ben"), 0.5))
+    assert shown(stage, "ben", "ann") is None
+    assert stage.heard("ben", "ann") == {"0"}
 
 
 async def test_stats_are_flat_numbers(stage: Stage) -> None:

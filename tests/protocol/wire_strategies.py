@@ -20,6 +20,7 @@ from protocol.values import (
     SessionStatus,
     Severity,
     Source,
+    TileSize,
     WaitsFor,
 )
 
@@ -48,6 +49,7 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
         max_size=4,
     ),
     "version": st.integers(1, 2**53 - 1),
+    "rids": st.lists(words, max_size=3).map(tuple),
     "urls": st.lists(words, max_size=3).map(tuple),
     "leaders": st.lists(words, max_size=3).map(tuple),
 }
@@ -60,6 +62,7 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     Next: st.sampled_from(Next),
     Role: st.sampled_from(Role),
     Source: st.sampled_from(Source),
+    TileSize: st.sampled_from(TileSize),
     SessionStatus: st.sampled_from(SessionStatus),
     LeaveReason: st.sampled_from(LeaveReason),
     WaitsFor: st.sampled_from(WaitsFor),

@@ -35,7 +35,7 @@ from rooms.events import (
     SessionOpened,
     SessionReturned,
 )
-from rooms.gates import cut_off_at_once, open_gates, shut_at_once
+from rooms.gates import always_heard, cut_off_at_once, open_gates, shut_at_once
 from rooms.state import EMPTY, Participant, RoomState
 
 ANA, MIA = ParticipantId("ana"), ParticipantId("mia")
@@ -132,3 +132,19 @@ def test_what_turns_something_off_shuts_it_at_once(event: Event, shut: set[tuple
 )
 def test_who_is_sent_out_hears_nothing_more_at_once(event: Event, who: set[ParticipantId]) -> None:
     assert cut_off_at_once(event) == who
+
+
+def test_who_answers_for_the_group_is_always_heard_while_inside() -> None:
+    people = {
+        ParticipantId(name): Participant(
+            ParticipantId(name), IdentityId(name), name, role, 0, present=name != "away", waiting=name == "outside"
+        )
+        for name, role in (
+            ("ana", Role.PARTICIPANT),
+            ("marcus", Role.MENTOR),
+            ("dana", Role.THERAPIST),
+            ("away", Role.MENTOR),
+            ("outside", Role.THERAPIST),
+        )
+    }
+    assert always_heard(RoomState(people=people)) == {"marcus", "dana"}

@@ -138,6 +138,16 @@ async def test_commands_are_decided_without_waiting_for_the_disk(stage: Stage) -
     assert [f.message.text for f in frames if isinstance(f, ChatPosted)] == ["one", "two"]
 
 
+async def test_who_leads_is_heard_however_loud_others_are_and_as_a_participant_competes_with_them(stage: Stage) -> None:
+    assert stage.media.always == {DANA}
+    await stage.enter(MARCUS, Role.MENTOR)
+    assert stage.media.always == {DANA, MARCUS}
+    await stage.enter(DANA, Role.PARTICIPANT)
+    assert stage.media.always == {MARCUS}
+    await stage.keeper.submit(Requested(MARCUS, Leave(stage.rid())))
+    assert stage.media.always == set()
+
+
 async def test_a_refusal_is_answered_at_once_and_stores_nothing(stage: Stage) -> None:
     stored = len(stage.log.stored)
     reply = stage.close_mic(ELLIE, MARCUS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from websockets.exceptions import ConnectionClosedOK
@@ -12,7 +12,7 @@ from protocol.codec import Wire, decode_server, encode_client
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import ClientMessage, Frame, Join, Resume, Welcome
-from protocol.values import Role, Source
+from protocol.values import Role, Source, Tile
 from rooms.commands import Enter, OpenSession, WaiveResponder
 from rooms.life import DEFAULT_RULES
 from rooms.state import EMPTY
@@ -140,6 +140,9 @@ class FakeCalls:
 
     def resubscribe(self, room: str, participant: str) -> None:
         self.asked.append(("resubscribe", participant))
+
+    def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
+        self.asked.append(("view", participant, tuple(tiles)))
 
 
 class FakeTelemetry:

@@ -20,6 +20,7 @@ from protocol.messages import (
     Goodbye,
     HideChat,
     Join,
+    LayersWanted,
     Leave,
     ParticipantJoined,
     ParticipantLeft,
@@ -34,12 +35,13 @@ from protocol.messages import (
     Resumed,
     SessionEnded,
     SetDevices,
+    SetView,
     SpeakersChanged,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
 )
-from protocol.values import Role, Source
+from protocol.values import MAX_TILES, Role, Source, Tile, TileSize
 from rooms.state import Participant, RoomState
 from signaling.endpoint import Settings
 from signaling.rate import Rates
@@ -156,6 +158,28 @@ async def test_a_resume_with_a_seq_from_the_future_is_a_resync(stage: Stage) -> 
     back = await stage.resume(ellie.got(Welcome)[0].resume_token, 99)
     assert isinstance(back.last, Goodbye)
     assert back.last.code is ErrorCode.RESYNC
+
+
+async def test_what_a_page_shows_is_handed_on_and_a_large_list_is_refused(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    tiles = (Tile(ParticipantId("dana"), Source.CAMERA, TileSize.LARGE),)
+    ellie.say(SetView(RequestId("v1"), tiles))
+    ellie.say(SetView(RequestId("v2"), tiles * (MAX_TILES + 1)))
+    await stage.settle()
+    assert ellie.got(Ack) == [Ack(RequestId("v1"))]
+    assert [one.code for one in ellie.got(Rejected)] == [ErrorCode.INVALID_FIELD]
+    assert [asked for asked in stage.calls.asked if asked[0] == "view"] == [("view", you(ellie), tiles)]
+
+
+async def test_the_latest_word_on_needed_layers_is_said_again_after_a_resume(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    for rids in (("q", "f"), ("q",)):
+        stage.endpoint.layers(ROOM, you(ellie), LayersWanted(Source.CAMERA, rids))
+    await stage.settle()
+    assert ellie.got(LayersWanted)[-1:] == [LayersWanted(Source.CAMERA, ("q",))]
+    back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
+    assert back.got(LayersWanted) == [LayersWanted(Source.CAMERA, ("q",))]
+    stage.endpoint.layers(ROOM, ParticipantId("nobody"), LayersWanted(Source.CAMERA, ("q",)))
 
 
 async def test_an_unanswered_offer_is_offered_again_after_a_resume(stage: Stage) -> None:

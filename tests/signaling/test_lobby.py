@@ -19,6 +19,7 @@ from protocol.messages import (
     Remove,
     RestartSubscribe,
     Resume,
+    SetView,
     SubscribeAnswer,
     SubscribeOffer,
     ViewReplaced,
@@ -57,7 +58,12 @@ async def test_who_knocks_is_welcomed_into_the_lobby_without_media(stage: Stage)
 
 @pytest.mark.parametrize(
     "message",
-    [PublishOffer(ID, "v=0", {"0": Source.MICROPHONE}), RestartSubscribe(ID), SubscribeAnswer(1, "v=0")],
+    [
+        PublishOffer(ID, "v=0", {"0": Source.MICROPHONE}),
+        RestartSubscribe(ID),
+        SetView(ID, ()),
+        SubscribeAnswer(1, "v=0"),
+    ],
 )
 async def test_who_waits_can_set_up_no_media(stage: Stage, message: Any) -> None:
     sam = await knock(stage)

@@ -17,6 +17,7 @@ from protocol.messages import (
     EndSession,
     Goodbye,
     Join,
+    LayersWanted,
     Leave,
     Ping,
     PostChat,
@@ -261,7 +262,7 @@ class Client:
                 self._goodbye = frame.then
             case SpeakersChanged():
                 pass
-            case Watching() | Supervised() | Unsupervised() | PublishAnswer() | SubscribeOffer():
+            case Watching() | Supervised() | Unsupervised() | PublishAnswer() | SubscribeOffer() | LayersWanted():
                 raise AssertionError(f"nobody asked for {type(frame).__name__}")
             case _:
                 assert self.model is not None, "a frame of the room before the room"

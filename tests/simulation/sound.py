@@ -7,7 +7,7 @@ room, and are remembered for who has nothing published yet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -27,7 +27,7 @@ from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, U
 from media.engine.stun import build as build_stun
 from media.engine.transport import Path
 from media.negotiation import kind_of
-from protocol.values import Source
+from protocol.values import Source, Tile
 from tests.media.engine.world import NullCipher
 from tests.simulation.loop import VirtualLoop
 
@@ -110,8 +110,14 @@ class Sound:
         if visit is not None:
             self._core.set_ingress_gate(visit.transport, MIDS[source], open, self._loop.time())
 
+    def set_priority(self, room: str, participant: str, always: bool) -> None:
+        pass  # simulated microphones compete with nobody
+
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
         raise NotImplementedError("simulated clients publish from the start")
+
+    def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
+        raise NotImplementedError("simulated pages show everything")
 
     def answer(self, room: str, participant: str, version: int, sdp: str) -> None:
         raise NotImplementedError("simulated clients are offered nothing")

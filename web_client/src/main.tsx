@@ -8,6 +8,7 @@ import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
 import { watchLevel } from "./media/level";
+import { watchLink } from "./media/own_link";
 import { Publisher } from "./media/publish";
 import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
@@ -36,7 +37,8 @@ function start(root: HTMLElement): void {
   // Beside the first requests, so that nobody waits for both.
   const loading = wordsFor(navigator.languages);
   const api = makeApi((input, init) => fetch(input, init));
-  const local = new LocalMedia(captureFrom(query), navigator.mediaDevices, {
+  const capture = captureFrom(query);
+  const local = new LocalMedia(capture, navigator.mediaDevices, {
     chosen: chosenDevices,
     after: systemClock.after,
     visible: () => document.visibilityState === "visible",
@@ -49,6 +51,7 @@ function start(root: HTMLElement): void {
   function openRoom(me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
     const publisher = new Publisher({
       makePeer,
+      capture,
       after,
       silent: () => session.nudge(),
       trouble: (trouble) => session.mediaTrouble("publish", trouble),
@@ -86,6 +89,11 @@ function start(root: HTMLElement): void {
         local,
         screen,
         newId,
+        watchLink: (on) =>
+          watchLink(
+            { after, publish: () => publisher.peer, subscribe: () => subscriber.peer, tracks: () => subscriber.tracks },
+            on,
+          ),
         after,
       },
       wanted,

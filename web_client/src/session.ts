@@ -16,15 +16,18 @@ import { Sharing } from "./sharing";
 import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/announce";
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
+import { Viewing } from "./viewing";
 import { fromSnapshot, person, reduce, rests, tookOver, type RoomState } from "./state/room";
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
-  publisher: Pick<Publisher, "use" | "start" | "again" | "resumed" | "close">;
+  publisher: Pick<Publisher, "use" | "layersWanted" | "start" | "again" | "resumed" | "close">;
   subscriber: Pick<Subscriber, "configure" | "offered" | "refused" | "again" | "resumed" | "close">;
   local: Pick<LocalMedia, "microphone" | "camera" | "open" | "close" | "closeAll" | "choose" | "flip">;
   screen: Pick<LocalScreen, "possible" | "ask">;
   newId: () => string;
+  /** Tells whether my own connection is weak, whenever that changes; returns how to stop. */
+  watchLink?: (on: (weak: boolean) => void) => () => void;
   after: (ms: number, act: () => void) => () => void;
 }
 
@@ -49,6 +52,9 @@ export class RoomSession {
   readonly reactions: Reactions;
   readonly notAlone: NotAlone;
   readonly sharing: Sharing;
+  readonly viewing: Viewing;
+  /** My own connection is weak. */
+  readonly weak = signal(false);
   /** Whether my sound and picture, and that of the others, could be set up. */
   readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
   /** Why this stay is over; null while it goes on. */
@@ -64,6 +70,7 @@ export class RoomSession {
   /** An offer that came before I knew that I am let in. */
   #held: SubscribeOffer | null = null;
   #stopAway: () => void = () => {};
+  #stopWatching: () => void = () => {};
 
   constructor(deps: SessionDeps, wanted: { microphone: boolean; camera: boolean }) {
     this.#deps = deps;
@@ -83,7 +90,13 @@ export class RoomSession {
         if (this.#inside) deps.subscriber.offered(offer);
         else this.#held = offer;
       },
+      layersWanted: ({ source, rids }) => deps.publisher.layersWanted(source, rids),
       answerRefused: () => deps.subscriber.refused(),
+    });
+    this.viewing = new Viewing({
+      after,
+      send: (tiles) => request({ type: "set_view", tiles }, "never"),
+      reachable: () => this.#connection.phase.name === "live" && this.#inside,
     });
     this.sharing = new Sharing({
       screen: deps.screen,
@@ -146,7 +159,9 @@ export class RoomSession {
     this.devices.dispose();
     this.#patience.end();
     this.#stopAway();
+    this.#stopWatching();
     this.notAlone.forget();
+    this.viewing.forget();
     this.reactions.clear();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();
@@ -166,6 +181,13 @@ export class RoomSession {
     if (this.notAlone.on.value) this.announcement.value = { key: "sayHiddenDevices" };
     else await this.devices.tapCamera();
     if (this.mine.value.camera) this.#forgive("camera");
+  }
+
+  /** No picture comes or goes, or they come again; the camera stays off until tapped. */
+  setAudioOnly(on: boolean): void {
+    if (on && this.mine.peek().camera) void this.devices.tapCamera();
+    this.viewing.setAudioOnly(on);
+    this.announcement.value = { key: on ? "sayAudioOnly" : "sayPicturesBack" };
   }
 
   /** Someone came in here: nobody hears or sees me, and nobody near this screen hears or sees the group. */
@@ -292,6 +314,7 @@ export class RoomSession {
     if (!this.#inside) return;
     this.devices.tell();
     this.notAlone.renew(false);
+    this.viewing.renew();
     this.#deps.publisher.resumed();
     this.#deps.subscriber.resumed();
   }
@@ -347,16 +370,29 @@ export class RoomSession {
     this.#held = null;
     this.devices.tell();
     this.notAlone.renew(true);
+    this.viewing.renew();
+    this.#watchLink();
+  }
+
+  #watchLink(): void {
+    this.#stopWatching();
+    this.weak.value = false;
+    const stop = this.#deps.watchLink?.((weak) => {
+      this.weak.value = weak;
+    });
+    this.#stopWatching = () => stop?.();
   }
 
   /** In the lobby: nothing goes out and nothing comes in. The microphone stays off until tapped. */
   #outside(): void {
     this.#held = null;
+    this.#stopWatching();
     this.sharing.end();
     this.#deps.publisher.close();
     this.#deps.subscriber.close();
     this.devices.forget();
     this.notAlone.forget();
+    this.viewing.forget();
     this.reactions.clear();
     batch(() => {
       this.received.value = new Map();

@@ -86,6 +86,7 @@ export class FakePublisher {
   };
   /** Every track that ever went out through the microphone's sender. */
   readonly microphones: (MediaStreamTrack | null)[] = [];
+  readonly layers: [Source, readonly string[]][] = [];
   starts = 0;
   agains = 0;
   resumes = 0;
@@ -96,6 +97,10 @@ export class FakePublisher {
   use(source: Source, track: MediaStreamTrack | null): void {
     this.sending[source] = track;
     if (source === "microphone") this.microphones.push(track);
+  }
+
+  layersWanted(source: Source, rids: readonly string[]): void {
+    this.layers.push([source, rids]);
   }
 
   start(_iceServers: readonly IceServer[]): void {

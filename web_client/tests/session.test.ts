@@ -61,6 +61,75 @@ describe("entering", () => {
   });
 });
 
+describe("pictures", () => {
+  beforeEach(() => enter());
+  const shown = () => server.socket.ofType("set_view").map(({ tiles }) => tiles.map((tile) => tile.participant_id));
+
+  test("of my own are sent in the layers that somebody needs", () => {
+    server.socket.say({ type: "layers_wanted", source: "camera", rids: ["q"] }, null);
+    expect(publisher.layers).toEqual([["camera", ["q"]]]);
+  });
+
+  test("of others come as the page shows them, and the server is told again after it forgot", async () => {
+    session.viewing.see([{ participant_id: "dana", source: "camera", size: "large" }]);
+    await server.clock.advance(200);
+    expect(shown()).toEqual([["dana"]]);
+    server.welcome();
+    expect(shown()).toEqual([["dana"], ["dana"]]);
+  });
+
+  test("neither come nor go with audio only, and my camera waits for a tap afterwards", async () => {
+    session.viewing.see([{ participant_id: "dana", source: "camera", size: "large" }]);
+    await server.clock.advance(200);
+    session.setAudioOnly(true);
+    await settle();
+    expect(shown()).toEqual([["dana"], []]);
+    expect(publisher.sending.camera).toBeNull();
+    expect(publisher.sending.microphone).not.toBeNull();
+    expect(session.announcement.value).toEqual({ key: "sayAudioOnly" });
+    session.setAudioOnly(false);
+    await settle();
+    expect(shown()).toEqual([["dana"], [], ["dana"]]);
+    expect(publisher.sending.camera).toBeNull();
+  });
+});
+
+describe("my own connection", () => {
+  test("is watched while I am in the room", async () => {
+    let told: (weak: boolean) => void = () => {};
+    let watching = 0;
+    await enter();
+    const { clock } = server;
+    const watched = new RoomSession(
+      {
+        connect: server.connect,
+        publisher,
+        subscriber,
+        local: local as unknown as LocalMedia,
+        screen,
+        newId: server.newId,
+        after: clock.after,
+        watchLink: (on) => {
+          told = on;
+          watching += 1;
+          return () => void (watching -= 1);
+        },
+      },
+      { microphone: true, camera: false },
+    );
+    watched.start();
+    await settle();
+    server.welcome();
+    expect(watching).toBe(1);
+    told(true);
+    expect(watched.weak.value).toBe(true);
+    server.welcome();
+    expect([watching, watched.weak.value]).toEqual([1, false]);
+    watched.dispose();
+    expect(watching).toBe(0);
+  });
+});
+
 describe("my microphone", () => {
   beforeEach(() => enter());
 

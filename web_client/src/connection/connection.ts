@@ -4,6 +4,7 @@ import {
   type ClientMessage,
   type ErrorCode,
   type IceServer,
+  type LayersWanted,
   type Next,
   type RoomFrame,
   type ServerMessage,
@@ -33,6 +34,7 @@ export interface ConnectionEvents {
   resumed(): void;
   frame(frame: RoomFrame): void;
   subscribeOffer(offer: SubscribeOffer): void;
+  layersWanted(wanted: LayersWanted): void;
   /** What was sent without an id was refused: of all we send, that is the answer to an offer. */
   answerRefused(): void;
 }
@@ -266,6 +268,9 @@ export class Connection {
         return;
       case "subscribe_offer":
         this.#events.subscribeOffer(body);
+        return;
+      case "layers_wanted":
+        this.#events.layersWanted(body);
         return;
       case "watching":
       case "supervised":

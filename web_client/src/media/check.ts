@@ -73,6 +73,7 @@ class Check {
       resumed: () => {},
       frame: () => {},
       subscribeOffer: (offer) => this.#subscriber.offered(offer),
+      layersWanted: () => {},
       answerRefused: () => this.#subscriber.refused(),
     });
   }

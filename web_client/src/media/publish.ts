@@ -1,8 +1,9 @@
 import type { Outcome } from "../connection/outbox";
 import type { IceServer, Source } from "../protocol/generated";
+import type { Capture } from "./capture";
+import { encodingsFor, sendOnly } from "./layers";
 import { SILENCE_MS, Tries, type TriesDeps } from "./tries";
 
-const MAX_BITRATE = 600_000;
 /** Sharp text costs more than a face, though less often. */
 const MAX_SCREEN_BITRATE = 1_500_000;
 
@@ -12,6 +13,8 @@ const OWN: readonly Source[] = ["microphone", "camera"];
 export interface PublishDeps extends TriesDeps {
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
   offer: (sdp: string, sources: Record<string, Source>) => Promise<Outcome>;
+  /** What the camera is asked for. Left out, the picture is sent in one layer. */
+  capture?: Capture;
   /** Nothing comes back on this way; the network may be gone. */
   silent: () => void;
 }
@@ -39,6 +42,9 @@ export class Publisher {
   /** Offers are made one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #due = false;
+  /** The layers of a picture that somebody needs, by source; a change waits for the one before it. */
+  #layers: Partial<Record<Source, readonly string[]>> = {};
+  #adjusting: Promise<void> = Promise.resolve();
   readonly #tries: Tries;
 
   constructor(deps: PublishDeps) {
@@ -59,6 +65,12 @@ export class Publisher {
     // A connection that the browser ended without a word is found out here, and replaced with the same tracks.
     this.#transceivers[source]?.sender.replaceTrack(track).catch(() => this.#failed(peer));
     if (renews) this.#offer(peer);
+  }
+
+  /** The server says which layers of a picture anybody needs now. The lowest is always sent. */
+  layersWanted(source: Source, rids: readonly string[]): void {
+    this.#layers[source] = rids;
+    this.#adjust(source);
   }
 
   start(iceServers: readonly IceServer[]): void {
@@ -84,6 +96,7 @@ export class Publisher {
     this.#peer?.close();
     this.#peer = null;
     this.#transceivers = {};
+    this.#layers = {};
     this.#queue = Promise.resolve();
     this.#due = false;
   }
@@ -95,6 +108,18 @@ export class Publisher {
     this.#connect(peer);
   }
 
+  #adjust(source: Source): void {
+    const peer = this.#peer;
+    this.#adjusting = this.#adjusting
+      .then(async () => {
+        const rids = this.#layers[source];
+        const sender = this.#transceivers[source]?.sender;
+        if (peer === this.#peer && rids && sender) await sendOnly(sender, rids);
+      })
+      // A sender that ended meanwhile, or cannot: more is sent than anybody needs, until the next word.
+      .catch(() => undefined);
+  }
+
   /** What is shared begins, or ends; whether that has to be offered. */
   #direct(peer: RTCPeerConnection, source: Source, sends: boolean): boolean {
     const known = this.#transceivers[source];
@@ -103,7 +128,7 @@ export class Publisher {
       if (known.direction === direction) return false;
       known.direction = direction;
     } else if (sends) {
-      this.#transceivers[source] = add(peer, source);
+      this.#transceivers[source] = this.#add(peer, source);
     }
     return sends || known !== undefined;
   }
@@ -132,7 +157,7 @@ export class Publisher {
     });
     const shared = (["screen", "screen_audio"] as const).filter((source) => this.#tracks[source]);
     for (const source of [...OWN, ...shared]) {
-      this.#transceivers[source] = add(peer, source);
+      this.#transceivers[source] = this.#add(peer, source);
       this.#transceivers[source]?.sender.replaceTrack(this.#tracks[source]).catch(() => this.#failed(peer));
     }
     this.#offer(peer);
@@ -160,10 +185,10 @@ export class Publisher {
     if (outcome.type === "publish_answer") await peer.setRemoteDescription({ type: "answer", sdp: outcome.sdp });
     else if (outcome.type === "rejected") this.#failed(peer);
   }
-}
 
-function add(peer: RTCPeerConnection, source: Source): RTCRtpTransceiver {
-  if (source === "microphone" || source === "screen_audio") return peer.addTransceiver("audio", { direction: "sendonly" });
-  const maxBitrate = source === "screen" ? MAX_SCREEN_BITRATE : MAX_BITRATE;
-  return peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ maxBitrate }] });
+  #add(peer: RTCPeerConnection, source: Source): RTCRtpTransceiver {
+    if (source === "microphone" || source === "screen_audio") return peer.addTransceiver("audio", { direction: "sendonly" });
+    const sendEncodings = source === "screen" ? [{ maxBitrate: MAX_SCREEN_BITRATE }] : encodingsFor(this.#deps.capture);
+    return peer.addTransceiver("video", { direction: "sendonly", sendEncodings });
+  }
 }

@@ -77,6 +77,16 @@ export type Source =
   | "screen_audio";
 
 /**
+ * How large a page shows a picture, in pixels of its screen.
+ * `small`: Up to about 320 wide.
+ * `medium`: Up to about 640 wide.
+ */
+export type TileSize =
+  | "small"
+  | "medium"
+  | "large";
+
+/**
  * Where a session is in its life.
  * `lobby`: Open to come to, and not begun: participants wait, each for themselves.
  */
@@ -305,6 +315,13 @@ export interface TrackInfo {
   source: Source;
 }
 
+/** A picture that a page shows now: someone's camera, or the screen that they share. */
+export interface Tile {
+  participant_id: string;
+  source: Source;
+  size: TileSize;
+}
+
 /** One entry of RTCConfiguration.iceServers. */
 export interface IceServer {
   urls: string[];
@@ -519,6 +536,18 @@ export interface RestartSubscribe {
   id: string;
 }
 
+/**
+ * The pictures that my page shows now, the most important first, in place of what it said before.
+ *
+ * What is not among them is not sent, but for sound, which always is. A page that has said nothing gets all pictures
+ * small. Forgotten with the session.
+ */
+export interface SetView {
+  type: "set_view";
+  id: string;
+  tiles: Tile[];
+}
+
 /** I have taken note of this concern. Only on a socket that watches. */
 export interface Acknowledge {
   type: "acknowledge";
@@ -608,6 +637,17 @@ export interface SubscribeOffer {
   tracks: TrackInfo[];
   /** Left out when false. */
   fresh?: boolean;
+}
+
+/**
+ * The layers of my picture that somebody needs now, by rid, of those that I offered; the others may pause.
+ *
+ * Only the latest counts. The first of them is always among them.
+ */
+export interface LayersWanted {
+  type: "layers_wanted";
+  source: Source;
+  rids: string[];
 }
 
 /** Someone is here, or here again. */
@@ -808,6 +848,7 @@ export type ClientMessage =
   | PublishOffer
   | SubscribeAnswer
   | RestartSubscribe
+  | SetView
   | Acknowledge;
 
 /** What a room tells: durable events, and ephemeral latest values. */
@@ -848,4 +889,5 @@ export type ServerMessage =
   | Goodbye
   | PublishAnswer
   | SubscribeOffer
+  | LayersWanted
   | RoomFrame;

@@ -7,7 +7,7 @@ export type Announcement =
   | { key: "sayDoubt" | "sayNoDoubt" | "sayMediaTrying" | "sayMediaStuck" }
   | { key: "sayLetIn" | "sayLetInMuted" | "sayAsked" | "sayInLobby" | "sayAllReturned" | "sayBegan" | "sayMentorLate" }
   | { key: "sayPaused" | "sayPausedGone" | "sayPausedStaff" | "sayGoesOn" | "sayGoesOnStaff" | "sayPausedMicrophone" }
-  | { key: "sayHidden" | "sayHiddenDevices" | "sayShownAgain" }
+  | { key: "sayHidden" | "sayHiddenDevices" | "sayShownAgain" | "sayAudioOnly" | "sayPicturesBack" }
   | { key: "sayIShare" | "sayIShareNoMore" | "sayMayShare" | "sayMayNotShare" }
   | { key: AboutPerson; name: string }
   | { key: "sayReacted"; name: string; reaction: Reaction }

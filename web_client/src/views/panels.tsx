@@ -5,6 +5,7 @@ import { DeviceNotices, remaining } from "./devices_sheet";
 import { Panel } from "./panel";
 import { SharingPanel } from "./sharing";
 import { sourceWordsFor } from "../words/sources";
+import { pictureWordsFor } from "../words/pictures";
 import type { RoomActs, RoomModel } from "./room_model";
 
 /** What needs to be noticed, above the bar on a phone and top right on a desktop. */
@@ -51,6 +52,7 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           <p>{words.doubtMore}</p>
         </Panel>
       )}
+      {model.weak && !trouble && !model.reconnecting && !model.alone.on && <WeakPanel model={model} acts={acts} />}
       {model.soundBlocked && !model.reconnecting && !model.alone.on && (
         <section class="turn" aria-label={words.sound}>
           <div class="grow stack s">
@@ -121,5 +123,20 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         </Panel>
       )}
     </>
+  );
+}
+
+/** My own connection, never that of others. */
+function WeakPanel({ model, acts }: { model: RoomModel; acts: RoomActs }) {
+  const words = pictureWordsFor(model.words.language);
+  return (
+    <Panel label={model.words.connection} icon="again" title={words.weak}>
+      <p>{words.weakMore}</p>
+      {!model.audioOnly && (
+        <button class="btn" type="button" onClick={() => acts.onAudioOnly(true)}>
+          {words.withoutPictures}
+        </button>
+      )}
+    </Panel>
   );
 }

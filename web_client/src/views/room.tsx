@@ -9,6 +9,7 @@ import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
 import { AtHand, Hidden, RemoveSheet } from "./room_parts";
 import { Said } from "./said";
+import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
 import { sourceWordsFor } from "../words/sources";
@@ -35,6 +36,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const tile = document.querySelector(`[data-participant-id="${CSS.escape(speaker)}"]`);
     tile?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [stage, speaker]);
+  useSeen(acts.onSeen);
   const opened = useRef(model.chatOpen);
   useEffect(() => {
     // What was opened or closed took the focus with it, or never had it; a screen that only turned did not.
@@ -69,6 +71,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               own={{ label: sourceWordsFor(words.language).devices, onPress: () => acts.onSheet("devices") }}
               words={words}
               faces={faces}
+              audioOnly={model.audioOnly}
+              onAudioOnly={acts.onAudioOnly}
               wide={wide}
               staff={
                 staff

@@ -1,7 +1,7 @@
 import type { ChoiceKind, Choices } from "../media/device_list";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
-import type { Reaction } from "../protocol/generated";
+import type { Reaction, Tile } from "../protocol/generated";
 import type { PendingChat } from "../posting";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
@@ -43,6 +43,10 @@ export interface RoomModel {
     /** The name of the one that went away. */
     readonly gone: Readonly<Record<"microphone" | "camera", string>>;
   };
+  /** No picture comes or goes. */
+  audioOnly: boolean;
+  /** My own connection is weak. */
+  weak: boolean;
   pending: readonly PendingChat[];
   notice: Notice | null;
   /** Names of those who left while the session goes on; only who leads is told. */
@@ -75,6 +79,8 @@ export interface RoomActs {
   onStopSharing: () => void;
   onCloseScreen: (id: string) => void;
   onAllowScreen: (id: string) => void;
+  onAudioOnly: (on: boolean) => void;
+  onSeen: (tiles: Tile[]) => void;
   onChat: (open: boolean) => void;
   onSheet: (sheet: OpenSheet) => void;
   onLeave: () => void;

@@ -53,6 +53,11 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
     sound.play(heard.flatMap((tracks) => [tracks.microphone, tracks.screen_audio].filter((track) => track !== undefined)));
   }, [received, sound, alone]);
   useEffect(() => () => sound.play([]), [sound]);
+  useEffect(() => {
+    const look = () => session.viewing.hide(document.visibilityState === "hidden");
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [session]);
   const { list, speaker, setSpeaker } = useDevices(session, local, sound);
   const where = room === null ? "door" : room.waiting ? "lobby" : "room";
   const place = room?.session.title ?? null;
@@ -100,6 +105,8 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
     onStopSharing: () => session.sharing.stop(),
     onCloseScreen: (id) => void ask.closeScreen(id),
     onAllowScreen: (id) => void ask.allowScreen(id),
+    onAudioOnly: (on) => session.setAudioOnly(on),
+    onSeen: (tiles) => session.viewing.see(tiles),
     onChat: setChatOpen,
     onSheet: setSheet,
     onLeave: () => {
@@ -192,6 +199,8 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
           gone: { microphone: local.microphone.value.gone ?? "", camera: local.camera.value.gone ?? "" },
           flips: list.camera.length > 1 && matchMedia("(pointer: coarse)").matches,
         },
+        audioOnly: session.viewing.audioOnly.value,
+        weak: session.weak.value,
         pending: posting.pending.value,
         notice: session.notice.value,
         early: session.early.value.map((one) => one.name),

@@ -4,6 +4,7 @@ import { sourceWordsFor } from "../words/sources";
 import { Icon } from "./icon";
 import { Panel } from "./panel";
 import { Picture } from "./picture";
+import { pictureOf } from "./seen";
 import type { RoomActs, RoomModel } from "./room_model";
 
 /** Whose screen stands large here: never my own, which I have before me. */
@@ -18,8 +19,12 @@ export function Stage({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const who = staged(model.room);
   if (!who) return null;
   return (
-    <section class="stage" aria-label={words.sharedScreen}>
-      <Picture key={who.id} track={model.received.get(who.id)?.screen} />
+    <section class="stage" aria-label={words.sharedScreen} {...pictureOf("screen", who.id)}>
+      {model.audioOnly ? (
+        <div class="picture" />
+      ) : (
+        <Picture key={who.id} track={model.received.get(who.id)?.screen} />
+      )}
       <div class="row s wrap">
         <p class="grow">
           <Icon name="screens" small />

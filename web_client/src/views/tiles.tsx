@@ -2,11 +2,14 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { ParticipantView, Reaction, Role, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
+import { pictureWordsFor } from "../words/pictures";
 import { Door, type DoorActs } from "./door";
 import { Icon } from "./icon";
 import { Menu } from "./menu";
+import { Foot, usePages, useSwipe } from "./paging";
 import { Picture } from "./picture";
 import { useScrolls } from "./scrolls";
+import { pictureOf } from "./seen";
 import { Tags } from "./tags";
 
 /** One person as their tile shows them. */
@@ -27,6 +30,8 @@ export interface Face {
   readonly needsCover: boolean;
   readonly reaction: Reaction | undefined;
   readonly track: MediaStreamTrack | undefined;
+  /** Its picture is to be seen here; else the letter stands for it. */
+  readonly pictured: boolean;
   /** As in a mirror: my own, but not what a camera at the back shows. */
   readonly mirrored: boolean;
 }
@@ -48,12 +53,19 @@ interface Props {
   staff: StaffActs | null;
   /** On a small screen who waits stands above all, else on the last seat. */
   wide: boolean;
+  /** No pictures come. */
+  audioOnly: boolean;
+  onAudioOnly: (on: boolean) => void;
   /** Opens what is mine to choose. */
   own: { readonly label: string; readonly onPress: () => void };
 }
 
 /** Everyone here. Tiles keep their place; who speaks is framed, never moved. */
-export function Tiles({ words, faces, staff, wide, own }: Props) {
+export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, onAudioOnly }: Props) {
+  // Who leads has a list that scrolls: there, what is out of sight is not sent either.
+  const pages = usePages(everyone, !wide && !staff);
+  const swipe = useSwipe(pages?.turn);
+  const faces = (pages?.shown ?? everyone).map((face) => (audioOnly && !face.self ? { ...face, pictured: false } : face));
   const tiles = useRef<HTMLDivElement>(null);
   const scrolls = useScrolls(tiles);
   const door =
@@ -68,6 +80,7 @@ export function Tiles({ words, faces, staff, wide, own }: Props) {
         ref={tiles}
         tabIndex={scrolls ? 0 : undefined}
         class={`tiles n${Math.min(seats, 17)}${staff ? " people" : ""}`}
+        {...swipe}
       >
         {faces.map((face) =>
           staff ? (
@@ -79,6 +92,7 @@ export function Tiles({ words, faces, staff, wide, own }: Props) {
               aria-label={face.name}
               class={`tile${stateClasses(face)}`}
               data-participant-id={face.id}
+              {...inSight(face)}
             >
               <Inside words={words} face={face} />
               <span class="tag who">
@@ -96,8 +110,14 @@ export function Tiles({ words, faces, staff, wide, own }: Props) {
         )}
         {wide && door}
       </div>
+      <Foot words={pictureWordsFor(words.language)} pages={pages} audioOnly={audioOnly} onAudioOnly={onAudioOnly} />
     </section>
   );
+}
+
+/** My own picture comes from this device. */
+function inSight(face: Face) {
+  return face.self || !face.camera ? {} : pictureOf("camera", face.id);
 }
 
 function Own({ own, framed = false }: { own: Props["own"]; framed?: boolean }) {
@@ -134,7 +154,7 @@ function Inside({ words, face, staff = false }: { words: Words; face: Face; staf
       <span class="blank" aria-hidden="true">
         <i>{[...face.name][0]?.toUpperCase()}</i>
       </span>
-      {face.camera && <Picture track={face.track} mirrored={face.mirrored} />}
+      {face.camera && face.pictured && <Picture track={face.track} mirrored={face.mirrored} />}
       <Tags words={words} face={face} staff={staff} />
     </>
   );
@@ -169,7 +189,7 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
       class={`person${face.speaking ? " talking" : ""}`}
       data-participant-id={face.id}
     >
-      <div class={`tile${face.connected ? "" : " away"}`}>
+      <div class={`tile${face.connected ? "" : " away"}`} {...inSight(face)}>
         <Inside words={words} face={face} staff />
       </div>
       <div class="foot">
@@ -266,6 +286,7 @@ export function faceOf(
     needsCover: person.needs_cover ?? false,
     reaction,
     track,
+    pictured: true,
     mirrored: me !== null && !rear,
   };
 }

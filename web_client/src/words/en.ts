@@ -445,6 +445,8 @@ export const en = {
   sayTookOver: (name: string) => `${name} leads the group now. Your microphone is still off.`,
   sayGoesOnStaff: "The group goes on.",
   sayPausedMicrophone: "Microphones are closed until someone leads again.",
+  sayAudioOnly: "Audio only is on. You hear everyone, and no pictures come or go.",
+  sayPicturesBack: "Pictures come again. Your camera is off until you turn it on.",
   sayHidden: "The group is hidden. Nobody hears or sees you.",
   sayHiddenDevices: "Microphone and camera stay closed while the group is hidden.",
   sayShownAgain: "The group is back on your screen. Your microphone and camera are off.",

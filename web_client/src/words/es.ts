@@ -472,6 +472,8 @@ export const es: Words = {
   sayTookOver: (name) => `Ahora ${name} guía al grupo. Su micrófono sigue apagado.`,
   sayGoesOnStaff: "El grupo continúa.",
   sayPausedMicrophone: "Los micrófonos están cerrados hasta que alguien guíe otra vez.",
+  sayAudioOnly: "Solo audio. Usted oye a todos, y no hay imágenes.",
+  sayPicturesBack: "Las imágenes vuelven. Su cámara sigue apagada hasta que usted la encienda.",
   sayHidden: "El grupo está oculto. Nadie le oye ni le ve.",
   sayHiddenDevices: "El micrófono y la cámara siguen cerrados mientras el grupo está oculto.",
   sayShownAgain: "El grupo está otra vez en su pantalla. Su micrófono y su cámara están apagados.",

@@ -14,7 +14,7 @@ export class FakePeer extends EventTarget {
     kind: string;
     init: RTCRtpTransceiverInit | undefined;
     direction: RTCRtpTransceiverDirection;
-    sender: { track: MediaStreamTrack | null; replaceTrack: (track: MediaStreamTrack | null) => Promise<void> };
+    sender: FakeSender;
     receiver: { track: MediaStreamTrack };
   }[] = [];
 
@@ -25,12 +25,7 @@ export class FakePeer extends EventTarget {
   }
 
   addTransceiver(kind: string, init?: RTCRtpTransceiverInit) {
-    const sender = {
-      track: null as MediaStreamTrack | null,
-      replaceTrack: async (track: MediaStreamTrack | null) => {
-        sender.track = track;
-      },
-    };
+    const sender = new FakeSender(init?.sendEncodings ?? []);
     const receiver = { track: { kind, id: `${FakePeer.all.length}-${this.transceivers.length}` } as MediaStreamTrack };
     const direction = init?.direction ?? "sendrecv";
     const transceiver = { mid: null as string | null, kind, init, direction, sender, receiver };
@@ -72,3 +67,29 @@ export class FakePeer extends EventTarget {
 }
 
 export const makePeer = (config: RTCConfiguration) => new FakePeer(config) as unknown as RTCPeerConnection;
+
+class FakeSender {
+  track: MediaStreamTrack | null = null;
+  encodings: RTCRtpEncodingParameters[];
+  setting = false;
+
+  constructor(encodings: RTCRtpEncodingParameters[]) {
+    this.encodings = encodings.map((encoding) => ({ active: true, ...encoding }));
+  }
+
+  async replaceTrack(track: MediaStreamTrack | null): Promise<void> {
+    this.track = track;
+  }
+
+  getParameters() {
+    return { encodings: this.encodings.map((encoding) => ({ ...encoding })) };
+  }
+
+  async setParameters({ encodings }: { encodings: RTCRtpEncodingParameters[] }): Promise<void> {
+    if (this.setting) throw new DOMException("", "InvalidStateError");
+    this.setting = true;
+    await Promise.resolve();
+    this.encodings = encodings;
+    this.setting = false;
+  }
+}

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { Outcome } from "../../src/connection/outbox";
-import { Publisher } from "../../src/media/publish";
+import { encodingsFor } from "../../src/media/layers";
+import { Publisher, type PublishDeps } from "../../src/media/publish";
 import type { Trouble } from "../../src/media/tries";
 import type { Source } from "../../src/protocol/generated";
 import { FakeClock, settle } from "../fakes";
@@ -11,6 +12,7 @@ let clock: FakeClock;
 let offers: { sdp: string; sources: Record<string, Source> }[];
 let answer: (outcome: Outcome) => void;
 let publisher: Publisher;
+let deps: PublishDeps;
 let troubles: (Trouble | null)[];
 let silences: number;
 
@@ -20,7 +22,7 @@ beforeEach(() => {
   offers = [];
   troubles = [];
   silences = 0;
-  publisher = new Publisher({
+  deps = {
     makePeer,
     after: clock.after,
     trouble: (trouble) => void troubles.push(trouble),
@@ -31,7 +33,8 @@ beforeEach(() => {
         answer = resolve;
       });
     },
-  });
+  };
+  publisher = new Publisher(deps);
 });
 
 const peer = (): FakePeer => FakePeer.all.at(-1) as FakePeer;
@@ -264,4 +267,43 @@ test("nothing shared is nothing to offer, and a new connection carries what stil
   await settle();
   expect(offers.at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera", 2: "screen" });
   expect(peer().transceivers[2]?.sender.track).toBe(track);
+});
+
+test("a picture is sent in as many layers as the capture bears, lowest first", () => {
+  const shape = (width: number, height: number) =>
+    encodingsFor({ width, height, frameRate: 24 }).map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]);
+  expect(shape(320, 180)).toEqual([[undefined, undefined]]);
+  expect(shape(640, 360)).toEqual([["q", 2], ["f", 1]]);
+  expect(shape(360, 640)).toEqual(shape(640, 360));
+  expect(shape(960, 540)).toEqual([["q", 4], ["h", 2], ["f", 1]]);
+  expect(shape(1280, 720)).toEqual(shape(960, 540));
+  for (const [width, height] of [[640, 360], [1280, 720]] as const) {
+    const bitrates = encodingsFor({ width, height, frameRate: 24 }).map(({ maxBitrate }) => maxBitrate ?? 0);
+    expect(bitrates).toEqual(bitrates.toSorted((one, other) => one - other));
+  }
+});
+
+test("layers that nobody needs are paused, and go on when they are needed; the lowest never stops", async () => {
+  publisher = new Publisher({ ...deps, capture: { width: 960, height: 540, frameRate: 24 } });
+  publisher.start([]);
+  await settle();
+  const sender = peer().transceivers[1]?.sender;
+  const active = () => sender?.encodings.map((encoding) => encoding.active);
+  expect(active()).toEqual([true, true, true]);
+  publisher.layersWanted("camera", ["q"]);
+  await settle();
+  expect(active()).toEqual([true, false, false]);
+  publisher.layersWanted("camera", []);
+  publisher.layersWanted("camera", ["q", "h", "f"]);
+  publisher.layersWanted("camera", ["q", "h"]);
+  await settle();
+  expect(active()).toEqual([true, true, false]);
+  publisher.layersWanted("screen", ["q"]);
+  publisher.layersWanted("camera", []);
+  await settle();
+  expect(active()).toEqual([true, false, false]);
+
+  publisher.again();
+  await settle();
+  expect(peer().transceivers[1]?.sender.encodings.map((encoding) => encoding.active)).toEqual([true, true, true]);
 });

@@ -29,6 +29,8 @@ beforeEach(() => {
     onStopSharing: vi.fn(),
     onCloseScreen: vi.fn(),
     onAllowScreen: vi.fn(),
+    onAudioOnly: vi.fn(),
+    onSeen: vi.fn(),
     onChat: vi.fn(),
     onSheet: vi.fn(),
     onLeave: vi.fn(),
@@ -94,6 +96,20 @@ const begins: RoomState = {
   ],
 };
 
+const crowd: RoomState = {
+  ...room,
+  participants: [
+    ...room.participants,
+    ...Array.from({ length: 18 - room.participants.length }, (_, number) => ({
+      id: `p${number}`,
+      name: `Person ${number}`,
+      role: "participant" as const,
+      place: 100 + number,
+      camera: true,
+    })),
+  ],
+};
+
 function show(change: Partial<RoomModel> = {}): void {
   const mine = change.mine ?? chosen(true, false);
   const model: RoomModel = {
@@ -112,6 +128,8 @@ function show(change: Partial<RoomModel> = {}): void {
     received: new Map(),
     share: { state: "off", possible: true },
     devices: { choices: NO_CHOICES, present: {}, flips: false, gone: { microphone: "", camera: "" } },
+    audioOnly: false,
+    weak: false,
     pending: [],
     notice: null,
     early: [],
@@ -176,6 +194,8 @@ describe("axe finds nothing", () => {
   test.each<[string, Partial<RoomModel>]>([
     ["as a participant", {}],
     ["on a phone", { wide: false, unread: 2 }],
+    ["with many people and audio only on a phone", { wide: false, room: crowd, audioOnly: true }],
+    ["with a weak connection", { weak: true }],
     ["with chat on a phone", { wide: false, chatOpen: true, pending: [{ id: "p", text: "x", failed: "not_saved" }] }],
     ["with help", { sheet: "help" }],
     ["while reconnecting", { reconnecting: true, announcement: { key: "sayReconnecting" } }],
@@ -328,6 +348,99 @@ describe("sound and video", () => {
     show({ trouble: "stuck" });
     byName("button", "Try again").click();
     expect(acts.onRetryMedia).toHaveBeenCalled();
+  });
+});
+
+describe("pages of people", () => {
+  const tiles = () => [...box.querySelectorAll("[data-participant-id]")].map((tile) => tile.getAttribute("data-participant-id"));
+  const turn = (name: string) => act(() => byName("button", name).click());
+  const everyone = crowd.participants.map(({ id }) => id);
+
+  test("on a phone show eight at once, in their places, whoever speaks", () => {
+    show({ wide: false, room: { ...crowd, speakers: [everyone[17] as string] } });
+    expect(tiles()).toEqual(everyone.slice(0, 8));
+    turn("Previous people");
+    turn("Next people");
+    expect(tiles()).toEqual(everyone.slice(8, 16));
+    turn("Next people");
+    turn("Next people");
+    expect(tiles()).toEqual(everyone.slice(16));
+    expect(byName("nav", "Pages of people").querySelector("[role=status]")?.textContent).toBe("17 to 18 of 18");
+    show({ wide: false, room: { ...crowd, participants: crowd.participants.slice(0, 12) } });
+    expect(tiles()).toEqual(everyone.slice(8, 12));
+    turn("Previous people");
+    expect(tiles()).toEqual(everyone.slice(0, 8));
+  });
+
+  test("turn by arrow keys and by a finger", () => {
+    show({ wide: false, room: crowd });
+    const press = (key: string) =>
+      act(() => void byName("button", "Next people").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })));
+    press("ArrowRight");
+    press("x");
+    expect(tiles()).toEqual(everyone.slice(8, 16));
+    press("ArrowLeft");
+    expect(tiles()).toEqual(everyone.slice(0, 8));
+    const swipe = (x: number, y: number) => {
+      const at = (clientX: number, clientY: number) => ({ clientX, clientY }) as Touch;
+      const list = box.querySelector(".tiles") as HTMLElement;
+      const start = Object.assign(new Event("touchstart", { bubbles: true }), { touches: [at(200, 200)] });
+      const end = Object.assign(new Event("touchend", { bubbles: true }), { changedTouches: [at(200 + x, 200 + y)] });
+      act(() => void list.dispatchEvent(start));
+      act(() => void list.dispatchEvent(end));
+    };
+    swipe(-100, 10);
+    expect(tiles()).toEqual(everyone.slice(8, 16));
+    swipe(-100, 90);
+    swipe(-20, 0);
+    expect(tiles()).toEqual(everyone.slice(8, 16));
+    swipe(100, 0);
+    expect(tiles()).toEqual(everyone.slice(0, 8));
+  });
+
+  test("are not needed on a desktop, for eight, nor in the list of who leads", () => {
+    for (const change of [
+      { wide: true, room: crowd },
+      { wide: false, room: { ...crowd, participants: crowd.participants.slice(0, 8) } },
+      { wide: false, room: { ...crowd, you: "dana" } },
+    ]) {
+      show(change);
+      expect(tiles()).toHaveLength(change.room.participants.length);
+      expect(() => byName("nav", "Pages of people")).toThrow();
+    }
+  });
+});
+
+describe("audio only", () => {
+  test("is one tap, says what it does, and shows the letter in place of each picture but my own", () => {
+    show({ room: crowd });
+    const pictures = () => box.querySelectorAll(".picture").length;
+    const [before, mine] = [pictures(), crowd.participants.find(({ id }) => id === crowd.you)?.camera ? 1 : 0];
+    expect(before).toBeGreaterThan(10);
+    byName("button", "Audio only").click();
+    expect(acts.onAudioOnly).toHaveBeenCalledWith(true);
+    show({ room: crowd, audioOnly: true });
+    expect(pictures()).toBeLessThanOrEqual(mine + 1);
+    const key = byName("button", "Audio only");
+    expect(key.getAttribute("aria-pressed")).toBe("true");
+    expect(box.querySelector("#audio-only")?.textContent).toContain("You hear everyone.");
+    key.click();
+    expect(acts.onAudioOnly).toHaveBeenLastCalledWith(false);
+  });
+});
+
+describe("a weak connection", () => {
+  test("is told kindly, with what goes on and a way to spare it", () => {
+    show({ weak: true });
+    const panel = byName("section", "Connection");
+    expect(panel.textContent).toContain("Your connection is weak");
+    expect(panel.textContent).toContain("Pictures may pause; sound goes on.");
+    byName("button", "Go on with audio only").click();
+    expect(acts.onAudioOnly).toHaveBeenLastCalledWith(true);
+    show({ weak: true, audioOnly: true });
+    expect(() => byName("button", "Go on with audio only")).toThrow();
+    show({ weak: true, reconnecting: true });
+    expect(box.textContent).not.toContain("Your connection is weak");
   });
 });
 

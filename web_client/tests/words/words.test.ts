@@ -4,6 +4,7 @@ import { clockTime, languageFor, listOf, timeOfDay, wordsFor } from "../../src/w
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { es } from "../../src/words/es";
+import { pictureCatalogs, pictureWordsFor } from "../../src/words/pictures";
 import { sourceCatalogs, sourceWordsFor } from "../../src/words/sources";
 
 /** Every leaf as path → text; functions are called with their arguments' places. */
@@ -113,6 +114,16 @@ test("crisis help says what each row does, with the line's own numbers", () => {
   expect([en.callLifeline, en.textLifeline, en.callEmergency]).toEqual(["Call 988", "Text 988", "Call 911"]);
   expect(es.callLifelineMore).toContain("en español, oprima 2");
   expect(es.textLifelineMore).toContain("envíe AYUDA al 988");
+});
+
+test("what is said of pictures has the same keys in each language, nothing empty, and stable names", () => {
+  const all = Object.values(pictureCatalogs).map((catalog) => leaves(catalog));
+  for (const each of all) {
+    expect([...each.keys()]).toEqual([...(all[0]?.keys() ?? [])]);
+    for (const [key, text] of each) expect(text.trim() && !text.includes("!"), key).toBe(true);
+  }
+  const words = pictureWordsFor("fr");
+  expect([words.audioOnly, words.next, words.previous]).toEqual(["Audio only", "Next people", "Previous people"]);
 });
 
 test("what is said of devices and screens has the same keys in each language, nothing empty, and stable names", () => {

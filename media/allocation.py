@@ -1,0 +1,258 @@
+"""Which layer of whose picture each viewer gets, and which layers nobody needs. Sound takes no part in it.
+
+Only participants are known here: who watches without taking part gets what flows anyway, and is no reason for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Final, NamedTuple
+
+from protocol.values import Source, TileSize
+
+GRACE_S: Final = 5.0
+"""So long a layer goes on that nobody needs any more: a tile that comes and goes does not stop and start it."""
+
+BAD: Final = 0.10
+"""A step down, when that much is lost in two reports in a row: about two seconds."""
+GOOD: Final = 0.02
+"""Less than that is no reason to wait with a step up."""
+HOLD_S: Final = 10.0
+"""A step up, after so long without notable loss; twice as long after each step up that did not last as long."""
+LONGEST_HOLD_S: Final = 80.0
+APART_S: Final = 6.0
+"""Reports further apart have nothing to do with each other."""
+
+FEW, ONE, NONE = -1, -2, -3
+"""Below the lowest layer: half of the thumbnails rest; only what is shown large is left; no picture is."""
+
+_LAYER_OF: Final = {TileSize.SMALL: 0, TileSize.MEDIUM: 1, TileSize.LARGE: 2}
+
+
+class Feed(NamedTuple):
+    """Someone's picture: of themselves, or of what they share."""
+
+    participant: str
+    source: Source
+
+
+View = Mapping[Feed, TileSize]
+"""What a viewer's page shows, and how large. What is not in it is not on the page."""
+
+
+class Published:
+    """The layers of a picture, lowest first; without simulcast there is one. `up`: which of them flow."""
+
+    __slots__ = ("needed_at", "rids", "up")
+
+    def __init__(self, rids: tuple[str, ...], now: float) -> None:
+        self.rids = rids or ("",)
+        self.up: set[str] = set()
+        self.needed_at = [now] * len(self.rids)
+        """When each was needed last; infinity while it is."""
+
+    def flowing(self, layer: int) -> int:
+        """The layer that stands in for this one: the best below it that flows."""
+        return next((place for place in range(layer, 0, -1) if self.rids[place] in self.up), 0)
+
+
+class Downlink:
+    """How much a viewer's way takes, judged by what is lost on it.
+
+    `cap` is the highest layer that anything is sent in, or how many pictures rest (FEW, ONE, NONE); None is no limit.
+    """
+
+    __slots__ = ("_hold", "_last", "_quiet_from", "_rose_at", "cap")
+
+    def __init__(self, now: float) -> None:
+        self.cap: int | None = None
+        self._last: tuple[float, float] | None = None
+        self._quiet_from = now
+        self._rose_at: float | None = None
+        self._hold = HOLD_S
+
+    def hear(self, share: float, now: float) -> bool:
+        """Takes a report of the share lost, 0 to 1. Whether that makes a step down due."""
+        before, self._last = self._last, (now, share)
+        if share >= GOOD:
+            self._quiet_from = now
+        return before is not None and now - before[0] <= APART_S and min(before[1], share) >= BAD
+
+    def sink(self, cap: int, now: float) -> None:
+        """Takes a step down."""
+        if self._rose_at is not None:
+            lasted = now - self._rose_at >= self._hold
+            self._hold = HOLD_S if lasted else min(2 * self._hold, LONGEST_HOLD_S)
+        self.cap, self._last, self._rose_at, self._quiet_from = cap, None, None, now
+
+    def rise(self, cap: int | None, now: float) -> None:
+        """Takes a step up."""
+        self.cap, self._rose_at, self._quiet_from = cap, now, now
+
+    def rises_at(self) -> float | None:
+        """When a step up is due, if nothing is lost until then."""
+        return None if self.cap is None else self._quiet_from + self._hold
+
+
+class Allocation:
+    """One room's. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[Feed, Published] = {}
+        self._views: dict[str, View] = {}
+        self._downlinks: dict[str, Downlink] = {}
+
+    # ── what is so ────────────────────────────────────────────────────────────────────────────
+
+    def publish(self, feed: Feed, rids: tuple[str, ...], now: float) -> None:
+        """A picture is there, or is there anew; all its layers are taken to be sent."""
+        self._feeds[feed] = Published(rids, now)
+        self._need(now)
+
+    def withdraw(self, feed: Feed) -> None:
+        """A picture is gone."""
+        self._feeds.pop(feed, None)
+
+    def layer(self, feed: Feed, rid: str, *, up: bool) -> None:
+        """A layer began to flow, or ceased."""
+        published = self._feeds.get(feed)
+        if published is not None:
+            (published.up.add if up else published.up.discard)(rid)
+
+    def enter(self, viewer: str, now: float) -> None:
+        """Someone who sees the others, each in the lowest layer until they say what they show."""
+        self._downlinks[viewer] = Downlink(now)
+        self._need(now)
+
+    def leave(self, viewer: str, now: float) -> None:
+        """A viewer is gone."""
+        self._downlinks.pop(viewer, None)
+        self._views.pop(viewer, None)
+        self._need(now)
+
+    def view(self, viewer: str, view: View, now: float) -> None:
+        """What a viewer shows now, the most important first, in place of what was said before."""
+        if viewer in self._downlinks:
+            self._views[viewer] = view
+            self._need(now)
+
+    def lose(self, viewer: str, share: float, now: float) -> bool:
+        """What a viewer reports as lost, of sound and pictures together; 0 to 1. Whether less is sent for it."""
+        downlink = self._downlinks.get(viewer)
+        if downlink is None or not downlink.hear(share, now):
+            return False
+        before = self._flowing(viewer, downlink.cap)
+        cap = self._most - 1 if downlink.cap is None else downlink.cap
+        while cap > NONE:
+            cap -= 1
+            if self._flowing(viewer, cap) != before:
+                downlink.sink(cap, now)
+                self._need(now)
+                return True
+        return False
+
+    def poll(self, now: float) -> None:
+        """Takes the steps up that are due."""
+        for viewer, downlink in self._downlinks.items():
+            at = downlink.rises_at()
+            if at is None or now < at:
+                continue
+            before, cap = self._allot(viewer, downlink.cap), downlink.cap
+            while cap is not None and self._allot(viewer, cap) == before:
+                cap = cap + 1 if cap + 1 < self._most - 1 else None
+            downlink.rise(cap, now)
+        self._need(now)
+
+    def next_due(self, now: float) -> float | None:
+        """When to poll next, and to look again at what is needed; None while nothing waits."""
+        due = [at for at in (downlink.rises_at() for downlink in self._downlinks.values()) if at is not None]
+        for published in self._feeds.values():
+            due += [at + GRACE_S for at in published.needed_at[1:] if now < at + GRACE_S < inf]
+        return min(due, default=None)
+
+    # ── what follows ──────────────────────────────────────────────────────────────────────────
+
+    def allotted(self, viewer: str, feed: Feed) -> str | None:
+        """The rid of the layer that a viewer is to get, "" for the lowest; None: not now."""
+        return self._rid(feed, self._allot(viewer, self._cap(viewer)).get(feed, 0))
+
+    def allotment(self, viewer: str) -> dict[Feed, str | None]:
+        """The same for all pictures."""
+        return {feed: self._rid(feed, layer) for feed, layer in self._allot(viewer, self._cap(viewer)).items()}
+
+    def viewers(self) -> Iterable[str]:
+        """Everyone who sees the others."""
+        return self._downlinks.keys()
+
+    def needed(self, now: float) -> dict[Feed, tuple[str, ...]]:
+        """The layers that are to be sent, of all pictures that have several: the lowest always, and all up to the
+        highest that somebody needs, or needed a moment ago.
+        """
+        return {
+            feed: tuple(
+                rid
+                for place, rid in enumerate(published.rids)
+                if place == 0 or max(published.needed_at[place:]) + GRACE_S > now
+            )
+            for feed, published in self._feeds.items()
+            if len(published.rids) > 1
+        }
+
+    def _rid(self, feed: Feed, layer: int | None) -> str | None:
+        return None if layer is None else self._feeds[feed].rids[layer] if layer > 0 else ""
+
+    def _cap(self, viewer: str) -> int | None:
+        downlink = self._downlinks.get(viewer)
+        return None if downlink is None else downlink.cap
+
+    @property
+    def _most(self) -> int:
+        """How many layers the picture with the most of them has."""
+        return max((len(published.rids) for published in self._feeds.values()), default=1)
+
+    def _allot(self, viewer: str, cap: int | None) -> dict[Feed, int | None]:
+        """The layer of each picture, under that cap; own pictures are nothing to oneself, unless echoed."""
+        view = self._views.get(viewer)
+        sizes = view if view is not None else dict.fromkeys(self._feeds, TileSize.SMALL)
+        shown = [feed for feed in sizes if feed in self._feeds]
+        if cap is not None and cap < 0:
+            shown = _fewer(shown, sizes, cap)
+        highest = self._most if cap is None else max(0, cap)
+        allotted: dict[Feed, int | None] = dict.fromkeys(self._feeds)
+        for feed in shown:
+            allotted[feed] = min(_LAYER_OF[sizes[feed]], len(self._feeds[feed].rids) - 1, highest)
+        return allotted
+
+    def _flowing(self, viewer: str, cap: int | None) -> dict[Feed, int | None]:
+        """What really flows of it."""
+        allotted = self._allot(viewer, cap)
+        return {
+            feed: None if layer is None else self._feeds[feed].flowing(layer)
+            for feed, layer in allotted.items()
+            if feed.participant != viewer
+        }
+
+    def _need(self, now: float) -> None:
+        """Notes what is needed from now on."""
+        needed = {
+            (feed, layer)
+            for viewer, downlink in self._downlinks.items()
+            for feed, layer in self._allot(viewer, downlink.cap).items()
+            if layer and feed.participant != viewer
+        }
+        for feed, published in self._feeds.items():
+            for layer, at in enumerate(published.needed_at):
+                if (feed, layer) in needed:
+                    published.needed_at[layer] = inf
+                elif at == inf:
+                    published.needed_at[layer] = now
+
+
+def _fewer(shown: list[Feed], sizes: View, cap: int) -> list[Feed]:
+    """The pictures that are left. What is shown large, or shared, goes last; then what was named first."""
+    main = [feed for feed in shown if sizes[feed] is TileSize.LARGE or feed.source is Source.SCREEN]
+    if cap == FEW:
+        thumbnails = [feed for feed in shown if feed not in main]
+        return main + thumbnails[: (len(thumbnails) + 1) // 2]
+    return (main or shown)[:1] if cap == ONE else []
