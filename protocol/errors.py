@@ -101,7 +101,7 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.ARRIVAL_INCOMPLETE: Meaning("There is something to read or confirm first.", 409, 4427, Next.STOP),
     ErrorCode.CONSENT_REVOKED: Meaning("You took your agreement back. Help stays here for you.", 409, 4430, Next.STOP),
     ErrorCode.NAME_TAKEN: Meaning(
-        "Someone in this group already goes by that name. Please add something to yours.", 409, 4433, Next.STOP
+        "Someone in this group already goes by that name. Please add something to yours.", 409, 4435, Next.STOP
     ),
     ErrorCode.NOT_ADMITTED: Meaning("You are waiting. Your mentor will let you in.", 409, 4431, Next.RESUME),
     ErrorCode.REMOVED: Meaning("You cannot come back into this session. Help stays here.", 410, 4432, Next.STOP),

@@ -158,7 +158,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
   arrival_incomplete: { text: "There is something to read or confirm first.", close: 4427, then: "stop" },
   consent_revoked: { text: "You took your agreement back. Help stays here for you.", close: 4430, then: "stop" },
-  name_taken: { text: "Someone in this group already goes by that name. Please add something to yours.", close: 4433, then: "stop" },
+  name_taken: { text: "Someone in this group already goes by that name. Please add something to yours.", close: 4435, then: "stop" },
   not_admitted: { text: "You are waiting. Your mentor will let you in.", close: 4431, then: "resume" },
   removed: { text: "You cannot come back into this session. Help stays here.", close: 4432, then: "stop" },
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
