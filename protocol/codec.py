@@ -170,15 +170,12 @@ def _from_json(data: bytes | str, limit: int) -> object:
         raise ProtocolError(ErrorCode.TOO_LARGE)
     depth = 0
     for token in _JSON_STRUCTURE.finditer(text):
-        match token[0]:
-            case "[" | "{":
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise ProtocolError(ErrorCode.TOO_DEEP)
-            case "]" | "}":
-                depth -= 1
-            case _:
-                pass
+        if token[0] in ("[", "{"):
+            depth += 1
+        elif token[0] in ("]", "}"):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise ProtocolError(ErrorCode.TOO_DEEP)
     # Not msgspec.json: of two equal keys it silently takes the last.
     return cast("object", json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant))
 
@@ -210,14 +207,12 @@ def _walk(plain: object, characters: dict[str, re.Pattern[str]] | None) -> None:
             case str():
                 if characters is not None:
                     _check_string(value, characters.get(path.removeprefix("$."), _FORBIDDEN), path)
-            case None | bool():
+            case int() if not -_MAX_INT <= value <= _MAX_INT:
+                raise ProtocolError(ErrorCode.INVALID_FIELD, path)
+            case float() if not isfinite(value):
+                raise ProtocolError(ErrorCode.MALFORMED)
+            case None | int() | float():
                 pass
-            case int():
-                if not -_MAX_INT <= value <= _MAX_INT:
-                    raise ProtocolError(ErrorCode.INVALID_FIELD, path)
-            case float():
-                if not isfinite(value):
-                    raise ProtocolError(ErrorCode.MALFORMED)
             case dict() | list() if depth > MAX_DEPTH:
                 raise ProtocolError(ErrorCode.TOO_DEEP)
             case list():
