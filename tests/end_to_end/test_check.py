@@ -69,7 +69,8 @@ async def test_who_is_well_connected_is_told_so_and_can_check_again_and_join(ser
         assert 0 <= verdict["rttMs"] < 300
         assert verdict["loss"] < 0.03
         assert verdict["jitterMs"] < 100
-        assert await connection_states(ellie) == {"closed"}, "nothing of the check goes on"
+        # Nothing of the check goes on; the page's own, which ran beside it, may end a moment later.
+        await ellie.page.wait_for_function("connections.every((each) => each.connectionState === 'closed')")
     assert await ellie.page.evaluate("players.length") == 0, "nobody hears their own echo"
     await ellie.button("Join").click()
     await ellie.arrives()
