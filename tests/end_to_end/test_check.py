@@ -55,10 +55,6 @@ async def over(server: Server, address: str) -> None:
     await server.start()
 
 
-async def connection_states(someone: Person) -> set[str]:
-    return set(await someone.page.evaluate("connections.map((each) => each.connectionState)"))
-
-
 async def test_who_is_well_connected_is_told_so_and_can_check_again_and_join(server: Server, browser: Browser) -> None:
     """Takes about 12 s: each check watches what comes back for four seconds."""
     links = await server.links()
