@@ -14,9 +14,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake
 from websockets.typing import Subprotocol
 
+from bench.process import end
+
 PROTOCOL: Final = Subprotocol("janus-protocol")
 READY_S: Final = 15.0
-STOP_S: Final = 10.0
 
 # As little else as it takes: no other plugins, no other ways in. Like ours it is ICE-lite, and shows one address only.
 _SETTINGS: Final = {
@@ -129,15 +130,7 @@ class JanusProcess:
     async def stop(self) -> None:
         """Ends it, by its pid."""
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end(process)
 
     def _tail(self) -> str:
         return self._log.read_text(errors="replace")[-2_000:] if self._log.exists() else ""

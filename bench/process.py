@@ -131,15 +131,7 @@ class ServerProcess:
     async def stop(self) -> None:
         """Ends it, by its pid."""
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end(process)
 
     async def metrics(self, http: aiohttp.ClientSession) -> dict[str, float]:
         """What /metrics says now."""
@@ -172,3 +164,16 @@ def kernel_drops(table: str, ports: frozenset[int]) -> int:
         if int(fields[1].rpartition(":")[2], 16) in ports:
             dropped += int(fields[-1])
     return dropped
+
+
+async def end(process: asyncio.subprocess.Process | None) -> None:
+    """Ends a process that we started, by its pid; at once when it does not go by itself."""
+    if process is None or process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
