@@ -20,6 +20,7 @@ from protocol.messages import (
     RestartSubscribe,
     Resume,
     SetView,
+    SpeakersChanged,
     SubscribeAnswer,
     SubscribeOffer,
     ViewReplaced,
@@ -126,3 +127,18 @@ async def test_who_is_removed_hears_why_and_the_link_leads_nowhere(stage: Stage)
     again = await stage.socket(Join(stage.token("Marcus")))
     assert again.got(Welcome) == []
     assert again.got(Goodbye)[-1].code is ErrorCode.REMOVED
+
+
+async def test_who_waits_hears_of_no_speaker_and_neither_does_who_is_asked_to_wait_again(stage: Stage) -> None:
+    """Ids, how many speak, and when: all of it is the room's."""
+    ellie, sam, mentor = await stage.join("Ellie"), await knock(stage), await dana(stage)
+    stage.endpoint.speakers(ROOM, (me(ellie), me(mentor)))
+    await stage.settle()
+    assert len(ellie.got(SpeakersChanged)) == 1
+    assert sam.got(SpeakersChanged) == []
+
+    mentor.say(MoveToLobby(ID, me(ellie)))
+    await stage.settle()
+    stage.endpoint.speakers(ROOM, (me(mentor),))
+    await stage.settle()
+    assert len(ellie.got(SpeakersChanged)) == 1
