@@ -270,8 +270,8 @@ test("a page that comes back while its camera turns around does not take it for 
   await local.open("camera");
   const turning = local.flip();
   local.check();
-  await turning;
   expect(local.camera.value).toMatchObject({ problem: null });
+  await turning;
   expect(local.camera.value.track).not.toBeNull();
   expect(live()).toEqual(["video"]);
 });
