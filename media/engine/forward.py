@@ -133,6 +133,8 @@ class Forwarder:
             if not slot.open or slot.transport.cipher is None or slot.transport.path is None:
                 continue
             if not slot.live or slot.layer is not layer:
+                if number != layer.highest:  # behind it lies what this slot does not get
+                    continue
                 slot.start(layer, media, now)
                 self._sender.report(slot)
             self._send(slot, media, now)

@@ -21,7 +21,7 @@ _STALLED_PICTURES: Final = 5
 class Track:
     """Closed until its gate is opened."""
 
-    __slots__ = ("always", "cache", "group", "keys", "layers", "loud", "loud_at", "open", "slots", "spec")
+    __slots__ = ("always", "cache", "group", "keys", "layers", "loud", "loud_at", "open", "passes", "slots", "spec")
 
     def __init__(self, spec: IngressSpec) -> None:
         self.spec = spec
@@ -33,6 +33,8 @@ class Track:
         self.cache = PictureCache()
         self.group: AudioGroup | None = None
         self.always = False
+        self.passes = True
+        """Whether the last packet of a microphone that competes with others was let through."""
         self.loud = 0.0
         """How loud it was at `loud_at`, in dB above the faintest level there is."""
         self.loud_at = 0.0
@@ -69,6 +71,13 @@ class Track:
                 if other.behind >= _STALLED_PICTURES and now - other.last_at >= _STALLED_S:
                     found.append(other)
         return found
+
+    def hush(self) -> None:
+        """It does not pass any more, for whatever reason: what comes later follows on what was sent last."""
+        if self.passes:
+            self.passes = False
+            for slot in self.slots:
+                slot.pause()
 
     def close(self) -> None:
         """Nothing that came before may be sent any more, retransmissions included."""
