@@ -285,6 +285,7 @@ class EngineCore:
             self._forward.hush(transport, mid)
             return
         track.open = True
+        known.waiting.clear()  # whatever it is, it came before
         lowest = track.lowest()
         if lowest is not None:  # whoever watches: for those, too, who will and may not ask
             lowest.want_key(now)

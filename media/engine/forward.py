@@ -49,7 +49,7 @@ class Forwarder:
                     transport.feedback_at = now + FEEDBACK_S
         source = transport.sources.get(packet.ssrc)
         if source is None:
-            source = bind(transport, packet)
+            source = bind(transport, packet, now)
             if source is None:
                 self._wait(transport, packet, arrival)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from media.engine.cache import PictureCache
@@ -17,17 +18,34 @@ _STALLED_S: Final = 0.5
 _STALLED_PICTURES: Final = 5
 """A layer that missed so many pictures of another one, for so long, is not sent any more."""
 
+_FORMER: Final = 16
+
 
 class Track:
     """Closed until its gate is opened."""
 
-    __slots__ = ("always", "cache", "group", "keys", "layers", "loud", "loud_at", "open", "passes", "slots", "spec")
+    __slots__ = (
+        "always",
+        "cache",
+        "former",
+        "group",
+        "keys",
+        "layers",
+        "loud",
+        "loud_at",
+        "open",
+        "passes",
+        "slots",
+        "spec",
+    )
 
     def __init__(self, spec: IngressSpec) -> None:
         self.spec = spec
         self.open = False
         self.layers: dict[str, Layer] = {}
         """By rid, in the order in which they came."""
+        self.former: deque[int] = deque(maxlen=_FORMER)
+        """SSRCs whose place another one took."""
         self.slots: list[Slot] = []
         self.keys = KeyRequests()
         self.cache = PictureCache()
