@@ -29,6 +29,9 @@ _MID_PACKETS: Final = 64
 """The mid travels in the first packets after each start; later it is known."""
 _RESEND_PER_S: Final = 400.0
 _NEAR_S: Final = 1
+_REFRESHES: Final = 3
+_REFRESH_AGAIN_S: Final = 3.0
+"""A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone."""
 
 
 class Segment:
@@ -56,6 +59,8 @@ class Slot:
         "_octets",
         "_packets",
         "_picture",
+        "_refresh_at",
+        "_refreshes",
         "_resend_at",
         "_resend_left",
         "_rtx_next",
@@ -111,6 +116,8 @@ class Slot:
         self._dropped_picture = -1
         self._packets = self._octets = 0
         self._mid_left = _MID_PACKETS
+        self._refresh_at = 0.0
+        self._refreshes: float = _REFRESHES
         self._resend_at = 0.0
         self._resend_left = _RESEND_PER_S
 
@@ -327,6 +334,15 @@ class Slot:
         if self._resend_left < 1:
             return False
         self._resend_left -= 1
+        return True
+
+    def may_refresh(self, now: float) -> bool:
+        """Whether its subscriber may ask for one more key frame; counts those that it may."""
+        self._refreshes = min(_REFRESHES, self._refreshes + (now - self._refresh_at) / _REFRESH_AGAIN_S)
+        self._refresh_at = now
+        if self._refreshes < 1:
+            return False
+        self._refreshes -= 1
         return True
 
     def resend(self, sequence: int) -> bytes | None:
