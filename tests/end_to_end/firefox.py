@@ -72,7 +72,7 @@ class FirefoxPage:
         await self._ask("script.addPreloadScript", functionDeclaration=function)
 
     async def evaluate(self, function: str, *arguments: str) -> Any:
-        """Calls a (possibly asynchronous) function in the page; what it returns travels as JSON. Raises ScriptFailed."""
+        """Calls a function in the page, asynchronous or not; its result travels as JSON. Raises ScriptFailed."""
         answer = await self._ask(
             "script.callFunction",
             functionDeclaration=f"async (...given) => JSON.stringify(await ({function})(...given))",

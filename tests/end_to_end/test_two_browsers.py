@@ -125,12 +125,6 @@ async def test_chromium_and_firefox_see_and_hear_each_other_in_two_layers_and_ov
         assert set(seen["sent"]) == {"q", "f"}
         assert seen["pair"] == "udp"
 
-    # What nobody needs, Firefox stops sending when it is told to, and begins again.
-    await ellie.button("Audio only").click()
-    await until("the upper layer rests", lambda: rests(firefox_sees))
-    await ellie.button("Audio only").click()
-    await sees_and_hears("Chromium", chromium_sees)
-
     await fox.before_each_page(_TCP_ALONE)
     await fox.reload()
     await fox.press("Join")
@@ -139,7 +133,15 @@ async def test_chromium_and_firefox_see_and_hear_each_other_in_two_layers_and_ov
     assert seen is not None
     assert seen["pair"] == "tcp"
     await sees_and_hears("Chromium", chromium_sees)
-    assert ellie.complaints == fox.complaints == []
+
+    # What nobody needs, Firefox stops sending when it is told to, and begins again.
+    await ellie.button("Audio only").click()
+    await until("the upper layer rests", lambda: rests(firefox_sees))
+    await ellie.button("Audio only").click()
+    await sees_and_hears("Chromium", chromium_sees)
+    assert ellie.complaints == []
+    # Firefox says of a reload that it cut the socket of the page before.
+    assert [each for each in fox.complaints if "ws://" not in each] == []
 
 
 async def rests(look: Look) -> bool:
