@@ -92,11 +92,14 @@ class Room:
         def connect(on_up: Callable[[], None], on_ended: Callable[[bool], None]) -> Connection:
             return self._connections.connect(peer, on_up, on_ended)
 
+        def fill(subscription: Subscription) -> None:
+            self._fill(peer, subscription)
+
         subscriber = Subscriber(
             self._engine,
             connect,
             self._connections.end,
-            fill=lambda subscription: self._fill(peer, subscription),
+            fill=fill,
             allotted=lambda feed: self._pictures.allotted(participant, feed),
             on_offer=partial(self._outward.offer, self._name, participant),
             on_failed=partial(self._outward.failed, self._name, participant, "subscribe"),

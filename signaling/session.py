@@ -203,10 +203,12 @@ class Session:
             self._connection.outbox.put(Prepared(frame), latest_of=_key(frame))
             self._flush()
 
-    def answered(self, version: int) -> None:
-        """The offer of that version was answered."""
-        if self._offer is not None and self._offer.version == version:
-            self._offer = None
+    def answered(self, version: int) -> bool:
+        """The offer of that version is answered, well or not. Whether it was still open: each is once."""
+        if self._offer is None or self._offer.version != version:
+            return False
+        self._offer = None
+        return True
 
     def speakers(self, frame: SpeakersChanged) -> None:
         """Who is heard now; only the latest counts."""
