@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from media.allocation import Allocation, Feed, View
 from protocol.values import Source
@@ -59,6 +59,11 @@ class Pictures:
         """What a viewer shows now, in place of what was said before."""
         self._allocation.view(viewer, view, self._now())
         self._settle()
+
+    def speak(self, speaking: Sequence[str]) -> None:
+        """Who is heard now, the first to have begun first."""
+        if self._allocation.speak(speaking, self._now()):
+            self._settle()
 
     def lose(self, viewer: str, share: float) -> None:
         """The share (0 to 1) that was lost on the way to a viewer in about the last second."""

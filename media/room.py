@@ -67,7 +67,7 @@ class Room:
         self._open: set[tuple[str, Source]] = set()
         self._always: set[str] = set()
         """Whose microphones pass however loud others are."""
-        self.listening = Listening(partial(outward.speakers, name))
+        self.listening = Listening(self._tell_speakers)
         self._pictures = Pictures(self._give, self._tell_layers)
 
     @property
@@ -245,6 +245,10 @@ class Room:
         peer = self.peers.get(viewer)
         if peer is not None and peer.subscriber.subscription is not None:
             peer.subscriber.subscription.give(feed, rid)
+
+    def _tell_speakers(self, speaking: tuple[str, ...]) -> None:
+        self._pictures.speak(speaking)
+        self._outward.speakers(self._name, speaking)
 
     def _tell_layers(self, participant: str, source: Source, rids: tuple[str, ...]) -> None:
         self._outward.layers(self._name, participant, LayersWanted(source, rids))

@@ -93,6 +93,62 @@ def test_where_loss_goes_on_thumbnails_rest_last_and_the_largest_after_them() ->
     ]
 
 
+def test_whoever_speaks_is_the_last_to_lose_a_layer_and_their_thumbnail_the_last_to_rest() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {CY: LARGE, BEN: LARGE, DEE: SMALL}, 0.0)
+    assert allocation.speak(("ben",), 0.0)
+    steps: list[tuple[str | None, ...]] = []
+    for at in range(1, 30):
+        if allocation.lose("ann", 0.3, float(at)):
+            steps.append(tuple(allocation.allotment("ann")[feed] for feed in (CY, BEN, DEE)))
+    assert steps == [("h", "f", ""), ("", "h", ""), ("", "", ""), (None, "", None), (None, None, None)]
+
+    allocation.poll(100.0)
+    assert allocation.allotment("ann") == {ANN: None, BEN: "", CY: None, DEE: None}
+
+    few = room("ann")
+    few.view("ann", {BEN: SMALL, CY: SMALL, DEE: SMALL}, 0.0)
+    few.speak(("dee",), 0.0)
+    assert [few.lose("ann", 0.3, at) for at in (1.0, 2.0)] == [False, True]
+    assert few.allotment("ann") == {ANN: None, BEN: "", CY: None, DEE: ""}
+
+
+def test_who_speaks_alone_on_the_page_loses_layers_as_anyone() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {BEN: LARGE}, 0.0)
+    allocation.speak(("ben",), 0.0)
+    assert allocation.allotted("ann", BEN) == "f", "what is not lost gives nobody more than they show"
+    lose(allocation, "ann", 0.2, 1.0, 2.0)
+    assert allocation.allotted("ann", BEN) == "h"
+
+
+def test_the_speaker_is_who_began_until_they_pause_and_another_goes_on() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {BEN: LARGE, CY: LARGE}, 0.0)
+    lose(allocation, "ann", 0.2, 1.0, 2.0)
+    got: list[tuple[str | None, str | None]] = []
+    for speaking in (("ben",), ("ben", "cy"), ("cy",), (), ("ben", "cy"), ("ben",)):
+        allocation.speak(speaking, 3.0)
+        got.append((allocation.allotted("ann", BEN), allocation.allotted("ann", CY)))
+    ben, cy = ("f", "h"), ("h", "f")
+    assert got == [ben, ben, cy, cy, cy, ben]
+    allocation.leave("ben", 4.0)
+    assert allocation.allotted("ann", BEN) == "h"
+    assert "f" in allocation.needed(4.0)[CY], "a layer that goes to another may come back"
+
+
+def test_a_shared_screen_goes_after_whoever_speaks_beside_it() -> None:
+    allocation = room("dee")
+    allocation.publish(SCREEN, (), 0.0)
+    allocation.view("dee", {SCREEN: LARGE, BEN: SMALL, CY: SMALL}, 0.0)
+    allocation.speak(("cy",), 0.0)
+    steps: list[set[Feed]] = []
+    for at in range(1, 10):
+        if allocation.lose("dee", 0.3, float(at)):
+            steps.append({feed for feed, rid in allocation.allotment("dee").items() if rid is not None})
+    assert steps == [{SCREEN, CY}, {SCREEN}, set()]
+
+
 def test_a_layer_that_does_not_flow_is_none_to_give_up() -> None:
     allocation = room("ann")
     allocation.view("ann", {BEN: LARGE}, 0.0)
@@ -220,6 +276,12 @@ class Rooms(RuleBasedStateMachine):
         assert changed == (self.allocation.allotment(viewer) != before)
         for feed, rid in self.allocation.allotment(viewer).items():
             assert self.place(feed, rid) <= self.place(feed, before[feed]), "loss never gives anyone more"
+
+    @rule(speaking=st.lists(st.sampled_from(VIEWERS), unique=True))
+    def speak(self, speaking: list[str]) -> None:
+        before = self.allocation.allotment("ann")
+        changed = self.allocation.speak(speaking, self.now)
+        assert changed or self.allocation.allotment("ann") == before
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 6.0, 11.0]))
     def wait(self, seconds: float) -> None:

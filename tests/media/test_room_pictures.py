@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from media import allocation as allocation_module
-from media.engine.interface import LayerUp, Loss
+from media.engine.interface import LayerUp, Level, Levels, Loss
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import ParticipantId
 from protocol.messages import LayersWanted
@@ -109,3 +109,20 @@ async def test_loss_on_the_way_to_a_viewer_takes_pictures_and_never_sound(stage:
         stage.engine.happen(Loss(stage.subscribes_on("ben"), 0.5))
     assert shown(stage, "ben", "ann") is None
     assert stage.heard("ben", "ann") == {"0"}
+
+
+async def test_whoever_speaks_keeps_their_layer_where_loss_takes_it_from_another(stage: Stage) -> None:
+    await stage.join("ann", "ben", "cy")
+    for who in ("ann", "cy"):
+        await stage.publish(who, CHROMIUM_SIMULCAST)
+        for source in SOURCES.values():
+            stage.gate(who, source, True)
+        for rid in ("q", "f"):
+            stage.engine.happen(LayerUp(stage.publishes_on(who), "1", rid, 1))
+    await stage.agree("ben")
+    stage.plane.view(ROOM, "ben", [Tile(ParticipantId(who), Source.CAMERA, TileSize.LARGE) for who in ("ann", "cy")])
+    for _ in range(3):
+        stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("cy"), "0", 20),)))
+    for _ in range(2):
+        stage.engine.happen(Loss(stage.subscribes_on("ben"), 0.15))
+    assert [shown(stage, "ben", who) for who in ("ann", "cy")] == ["", "f"]
