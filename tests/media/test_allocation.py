@@ -97,10 +97,11 @@ def test_whoever_speaks_is_the_last_to_lose_a_layer_and_their_thumbnail_the_last
     allocation = room("ann")
     allocation.view("ann", {CY: LARGE, BEN: LARGE, DEE: SMALL}, 0.0)
     assert allocation.speak(("ben",), 0.0)
-    steps: list[tuple[str | None, ...]] = []
-    for at in range(1, 30):
-        if allocation.lose("ann", 0.3, float(at)):
-            steps.append(tuple(allocation.allotment("ann")[feed] for feed in (CY, BEN, DEE)))
+    steps = [
+        tuple(allocation.allotted("ann", feed) for feed in (CY, BEN, DEE))
+        for at in range(1, 30)
+        if allocation.lose("ann", 0.3, float(at))
+    ]
     assert steps == [("h", "f", ""), ("", "h", ""), ("", "", ""), (None, "", None), (None, None, None)]
 
     allocation.poll(100.0)
@@ -142,10 +143,11 @@ def test_a_shared_screen_goes_after_whoever_speaks_beside_it() -> None:
     allocation.publish(SCREEN, (), 0.0)
     allocation.view("dee", {SCREEN: LARGE, BEN: SMALL, CY: SMALL}, 0.0)
     allocation.speak(("cy",), 0.0)
-    steps: list[set[Feed]] = []
-    for at in range(1, 10):
-        if allocation.lose("dee", 0.3, float(at)):
-            steps.append({feed for feed, rid in allocation.allotment("dee").items() if rid is not None})
+    steps = [
+        {feed for feed, rid in allocation.allotment("dee").items() if rid is not None}
+        for at in range(1, 10)
+        if allocation.lose("dee", 0.3, float(at))
+    ]
     assert steps == [{SCREEN, CY}, {SCREEN}, set()]
 
 
