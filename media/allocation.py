@@ -17,9 +17,9 @@ GRACE_S: Final = 5.0
 BAD: Final = 0.10
 """A step down, when that much is lost in two reports in a row: about two seconds."""
 GOOD: Final = 0.02
-"""Less than that is no reason to wait with a step up."""
+"""From that much on, time counts half towards a step up: many ways always lose a little, whatever is sent on them."""
 HOLD_S: Final = 10.0
-"""A step up, after so long without notable loss; twice as long after each step up that did not last as long."""
+"""A step up, after so long without bad loss; twice as long after each step up that did not last as long."""
 LONGEST_HOLD_S: Final = 80.0
 APART_S: Final = 6.0
 """Reports further apart have nothing to do with each other."""
@@ -76,8 +76,10 @@ class Downlink:
     def hear(self, share: float, now: float) -> bool:
         """Takes a report of the share lost, 0 to 1. Whether that makes a step down due."""
         before, self._last = self._last, (now, share)
-        if share >= GOOD:
+        if share >= BAD:
             self._quiet_from = now
+        elif share >= GOOD and before is not None:
+            self._quiet_from += (now - max(before[0], self._quiet_from)) / 2
         return before is not None and now - before[0] <= APART_S and min(before[1], share) >= BAD
 
     def sink(self, cap: int, now: float) -> None:
@@ -92,7 +94,7 @@ class Downlink:
         self.cap, self._rose_at, self._quiet_from = cap, now, now
 
     def rises_at(self) -> float | None:
-        """When a step up is due, if nothing is lost until then."""
+        """When a step up is due, if little is lost until then."""
         return None if self.cap is None else self._quiet_from + self._hold
 
 
@@ -196,6 +198,11 @@ class Allocation:
     def allotment(self, viewer: str) -> dict[Feed, str | None]:
         """The same for all pictures."""
         return {feed: self._rid(feed, layer) for feed, layer in self._allot(viewer, self._cap(viewer)).items()}
+
+    def resting(self, viewer: str) -> tuple[Feed, ...]:
+        """The pictures on a viewer's page that do not come, because their way takes no more."""
+        now, free = (self._allot(viewer, cap) for cap in (self._cap(viewer), None))
+        return tuple(feed for feed, layer in free.items() if layer is not None and now[feed] is None)
 
     def viewers(self) -> Iterable[str]:
         """Everyone who sees the others."""

@@ -22,7 +22,7 @@ from media.engine.interface import (
 from media.room import End, Outward, Peer, Room
 from media.stats import MediaStats, media_stats
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import LayersWanted, SubscribeOffer
+from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
 from protocol.values import Source, Tile
 
 log = logging.getLogger(__name__)
@@ -41,12 +41,13 @@ class MediaPlane:
         *,
         on_offer: Callable[[str, str, SubscribeOffer], None],
         on_speakers: Callable[[str, tuple[str, ...]], None],
-        on_layers: Callable[[str, str, LayersWanted], None] | None = None,
+        on_pictures: Callable[[str, str, LayersWanted | PicturesResting], None] | None = None,
         on_failed: Callable[[str, str, End], None] | None = None,
     ) -> None:
         """Callbacks take room and participant first, and come from the loop, never from inside a call.
 
-        `on_layers`: the layers of that participant's picture that somebody needs now.
+        `on_pictures`: the layers of that participant's picture that somebody needs now, or which of others' rest for
+        them.
 
         `on_failed`: a connection of that participant ended by itself (it failed, fell silent, was never
         answered for, or the client closed it). The tracks of a publish connection are gone until the client
@@ -59,7 +60,7 @@ class MediaPlane:
         self._outward = Outward(
             self._offer,
             on_speakers,
-            on_layers or (lambda _room, _who, _wanted: None),
+            on_pictures or (lambda _room, _who, _wanted: None),
             on_failed or (lambda _room, _who, _end: None),
         )
         self._rooms: dict[str, Room] = {}

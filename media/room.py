@@ -18,8 +18,9 @@ from media.publication import Publication
 from media.subscriber import Subscriber
 from media.subscription import Subscription, is_shared
 from protocol.errors import ErrorCode, Refused
-from protocol.messages import LayersWanted, SubscribeOffer
-from protocol.values import Source, Tile, TileSize
+from protocol.ids import ParticipantId
+from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
+from protocol.values import Picture, Source, Tile, TileSize
 
 End = Literal["publish", "subscribe"]
 """Which of a client's two connections."""
@@ -31,7 +32,7 @@ class Outward:
 
     offer: Callable[[str, str, SubscribeOffer], None]
     speakers: Callable[[str, tuple[str, ...]], None]
-    layers: Callable[[str, str, LayersWanted], None]
+    pictures: Callable[[str, str, LayersWanted | PicturesResting], None]
     failed: Callable[[str, str, End], None]
 
 
@@ -68,7 +69,7 @@ class Room:
         self._always: set[str] = set()
         """Whose microphones pass however loud others are."""
         self.listening = Listening(self._tell_speakers)
-        self._pictures = Pictures(self._give, self._tell_layers)
+        self._pictures = Pictures(self._give, self._tell_layers, self._tell_resting)
 
     @property
     def bare(self) -> bool:
@@ -251,7 +252,11 @@ class Room:
         self._outward.speakers(self._name, speaking)
 
     def _tell_layers(self, participant: str, source: Source, rids: tuple[str, ...]) -> None:
-        self._outward.layers(self._name, participant, LayersWanted(source, rids))
+        self._outward.pictures(self._name, participant, LayersWanted(source, rids))
+
+    def _tell_resting(self, viewer: str, feeds: tuple[Feed, ...]) -> None:
+        pictures = tuple(Picture(ParticipantId(feed.participant), feed.source) for feed in feeds)
+        self._outward.pictures(self._name, viewer, PicturesResting(pictures))
 
 
 def _show(subscription: Subscription, publisher: Peer, source: Source) -> None:

@@ -49,7 +49,7 @@ class Stage:
             self.engine,
             on_offer=lambda _room, who, offer: self.offers.append((who, offer)),
             on_speakers=lambda _room, who: self.speakers.append(who),
-            on_layers=lambda _room, who, frame: self.layers.append((who, frame)),
+            on_pictures=lambda _room, who, frame: self.layers.append((who, frame)),
             on_failed=lambda _room, who, end: self.failed.append((who, end)),
         )
 

@@ -159,18 +159,49 @@ def test_a_layer_that_does_not_flow_is_none_to_give_up() -> None:
     assert allocation.allotted("ann", BEN) == ""
 
 
-def test_ten_good_seconds_give_a_layer_back_and_a_little_loss_does_not() -> None:
+def test_ten_good_seconds_give_a_layer_back_and_a_bad_one_makes_them_begin_anew() -> None:
     allocation = room("ann")
     allocation.view("ann", {BEN: LARGE}, 0.0)
     lose(allocation, "ann", 0.2, 1.0, 2.0)
-    lose(allocation, "ann", 0.05, 3.0, 30.0)
+    lose(allocation, "ann", 0.0, 3.0, 8.0)
+    allocation.lose("ann", 0.2, 9.0)
+    lose(allocation, "ann", 0.0, 10.0, 18.9)
     assert allocation.allotted("ann", BEN) == "h"
-    lose(allocation, "ann", 0.0, 31.0, 39.9)
-    assert allocation.allotted("ann", BEN) == "h"
-    assert allocation.next_due(39.9) == 30.0 + HOLD_S
-    allocation.poll(30.0 + HOLD_S)
+    assert allocation.next_due(18.9) == 9.0 + HOLD_S
+    allocation.poll(9.0 + HOLD_S)
     assert allocation.allotted("ann", BEN) == "f"
     assert allocation.next_due(60.0) is None
+
+
+def test_where_a_little_is_always_lost_it_takes_twice_as_long_and_everything_comes_back() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {BEN: LARGE}, 0.0)
+    lose(allocation, "ann", 0.2, 1.0, 2.0)
+    lose(allocation, "ann", 0.09, 3.0, 2 * HOLD_S)
+    assert allocation.allotted("ann", BEN) == "h"
+    lose(allocation, "ann", 0.09, 2.0 + 2 * HOLD_S, 3.0 + 2 * HOLD_S)
+    assert allocation.allotted("ann", BEN) == "f"
+
+
+def test_after_a_bad_spell_every_picture_comes_back_on_a_way_that_always_loses_some() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {BEN: LARGE, CY: SMALL, DEE: SMALL}, 0.0)
+    whole = allocation.allotment("ann")
+    lose(allocation, "ann", 0.12, 1.0, 12.0)
+    assert allocation.resting("ann") == (BEN, CY, DEE)
+    lose(allocation, "ann", 0.05, 13.0, 13.0 + 12 * HOLD_S)
+    assert allocation.allotment("ann") == whole
+    assert allocation.resting("ann") == ()
+
+
+def test_what_a_page_does_not_show_does_not_rest() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {BEN: SMALL}, 0.0)
+    assert allocation.resting("ann") == ()
+    lose(allocation, "ann", 0.12, 1.0, 12.0)
+    assert allocation.resting("ann") == (BEN,)
+    allocation.view("ann", {}, 13.0)
+    assert allocation.resting("ann") == ()
 
 
 def test_what_was_given_back_and_did_not_last_is_given_back_later_next_time() -> None:

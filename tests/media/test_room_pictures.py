@@ -10,8 +10,8 @@ from media import allocation as allocation_module
 from media.engine.interface import LayerUp, Level, Levels, Loss
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import ParticipantId
-from protocol.messages import LayersWanted
-from protocol.values import Source, Tile, TileSize
+from protocol.messages import LayersWanted, PicturesResting
+from protocol.values import Picture, Source, Tile, TileSize
 from tests.media.offers import CHROMIUM_SIMULCAST
 from tests.media.stage import ROOM, SOURCES, Stage
 
@@ -109,6 +109,12 @@ async def test_loss_on_the_way_to_a_viewer_takes_pictures_and_never_sound(stage:
         stage.engine.happen(Loss(stage.subscribes_on("ben"), 0.5))
     assert shown(stage, "ben", "ann") is None
     assert stage.heard("ben", "ann") == {"0"}
+    await stage.turn()
+    resting = PicturesResting((Picture(ParticipantId("ann"), Source.CAMERA),))
+    assert [frame for who, frame in stage.layers if who == "ben"] == [resting], "and the viewer is told why"
+    stage.plane.view(ROOM, "ben", ())
+    await stage.turn()
+    assert [frame for who, frame in stage.layers if who == "ben"] == [resting, PicturesResting(())]
 
 
 async def test_whoever_speaks_keeps_their_layer_where_loss_takes_it_from_another(stage: Stage) -> None:

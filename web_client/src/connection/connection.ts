@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   type IceServer,
   type LayersWanted,
+  type PicturesResting,
   type Next,
   type RoomFrame,
   type ServerMessage,
@@ -32,6 +33,7 @@ export interface ConnectionEvents {
   frame(frame: RoomFrame): void;
   subscribeOffer(offer: SubscribeOffer): void;
   layersWanted(wanted: LayersWanted): void;
+  picturesResting(resting: PicturesResting): void;
   /** What was sent without an id was refused: of all we send, that is the answer to an offer. */
   answerRefused(): void;
 }
@@ -226,6 +228,9 @@ export class Connection {
         return;
       case "layers_wanted":
         this.#events.layersWanted(body);
+        return;
+      case "pictures_resting":
+        this.#events.picturesResting(body);
         return;
       case "goodbye":
         // The line has heard it.
