@@ -177,9 +177,9 @@ def test_where_a_little_is_always_lost_it_takes_twice_as_long_and_everything_com
     allocation = room("ann")
     allocation.view("ann", {BEN: LARGE}, 0.0)
     lose(allocation, "ann", 0.2, 1.0, 2.0)
-    lose(allocation, "ann", 0.09, 3.0, 2 * HOLD_S)
+    lose(allocation, "ann", 0.09, 3.0, 2 * HOLD_S - 1)
     assert allocation.allotted("ann", BEN) == "h"
-    lose(allocation, "ann", 0.09, 2.0 + 2 * HOLD_S, 3.0 + 2 * HOLD_S)
+    lose(allocation, "ann", 0.09, 2 * HOLD_S, 2 * HOLD_S + 2)
     assert allocation.allotted("ann", BEN) == "f"
 
 
