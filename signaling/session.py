@@ -38,9 +38,6 @@ from signaling.rate import Allowance
 REMEMBERED: Final = 64
 """Requests whose answer is kept for a repetition after a resume."""
 
-TRY_AGAIN: Final = (ErrorCode.NOT_SAVED, ErrorCode.OVERLOADED, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL)
-"""Refusals of the moment: asked again, the same request may well be carried out."""
-
 
 class Connection(Protocol):
     """One socket, as the session uses it: an outbox that someone empties, and an end."""
@@ -183,12 +180,14 @@ class Session:
         self.send(answer)
 
     def reply(self, request_id: RequestId, decision: Decision) -> None:
-        """Answers a request with the outcome of its command."""
+        """Answers a request with the outcome of its command.
+
+        A refusal of the moment is remembered as well: carried out later, by a repetition, an older word would undo a
+        newer one. Who still wants it asks anew.
+        """
         if isinstance(decision, Accepted):
             self.answer(request_id, Ack(request_id))
             return
-        if decision.code in TRY_AGAIN:
-            self._answers.pop(request_id, None)
         self.answer(request_id, Rejected(request_id, decision.code, meaning(decision.code).text))
 
     def offer(self, offer: SubscribeOffer) -> None:
