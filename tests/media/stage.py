@@ -8,7 +8,7 @@ import re
 from media.connection import Connection
 from media.engine.interface import Silent, SrtpKeys, SrtpProfile, TransportId
 from media.plane import MediaPlane
-from protocol.messages import LayersWanted, SubscribeOffer
+from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
 from protocol.values import Source
 from tests.media.fakes import FakeEngine
 from tests.media.offers import CHROMIUM_OFFER, answer_to
@@ -43,7 +43,7 @@ class Stage:
         self.engine = FakeEngine()
         self.offers: list[tuple[str, SubscribeOffer]] = []
         self.speakers: list[tuple[str, ...]] = []
-        self.layers: list[tuple[str, LayersWanted]] = []
+        self.layers: list[tuple[str, LayersWanted | PicturesResting]] = []
         self.failed: list[tuple[str, str]] = []
         self.plane = MediaPlane(
             self.engine,
