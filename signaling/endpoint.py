@@ -13,7 +13,17 @@ from moderation.decision import Rejection
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Join, LayersWanted, Resume, Resumed, SpeakersChanged, SubscribeOffer, Watch, Welcome
+from protocol.messages import (
+    Join,
+    LayersWanted,
+    PicturesResting,
+    Resume,
+    Resumed,
+    SpeakersChanged,
+    SubscribeOffer,
+    Watch,
+    Welcome,
+)
 from protocol.values import LeaveReason, Role
 from rooms.commands import Depart, Enter, RestoreConnection, TakeOver
 from rooms.events import Decision
@@ -308,11 +318,11 @@ class Endpoint:
         if session is not None:
             session.offer(offer)
 
-    def layers(self, room: SessionId, participant: ParticipantId, frame: LayersWanted) -> None:
-        """Tells a publisher which layers of their picture are needed."""
+    def pictures(self, room: SessionId, participant: ParticipantId, frame: LayersWanted | PicturesResting) -> None:
+        """Tells a publisher which layers of their picture are needed, or a viewer which pictures rest."""
         session = self._sessions.of(room, participant)
         if session is not None:
-            session.layers(frame)
+            session.pictures(frame)
 
     def speakers(self, room: SessionId, participants: tuple[ParticipantId, ...]) -> None:
         """Tells everyone in a room who is heard. Who waits in its lobby is told nothing of it."""

@@ -174,12 +174,25 @@ async def test_what_a_page_shows_is_handed_on_and_a_large_list_is_refused(stage:
 async def test_the_latest_word_on_needed_layers_is_said_again_after_a_resume(stage: Stage) -> None:
     ellie = await stage.join("Ellie")
     for rids in (("q", "f"), ("q",)):
-        stage.endpoint.layers(ROOM, you(ellie), LayersWanted(Source.CAMERA, rids))
+        stage.endpoint.pictures(ROOM, you(ellie), LayersWanted(Source.CAMERA, rids))
     await stage.settle()
     assert ellie.got(LayersWanted)[-1:] == [LayersWanted(Source.CAMERA, ("q",))]
     back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
     assert back.got(LayersWanted) == [LayersWanted(Source.CAMERA, ("q",))]
-    stage.endpoint.layers(ROOM, ParticipantId("nobody"), LayersWanted(Source.CAMERA, ("q",)))
+    stage.endpoint.pictures(ROOM, ParticipantId("nobody"), LayersWanted(Source.CAMERA, ("q",)))
+
+
+async def test_a_socket_that_is_given_up_before_it_said_anything_takes_nobodys_place(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    token, seq = ellie.got(Welcome)[0].resume_token, ellie.seq
+    ellie.drop()
+    given_up = await stage.socket()
+    back = await stage.resume(token, seq)
+    given_up.drop()
+    await stage.settle()
+    assert isinstance(back.frames[0][1], Resumed)
+    assert back.closed_with is None
+    assert marcus.got(PresenceChanged)[-1] == PresenceChanged(you(ellie), connected=True)
 
 
 async def test_an_unanswered_offer_is_offered_again_after_a_resume(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from protocol.messages import (
     Join,
     LayersWanted,
     Leave,
+    PicturesResting,
     Ping,
     PostChat,
     PublishAnswer,
@@ -264,7 +265,15 @@ class Client:
                 self._goodbye = frame.then
             case SpeakersChanged():
                 pass
-            case Watching() | Supervised() | Unsupervised() | PublishAnswer() | SubscribeOffer() | LayersWanted():
+            case (
+                Watching()
+                | Supervised()
+                | Unsupervised()
+                | PublishAnswer()
+                | SubscribeOffer()
+                | LayersWanted()
+                | PicturesResting()
+            ):
                 raise AssertionError(f"nobody asked for {type(frame).__name__}")
             case _:
                 assert self.model is not None, "a frame of the room before the room"
