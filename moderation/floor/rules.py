@@ -161,10 +161,11 @@ def set_mode(floor: Floor, event: TurnModeSet, eligible: Iterable[ParticipantId]
     # What could not be stored is said again, even where it is so as far as the log knows.
     if as_set and not among and not floor.unsaved:
         return ()
-    over = _closed(floor, event.by, now_ms) if mode is TurnMode.QUIET else ()
+    # A turn whose closing could not be stored does not go on by another way.
+    over = _closed(floor, event.by, now_ms) if mode is TurnMode.QUIET or floor.unsaved else ()
     begins = TurnModeSet(now_ms, event.by, mode, event.order, event.limit_ms, event.firm, among)
     first = next(iter(among or ()), None)
-    if first is None or floor.turn is not None:
+    if first is None or (floor.turn is not None and not over):
         return (*over, begins)
     return (*over, begins, TurnGiven(now_ms, floor.newest + 1, first, None, event.limit_ms, event.firm))
 

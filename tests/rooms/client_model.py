@@ -190,8 +190,8 @@ class ClientModel:
 def _floor(floor: Wire | None) -> Wire | None:
     if floor is None:
         return None
-    full = FLOOR | floor
-    return full if full["turn"] is None else full | {"turn": TURN | full["turn"]}
+    turn: Wire | None = floor.get("turn")
+    return FLOOR | floor | {"turn": None if turn is None else TURN | turn}
 
 
 def _talk(times: Iterable[Wire]) -> Wire:
