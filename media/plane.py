@@ -86,10 +86,12 @@ class _Room:
     open: set[tuple[str, Source]] = field(default_factory=set[tuple[str, Source]])
     always: set[str] = field(default_factory=set[str])
     """Whose microphones pass however loud others are."""
+    pinned: str | None = None
+    """Whose camera comes first for everyone."""
 
     @property
     def bare(self) -> bool:
-        return not self.peers and not self.open and not self.always
+        return not self.peers and not self.open and not self.always and self.pinned is None
 
     def shows(self, participant: str, source: Source) -> bool:
         """Whether others are to have a seat for it. What is shared has one only while it may be seen."""
@@ -450,6 +452,13 @@ class MediaPlane:
         if peer is not None and peer.publication is not None and Source.MICROPHONE in peer.publication.mids:
             publication = peer.publication
             self._engine.set_priority(publication.connection.transport, publication.mids[Source.MICROPHONE], always)
+        if known.bare:
+            self._forget_room(room)
+
+    def set_pinned(self, room: str, participant: str | None) -> None:
+        """Whose camera everyone gets first, and loses last. Idempotent. Remembered as gates are."""
+        known = self._room(room)
+        known.pinned = participant
         if known.bare:
             self._forget_room(room)
 

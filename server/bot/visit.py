@@ -61,6 +61,7 @@ from protocol.messages import (
     Welcome,
     tag_of,
 )
+from protocol.turns import FloorChanged, TalkTimeChanged
 from protocol.values import ParticipantView, Snapshot, Source
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish
 from server.bot.report import BotFault, BotReport
@@ -316,6 +317,8 @@ class _Visit:
                 | NotAloneChanged()
                 | Reacted()
                 | SpeakersChanged()
+                | FloorChanged()
+                | TalkTimeChanged()
             ):
                 pass
             case _:
