@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from protocol.frame import Frame
 from protocol.ids import ParticipantId
-from protocol.values import ClientRequestId, FloorView, RoundOrder, TalkTime, TurnForm, TurnMode
+from protocol.values import ClientRequestId, FloorView, RoundOrder, TalkTime, TurnEnd, TurnForm, TurnMode
 
 MAX_LIMIT_MS: Final = 3_600_000
 """Longest limit of a turn, and the most that one request adds to it."""
@@ -92,10 +92,14 @@ class DenyTurn(Frame, frozen=True, tag="deny_turn"):
 
 
 class EndTurn(Frame, frozen=True, tag="end_turn"):
-    """The turn ends: their holder says so, or a mentor closes it. The microphone closes at once."""
+    """The turn ends: their holder says so, or a mentor closes it. The microphone closes at once.
+
+    `how`: a mentor may pass it for its holder too, and come back to them. LATER is PASSED where no round goes on.
+    """
 
     id: ClientRequestId
     turn: TurnNumber
+    how: TurnEnd = TurnEnd.DONE
 
 
 class ExtendTurn(Frame, frozen=True, tag="extend_turn"):

@@ -122,6 +122,15 @@ class RoundOrder(StrEnum):
     """Each speaker chooses the next."""
 
 
+class TurnEnd(StrEnum):
+    """How a turn ends that is ended."""
+
+    DONE = "done"
+    PASSED = "passed"
+    LATER = "later"
+    """Passed, and to be come back to at the round's end."""
+
+
 class TurnForm(StrEnum):
     """How somebody takes their turn."""
 

@@ -99,7 +99,7 @@ def _end(state: RoomState, actor: Participant, message: EndTurn, now_ms: Millis)
     action = Action.PASS_TURN if turn.holder_id == actor.id else Action.CLOSE_TURN
     if not permitted(actor.role, action, _relation_to_turn(state, actor, turn)):
         return denied(action)
-    return _answer(rules.end(turn, actor.id, now_ms))
+    return _answer(rules.end(state.floor, turn, actor.id, now_ms, message.how))
 
 
 def _clock(state: RoomState, actor: Participant, message: ExtendTurn | HoldTime, now_ms: Millis) -> Decision:

@@ -29,7 +29,7 @@ from moderation.floor.events import (
 from moderation.floor.state import GRACE_MS, Ending, Floor, Order, Phase, Turn
 from protocol.errors import ErrorCode
 from protocol.ids import ParticipantId
-from protocol.values import Millis, RoundOrder, TurnForm, TurnMode
+from protocol.values import Millis, RoundOrder, TurnEnd, TurnForm, TurnMode
 
 Answer = tuple[StoredFloorEvent, ...] | Rejection
 
@@ -53,9 +53,7 @@ def pass_turn(floor: Floor, who: ParticipantId, now_ms: Millis, *, come_back: bo
     """Someone passes: the turn they hold, or the one to come; else they lower their hand."""
     turn = floor.turn
     if turn is not None and turn.holder_id == who:
-        # Come back to once, and where somebody else comes first: or they would have it again at once.
-        later = come_back and turn.of_round and not turn.again and bool(floor.to_come)
-        return (TurnEnded(now_ms, turn.number, Ending.LATER if later else Ending.PASSED, None),)
+        return end(floor, turn, who, now_ms, TurnEnd.LATER if come_back else TurnEnd.PASSED)
     if who in floor.to_come:
         return () if come_back and who in floor.later else (RoundPassed(now_ms, who, come_back),)
     return lower_hand(floor, who, now_ms)
@@ -105,10 +103,16 @@ def deny(floor: Floor, whom: ParticipantId, by: ParticipantId, now_ms: Millis) -
     return (*hand, *rest)
 
 
-def end(turn: Turn, by: ParticipantId, now_ms: Millis) -> Answer:
+def end(floor: Floor, turn: Turn, by: ParticipantId, now_ms: Millis, how: TurnEnd) -> Answer:
     """The turn is over: its holder says so, or a mentor."""
     own = by == turn.holder_id
-    return (TurnEnded(now_ms, turn.number, Ending.DONE if own else Ending.CLOSED, None if own else by),)
+    # Come back to once, and where somebody else comes first: or they would have it again at once.
+    later = how is TurnEnd.LATER and turn.of_round and not turn.again and bool(floor.to_come)
+    if how is TurnEnd.DONE:
+        why = Ending.DONE if own else Ending.CLOSED
+    else:
+        why = Ending.LATER if later else Ending.PASSED
+    return (TurnEnded(now_ms, turn.number, why, None if own else by),)
 
 
 def extend(turn: Turn, by_ms: int, by: ParticipantId, now_ms: Millis) -> Answer:

@@ -35,6 +35,7 @@ ENUMS: Final[tuple[type[StrEnum], ...]] = (
     values.Severity,
     values.TurnMode,
     values.RoundOrder,
+    values.TurnEnd,
     values.TurnForm,
 )
 VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (

@@ -23,6 +23,7 @@ from protocol.values import (
     Severity,
     Source,
     TileSize,
+    TurnEnd,
     TurnForm,
     TurnMode,
     WaitsFor,
@@ -78,6 +79,7 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     Severity: st.sampled_from(Severity),
     TurnMode: st.sampled_from(TurnMode),
     RoundOrder: st.sampled_from(RoundOrder),
+    TurnEnd: st.sampled_from(TurnEnd),
     TurnForm: st.sampled_from(TurnForm),
 }
 

@@ -167,6 +167,15 @@ export type RoundOrder =
   | "least_heard"
   | "passed_on";
 
+/**
+ * How a turn ends that is ended.
+ * `later`: Passed, and to be come back to at the round's end.
+ */
+export type TurnEnd =
+  | "done"
+  | "passed"
+  | "later";
+
 /** How somebody takes their turn. */
 export type TurnForm =
   | "spoken"
@@ -665,11 +674,17 @@ export interface DenyTurn {
   participant_id: string;
 }
 
-/** The turn ends: their holder says so, or a mentor closes it. The microphone closes at once. */
+/**
+ * The turn ends: their holder says so, or a mentor closes it. The microphone closes at once.
+ *
+ * `how`: a mentor may pass it for its holder too, and come back to them. LATER is PASSED where no round goes on.
+ */
 export interface EndTurn {
   type: "end_turn";
   id: string;
   turn: number;
+  /** Left out when "done". */
+  how?: TurnEnd;
 }
 
 /** So much longer. Where the time is over already: from now on. UNEXPECTED for a turn without a limit. */

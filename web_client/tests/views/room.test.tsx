@@ -57,6 +57,7 @@ beforeEach(() => {
     onHideGroup: vi.fn(),
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
+    onTurn: vi.fn(),
   };
 });
 
