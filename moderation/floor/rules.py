@@ -108,10 +108,9 @@ def end(floor: Floor, turn: Turn, by: ParticipantId, now_ms: Millis, how: TurnEn
     own = by == turn.holder_id
     # Come back to once, and where somebody else comes first: or they would have it again at once.
     later = how is TurnEnd.LATER and turn.of_round and not turn.again and bool(floor.to_come)
-    if how is TurnEnd.DONE:
-        why = Ending.DONE if own else Ending.CLOSED
-    else:
-        why = Ending.LATER if later else Ending.PASSED
+    ended = Ending.DONE if own else Ending.CLOSED
+    passed = Ending.LATER if later else Ending.PASSED
+    why = ended if how is TurnEnd.DONE else passed
     return (TurnEnded(now_ms, turn.number, why, None if own else by),)
 
 
