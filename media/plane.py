@@ -171,6 +171,11 @@ class MediaPlane:
         self._room(room).set_priority(participant, always)
         self._tidy(room)
 
+    def set_pinned(self, room: str, participant: str | None) -> None:
+        """Whose camera everyone gets first, and loses last. Idempotent. Remembered as gates are."""
+        self._room(room).pinned = participant
+        self._tidy(room)
+
     # ── the engine's events ───────────────────────────────────────────────────────────────────
 
     def _drain(self) -> None:

@@ -68,13 +68,15 @@ class Room:
         self._open: set[tuple[str, Source]] = set()
         self._always: set[str] = set()
         """Whose microphones pass however loud others are."""
+        self.pinned: str | None = None
+        """Whose camera comes first for everyone."""
         self.listening = Listening(self._tell_speakers)
         self._pictures = Pictures(self._give, self._tell_layers, self._tell_resting)
 
     @property
     def bare(self) -> bool:
         """Whether there is nothing to remember of it."""
-        return not self.peers and not self._open and not self._always
+        return not self.peers and not self._open and not self._always and self.pinned is None
 
     def close(self) -> None:
         """Takes everyone out, and tells nothing any more."""

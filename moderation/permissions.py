@@ -61,6 +61,9 @@ class Action(StrEnum):
     HOLD_TURN = "hold_turn"
     SET_TURN_MODE = "set_turn_mode"
     SEE_TALK_TIME = "see_talk_time"
+    SEE_TURN_TIME = "see_turn_time"
+    SEE_TURNS_SET = "see_turns_set"
+    SET_COMPANION = "set_companion"
     # The devices of others.
     CLOSE_MICROPHONE = "close_microphone"
     CLOSE_CAMERA = "close_camera"
@@ -161,6 +164,10 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.HOLD_TURN: {_M: _ANY_PERSON, _T: _ANY_PERSON},
     Action.SET_TURN_MODE: {_M: _ROOM, _T: _ROOM},
     Action.SEE_TALK_TIME: {_M: _ANY_PERSON, _T: _ANY_PERSON},
+    # Of a turn, by whose it is: its clock, and how turns are set to go.
+    Action.SEE_TURN_TIME: {_P: _OWN, _M: _ANY_PERSON, _T: _ANY_PERSON},
+    Action.SEE_TURNS_SET: {_M: _ROOM, _T: _ROOM},
+    Action.SET_COMPANION: {_M: _PARTICIPANT, _T: _PARTICIPANT},
     Action.CLOSE_MICROPHONE: {_M: _PARTICIPANT, _T: _PARTICIPANT},
     Action.CLOSE_CAMERA: {_M: _PARTICIPANT, _T: _PARTICIPANT},
     # Also of another mentor: there is one screen for the whole room.

@@ -20,8 +20,9 @@ import msgpack
 import msgspec
 
 from protocol.errors import ErrorCode, ProtocolError
+from protocol.frame import Frame
 from protocol.ids import CLIENT_ID_PATTERN, RequestId
-from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Frame, PostChat, ServerMessage
+from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, PostChat, ServerMessage
 from protocol.values import MAX_SDP, MAX_TEXT_BYTES
 
 MAX_CLIENT_FRAME: Final = 65_536

@@ -36,6 +36,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     MICROPHONE_CLOSED = "microphone_closed"
+    NOT_YOUR_TURN = "not_your_turn"
     SCREEN_CLOSED = "screen_closed"
     SCREEN_TAKEN = "screen_taken"
     SESSION_ENDED = "session_ended"
@@ -108,6 +109,7 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.NOT_FOUND: Meaning("That is not here.", 404, 4404, Next.STOP),
     ErrorCode.CONFLICT: Meaning("That was already done differently.", 409, 4409, Next.REJOIN),
     ErrorCode.MICROPHONE_CLOSED: Meaning("Your mentor closed your microphone for now.", 409, 4424, Next.RESUME),
+    ErrorCode.NOT_YOUR_TURN: Meaning("It is not your turn yet. Raise your hand to speak.", 409, 4436, Next.RESUME),
     ErrorCode.SCREEN_CLOSED: Meaning("Your mentor has to let you share your screen first.", 409, 4433, Next.RESUME),
     ErrorCode.SCREEN_TAKEN: Meaning("Someone else is sharing their screen.", 409, 4434, Next.RESUME),
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
@@ -191,6 +193,7 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             | ErrorCode.NOT_FOUND
             | ErrorCode.CONFLICT
             | ErrorCode.MICROPHONE_CLOSED
+            | ErrorCode.NOT_YOUR_TURN
             | ErrorCode.SCREEN_CLOSED
             | ErrorCode.SCREEN_TAKEN
             | ErrorCode.SESSION_ENDED

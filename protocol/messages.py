@@ -11,10 +11,30 @@ from __future__ import annotations
 
 from typing import Annotated, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from protocol.errors import ErrorCode, Next
+from protocol.frame import Frame
 from protocol.ids import ConcernId, ParticipantId, RequestId, SessionId
+from protocol.turns import (
+    DenyTurn,
+    EndTurn,
+    ExtendTurn,
+    FloorChanged,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    Pass,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+    SetTurnMode,
+    TalkTimeChanged,
+)
 from protocol.values import (
     MAX_TILES,
     ChatView,
@@ -37,11 +57,6 @@ from protocol.values import (
     TrackInfo,
     WaitingView,
 )
-
-
-class Frame(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all messages; a subclass's `type` on the wire is its tag in snake_case."""
-
 
 # ── client → server ───────────────────────────────────────────────────────────────────────────
 
@@ -287,6 +302,21 @@ ClientMessage = (
     | SetListening
     | SetNotAlone
     | React
+    | RaiseHand
+    | LowerHand
+    | Pass
+    | PassTurnOn
+    | SetTurnForm
+    | NextSpeaker
+    | GiveTurn
+    | DenyTurn
+    | EndTurn
+    | ExtendTurn
+    | HoldTime
+    | MoveInOrder
+    | LeastHeardFirst
+    | SetTurnMode
+    | SetCompanion
     | EndSession
     | Leave
     | PublishOffer
@@ -590,6 +620,8 @@ RoomFrame = (
     | NotAloneChanged
     | Reacted
     | SpeakersChanged
+    | FloorChanged
+    | TalkTimeChanged
 )
 
 ServerMessage = (

@@ -98,6 +98,47 @@ class Reaction(StrEnum):
     SAME_HERE = "same_here"
 
 
+class TurnMode(StrEnum):
+    """Who may be heard besides mentors and visible therapists, who always may."""
+
+    OPEN = "open"
+    """Everyone. Hands queue all the same, and a turn may run."""
+    QUEUE = "queue"
+    """Who holds the turn."""
+    ROUND = "round"
+    """Who holds the turn, which the server gives to one after the other."""
+    QUIET = "quiet"
+    """Nobody. Silence is no error."""
+
+
+class RoundOrder(StrEnum):
+    """How a round goes from one to the next."""
+
+    LIST = "list"
+    """As the people are listed."""
+    LEAST_HEARD = "least_heard"
+    """Who has spoken least goes first."""
+    PASSED_ON = "passed_on"
+    """Each speaker chooses the next."""
+
+
+class TurnEnd(StrEnum):
+    """How a turn ends that is ended."""
+
+    DONE = "done"
+    PASSED = "passed"
+    LATER = "later"
+    """Passed, and to be come back to at the round's end."""
+
+
+class TurnForm(StrEnum):
+    """How somebody takes their turn."""
+
+    SPOKEN = "spoken"
+    TYPED = "typed"
+    SIGNED = "signed"
+
+
 # ── what a viewer sees ────────────────────────────────────────────────────────────────────────
 
 
@@ -116,6 +157,7 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         screen: shares their screen; at most one person does.
         screen_audio: with its sound.
         may_share: a mentor lets this participant share. Told only to that person, mentors and therapists.
+        companion_of: with whom they are here (an interpreter, say), and whose turns are theirs too; empty for others.
     """
 
     id: ParticipantId
@@ -133,6 +175,7 @@ class ParticipantView(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     screen: bool = False
     screen_audio: bool = False
     may_share: bool = False
+    companion_of: ParticipantId = ParticipantId("")
 
 
 class WaitingView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -150,7 +193,10 @@ class WaitingView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class ChatView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A chat message. `text` is empty when it is hidden from this viewer."""
+    """A chat message. `text` is empty when it is hidden from this viewer.
+
+    `turn`: written as its author's typed turn.
+    """
 
     id: MessageId
     author_id: ParticipantId
@@ -158,6 +204,7 @@ class ChatView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     text: str
     at_ms: Millis
     hidden: bool = False
+    turn: bool = False
 
 
 class ConcernKind(StrEnum):
@@ -246,6 +293,70 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     unread: bool = False
 
 
+class TurnView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The running turn. All about time is told only to its holder, mentors and therapists, and 0 to others.
+
+    Attributes:
+        number: rises with every turn of this session.
+        since_ms: when it began.
+        limit_ms: how long it was to be, with what was added to it; 0: no limit.
+        ends_ms: when that is over, or was, by the server's clock; 0: no limit, or the clock stands still.
+        left_ms: what is left of it while the clock stands still; negative: over by so much.
+        held: the clock stands still.
+        firm: it ends at `ends_ms`, unless somebody adds to it.
+        grace: it is in the 30 s that a firm limit gives once.
+    """
+
+    number: int
+    holder_id: ParticipantId
+    form: TurnForm = TurnForm.SPOKEN
+    since_ms: Millis = 0
+    limit_ms: int = 0
+    ends_ms: Millis = 0
+    left_ms: int = 0
+    held: bool = False
+    firm: bool = False
+    grace: bool = False
+
+
+class FloorView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The speaking turns. There is one order, the same for everyone who is in the room.
+
+    Attributes:
+        newest: the number of the newest turn, running or not; 0 before the first.
+        hands: who raised a hand, in order.
+        round: who is still to come in the round, in order.
+        later: who of them asked to be come back to.
+        done: whose turn in the round is over, in that order; to peers, who passed looks like who spoke.
+        passed: who of them passed. Told only to mentors and therapists.
+        order: as set for the rounds to come.
+        limit_ms: as set for the turns to come.
+        firm: as set for the turns to come.
+        unsaved: a closing took effect and could not be saved; only mentors and therapists are heard until it is, or
+            until another turn is given. Told to mentors, therapists and the turn's holder.
+    """
+
+    mode: TurnMode = TurnMode.OPEN
+    turn: TurnView | None = None
+    newest: int = 0
+    hands: tuple[ParticipantId, ...] = ()
+    round: tuple[ParticipantId, ...] = ()
+    later: tuple[ParticipantId, ...] = ()
+    done: tuple[ParticipantId, ...] = ()
+    passed: tuple[ParticipantId, ...] = ()
+    order: RoundOrder = RoundOrder.LIST
+    limit_ms: int = 0
+    firm: bool = False
+    unsaved: bool = False
+
+
+class TalkTime(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a person has spoken in this session."""
+
+    participant_id: ParticipantId
+    ms: int
+
+
 class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All that a viewer may see of a room at one moment. Frames after it complete it.
 
@@ -266,6 +377,10 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     """Who waits, the longest first. Told only to mentors and therapists."""
     paused_until_ms: Millis = 0
     """Nobody leads: microphones are closed, chat pauses; without a leader by then all wait in the lobby. 0: no."""
+    floor: FloorView | None = None
+    """The speaking turns; null in the lobby."""
+    talk: tuple[TalkTime, ...] = ()
+    """How long each person has spoken. Told only to mentors and therapists."""
 
 
 class TrackInfo(Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from moderation.floor.events import FloorEvent, TurnsUnsaved
+from protocol.ids import ParticipantId
 from protocol.values import SessionStatus
 from rooms.events import (
     ConnectionLost,
@@ -22,7 +24,7 @@ from rooms.events import (
     SentOut,
     SessionReturned,
 )
-from rooms.evolve import evolve
+from rooms.evolve import evolve, evolve_all
 from rooms.requests import screen_off
 from rooms.state import Participant, RoomState
 
@@ -37,14 +39,33 @@ def aftermath(state: RoomState, lost: tuple[Event, ...]) -> tuple[Event, ...]:
             waited behind them.
     """
     kept: list[Event] = []
+    decided = state
     for event in lost:
-        for again in _outlives(state, event):
-            state = evolve(state, again)
-            kept.append(again)
+        before, decided = decided, evolve(decided, event)
+        unheard = frozenset(who for who in _heard(before) - _heard(decided) if decided.people[who].inside)
+        for more in (_outlives, _unheard):
+            again = more(state, event, unheard)
+            state = evolve_all(state, again)
+            kept.extend(again)
     return tuple(kept)
 
 
-def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
+def _heard(state: RoomState) -> frozenset[ParticipantId]:
+    return frozenset(person.id for person in state.inside() if state.may_be_heard(person))
+
+
+def _unheard(state: RoomState, event: Event, people: frozenset[ParticipantId]) -> tuple[Event, ...]:
+    """Keeps closed whom it closed by the speaking turns: for all until a stored word on turns, or until they tap."""
+    people &= _heard(state)
+    if not people:
+        return ()
+    if isinstance(event, FloorEvent):
+        return (TurnsUnsaved(),)
+    # The companions of someone who left, and who is no companion any more.
+    return tuple(off for who in sorted(people) for off in _turned_off(state.people[who], microphone=True, camera=False))
+
+
+def _outlives(state: RoomState, event: Event, _: frozenset[ParticipantId]) -> tuple[Event, ...]:
     match event:
         case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
             # Absent people, too: they may have come back in what was lost, and will come again.
@@ -59,7 +80,7 @@ def _outlives(state: RoomState, event: Event) -> tuple[Event, ...]:
             if state.status is not SessionStatus.LIVE or state.paused_until_ms is not None:
                 return ()
             closed = tuple(person.id for person in state.inside() if not person.is_staff)
-            return (FloorPaused(event.until_ms, closed),)
+            return (FloorPaused(event.at_ms, event.until_ms, closed),)
         case SessionReturned(moved=people):
             # They stay where the group pauses, until the way back to the lobby can be stored.
             return tuple(off for who in people for off in _all_off(state.here(who)))

@@ -23,7 +23,8 @@ NEWEST_BYTES: Final = 100_000
 
 
 class ChatMessage(Struct, frozen=True):
-    """A message; `author_name` as of its posting, `hidden_by` set while a mentor hides it."""
+    """A message; `author_name` as of its posting, `hidden_by` set while a mentor hides it; `turn`: their
+    typed turn."""
 
     id: MessageId
     author_id: ParticipantId
@@ -31,6 +32,7 @@ class ChatMessage(Struct, frozen=True):
     text: str
     at_ms: Millis
     hidden_by: ParticipantId | None = None
+    turn: bool = False
 
 
 class Chat:

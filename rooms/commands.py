@@ -29,7 +29,43 @@ from protocol.messages import (
     StopSharing,
     WithdrawCover,
 )
-from protocol.values import LeaveReason, Role
+from protocol.turns import (
+    DenyTurn,
+    EndTurn,
+    ExtendTurn,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    Pass,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+    SetTurnMode,
+)
+from protocol.values import LeaveReason, Role, TalkTime
+
+TurnRequest = (
+    RaiseHand
+    | LowerHand
+    | Pass
+    | PassTurnOn
+    | SetTurnForm
+    | NextSpeaker
+    | GiveTurn
+    | DenyTurn
+    | EndTurn
+    | ExtendTurn
+    | HoldTime
+    | MoveInOrder
+    | LeastHeardFirst
+    | SetTurnMode
+    | SetCompanion
+)
+"""Those of them that are about speaking turns."""
 
 RoomRequest = (
     PostChat
@@ -52,6 +88,7 @@ RoomRequest = (
     | React
     | EndSession
     | Leave
+    | TurnRequest
 )
 """The client messages that concern the room's state."""
 
@@ -130,6 +167,12 @@ class CloseSession(Struct, frozen=True):
     if_empty: bool
 
 
+class CountTalk(Struct, frozen=True):
+    """The server heard people speak, for so long each since it last said so."""
+
+    times: tuple[TalkTime, ...]
+
+
 class PassTime(Struct, frozen=True):
     """A deadline may have passed."""
 
@@ -145,5 +188,6 @@ Command = (
     | RestoreConnection
     | Depart
     | CloseSession
+    | CountTalk
     | PassTime
 )

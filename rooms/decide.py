@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import assert_never
 
 from moderation.decision import NOT_FOUND, NOTHING, Accepted, Rejection, denied
+from moderation.floor.events import TalkCounted
+from moderation.floor.rules import time_over, turn_deadline
 from moderation.permissions import Action, Relation, permitted
 from protocol.errors import ErrorCode
 from protocol.values import LeaveReason, Millis, Role, SessionStatus
 from rooms.commands import (
     CloseSession,
     Command,
+    CountTalk,
     Depart,
     Enter,
     LoseConnection,
@@ -61,7 +64,8 @@ def decide(state: RoomState, command: Command, now_ms: Millis, rules: Rules = DE
 def next_deadline(state: RoomState, rules: Rules = DEFAULT_RULES) -> Millis | None:
     """When `PassTime` next has something to do; None when nothing is pending."""
     away = (p.away_until_ms for p in state.present())
-    return min((each for each in (life_deadline(state, rules), *away) if each is not None), default=None)
+    due = (life_deadline(state, rules), turn_deadline(state.floor), *away)
+    return min((each for each in due if each is not None), default=None)
 
 
 def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
@@ -105,9 +109,15 @@ def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
             if over or (command.if_empty and any(state.present())):
                 return NOTHING
             return Accepted((SessionClosed(now_ms, None),))
+        case CountTalk():
+            known = tuple(each for each in command.times if each.participant_id in state.people and each.ms > 0)
+            if state.status is not SessionStatus.LIVE or not known:
+                return NOTHING
+            return Accepted((TalkCounted(now_ms, known),))
         case PassTime():
             overdue = (p for p in state.present() if p.away_until_ms is not None and p.away_until_ms <= now_ms)
-            return Accepted(tuple(ParticipantDeparted(now_ms, p.id, LeaveReason.CONNECTION_LOST) for p in overdue))
+            departed = (ParticipantDeparted(now_ms, p.id, LeaveReason.CONNECTION_LOST) for p in overdue)
+            return Accepted((*time_over(state.floor, now_ms), *departed))
         case Requested():
             return requested(state, command, now_ms)
     assert_never(command)

@@ -11,6 +11,7 @@ from typing import TypeGuard, get_args
 from msgspec import Struct
 
 from moderation.decision import Accepted, Rejection
+from moderation.floor.events import StoredFloorEvent, TurnsUnsaved
 from protocol.ids import IdentityId, MessageId, ParticipantId, SessionId
 from protocol.values import LeaveReason, Millis, Reaction, Role, SessionStatus
 
@@ -80,6 +81,8 @@ class ChatWritten(RoomEvent, frozen=True, tag="chat_written"):
     message_id: MessageId
     author_id: ParticipantId
     text: str
+    turn: bool = False
+    """It was their typed turn."""
 
 
 class ChatConcealed(RoomEvent, frozen=True, tag="chat_concealed"):
@@ -187,6 +190,15 @@ class ListeningSet(RoomEvent, frozen=True, tag="listening_set"):
     listening: bool
 
 
+class CompanionSet(RoomEvent, frozen=True, tag="companion_set"):
+    """A mentor said with whom a participant is here; None: for themselves."""
+
+    at_ms: Millis
+    participant_id: ParticipantId
+    by: ParticipantId
+    companion_of: ParticipantId | None
+
+
 class SessionClosed(RoomEvent, frozen=True, tag="session_closed"):
     """The session ended for everyone; nobody is present any more. `by` is None when the server ended it; version 1
     knew no such end."""
@@ -240,15 +252,18 @@ class ScreenHeld(RoomEvent, frozen=True, tag="screen_held"):
 
 class FloorPaused(RoomEvent, frozen=True, tag="floor_paused"):
     """Ephemeral: nobody leads the live session. The microphones of `closed` are off until each opens it again, and
-    what they share ends.
+    what they share ends. A turn's clock stands still.
     """
 
+    at_ms: Millis
     until_ms: Millis
     closed: tuple[ParticipantId, ...]
 
 
 class FloorResumed(RoomEvent, frozen=True, tag="floor_resumed"):
     """Ephemeral: someone leads again."""
+
+    at_ms: Millis
 
 
 class NotAloneSet(RoomEvent, frozen=True, tag="not_alone_set"):
@@ -294,7 +309,9 @@ DurableEvent = (
     | CoverAsked
     | CoverWithdrawn
     | ListeningSet
+    | CompanionSet
     | SessionClosed
+    | StoredFloorEvent
 )
 EphemeralEvent = (
     DevicesSet
@@ -308,13 +325,14 @@ EphemeralEvent = (
     | NotAloneSet
     | ReactionShown
     | SentOut
+    | TurnsUnsaved
 )
 Event = DurableEvent | EphemeralEvent
 
 Decision = Accepted[Event] | Rejection
 """What becomes of a room's command."""
 
-DURABLE_EVENTS: tuple[type[RoomEvent], ...] = get_args(DurableEvent)
+DURABLE_EVENTS: tuple[type[Struct], ...] = get_args(DurableEvent)
 
 
 def is_durable(event: Event) -> TypeGuard[DurableEvent]:

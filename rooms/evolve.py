@@ -7,6 +7,8 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
+from moderation.floor.events import FloorEvent
+from moderation.floor.transitions import evolve_floor
 from protocol.ids import MessageId, ParticipantId
 from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import ChatMessage
@@ -14,6 +16,7 @@ from rooms.events import (
     ChatConcealed,
     ChatRevealed,
     ChatWritten,
+    CompanionSet,
     ConnectionLost,
     ConnectionRestored,
     CoverAsked,
@@ -46,11 +49,16 @@ from rooms.events import (
     SessionOpened,
     SessionReturned,
 )
+from rooms.speaking import spoken_for
 from rooms.state import Participant, RoomState
 
 
 def evolve(state: RoomState, event: Event) -> RoomState:
     """The state after `event`."""
+    return spoken_for(state, _evolve(state, event), event)
+
+
+def _evolve(state: RoomState, event: Event) -> RoomState:
     match event:
         case SessionOpened():
             return replace(
@@ -130,8 +138,13 @@ def evolve(state: RoomState, event: Event) -> RoomState:
             return replace(state, paused_until_ms=None)
         case NotAloneSet(participant_id=who):
             return _person(state, who, not_alone=event.on)
+        case CompanionSet(participant_id=who):
+            return _person(state, who, companion_of=event.companion_of)
         case ReactionShown():
             return state
+        case FloorEvent():
+            floor = evolve_floor(state.floor, event)
+            return state if floor is state.floor else replace(state, floor=floor)
     assert_never(event)
 
 
@@ -186,6 +199,7 @@ def _enter(state: RoomState, event: ParticipantEntered) -> RoomState:
         camera=False,
         shut=known.shut and stays,
         held=known.held and stays,
+        companion_of=known.companion_of if stays else None,
         not_alone=False,
         # Another page, or another name, is not yet someone who can lead again.
         needs_cover=known.needs_cover and not stays,
@@ -233,7 +247,7 @@ def _chat(state: RoomState, event: ChatWritten | ChatConcealed | ChatRevealed) -
     match event:
         case ChatWritten():
             name = state.people[event.author_id].name
-            message = ChatMessage(event.message_id, event.author_id, name, event.text, event.at_ms)
+            message = ChatMessage(event.message_id, event.author_id, name, event.text, event.at_ms, turn=event.turn)
             return replace(state, chat=state.chat.posted(message))
         case ChatConcealed():
             return _hidden(state, event.message_id, event.by)

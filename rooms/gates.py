@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.ids import ParticipantId
-from protocol.values import Role, Source
+from protocol.values import Role, Source, TurnForm
 from rooms.events import (
     DevicesSet,
     Event,
@@ -31,13 +31,14 @@ def open_gates(state: RoomState) -> frozenset[Gate]:
     """The sources that this state lets through; all others are shut."""
     gates: set[Gate] = set()
     for person in state.inside():
-        if person.microphone and not person.microphone_closed:
+        heard = state.may_be_heard(person)
+        if person.microphone and not person.microphone_closed and heard:
             gates.add((person.id, Source.MICROPHONE))
         if person.camera:
             gates.add((person.id, Source.CAMERA))
         if person.screen:
             gates.add((person.id, Source.SCREEN))
-        if person.screen_audio:
+        if person.screen_audio and heard:
             gates.add((person.id, Source.SCREEN_AUDIO))
     return frozenset(gates)
 
@@ -47,8 +48,17 @@ def always_heard(state: RoomState) -> frozenset[ParticipantId]:
     return frozenset(person.id for person in state.inside() if person.role is not Role.PARTICIPANT)
 
 
+def signer(state: RoomState) -> ParticipantId | None:
+    """Who signs their turn: their picture is never left out."""
+    turn = state.floor.turn
+    return turn.holder_id if turn is not None and turn.form is TurnForm.SIGNED else None
+
+
 def shut_at_once(event: Event) -> frozenset[Gate]:
-    """The sources to shut as soon as `event` is decided, before anything is stored."""
+    """The sources to shut as soon as `event` is decided, before anything is stored.
+
+    Besides, whatever the decided state does not let through any more is shut: who loses a turn is not named by it.
+    """
     match event:
         case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
             return frozenset({(who, Source.MICROPHONE)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from moderation.floor.rules import goes_on, waits_for_next
 from protocol.values import Millis, Role, SessionStatus
 from rooms.events import (
     Event,
@@ -61,7 +62,8 @@ def life_deadline(state: RoomState, rules: Rules) -> Millis | None:
             return (state.unattended_ms or NOW) + rules.lobby_wait_ms if waits else None
         case SessionStatus.LIVE:
             if any(state.leaders()):
-                return NOW if state.paused_until_ms is not None or _expected(state) else None
+                due = state.paused_until_ms is not None or _expected(state) or waits_for_next(state.floor)
+                return NOW if due else None
             if state.paused_until_ms is not None:
                 # Nobody is left to wait for anyone: that it returns could not be stored so far.
                 return state.paused_until_ms if _participants(state) else NOW
@@ -109,8 +111,9 @@ def _next(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:
 def _live(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:
     if any(state.leaders()):
         if state.paused_until_ms is not None:
-            return (FloorResumed(),)
-        return tuple(ParticipantAdmitted(now_ms, person.id, None) for person in _expected(state))
+            return (FloorResumed(now_ms),)
+        admitted = tuple(ParticipantAdmitted(now_ms, person.id, None) for person in _expected(state))
+        return admitted or goes_on(state.floor, now_ms)
     inside = _participants(state)
     if state.paused_until_ms is not None:
         if inside and now_ms < state.paused_until_ms:
@@ -119,7 +122,7 @@ def _live(state: RoomState, now_ms: Millis, rules: Rules) -> tuple[Event, ...]:
     back_by = _back_by(state, rules)
     if back_by is not None and now_ms < back_by:
         return ()
-    return (FloorPaused(now_ms + rules.cover_wait_ms, tuple(person.id for person in inside)),)
+    return (FloorPaused(now_ms, now_ms + rules.cover_wait_ms, tuple(person.id for person in inside)),)
 
 
 def _may_begin(state: RoomState) -> bool:

@@ -35,7 +35,24 @@ from protocol.messages import (
     StopSharing,
     WithdrawCover,
 )
-from protocol.values import LeaveReason, Millis, SessionStatus
+from protocol.turns import (
+    DenyTurn,
+    EndTurn,
+    ExtendTurn,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    Pass,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+    SetTurnMode,
+)
+from protocol.values import LeaveReason, Millis, SessionStatus, TurnForm
 from rooms.chat import MAX_MESSAGES, MAX_MESSAGES_EACH, ChatMessage
 from rooms.commands import Requested, RoomRequest
 from rooms.events import (
@@ -63,6 +80,7 @@ from rooms.events import (
 )
 from rooms.life import is_led
 from rooms.state import Participant, RoomState
+from rooms.turns import turn_requested
 
 _NOT_FROM_LOBBY: Final[Mapping[type[RoomRequest], Action]] = {
     Admit: Action.ADMIT,
@@ -77,6 +95,15 @@ _NOT_FROM_LOBBY: Final[Mapping[type[RoomRequest], Action]] = {
     AskForCover: Action.ASK_FOR_COVER,
     WithdrawCover: Action.ASK_FOR_COVER,
     EndSession: Action.END_SESSION,
+    NextSpeaker: Action.GIVE_TURN,
+    GiveTurn: Action.GIVE_TURN,
+    MoveInOrder: Action.GIVE_TURN,
+    LeastHeardFirst: Action.GIVE_TURN,
+    DenyTurn: Action.DENY_TURN,
+    ExtendTurn: Action.EXTEND_TURN,
+    HoldTime: Action.HOLD_TURN,
+    SetTurnMode: Action.SET_TURN_MODE,
+    SetCompanion: Action.SET_COMPANION,
 }
 """What nobody who waits may do in the room either: only participants wait. A try is counted as one."""
 
@@ -100,7 +127,7 @@ def _from_lobby(actor: Participant, message: RoomRequest, now_ms: Millis) -> Dec
             return _leave(actor, now_ms)
         case SetListening():
             return _set_listening(actor, message, now_ms)
-        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False) | StopSharing():
+        case SetDevices(microphone=False, camera=False) | SetNotAlone(on=False) | StopSharing() | LowerHand():
             return NOTHING
         case _:
             return Rejection(ErrorCode.NOT_ADMITTED, denied=_NOT_FROM_LOBBY.get(type(message)))
@@ -150,6 +177,24 @@ def _from_room(state: RoomState, actor: Participant, message: RoomRequest, now_m
             return Accepted((SessionClosed(now_ms, actor.id),))
         case Leave():
             return _leave(actor, now_ms)
+        case (
+            RaiseHand()
+            | LowerHand()
+            | Pass()
+            | PassTurnOn()
+            | SetTurnForm()
+            | NextSpeaker()
+            | GiveTurn()
+            | DenyTurn()
+            | EndTurn()
+            | ExtendTurn()
+            | HoldTime()
+            | MoveInOrder()
+            | LeastHeardFirst()
+            | SetTurnMode()
+            | SetCompanion()
+        ):
+            return turn_requested(state, actor, message, now_ms)
     assert_never(message)
 
 
@@ -169,12 +214,15 @@ def _set_devices(state: RoomState, actor: Participant, message: SetDevices) -> D
     paused = state.paused_until_ms is not None and not actor.is_staff
     # With other `closings` the client has not yet heard that its microphone was closed meanwhile; it must not
     # open by itself.
-    if opens and (paused or actor.microphone_closed or message.closings != actor.closings):
+    heard = state.may_be_heard(actor)
+    if opens and (paused or not heard or actor.microphone_closed or message.closings != actor.closings):
         if actor.camera and not message.camera:
             # Said before the client heard of the closing: turning the camera off is never refused.
             return Accepted((DevicesSet(actor.id, microphone=False, camera=False),))
         if paused:
             return Rejection(ErrorCode.PAUSED)
+        if not heard:
+            return Rejection(ErrorCode.NOT_YOUR_TURN)
         return Rejection(ErrorCode.MICROPHONE_CLOSED, "" if actor.microphone_closed else "closings")
     if (message.microphone, message.camera) == (actor.microphone, actor.camera):
         return NOTHING
@@ -191,9 +239,11 @@ def _share_screen(state: RoomState, actor: Participant, message: ShareScreen) ->
     if state.sharer() not in (None, actor):
         # Whoever wants the screen asks for it, or ends that share first: nothing is taken from anyone by surprise.
         return Rejection(ErrorCode.SCREEN_TAKEN)
-    if (actor.screen, actor.screen_audio) == (True, message.sound):
+    # A screen is shown without its sound while its person may not be heard.
+    sound = message.sound and state.may_be_heard(actor)
+    if (actor.screen, actor.screen_audio) == (True, sound):
         return NOTHING
-    return Accepted((ScreenSet(actor.id, screen=True, screen_audio=message.sound),))
+    return Accepted((ScreenSet(actor.id, screen=True, screen_audio=sound),))
 
 
 def _stop_sharing(actor: Participant) -> Decision:
@@ -242,7 +292,9 @@ def _post_chat(state: RoomState, actor: Participant, message: PostChat, now_ms: 
     full = len(state.chat) >= MAX_MESSAGES and not actor.is_staff
     if full or state.chat.count_of(actor.id) >= MAX_MESSAGES_EACH:
         return Rejection(ErrorCode.OVERLOADED, "chat")
-    return Accepted((ChatWritten(now_ms, message.message_id, actor.id, message.text),))
+    turn = state.floor.turn
+    typed = turn is not None and turn.holder_id == actor.id and turn.form is TurnForm.TYPED
+    return Accepted((ChatWritten(now_ms, message.message_id, actor.id, message.text, typed),))
 
 
 def _hide_chat(state: RoomState, actor: Participant, message: HideChat, now_ms: Millis) -> Decision:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from moderation.floor.events import FloorEvent
 from rooms.events import (
     ChatConcealed,
     ChatRevealed,
     ChatWritten,
+    CompanionSet,
     CoverAsked,
     CoverWithdrawn,
     DurableEvent,
@@ -64,6 +66,9 @@ def retention_of(event: DurableEvent) -> Retention:
             | CoverWithdrawn()
             | ListeningSet()
             | SessionClosed()
+            | CompanionSet()
         ):
+            return Retention.RECORD
+        case FloorEvent():
             return Retention.RECORD
     assert_never(event)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from moderation.floor.state import Floor
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import Chat
@@ -30,8 +31,8 @@ class Participant(Struct, frozen=True):
         camera: the person's camera is on (by their own word).
         shut: a mentor closed the microphone.
         held: a closing took effect but is not saved yet; works like `shut`.
-        closings: rises each time it is shut, held or closed by a pause; a client must know the latest before it may
-            open.
+        closings: rises each time it is shut, held, closed by a pause, or may not be heard any more; a client must know
+            the latest before it may open.
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
@@ -39,6 +40,7 @@ class Participant(Struct, frozen=True):
         screen_audio: with its sound.
         may_share: a mentor lets this participant share; who is staff needs nobody's leave.
         share_held: the end of that took effect but is not saved yet.
+        companion_of: with whom this participant is here; then they take no turns of their own.
     """
 
     id: ParticipantId
@@ -67,6 +69,7 @@ class Participant(Struct, frozen=True):
     screen_audio: bool = False
     may_share: bool = False
     share_held: bool = False
+    companion_of: ParticipantId | None = None
 
     @property
     def inside(self) -> bool:
@@ -94,6 +97,11 @@ class Participant(Struct, frozen=True):
         return self.shut or self.held
 
     @property
+    def takes_turns(self) -> bool:
+        """Whether the person can have turns of their own here."""
+        return self.inside and self.companion_of is None
+
+    @property
     def allowed_to_share(self) -> bool:
         """Whether a mentor lets this participant share now."""
         return self.may_share and not self.share_held
@@ -112,6 +120,7 @@ class RoomState(Struct, frozen=True):
         unattended_ms: since when people wait in the lobby; None when nobody waits or the session is live.
         late: someone to lead or to answer was missing for so long that the people who wait were told.
         paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
+        floor: the speaking turns.
         life: which loading of the room from its log this is, rising; in no event.
     """
 
@@ -127,6 +136,7 @@ class RoomState(Struct, frozen=True):
     unattended_ms: Millis | None = None
     late: bool = False
     paused_until_ms: Millis | None = None
+    floor: Floor = Floor()
     life: int = 0
 
     def next_closing(self, participant_id: ParticipantId) -> int:
@@ -152,6 +162,21 @@ class RoomState(Struct, frozen=True):
     def leaders(self) -> Iterator[Participant]:
         """Those with whom the group is not alone."""
         return (p for p in self.people.values() if p.leads)
+
+    def may_be_heard(self, person: Participant) -> bool:
+        """Whether this person's microphone may be on: who leads always, others as turns go."""
+        if person.is_staff or self.floor.lets_speak(person.id):
+            return True
+        return person.companion_of is not None and self.floor.lets_speak(person.companion_of)
+
+    def in_a_round(self) -> Iterator[Participant]:
+        """Who would be in a round that began now, by place."""
+        return (p for p in self.inside() if self.would_be_in_round(p))
+
+    @staticmethod
+    def would_be_in_round(person: Participant) -> bool:
+        """Whether a round that goes on has a turn for this person."""
+        return person.takes_turns and not person.is_staff and not person.listening
 
     def sharer(self) -> Participant | None:
         """Who shares their screen."""

@@ -33,6 +33,11 @@ def _unnumbered(fields: Fields) -> Fields:
     return {**fields, "closings": 0}
 
 
+def _said_at_any_time(fields: Fields) -> Fields:
+    """Before there were turns, nothing was written as one."""
+    return {**fields, "turn": False}
+
+
 def _as_it_was(fields: Fields) -> Fields:
     """What was stored then is of the present form; the present form may say more."""
     return fields
@@ -44,6 +49,7 @@ VERSIONS: Final[Mapping[str, int]] = {
     "participant_entered": 2,
     "session_closed": 2,
     "microphone_shut": 2,
+    "chat_written": 2,
 }
 """The version in which each type of event is stored today."""
 
@@ -52,6 +58,7 @@ UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = {
     ("participant_entered", 1): _entered_at_once,
     ("session_closed", 1): _as_it_was,
     ("microphone_shut", 1): _unnumbered,
+    ("chat_written", 1): _said_at_any_time,
 }
 """From a (type, version) to the next version."""
 

@@ -14,6 +14,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from moderation.floor.events import FloorEvent, TalkCounted
 from moderation.permissions import Action, Relation, permitted, relation_to
 from protocol.ids import ParticipantId
 from protocol.messages import (
@@ -41,6 +42,7 @@ from protocol.messages import (
     SessionEnded,
     ViewReplaced,
 )
+from protocol.turns import FloorChanged, TalkTimeChanged
 from protocol.values import (
     ChatView,
     LeaveReason,
@@ -58,6 +60,7 @@ from rooms.events import (
     ChatConcealed,
     ChatRevealed,
     ChatWritten,
+    CompanionSet,
     ConnectionLost,
     ConnectionRestored,
     CoverAsked,
@@ -90,6 +93,7 @@ from rooms.events import (
     SessionOpened,
     SessionReturned,
 )
+from rooms.floor_view import floor_view, sees_talk, talk_view
 from rooms.life import is_unanswered, lacks_leader, lacks_responder
 from rooms.state import Participant, RoomState
 
@@ -108,6 +112,19 @@ _SEQUENCED = (
     CoverChanged,
     SessionEnded,
 )
+
+_MAY_CLOSE_OTHERS = (
+    FloorEvent,
+    CompanionSet,
+    ParticipantEntered,
+    ParticipantMoved,
+    ParticipantRemoved,
+    ParticipantDeparted,
+    SentOut,
+)
+"""The events by which the speaking turns may close the microphones of people whom they do not name."""
+
+NOBODY = ParticipantId("")
 
 Frames = tuple[RoomFrame, ...]
 
@@ -133,6 +150,8 @@ def snapshot(state: RoomState, viewer: Viewer) -> Snapshot:
         earlier=len(newest) < len(state.chat),
         lobby=tuple(_waiting_view(person) for person in state.waiting()) if _sees_lobby(viewer) else (),
         paused_until_ms=_paused_until(state),
+        floor=floor_view(state, viewer.participant_id, viewer.role),
+        talk=talk_view(state.floor, viewer.role),
     )
 
 
@@ -151,7 +170,10 @@ def project(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -
         return ()
     if me is not None and me.present and (me.waiting != _waits(before, viewer) or isinstance(event, SessionReturned)):
         return (ViewReplaced(snapshot(after, viewer)),)
-    frames = _in_lobby(event, after, viewer) if _waits(before, viewer) else _in_room(event, before, after, viewer)
+    if _waits(before, viewer):
+        frames = _in_lobby(event, after, viewer)
+    else:
+        frames = (*_in_room(event, before, after, viewer), *_turns(event, before, after, viewer))
     session = session_view(after, viewer)
     if session == session_view(before, viewer) or isinstance(event, SessionClosed):
         return frames
@@ -190,6 +212,9 @@ def latest(state: RoomState, viewer: Viewer) -> Iterator[RoomFrame]:
     if _waits(state, viewer):
         return
     yield _pause(state, viewer)
+    yield _floor(state, viewer)
+    if sees_talk(viewer.role):
+        yield TalkTimeChanged(talk_view(state.floor, viewer.role))
     for person in state.inside():
         yield _devices(person)
         yield _screen(person)
@@ -249,8 +274,39 @@ def _in_room(event: Event, before: RoomState, after: RoomState, viewer: Viewer) 
             SessionOpened() | SessionBegan() | SessionReturned() | LeaderMissed() | ResponderNamed() | ResponderWaived()
         ):
             return ()
+        case TalkCounted():
+            return (TalkTimeChanged(talk_view(after.floor, viewer.role)),) if sees_talk(viewer.role) else ()
+        case FloorEvent():
+            return ()
         case _:
             return _about_person(event, before, after, viewer)
+
+
+def _turns(event: Event, before: RoomState, after: RoomState, viewer: Viewer) -> Frames:
+    """Who was closed by the speaking turns, and then the turns, where this viewer sees either otherwise than before."""
+    if isinstance(event, SessionClosed):
+        return ()
+    closed: Frames = ()
+    if isinstance(event, _MAY_CLOSE_OTHERS):
+        about = getattr(event, "participant_id", None)
+        closed = tuple(
+            frame
+            for person in after.inside()
+            if person.id != about and person.id in before.people
+            for frame in _closed(before.people[person.id], person)
+        )
+    was, me = before.people.get(viewer.participant_id), after.people.get(viewer.participant_id)
+    # Oneself: by the turns, since all else that closes says so in its own frame.
+    own = isinstance(event, _MAY_CLOSE_OTHERS) and was is not None and me is not None and was.closings != me.closings
+    floor = _floor(after, viewer)
+    shown = floor.floor != floor_view(before, viewer.participant_id, viewer.role)
+    return (*closed, floor) if own or shown else closed
+
+
+def _closed(before: Participant, after: Participant) -> Frames:
+    silenced = before.microphone and not after.microphone
+    unshared = before.screen_audio and not after.screen_audio
+    return (*((_devices(after),) if silenced else ()), *((_screen(after),) if unshared else ()))
 
 
 def _membership(
@@ -298,6 +354,7 @@ def _about_person(
     | CoverWithdrawn
     | ListeningSet
     | NotAloneSet
+    | CompanionSet
     | ReactionShown,
     before: RoomState,
     after: RoomState,
@@ -333,6 +390,8 @@ def _about_person(
             if not _sees(Action.SEE_NOT_ALONE, person, viewer):
                 return ()
             return (NotAloneChanged(person.id, person.not_alone),)
+        case CompanionSet():
+            return (ParticipantJoined(_person_view(person, viewer)),)
         case ReactionShown():
             return (Reacted(person.id, event.reaction),)
     assert_never(event)
@@ -383,6 +442,12 @@ def _pause(state: RoomState, viewer: Viewer) -> PauseChanged:
     return PauseChanged(_paused_until(state), 0 if me is None else me.closings)
 
 
+def _floor(state: RoomState, viewer: Viewer) -> FloorChanged:
+    me = state.people.get(viewer.participant_id)
+    floor = floor_view(state, viewer.participant_id, viewer.role)
+    return FloorChanged(floor, 0 if me is None else me.closings)
+
+
 def _closings(person: Participant, viewer: Viewer) -> int:
     return person.closings if person.id == viewer.participant_id else 0
 
@@ -409,7 +474,9 @@ def _sharing(before: Participant, after: Participant, viewer: Viewer) -> Frames:
 
 def _own_view(state: RoomState, viewer: Viewer) -> ParticipantView:
     """Oneself in the lobby: without the place, which tells how many came before."""
-    return replace(_person_view(state.people[viewer.participant_id], viewer), place=0, connected=True)
+    return replace(
+        _person_view(state.people[viewer.participant_id], viewer), place=0, connected=True, companion_of=NOBODY
+    )
 
 
 def _waiting_view(person: Participant) -> WaitingView:
@@ -433,6 +500,7 @@ def _person_view(person: Participant, viewer: Viewer) -> ParticipantView:
         screen=person.screen,
         screen_audio=person.screen_audio,
         may_share=person.allowed_to_share and _sees(Action.SEE_ALLOWED_SCREEN, person, viewer),
+        companion_of=person.companion_of or NOBODY,
     )
 
 
@@ -448,4 +516,5 @@ def _chat_view(message: ChatMessage, state: RoomState, viewer: Viewer) -> ChatVi
         text=message.text if readable else "",
         at_ms=message.at_ms,
         hidden=hidden,
+        turn=message.turn,
     )

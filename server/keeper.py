@@ -29,9 +29,22 @@ from protocol.messages import (
     SetListening,
     ShowChat,
 )
+from protocol.turns import (
+    ExtendTurn,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+)
 from protocol.values import LeaveReason, SessionStatus, Snapshot, Source
 from rooms.aftermath import aftermath
-from rooms.commands import Command, Enter, LoseConnection, PassTime, Requested
+from rooms.commands import Command, CountTalk, Enter, LoseConnection, PassTime, Requested
 from rooms.decide import decide, next_deadline
 from rooms.events import (
     Decision,
@@ -47,7 +60,7 @@ from rooms.events import (
     is_durable,
 )
 from rooms.evolve import evolve, evolve_all
-from rooms.gates import Gate, always_heard, cut_off_at_once, open_gates, shut_at_once
+from rooms.gates import Gate, always_heard, cut_off_at_once, open_gates, shut_at_once, signer
 from rooms.life import Rules
 from rooms.retention import retention_of
 from rooms.state import EMPTY, RoomState
@@ -79,6 +92,10 @@ class MediaPlane(Protocol):
 
     def set_priority(self, room: str, participant: str, always: bool) -> None:
         """Whether a microphone passes however loud others are."""
+        ...
+
+    def set_pinned(self, room: str, participant: str | None) -> None:
+        """Whose camera everyone gets first, and loses last; None: nobody's."""
         ...
 
     def add_peer(self, room: str, participant: str) -> None:
@@ -159,10 +176,23 @@ class RoomCore:
                 | AllowMicrophone()
                 | AllowScreen()
                 | Admit()
-                | SetListening(),
+                | SetListening()
+                | RaiseHand()
+                | LowerHand()
+                | PassTurnOn()
+                | SetTurnForm()
+                | NextSpeaker()
+                | GiveTurn()
+                | ExtendTurn()
+                | HoldTime()
+                | MoveInOrder()
+                | LeastHeardFirst()
+                | SetCompanion(),
             ):
                 own = sum(1 for each in waiting if isinstance(each, Requested) and each.actor == who)
                 return len(waiting) >= MAX_IN_FLIGHT or own >= MAX_IN_FLIGHT_EACH
+            case CountTalk():
+                return len(waiting) >= MAX_IN_FLIGHT
             case _:
                 return False
 
@@ -190,6 +220,8 @@ class Keeper:
         self._gates: set[Gate] = set()
         self._heard: frozenset[ParticipantId] = frozenset()
         """Whose microphones the media plane was told to let pass always."""
+        self._pinned: ParticipantId | None = None
+        """Whose picture the media plane was told to pin."""
         self._coming: set[ParticipantId] = set()
         """Who came in and hears nothing yet, since something that is decided, and not stored, takes them out again."""
         begun = replace(state, life=claim.epoch)
@@ -287,6 +319,9 @@ class Keeper:
             self._shut(shut_at_once(event))
             for who in cut_off_at_once(event):
                 self._media.remove_peer(self._session_id, who)
+        # Whatever else is open no more by what follows from it: whose turn is over, say.
+        if self._writer.pending.status is not SessionStatus.ENDED:
+            self._shut(self._gates - open_gates(self._writer.pending))
 
     def happened(self, event: Event, before: RoomState, after: RoomState) -> None:
         """Shows an event to everyone who may see it."""
@@ -354,6 +389,10 @@ class Keeper:
         for who in sorted(self._heard ^ heard):
             self._media.set_priority(self._session_id, who, who in heard)
         self._heard = heard
+        pinned = signer(self._writer.committed)
+        if pinned != self._pinned:
+            self._media.set_pinned(self._session_id, pinned)
+            self._pinned = pinned
 
     def _count_denied(self, command: Requested | Enter, decision: Decision) -> None:
         if not isinstance(decision, Rejection) or decision.denied is None:

@@ -12,7 +12,10 @@ import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from rooms import chat, events, evolve, state
+from moderation.floor import events as floor_events
+from moderation.floor import state as floor_state
+from moderation.floor import transitions
+from rooms import chat, events, evolve, speaking, state
 from rooms.chat import Chat, ChatMessage
 from rooms.state import EMPTY, RoomState
 from rooms.upcasting import UnknownEvent
@@ -23,7 +26,7 @@ from server.storage.log import EventLog, StoredSnapshot, Unreadable
 SNAPSHOT_EVERY: Final = 200
 """Events after which a room's snapshot is replaced."""
 
-_MAKES_STATES: Final = (chat, events, state, evolve)
+_MAKES_STATES: Final = (chat, events, state, evolve, speaking, floor_events, floor_state, transitions)
 
 
 def _fingerprint() -> int:

@@ -47,6 +47,23 @@ from protocol.messages import (
     WithdrawCover,
     tag_of,
 )
+from protocol.turns import (
+    DenyTurn,
+    EndTurn,
+    ExtendTurn,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    Pass,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+    SetTurnMode,
+)
 from rooms.commands import Requested, RoomRequest
 from rooms.events import Decision
 from signaling.ports import Calls, Telemetry
@@ -152,6 +169,21 @@ class Conversation:
                 | React()
                 | EndSession()
                 | Leave()
+                | DenyTurn()
+                | EndTurn()
+                | ExtendTurn()
+                | GiveTurn()
+                | HoldTime()
+                | LeastHeardFirst()
+                | LowerHand()
+                | MoveInOrder()
+                | NextSpeaker()
+                | Pass()
+                | PassTurnOn()
+                | RaiseHand()
+                | SetCompanion()
+                | SetTurnForm()
+                | SetTurnMode()
             ):
                 self._ask_room(message)
             case Acknowledge():

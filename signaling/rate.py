@@ -32,6 +32,7 @@ from protocol.messages import (
     SetNotAlone,
     StopSharing,
 )
+from protocol.turns import DenyTurn, EndTurn, LowerHand, Pass, RaiseHand, SetTurnMode
 
 RAW_PER_S: Final = 90.0
 RAW_BURST: Final = 450.0
@@ -148,9 +149,13 @@ class Allowance:
                 | AskForCover()
                 | SetDevices(microphone=False)
                 | SetNotAlone(on=True)
+                | EndTurn()
+                | Pass()
+                | DenyTurn()
+                | SetTurnMode()
             ):
                 return
-            case PostChat() | React() | SetListening():
+            case PostChat() | React() | SetListening() | RaiseHand() | LowerHand():
                 bucket = self._chat
             case PublishOffer() | RestartSubscribe():
                 bucket = self._media

@@ -59,9 +59,13 @@ class FakeMedia:
     open: set[tuple[str, Source]] = field(default_factory=set)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     always: set[str] = field(default_factory=set)
+    pinned: str | None = None
 
     def set_priority(self, room: str, participant: str, always: bool) -> None:
         (self.always.add if always else self.always.discard)(participant)
+
+    def set_pinned(self, room: str, participant: str | None) -> None:
+        self.pinned = participant
 
     def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         self.calls.append(("gate", participant, source, open))

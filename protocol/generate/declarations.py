@@ -18,7 +18,8 @@ from msgspec.inspect import EnumType, StructType, type_info
 
 from protocol import values
 from protocol.errors import ErrorCode, Next
-from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Frame, RoomFrame
+from protocol.frame import Frame
+from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, RoomFrame
 
 ENUMS: Final[tuple[type[StrEnum], ...]] = (
     ErrorCode,
@@ -32,6 +33,10 @@ ENUMS: Final[tuple[type[StrEnum], ...]] = (
     values.Reaction,
     values.ConcernKind,
     values.Severity,
+    values.TurnMode,
+    values.RoundOrder,
+    values.TurnEnd,
+    values.TurnForm,
 )
 VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.ParticipantView,
@@ -40,6 +45,9 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.SessionView,
     values.ConcernView,
     values.SupervisedView,
+    values.TurnView,
+    values.FloorView,
+    values.TalkTime,
     values.Snapshot,
     values.TrackInfo,
     values.Picture,

@@ -11,9 +11,11 @@ from msgspec.inspect import (
     EnumType,
     FloatType,
     IntType,
+    NoneType,
     StrType,
     StructType,
     Type,
+    UnionType,
     VarTupleType,
 )
 
@@ -142,6 +144,10 @@ def _type(kind: Type) -> str:
             return f"array of {_type(item)}"
         case DictType(key_type=key, value_type=value):
             return f"map from {_type(key)} to {_type(value)}"
+        case UnionType(types=types):
+            return " or ".join(_type(each) for each in types)
+        case NoneType():
+            return "null"
         case _:
             raise TypeError(f"no words for {kind}")
 

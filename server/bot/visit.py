@@ -62,6 +62,7 @@ from protocol.messages import (
     Welcome,
     tag_of,
 )
+from protocol.turns import FloorChanged, TalkTimeChanged
 from protocol.values import ParticipantView, Snapshot, Source
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish
 from server.bot.report import BotFault, BotReport
@@ -318,6 +319,8 @@ class _Visit:
                 | Reacted()
                 | SpeakersChanged()
                 | PicturesResting()
+                | FloorChanged()
+                | TalkTimeChanged()
             ):
                 pass
             case _:

@@ -60,6 +60,11 @@ set_turn_mode          room          MT
 see_talk_time          own           MT
 see_talk_time          participant   MT
 see_talk_time          staff         MT
+see_turn_time          own          PMT
+see_turn_time          participant   MT
+see_turn_time          staff         MT
+see_turns_set          room          MT
+set_companion          participant   MT
 close_microphone       participant   MT
 close_camera           participant   MT
 close_screen           participant   MT

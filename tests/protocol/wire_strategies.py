@@ -11,16 +11,21 @@ from hypothesis import strategies as st
 from protocol.codec import Wire
 from protocol.errors import ErrorCode, Next
 from protocol.messages import CLIENT_MESSAGES, ClientMessage
+from protocol.turns import MAX_LIMIT_MS
 from protocol.values import (
     MAX_TEXT,
     ConcernKind,
     LeaveReason,
     Reaction,
     Role,
+    RoundOrder,
     SessionStatus,
     Severity,
     Source,
     TileSize,
+    TurnEnd,
+    TurnForm,
+    TurnMode,
     WaitsFor,
 )
 
@@ -52,6 +57,9 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     "rids": st.lists(words, max_size=3).map(tuple),
     "urls": st.lists(words, max_size=3).map(tuple),
     "leaders": st.lists(words, max_size=3).map(tuple),
+    **{name: st.lists(words, max_size=3).map(tuple) for name in ("hands", "round", "later", "done", "passed")},
+    "by_ms": st.integers(1_000, MAX_LIMIT_MS),
+    "limit_ms": st.integers(0, MAX_LIMIT_MS),
 }
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     str: words,
@@ -69,6 +77,10 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     Reaction: st.sampled_from(Reaction),
     ConcernKind: st.sampled_from(ConcernKind),
     Severity: st.sampled_from(Severity),
+    TurnMode: st.sampled_from(TurnMode),
+    RoundOrder: st.sampled_from(RoundOrder),
+    TurnEnd: st.sampled_from(TurnEnd),
+    TurnForm: st.sampled_from(TurnForm),
 }
 
 
@@ -94,6 +106,9 @@ def _field(name: str, kind: object) -> st.SearchStrategy[object]:
             return structs(info.cls)
         case msgspec.inspect.VarTupleType(item_type=msgspec.inspect.StructType() as item):
             return st.lists(structs(item.cls), max_size=3).map(tuple)
+        case msgspec.inspect.UnionType(types=types):
+            some = [each.cls for each in types if isinstance(each, msgspec.inspect.StructType)]
+            return st.none() | (structs(some[0]) if some else words)
         case msgspec.inspect.EnumType():
             return BY_TYPE[info.cls]
         case msgspec.inspect.StrType():

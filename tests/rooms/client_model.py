@@ -6,6 +6,7 @@ a frame about someone or something it does not know is a fault of the server, an
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -27,10 +28,35 @@ PERSON = {
     "screen": False,
     "screen_audio": False,
     "may_share": False,
+    "companion_of": "",
+}
+TURN = {
+    "form": "spoken",
+    "since_ms": 0,
+    "limit_ms": 0,
+    "ends_ms": 0,
+    "left_ms": 0,
+    "held": False,
+    "firm": False,
+    "grace": False,
+}
+FLOOR = {
+    "mode": "open",
+    "turn": None,
+    "newest": 0,
+    "hands": [],
+    "round": [],
+    "later": [],
+    "done": [],
+    "passed": [],
+    "order": "list",
+    "limit_ms": 0,
+    "firm": False,
+    "unsaved": False,
 }
 WAITING = {"expected": False}
 SESSION = {"note": "", "waits_for": "nothing", "late": False}
-MESSAGE = {"hidden": False}
+MESSAGE = {"hidden": False, "turn": False}
 
 
 class ClientModel:
@@ -46,6 +72,8 @@ class ClientModel:
         self.earlier: bool = view.get("earlier", False)
         self.waiting: bool = view.get("waiting", False)
         self.paused_until_ms: int = view.get("paused_until_ms", 0)
+        self.floor = _floor(view.get("floor"))
+        self.talk = _talk(view.get("talk", ()))
         self.people: dict[str, Wire] = {}
         self.chat: dict[str, Wire] = {}
         self.lobby: dict[str, Wire] = {}
@@ -83,6 +111,12 @@ class ClientModel:
                 del self.lobby[body["participant_id"]]
             case "listening_changed":
                 self._change(body, listening=body["listening"])
+            case "floor_changed":
+                self.floor = _floor(body["floor"])
+                if self.you in self.people:
+                    self.people[self.you]["closings"] = body.get("closings", 0)
+            case "talk_time_changed":
+                self.talk = _talk(body["times"])
             case "not_alone_changed":
                 self._change(body, not_alone=body["on"])
             case "cover_changed":
@@ -129,6 +163,7 @@ class ClientModel:
                 self.session = self.session | {"status": "ended", "waits_for": "nothing", "late": False}
                 self.people = {}
                 self.lobby = {}
+                self.floor = None
                 self.paused_until_ms = 0
                 self.waiting = False
             case other:
@@ -147,7 +182,20 @@ class ClientModel:
             "participants": sorted(self.people.values(), key=lambda person: person["place"]),
             "lobby": sorted(self.lobby.values(), key=lambda person: (person["since_ms"], person["id"])),
             "chat": list(self.chat.values()),
+            "floor": self.floor,
+            "talk": self.talk,
         }
+
+
+def _floor(floor: Wire | None) -> Wire | None:
+    if floor is None:
+        return None
+    turn: Wire | None = floor.get("turn")
+    return FLOOR | floor | {"turn": None if turn is None else TURN | turn}
+
+
+def _talk(times: Iterable[Wire]) -> Wire:
+    return {each["participant_id"]: each["ms"] for each in times}
 
 
 def wire(value: Snapshot | RoomFrame) -> Wire:

@@ -31,7 +31,7 @@ from protocol.messages import (
     StopSharing,
     ViewReplaced,
 )
-from protocol.values import LeaveReason, Millis, Role
+from protocol.values import LeaveReason, Millis, Role, SessionStatus
 from rooms.aftermath import aftermath
 from rooms.commands import (
     Command,
@@ -127,6 +127,8 @@ class RoomHarness:
         assert consequences(after, self.now_ms, self.rules) == (), "something follows that was not decided"
         for event in decision.events:
             self.gates -= shut_at_once(event)
+        if after.status is not SessionStatus.ENDED:
+            self.gates &= open_gates(after)
         if self.storage_down and any(is_durable(event) for event in decision.events):
             self.lose_events(decision.events)
             raise Refusal(ErrorCode.NOT_SAVED, "")

@@ -34,6 +34,7 @@ def test_a_message_reaches_everyone_with_author_and_time(
             "text": "Hello",
             "at_ms": room.now_ms,
             "hidden": False,
+            "turn": False,
         }
 
 

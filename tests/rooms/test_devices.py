@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from protocol.errors import ErrorCode
-from protocol.ids import MessageId, ParticipantId, RequestId
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import PostChat, SetDevices
 from protocol.values import LeaveReason, Role, Source
 from rooms.aftermath import aftermath
@@ -18,6 +18,7 @@ from rooms.events import (
     MicrophoneHoldSet,
     MicrophoneShut,
     ParticipantDeparted,
+    ParticipantEntered,
     SessionClosed,
     is_durable,
 )
@@ -348,11 +349,13 @@ def test_a_departure_that_was_not_saved_leaves_microphone_and_camera_off(
 
 def test_what_is_lost_with_nothing_to_keep_shut_has_no_aftermath(room: RoomHarness, mia: Seat) -> None:
     room.close_microphone("mia", "ana")
+    new = ParticipantId("new")
     lost: tuple[Event, ...] = (
         MicrophoneShut(room.now_ms, ANA, MIA),
-        MicrophoneShut(room.now_ms, ParticipantId("stranger"), MIA),
+        ParticipantEntered(1, new, IdentityId("i"), "New", Role.PARTICIPANT, waiting=False, expected=True),
+        MicrophoneShut(room.now_ms, new, MIA),
         ParticipantDeparted(room.now_ms, BEN, LeaveReason.LEFT),
-        ParticipantDeparted(room.now_ms, ParticipantId("stranger"), LeaveReason.LEFT),
+        ParticipantDeparted(room.now_ms, new, LeaveReason.LEFT),
         SessionClosed(room.now_ms, MIA),
     )
 

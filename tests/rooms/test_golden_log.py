@@ -57,7 +57,10 @@ def test_a_log_leads_to_the_room_it_led_to_then(name: str, expected: dict[str, A
     state = evolve_all(EMPTY, [read(row) for row in LOGS[name]["events"][: expected["after_events"]]])
     viewer = Viewer(ParticipantId(expected["snapshot"]["you"]), Role(expected["role"]))
 
-    assert json.loads(msgspec.json.encode(snapshot(state, viewer))) == expected["snapshot"]
+    seen = json.loads(msgspec.json.encode(snapshot(state, viewer)))
+    # The logs from before there were speaking turns say nothing of them: everyone was heard.
+    default = {} if expected["snapshot"].get("waiting") else {"floor": {}}
+    assert seen == default | expected["snapshot"]
 
 
 @pytest.mark.parametrize("name", list(LOGS))

@@ -357,7 +357,7 @@ def test_a_pause_outlives_a_failure_to_store(group: RoomHarness) -> None:
 def test_a_pause_that_holds_already_is_not_kept_again(group: RoomHarness) -> None:
     group.leave("mia")
     until = group.state.paused_until_ms
-    group.lose_events((FloorPaused(group.now_ms + 5, ()),))
+    group.lose_events((FloorPaused(group.now_ms, group.now_ms + 5, ()),))
 
     assert group.state.paused_until_ms == until
 

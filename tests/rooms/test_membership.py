@@ -31,7 +31,24 @@ from protocol.messages import (
     StopSharing,
     WithdrawCover,
 )
-from protocol.values import LeaveReason, Reaction, Role
+from protocol.turns import (
+    DenyTurn,
+    EndTurn,
+    ExtendTurn,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    Pass,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+    SetTurnMode,
+)
+from protocol.values import LeaveReason, Reaction, Role, TurnForm, TurnMode
 from rooms.commands import (
     ROOM_REQUESTS,
     Depart,
@@ -69,6 +86,21 @@ EVERY_REQUEST: list[RoomRequest] = [
     React(ID, Reaction.SAME_HERE),
     EndSession(ID),
     Leave(ID),
+    RaiseHand(ID),
+    LowerHand(ID),
+    Pass(ID),
+    PassTurnOn(ID, 1, ParticipantId("ana")),
+    SetTurnForm(ID, 1, TurnForm.TYPED),
+    NextSpeaker(ID, 0),
+    GiveTurn(ID, 0, ParticipantId("ana")),
+    DenyTurn(ID, ParticipantId("ana")),
+    EndTurn(ID, 1),
+    ExtendTurn(ID, 1, 60_000),
+    HoldTime(ID, 1, on=True),
+    MoveInOrder(ID, ParticipantId("ana")),
+    LeastHeardFirst(ID),
+    SetTurnMode(ID, TurnMode.QUEUE),
+    SetCompanion(ID, ParticipantId("ana")),
 ]
 
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from moderation.decision import Accepted, Rejection
+from moderation.floor.state import Floor
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import (
@@ -39,6 +40,7 @@ from protocol.values import LeaveReason, Reaction, Role, SessionStatus, Source
 from rooms.commands import (
     CloseSession,
     Command,
+    CountTalk,
     Depart,
     Enter,
     LoseConnection,
@@ -59,6 +61,7 @@ from rooms.state import EMPTY, RoomState
 from rooms.view import snapshot
 from tests.rooms.client_model import Wire, wire
 from tests.rooms.harness import SESSION, Refusal, RoomHarness, Seat
+from tests.rooms.turn_strategies import NEVER_AGAIN, about_turns, assert_peers_learn_no_time, talk
 
 USUAL_ROLE = {
     "ana": Role.PARTICIPANT,
@@ -95,6 +98,7 @@ ANYTHING: st.SearchStrategy[RoomRequest] = st.one_of(
     st.builds(React, st.just(ID), st.sampled_from(Reaction)),
     st.just(Leave(ID)),
     st.just(EndSession(ID)),
+    about_turns(ANYONE, st.integers(0, 4)),
 )
 SERVERS_WORD: st.SearchStrategy[Command] = st.one_of(
     st.builds(LoseConnection, ANYONE, st.sampled_from([0, 1, 1_000, 60_000])),
@@ -104,9 +108,17 @@ SERVERS_WORD: st.SearchStrategy[Command] = st.one_of(
     st.builds(NameResponder, st.sampled_from([None, *(IdentityId(f"identity-{who}") for who in USUAL_ROLE)])),
     st.just(WaiveResponder(IdentityId("identity-lead"))),
     st.builds(CloseSession, if_empty=st.booleans()),
+    talk(ANYONE),
 )
 MAX_SEATS = 6
 SCREEN = (Source.SCREEN, Source.SCREEN_AUDIO)
+SOUND = (Source.MICROPHONE, Source.SCREEN_AUDIO)
+
+
+def stored_floor(state: RoomState) -> Floor:
+    """The turns as the log has them: it knows of no pause that stopped a clock, and of nothing that was not saved."""
+    floor = replace(state.floor, unsaved=False)
+    return floor if floor.turn is None else replace(floor, turn=replace(floor.turn, ends_ms=None, left_ms=0))
 
 
 class Room(RuleBasedStateMachine):
@@ -162,8 +174,12 @@ class Room(RuleBasedStateMachine):
         lost = self.room.do_and_lose(commands)
         after = self.room.state
         assert open_gates(after) <= open_gates(before)
+        state = before
         for event in lost:
             assert not shut_at_once(event) & self.room.gates, "what was shut at once is open again"
+            closed, state = open_gates(state), evolve(state, event)
+            closed -= open_gates(state)
+            assert isinstance(event, SessionClosed) or not closed & self.room.gates, "what was closed is open again"
         connected = {
             event.participant_id: isinstance(event, ConnectionRestored)
             for event in lost
@@ -273,7 +289,12 @@ class Room(RuleBasedStateMachine):
         for event in events:
             after = evolve(state, event)
             closed = open_gates(state) - open_gates(after)
-            assert isinstance(event, SessionClosed) or closed <= shut_at_once(event)
+            by_turns = {
+                (who, source)
+                for who, source in closed
+                if source in SOUND and after.people[who].inside and not after.may_be_heard(after.people[who])
+            }
+            assert isinstance(event, SessionClosed) or closed - by_turns <= shut_at_once(event)
             assert not shut_at_once(event) & open_gates(after)
             state = after
 
@@ -286,12 +307,16 @@ class Room(RuleBasedStateMachine):
         if refused is ErrorCode.NOT_SAVED:
             for event in events:
                 assert not shut_at_once(event) & room.gates, "what was shut at once is open again"
+            ended = state.status is SessionStatus.ENDED
+            assert ended or room.gates <= open_gates(state), "what was closed is open again"
         elif refused is not None:
             assert room.state == before
         else:
             assert room.state == state
             again = decide(room.state, command, room.now_ms)
-            shown_again = isinstance(command, Requested) and isinstance(command.message, React)
+            shown_again = isinstance(command, CountTalk) or (
+                isinstance(command, Requested) and isinstance(command.message, (React, *NEVER_AGAIN))
+            )
             # A microphone that stayed off for a pause, which ended with that very request, opens when asked again.
             unheard = (
                 isinstance(command, Requested)
@@ -307,6 +332,7 @@ class Room(RuleBasedStateMachine):
         for who, source in open_gates(self.room.state) - open_gates(before):
             assert isinstance(command, Requested)
             assert command.actor == who
+            assert source not in SOUND or before.may_be_heard(before.people[who])
             if source in SCREEN:
                 assert isinstance(command.message, ShareScreen)
                 assert before.sharer() in (None, before.people[who])
@@ -342,8 +368,9 @@ class Room(RuleBasedStateMachine):
         for person in peers:
             whose = person.get("id", person.get("participant_id"))
             if whose != you:
-                # A pause tells each person their own number.
-                assert not person.get("closings") or person.get("type") == "pause_changed"
+                # A pause, and a change of turns, tell each person their own number.
+                own = person.get("type") in {"pause_changed", "floor_changed"}
+                assert own or not person.get("closings")
                 if seat.viewer.role is Role.PARTICIPANT:
                     assert not person.get("microphone_closed")
                     assert not person.get("not_alone")
@@ -352,6 +379,7 @@ class Room(RuleBasedStateMachine):
                     assert not person.get("may_share")
                     assert person.get("type") != "screen_allowed"
         if seat.viewer.role is Role.PARTICIPANT:
+            assert_peers_learn_no_time(you, body)
             assert not body.get("lobby")
             assert not any(person.get("needs_cover") for person in peers)
             assert body.get("type") not in {"lobby_joined", "lobby_left", "cover_changed"}
@@ -404,9 +432,11 @@ class Room(RuleBasedStateMachine):
             person = state.people[who]
             assert person.inside
             assert getattr(person, source)
+            assert source not in SOUND or state.may_be_heard(person)
             assert source is not Source.MICROPHONE or not person.microphone_closed
         for person in state.people.values():
             assert not (person.microphone and person.microphone_closed)
+            assert not (person.microphone and not state.may_be_heard(person))
             assert person.present or not (person.microphone or person.camera or not person.connected)
             assert not person.waiting or not (person.microphone or person.camera)
 
@@ -440,10 +470,12 @@ class Room(RuleBasedStateMachine):
         for who in self.room.sent_out & people.keys():
             told = self.from_log.people[who]
             people[who] = replace(people[who], waiting=told.waiting, since_ms=told.since_ms, expected=told.expected)
-        live = replace(live, people=people, paused_until_ms=None)
+        live = replace(live, people=people, paused_until_ms=None, floor=stored_floor(live))
         if self.room.sent_out:
             live = replace(live, unattended_ms=self.from_log.unattended_ms, late=self.from_log.late)
-        assert self.from_log == live
+            # Nor is their place in the turns given up.
+            live = replace(live, floor=stored_floor(self.from_log))
+        assert replace(self.from_log, floor=stored_floor(self.from_log)) == live
 
     @invariant()
     def time_moves_on(self) -> None:

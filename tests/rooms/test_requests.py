@@ -30,7 +30,24 @@ from protocol.messages import (
     StopSharing,
     WithdrawCover,
 )
-from protocol.values import Reaction, Role
+from protocol.turns import (
+    DenyTurn,
+    EndTurn,
+    ExtendTurn,
+    GiveTurn,
+    HoldTime,
+    LeastHeardFirst,
+    LowerHand,
+    MoveInOrder,
+    NextSpeaker,
+    Pass,
+    PassTurnOn,
+    RaiseHand,
+    SetCompanion,
+    SetTurnForm,
+    SetTurnMode,
+)
+from protocol.values import Reaction, Role, TurnForm, TurnMode
 from rooms.commands import ROOM_REQUESTS, RoomRequest
 from tests.rooms.harness import RoomHarness, Seat
 
@@ -72,6 +89,18 @@ CASES: list[tuple[type, dict[str, str], tuple[ErrorCode | None, ErrorCode | None
     ),
     (CloseScreen, OWN, (NO, NO, NO)),
     *((CloseScreen, whose, (NO, OK, OK)) for whose in (PARTICIPANTS, MENTORS, THERAPISTS)),
+    *((request, OWN, (OK, OK, OK)) for request in (RaiseHand, LowerHand, Pass)),
+    *((request, OWN, (NO, OK, OK)) for request in (LeastHeardFirst, SetTurnMode)),
+    # Nobody holds the turn that these name: what its holder would ask is answered, and without effect.
+    *((request, OWN, (OK, OK, OK)) for request in (PassTurnOn, SetTurnForm, EndTurn)),
+    *((request, OWN, (NO, OK, OK)) for request in (ExtendTurn, HoldTime)),
+    (NextSpeaker, OWN, (NO, ErrorCode.NOT_FOUND, ErrorCode.NOT_FOUND)),
+    *((GiveTurn, whose, (NO, OK, OK)) for whose in (OWN, PARTICIPANTS, MENTORS, THERAPISTS)),
+    (DenyTurn, OWN, (NO, NO, NO)),
+    *((DenyTurn, whose, (NO, OK, OK)) for whose in (PARTICIPANTS, MENTORS, THERAPISTS)),
+    (MoveInOrder, PARTICIPANTS, (NO, ErrorCode.NOT_FOUND, ErrorCode.NOT_FOUND)),
+    (SetCompanion, PARTICIPANTS, (NO, OK, OK)),
+    *((SetCompanion, whose, (NO, NO, NO)) for whose in (OWN, MENTORS, THERAPISTS)),
 ]
 BUILD: dict[type, Callable[[str], RoomRequest]] = {
     PostChat: lambda _: PostChat(ID, MessageId("new"), "Hello"),
@@ -94,7 +123,24 @@ BUILD: dict[type, Callable[[str], RoomRequest]] = {
     React: lambda _: React(ID, Reaction.THANK_YOU),
     AskForCover: lambda _: AskForCover(ID),
     WithdrawCover: lambda _: WithdrawCover(ID),
+    RaiseHand: lambda _: RaiseHand(ID),
+    LowerHand: lambda _: LowerHand(ID),
+    Pass: lambda _: Pass(ID),
+    PassTurnOn: lambda whose: PassTurnOn(ID, 0, ParticipantId(whose)),
+    SetTurnForm: lambda _: SetTurnForm(ID, 0, TurnForm.TYPED),
+    NextSpeaker: lambda _: NextSpeaker(ID, 0),
+    GiveTurn: lambda whose: GiveTurn(ID, 0, ParticipantId(whose)),
+    DenyTurn: lambda whose: DenyTurn(ID, ParticipantId(whose)),
+    EndTurn: lambda _: EndTurn(ID, 0),
+    ExtendTurn: lambda _: ExtendTurn(ID, 0, 60_000),
+    HoldTime: lambda _: HoldTime(ID, 0, on=True),
+    MoveInOrder: lambda whose: MoveInOrder(ID, ParticipantId(whose)),
+    LeastHeardFirst: lambda _: LeastHeardFirst(ID),
+    SetTurnMode: lambda _: SetTurnMode(ID, TurnMode.QUEUE),
+    SetCompanion: lambda whose: SetCompanion(ID, ParticipantId(whose), ParticipantId("ana")),
 }
+ABOUT_A_TURN = (PassTurnOn, SetTurnForm, EndTurn)
+"""What is acknowledged, whoever asks, where that turn does not run."""
 
 
 @pytest.fixture
@@ -151,13 +197,34 @@ def test_a_person_who_is_not_here_is_not_found_by_those_who_may_close(
     assert crowd.refusal("ana", request_type(ID, ParticipantId(whose))) is ErrorCode.NOT_ALLOWED
 
 
-@pytest.mark.parametrize("request_type", list(BUILD))
+@pytest.mark.parametrize("request_type", [each for each in BUILD if each not in ABOUT_A_TURN])
 def test_every_request_passes_the_permission_function(
     crowd: RoomHarness, request_type: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rooms.requests.permitted", lambda *_: False)
+    for module in ("requests", "turns"):
+        monkeypatch.setattr(f"rooms.{module}.permitted", lambda *_: False)
 
     assert crowd.refusal("mia", BUILD[request_type]("ben")) is ErrorCode.NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PassTurnOn(ID, 1, ParticipantId("ben")),
+        SetTurnForm(ID, 1, TurnForm.TYPED),
+        EndTurn(ID, 1),
+        ExtendTurn(ID, 1, 60_000),
+        HoldTime(ID, 1, on=True),
+    ],
+)
+@pytest.mark.parametrize("holder", ["ana", "mia"])
+def test_every_request_about_a_running_turn_passes_the_permission_function(
+    crowd: RoomHarness, request_: RoomRequest, holder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd.request("mia", GiveTurn(ID, 0, ParticipantId(holder)))
+    monkeypatch.setattr("rooms.turns.permitted", lambda *_: False)
+
+    assert crowd.refusal("mia", request_) is ErrorCode.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("request_type", [HideChat, ShowChat])

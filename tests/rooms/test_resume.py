@@ -33,8 +33,10 @@ from protocol.messages import (
     SpeakersChanged,
     ViewReplaced,
 )
+from protocol.turns import FloorChanged, TalkTimeChanged
 from protocol.values import (
     ChatView,
+    FloorView,
     LeaveReason,
     ParticipantView,
     Reaction,
@@ -76,6 +78,8 @@ FRAMES: list[tuple[RoomFrame, bool]] = [
     (ScreenChanged(ANA, screen=True), False),
     (ScreenAllowed(ANA, allowed=True), False),
     (SpeakersChanged((ANA,)), False),
+    (FloorChanged(FloorView()), False),
+    (TalkTimeChanged(()), False),
 ]
 
 
@@ -123,6 +127,7 @@ def test_whoever_resumes_receives_what_was_missed_once(room: RoomHarness, ana: S
         "presence_changed",
         "microphone_held",
         "not_alone_changed",
+        "floor_changed",
     }
     assert [ben.client.chat[which]["text"] for which in ben.client.chat] == ["before", "meanwhile", "after"]
     assert missed in ben.client.chat

@@ -7,13 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from protocol.errors import ErrorCode
-from protocol.ids import ParticipantId, RequestId
+from protocol.ids import IdentityId, ParticipantId, RequestId
 from protocol.messages import Admit, AskForCover, CloseScreen, Leave, MoveToLobby, Remove, SetNotAlone, ShareScreen
 from protocol.values import LeaveReason, Role, Source
 from rooms.aftermath import aftermath
 from rooms.events import (
     Event,
     ParticipantDeparted,
+    ParticipantEntered,
     ScreenHeld,
     ScreenSet,
     ScreenShut,
@@ -24,7 +25,7 @@ from tests.rooms.client_model import wire
 from tests.rooms.harness import GRACE_MS, HOST, Refusal, RoomHarness, Seat
 
 ID = RequestId("r")
-ANA, MIA = ParticipantId("ana"), ParticipantId("mia")
+ANA, MIA, NEW = ParticipantId("ana"), ParticipantId("mia"), ParticipantId("new")
 SHARE = ShareScreen(ID)
 MIAS_SCREEN, MIAS_SOUND = (MIA, Source.SCREEN), (MIA, Source.SCREEN_AUDIO)
 ANAS_SCREEN, ANAS_SOUND = (ANA, Source.SCREEN), (ANA, Source.SCREEN_AUDIO)
@@ -277,11 +278,11 @@ def test_a_mentor_allows_it_again_after_an_ending_that_was_not_saved(shared: Roo
     [
         (ScreenShut(1, ANA, MIA), (ScreenHeld(ANA),)),
         (ScreenHeld(ANA), (ScreenHeld(ANA),)),
-        (ScreenHeld(ParticipantId("nobody")), ()),
+        (ScreenHeld(NEW), ()),
         (ScreenSet(ANA, screen=False, screen_audio=False), (ScreenSet(ANA, screen=False, screen_audio=False),)),
         (ScreenSet(ANA, screen=True, screen_audio=False), (ScreenSet(ANA, screen=True, screen_audio=False),)),
         (ScreenSet(ANA, screen=True, screen_audio=True), ()),
-        (ScreenSet(ParticipantId("nobody"), screen=False, screen_audio=False), ()),
+        (ScreenSet(NEW, screen=False, screen_audio=False), ()),
         (ParticipantDeparted(1, ANA, LeaveReason.LEFT), (ScreenSet(ANA, screen=False, screen_audio=False),)),
         (SessionReturned(1, (ANA,)), (ScreenSet(ANA, screen=False, screen_audio=False),)),
     ],
@@ -289,7 +290,8 @@ def test_a_mentor_allows_it_again_after_an_ending_that_was_not_saved(shared: Roo
 def test_what_ended_a_share_ends_it_although_it_was_lost(
     shared: RoomHarness, lost: Event, kept: tuple[Event, ...]
 ) -> None:
-    assert aftermath(shared.state, (lost,)) == kept
+    came = ParticipantEntered(1, NEW, IdentityId("i"), "New", Role.PARTICIPANT, waiting=False, expected=True)
+    assert aftermath(shared.state, (came, lost)) == kept
     assert not any(is_durable(event) for event in kept)
 
 

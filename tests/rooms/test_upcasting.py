@@ -85,9 +85,9 @@ def test_an_event_of_today_goes_through_nothing() -> None:
 @pytest.mark.parametrize(
     ("type_", "version", "says"),
     [
-        ("chat_written", 2, "newer version"),
+        ("chat_written", 3, "newer version"),
         ("chat_written", 0, "no upcaster"),
-        ("hand_raised", 1, "no upcaster"),
+        ("hand_waved", 1, "no upcaster"),
     ],
 )
 def test_an_event_that_nobody_knows_is_named_and_not_quoted(type_: str, version: int, says: str) -> None:
@@ -114,7 +114,7 @@ def test_an_event_that_nobody_knows_is_named_and_not_quoted(type_: str, version:
 )
 def test_a_payload_of_another_form_is_an_unknown_event_and_not_quoted(payload: bytes) -> None:
     with pytest.raises(UnknownEvent, match="does not have that form") as caught:
-        present_event("chat_written", 1, payload)
+        present_event("chat_written", 2, payload)
     assert "said" not in str(caught.value)
     assert "soon" not in str(caught.value)
 

@@ -34,6 +34,7 @@ from protocol.messages import (
 )
 from protocol.values import Reaction, Role
 from tests.simulation.client import Client
+from tests.simulation.turns import mentors_request, mode_request, own_request
 
 if TYPE_CHECKING:
     from tests.simulation.randomness import Odds
@@ -211,6 +212,28 @@ def _own_part(world: World) -> None:
         )
 
 
+def _own_turn(world: World) -> None:
+    client = _someone(world)
+    if client is not None and _in_room(client):
+        client.ask(own_request(world, client))
+
+
+def _lead_turns(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and _in_room(client):
+        client.ask(mentors_request(world, client))
+
+
+def _set_mode(world: World) -> None:
+    client = _someone(world, Role.MENTOR, Role.THERAPIST)
+    if client is not None and _in_room(client):
+        client.ask(mode_request(world, client))
+
+
+def _in_room(client: Client) -> bool:
+    return client.model is not None and not client.model.waiting
+
+
 def _come(world: World) -> None:
     outside = [client for client in world.clients if not client.wants_in]
     if outside:
@@ -334,6 +357,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("remove", lambda _: 0.3, _remove),
     Action("cover", lambda _: 0.6, _cover),
     Action("own part", lambda _: 1, _own_part),
+    Action("own turn", lambda _: 3, _own_turn),
+    Action("lead turns", lambda _: 4, _lead_turns),
+    Action("set the mode", lambda _: 1.5, _set_mode),
     Action("come", lambda _: 2, _come),
     Action("leave", lambda _: 0.7, _leave),
     Action("end", lambda _: 0.15, _end),

@@ -45,7 +45,8 @@ from protocol.messages import (
     Welcome,
     WithdrawCover,
 )
-from protocol.values import Role, SessionStatus, Source
+from protocol.turns import EndTurn
+from protocol.values import Role, SessionStatus, Source, TurnMode
 from rooms.commands import RoomRequest
 from rooms.events import ChatWritten
 from rooms.evolve import evolve
@@ -63,6 +64,7 @@ from tests.server.secret import vault
 from tests.simulation.client import Asked, Client
 from tests.simulation.network import Stamp
 from tests.simulation.server import ROOM, RULES, SETTINGS
+from tests.simulation.turns import turn_took_effect
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -108,6 +110,8 @@ class Judge:
         """Of participants: closings that were answered, by their order, and whether they are stored."""
         self._allowances: dict[str, dict[int, int]] = {}
         """Of participants: when each allowance was asked for, and when nothing more could come of it."""
+        self._closed_turns: set[int] = set()
+        """Turns that were ended, as far as could be done without storing it."""
         self.checked = 0
 
     @property
@@ -216,6 +220,9 @@ class Judge:
                     # What could not be stored holds as long as that room.
                     if code is None or stamp.order > self._lost_at:
                         self._closings.setdefault(target, {})[asked.order] = code is None
+                case EndTurn(turn=number) if stamp.order > self._lost_at and code is not None:
+                    if self.states[head].floor.running(number) is not None:
+                        self._closed_turns.add(number)
                 case SetDevices(microphone=on, camera=also) if whose is not None:
                     off = [source for source, on in ((Source.MICROPHONE, on), (Source.CAMERA, also)) if not on]
                     self._turn_off(whose, off, asked.order)
@@ -241,6 +248,7 @@ class Judge:
     def room_was_lost(self) -> None:
         """The server, or its keeper of the room, is gone, with what it could not store."""
         self._lost_at = self._next()
+        self._closed_turns.clear()
         for closings in self._closings.values():
             for order in [order for order, stored in closings.items() if not stored]:
                 del closings[order]
@@ -359,6 +367,12 @@ class Judge:
                     assert why is None, f"{source} of {who} is heard: {why}"
         assert len(sharing) <= 1, f"two screens are seen: {sharing}"
 
+    def _may_be_heard(self, state: RoomState, person: Participant) -> bool:
+        turn = state.floor.turn
+        # What could not be stored holds all the same.
+        closed = turn is not None and turn.number in self._closed_turns and state.floor.mode is not TurnMode.OPEN
+        return person.is_staff or (state.may_be_heard(person) and not closed)
+
     def _is_participant(self, who: str) -> bool:
         person = self.states[-1].people.get(ParticipantId(who))
         return person is not None and person.role is Role.PARTICIPANT
@@ -373,6 +387,11 @@ class Judge:
         unallowed = (person is not None and not (person.is_staff or person.may_share) for person in people)
         if source in (Source.SCREEN, Source.SCREEN_AUDIO) and all(unallowed):
             return "shared without leave"
+        if source in (Source.MICROPHONE, Source.SCREEN_AUDIO) and all(
+            person is not None and person.inside and not self._may_be_heard(state, person)
+            for state, person in zip(surely, people, strict=True)
+        ):
+            return "it is not their turn"
         if source is Source.MICROPHONE:
             if all(person is not None and person.shut for person in people):
                 return "closed by a mentor"
@@ -408,6 +427,9 @@ class Judge:
             for who, person in keeper.state.people.items():
                 if person.share_held and who in stored.people:
                     stored.people[who] = replace(stored.people[who], may_share=person.may_share)
+            if any(person.sent_out for person in keeper.state.people.values()):
+                # They hold no turn and no place in one any more; the log forgets that later.
+                stored = replace(stored, floor=shown.floor)
             assert shown == stored, "the room is not what its log says"
 
     def _owns(self, keeper: Keeper) -> bool:
@@ -483,6 +505,8 @@ def _took_effect(message: RoomRequest, state: RoomState, whose: str | None) -> b
             return state.status is SessionStatus.ENDED
         case SetDevices() | SetNotAlone() | React() | ShareScreen() | StopSharing():
             return True
+        case _:
+            return turn_took_effect(message, state, whose)
 
 
 def _is_inside(state: RoomState, identity: str) -> bool:
@@ -509,4 +533,8 @@ def _durable(state: RoomState) -> Any:
         )
 
     people = {who: plain(person) for who, person in state.people.items()}
-    return replace(state, people=people, paused_until_ms=None, unattended_ms=None, life=0)
+    # Whoever was not saved is not heard meanwhile, and a pause that the log knows nothing of stops the clock.
+    turn = state.floor.turn
+    turn = None if turn is None else replace(turn, ends_ms=None, left_ms=0)
+    floor = replace(state.floor, unsaved=False, turn=turn)
+    return replace(state, people=people, paused_until_ms=None, unattended_ms=None, life=0, floor=floor)

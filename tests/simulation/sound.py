@@ -113,6 +113,9 @@ class Sound:
     def set_priority(self, room: str, participant: str, always: bool) -> None:
         pass  # simulated microphones compete with nobody
 
+    def set_pinned(self, room: str, participant: str | None) -> None:
+        pass  # simulated pages show everything
+
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
         raise NotImplementedError("simulated clients publish from the start")
 

@@ -5,6 +5,7 @@ import type { Choices } from "../src/media/device_list";
 import { playTone } from "../src/media/tone";
 import { NOWHERE, placeOf, type Step } from "../src/state/arrival";
 import { chosen } from "../src/state/devices";
+import { floorOf } from "../src/state/floor";
 import type { RoomState } from "../src/state/room";
 import { Arrive } from "../src/views/arrive";
 import type { StepModel } from "../src/views/arrive_model";
@@ -26,6 +27,7 @@ import "../src/styles/arrive.css";
 import "../src/styles/room.css";
 import "../src/styles/life.css";
 import "../src/styles/sources.css";
+import "../src/styles/turns.css";
 import "../src/styles/therapist.css";
 
 const query = new URLSearchParams(location.search);
@@ -68,6 +70,8 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     pausedUntilMs: 0,
     led: ["dana"],
     idle: [],
+    floor: floorOf(null),
+    talk: new Map(),
     ...change,
   };
 }
@@ -192,6 +196,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onHideGroup: nothing,
         onShowGroup: nothing,
         onEarlyRead: nothing,
+        onTurn: nothing,
       }}
     />
   );

@@ -10,6 +10,29 @@ export interface AskingDeps {
   after: (ms: number, act: () => void) => () => void;
 }
 
+/** What is asked of the speaking turns. */
+export type TurnRequest = Extract<
+  RequestBody,
+  {
+    type:
+      | "raise_hand"
+      | "lower_hand"
+      | "pass"
+      | "pass_turn_on"
+      | "set_turn_form"
+      | "next_speaker"
+      | "give_turn"
+      | "deny_turn"
+      | "end_turn"
+      | "extend_turn"
+      | "hold_time"
+      | "move_in_order"
+      | "least_heard_first"
+      | "set_turn_mode"
+      | "set_companion";
+  }
+>;
+
 /** What is answered sooner needs no words. */
 const SLOW_MS = 700;
 
@@ -76,6 +99,11 @@ export class Asking {
   /** It belongs to this moment, and is not sent later. */
   react(reaction: Reaction): Promise<boolean> {
     return this.#ask({ type: "react", reaction }, "never");
+  }
+
+  /** The end of a turn names it, so that it is said again in a new session too: at worst it is quieter. */
+  turn(body: TurnRequest): Promise<boolean> {
+    return this.#ask(body, body.type === "end_turn" ? "always" : "resume");
   }
 
   endSession(): Promise<boolean> {

@@ -17,6 +17,8 @@ export interface OwnDevicesDeps {
   reachable: () => boolean;
   /** I have come as far as the room or its lobby, where a lost device is news. */
   arrived: () => boolean;
+  /** The turns let me be heard. */
+  mayBeHeard: () => boolean;
   /** The way out for sound and picture stands, as far as is known; a signal is read in it. */
   wayOut: () => boolean;
   explain: (notice: Notice) => void;
@@ -87,6 +89,10 @@ export class OwnDevices {
       this.#deps.explain({ about: "microphone_closed" });
       return false;
     }
+    if (!before.microphone && !this.#deps.mayBeHeard()) {
+      this.#deps.explain({ about: "not_heard" });
+      return false;
+    }
     if (before.microphone) {
       this.mute();
       return false;
@@ -94,6 +100,7 @@ export class OwnDevices {
     if (!(await this.#ready("microphone"))) return false;
     // A closing that came while the browser asked for permission stands.
     if (this.mine.value.closings !== before.closings || this.mine.value.closed) return false;
+    if (!this.#deps.mayBeHeard()) return false;
     this.mine.value = { ...this.mine.value, microphone: true };
     return true;
   }
@@ -108,7 +115,7 @@ export class OwnDevices {
   }
 
   mute(): void {
-    this.mine.value = { ...this.mine.value, microphone: false };
+    if (this.mine.peek().microphone) this.mine.value = { ...this.mine.value, microphone: false };
   }
 
   /** Both are off, and really closed: also what the browser is still asking for. */
@@ -147,9 +154,10 @@ export class OwnDevices {
   #refused(code: ErrorCode): void {
     // I was moved to the lobby meanwhile, where nothing goes out, and my wish stands.
     if (code === "not_admitted") return;
-    // After a closing or a pause the room's own frame says more.
-    const saysMore = code === "microphone_closed" || code === "paused";
+    // After a closing, a turn's end or a pause the room's own frame says more.
+    const saysMore = code === "microphone_closed" || code === "not_your_turn" || code === "paused";
     this.mine.value = { ...this.mine.value, microphone: false, ...(saysMore ? {} : { camera: false }) };
+    if (code === "not_your_turn") this.#deps.explain({ about: "not_heard" });
     if (!saysMore) this.#deps.explain({ about: "request", code });
   }
 

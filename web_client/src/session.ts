@@ -1,6 +1,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { NotAlone } from "./alone";
 import { Asking } from "./asking";
+import { ServerClock } from "./connection/clock";
 import type { Connection, ConnectionEvents, Phase, RequestBody } from "./connection/connection";
 import type { Keep, Outcome } from "./connection/outbox";
 import type { DeviceSource, LocalMedia } from "./media/devices";
@@ -17,7 +18,7 @@ import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/a
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
 import { Viewing } from "./viewing";
-import { fromSnapshot, person, reduce, rests, tookOver, type RoomState } from "./state/room";
+import { fromSnapshot, person, reduce, rests, tookOver, unheard, type RoomState } from "./state/room";
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
@@ -29,6 +30,8 @@ export interface SessionDeps {
   /** Tells whether my own connection is weak, whenever that changes; returns how to stop. */
   watchLink?: (on: (weak: boolean) => void) => () => void;
   after: (ms: number, act: () => void) => () => void;
+  /** Unix ms on this device. */
+  wallNow?: () => number;
 }
 
 /** For so long a place is kept, unless a server is set to something else. */
@@ -53,6 +56,7 @@ export class RoomSession {
   readonly notAlone: NotAlone;
   readonly sharing: Sharing;
   readonly viewing: Viewing;
+  readonly clock: ServerClock;
   /** My own connection is weak. */
   readonly weak = signal(false);
   /** What does not come for now, since my connection takes no more. */
@@ -78,6 +82,7 @@ export class RoomSession {
     this.#deps = deps;
     const { after, newId } = deps;
     const request = (body: RequestBody, keep: Keep) => this.#connection.request(body, keep);
+    this.clock = new ServerClock(deps.wallNow);
     this.#patience = new Patience(after);
     this.reactions = new Reactions(after);
     this.posting = new Posting({ request, newId });
@@ -86,7 +91,10 @@ export class RoomSession {
     this.#connection = deps.connect({
       phase: (phase) => this.#phaseIs(phase),
       welcome: (welcome, iceServers) => this.#welcome(welcome, iceServers),
-      resumed: () => this.#resumed(),
+      resumed: (serverTimeMs) => {
+        this.clock.told(serverTimeMs);
+        this.#resumed();
+      },
       frame: (frame) => this.#frame(frame),
       subscribeOffer: (offer: SubscribeOffer) => {
         if (this.#inside) deps.subscriber.offered(offer);
@@ -118,6 +126,10 @@ export class RoomSession {
         send: (state) => request({ type: "set_devices", ...state }, "never"),
         reachable: () => this.#connection.phase.name === "live" && this.#inside,
         arrived: () => this.room.peek() !== null,
+        mayBeHeard: () => {
+          const room = this.room.peek();
+          return room === null || unheard(room) === null;
+        },
         wayOut: () => this.troubles.value.publish === null,
         explain: (notice) => this.#explain(notice),
         announce: (announcement) => {
@@ -291,7 +303,8 @@ export class RoomSession {
     return this.room.peek()?.waiting === false;
   }
 
-  #welcome({ snapshot }: Welcome, iceServers: IceServer[]): void {
+  #welcome({ snapshot, server_time_ms: serverTimeMs }: Welcome, iceServers: IceServer[]): void {
+    this.clock.told(serverTimeMs);
     const before = this.room.peek();
     const wasInside = this.#inside;
     this.#iceServers = iceServers;
@@ -422,6 +435,10 @@ export class RoomSession {
     const me = room ? person(room, room.you) : undefined;
     this.devices.hear(me);
     this.sharing.hear(me);
+    if (!room) return;
+    // Also what was on at the door, or before the turns changed: it opens again only by a tap.
+    if (unheard(room)) this.devices.mute();
+    else if (this.notice.peek()?.about === "not_heard") this.notice.value = null;
   }
 
   /** It is open, or may be: what was said about it is over. */

@@ -29,6 +29,7 @@ const LONGEST_WAIT_MS = 8_000;
 /** Answers that telling again would not change. */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "microphone_closed",
+  "not_your_turn",
   "paused",
   "not_admitted",
   "not_allowed",

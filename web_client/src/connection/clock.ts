@@ -13,3 +13,19 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The server's time in Unix ms: what it told last, and this device's own clock from then on. */
+export class ServerClock {
+  readonly #wallNow: () => number;
+  #ahead = 0;
+
+  constructor(wallNow: () => number = Date.now) {
+    this.#wallNow = wallNow;
+  }
+
+  told(serverMs: number): void {
+    this.#ahead = serverMs - this.#wallNow();
+  }
+
+  readonly now = (): number => this.#wallNow() + this.#ahead;
+}

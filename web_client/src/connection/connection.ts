@@ -29,7 +29,7 @@ export interface ConnectionEvents {
   /** A fresh view of the room replaces everything known before. */
   welcome(welcome: Welcome, iceServers: IceServer[]): void;
   /** The same server-side session goes on; missed frames follow. */
-  resumed(): void;
+  resumed(serverTimeMs: number): void;
   frame(frame: RoomFrame): void;
   subscribeOffer(offer: SubscribeOffer): void;
   layersWanted(wanted: LayersWanted): void;
@@ -215,7 +215,7 @@ export class Connection {
         return;
       case "resumed":
         this.#alive(body.resume_token, "resumed");
-        this.#events.resumed();
+        this.#events.resumed(body.server_time_ms);
         return;
       case "ack":
       case "rejected":

@@ -31,6 +31,7 @@ export type ErrorCode =
   | "not_found"
   | "conflict"
   | "microphone_closed"
+  | "not_your_turn"
   | "screen_closed"
   | "screen_taken"
   | "session_ended"
@@ -142,6 +143,45 @@ export type Severity =
   | "urgent"
   | "crisis";
 
+/**
+ * Who may be heard besides mentors and visible therapists, who always may.
+ * `open`: Everyone. Hands queue all the same, and a turn may run.
+ * `queue`: Who holds the turn.
+ * `round`: Who holds the turn, which the server gives to one after the other.
+ * `quiet`: Nobody. Silence is no error.
+ */
+export type TurnMode =
+  | "open"
+  | "queue"
+  | "round"
+  | "quiet";
+
+/**
+ * How a round goes from one to the next.
+ * `list`: As the people are listed.
+ * `least_heard`: Who has spoken least goes first.
+ * `passed_on`: Each speaker chooses the next.
+ */
+export type RoundOrder =
+  | "list"
+  | "least_heard"
+  | "passed_on";
+
+/**
+ * How a turn ends that is ended.
+ * `later`: Passed, and to be come back to at the round's end.
+ */
+export type TurnEnd =
+  | "done"
+  | "passed"
+  | "later";
+
+/** How somebody takes their turn. */
+export type TurnForm =
+  | "spoken"
+  | "typed"
+  | "signed";
+
 /** Words to fall back to, WebSocket close code, and what to do when a connection was closed with it. */
 export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next }> = {
   malformed: { text: "That could not be read.", close: 4400, then: "rejoin" },
@@ -164,6 +204,7 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   not_found: { text: "That is not here.", close: 4404, then: "stop" },
   conflict: { text: "That was already done differently.", close: 4409, then: "rejoin" },
   microphone_closed: { text: "Your mentor closed your microphone for now.", close: 4424, then: "resume" },
+  not_your_turn: { text: "It is not your turn yet. Raise your hand to speak.", close: 4436, then: "resume" },
   screen_closed: { text: "Your mentor has to let you share your screen first.", close: 4433, then: "resume" },
   screen_taken: { text: "Someone else is sharing their screen.", close: 4434, then: "resume" },
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
@@ -211,6 +252,8 @@ export interface ParticipantView {
   screen_audio?: boolean;
   /** A mentor lets this participant share. Told only to that person, mentors and therapists. Left out when false. */
   may_share?: boolean;
+  /** With whom they are here (an interpreter, say), and whose turns are theirs too; empty for others. Left out when "". */
+  companion_of?: string;
 }
 
 /** A person in the lobby, as mentors and therapists see them. */
@@ -223,7 +266,11 @@ export interface WaitingView {
   expected?: boolean;
 }
 
-/** A chat message. `text` is empty when it is hidden from this viewer. */
+/**
+ * A chat message. `text` is empty when it is hidden from this viewer.
+ *
+ * `turn`: written as its author's typed turn.
+ */
 export interface ChatView {
   id: string;
   author_id: string;
@@ -232,6 +279,8 @@ export interface ChatView {
   at_ms: number;
   /** Left out when false. */
   hidden?: boolean;
+  /** Left out when false. */
+  turn?: boolean;
 }
 
 /** The session as such. */
@@ -286,6 +335,63 @@ export interface SupervisedView {
   unread?: boolean;
 }
 
+/** The running turn. All about time is told only to its holder, mentors and therapists, and 0 to others. */
+export interface TurnView {
+  /** Rises with every turn of this session. */
+  number: number;
+  holder_id: string;
+  /** Left out when "spoken". */
+  form?: TurnForm;
+  /** When it began. Left out when 0. */
+  since_ms?: number;
+  /** How long it was to be, with what was added to it; 0: no limit. Left out when 0. */
+  limit_ms?: number;
+  /** When that is over, or was, by the server's clock; 0: no limit, or the clock stands still. Left out when 0. */
+  ends_ms?: number;
+  /** What is left of it while the clock stands still; negative: over by so much. Left out when 0. */
+  left_ms?: number;
+  /** The clock stands still. Left out when false. */
+  held?: boolean;
+  /** It ends at `ends_ms`, unless somebody adds to it. Left out when false. */
+  firm?: boolean;
+  /** It is in the 30 s that a firm limit gives once. Left out when false. */
+  grace?: boolean;
+}
+
+/** The speaking turns. There is one order, the same for everyone who is in the room. */
+export interface FloorView {
+  /** Left out when "open". */
+  mode?: TurnMode;
+  /** Left out when null. */
+  turn?: TurnView | null;
+  /** The number of the newest turn, running or not; 0 before the first. Left out when 0. */
+  newest?: number;
+  /** Who raised a hand, in order. Left out when []. */
+  hands?: string[];
+  /** Who is still to come in the round, in order. Left out when []. */
+  round?: string[];
+  /** Who of them asked to be come back to. Left out when []. */
+  later?: string[];
+  /** Whose turn in the round is over, in that order; to peers, who passed looks like who spoke. Left out when []. */
+  done?: string[];
+  /** Who of them passed. Told only to mentors and therapists. Left out when []. */
+  passed?: string[];
+  /** As set for the rounds to come. Left out when "list". */
+  order?: RoundOrder;
+  /** As set for the turns to come. Left out when 0. */
+  limit_ms?: number;
+  /** As set for the turns to come. Left out when false. */
+  firm?: boolean;
+  /** A closing took effect and could not be saved; only mentors and therapists are heard until it is, or until another turn is given. Told to mentors, therapists and the turn's holder. Left out when false. */
+  unsaved?: boolean;
+}
+
+/** How long a person has spoken in this session. */
+export interface TalkTime {
+  participant_id: string;
+  ms: number;
+}
+
 /**
  * All that a viewer may see of a room at one moment. Frames after it complete it.
  *
@@ -306,6 +412,10 @@ export interface Snapshot {
   lobby?: WaitingView[];
   /** Nobody leads: microphones are closed, chat pauses; without a leader by then all wait in the lobby. 0: no. Left out when 0. */
   paused_until_ms?: number;
+  /** The speaking turns; null in the lobby. Left out when null. */
+  floor?: FloorView | null;
+  /** How long each person has spoken. Told only to mentors and therapists. Left out when []. */
+  talk?: TalkTime[];
 }
 
 /** Whose track an m-section of the subscribe connection carries now. */
@@ -502,6 +612,152 @@ export interface React {
   type: "react";
   id: string;
   reaction: Reaction;
+}
+
+/** I would like to speak. Who raised a hand already keeps their place. */
+export interface RaiseHand {
+  type: "raise_hand";
+  id: string;
+}
+
+/** I would not, any more. Costs nothing. */
+export interface LowerHand {
+  type: "lower_hand";
+  id: string;
+}
+
+/**
+ * I pass: my running turn, or in a round the one that is still to come.
+ *
+ * `come_back`: come back to me at the round's end. Who has neither turn, and a hand up, lowers it.
+ */
+export interface Pass {
+  type: "pass";
+  id: string;
+  /** Left out when false. */
+  come_back?: boolean;
+}
+
+/** I hold the turn of a round that goes from speaker to speaker: it is theirs now. They are still to come in it. */
+export interface PassTurnOn {
+  type: "pass_turn_on";
+  id: string;
+  turn: number;
+  participant_id: string;
+}
+
+/** How I take the turn that I hold. SIGNED: my picture is pinned for everyone and is never left out. */
+export interface SetTurnForm {
+  type: "set_turn_form";
+  id: string;
+  turn: number;
+  form: TurnForm;
+}
+
+/**
+ * The first in the order has the turn now; the running one ends. NOT_FOUND: nobody is in the order.
+ *
+ * `after`: the number of the newest turn that I know of, running or not. UNEXPECTED in a quiet room.
+ */
+export interface NextSpeaker {
+  type: "next_speaker";
+  id: string;
+  after: number;
+}
+
+/** They have the turn now, whatever the order; the running one ends. UNEXPECTED in a quiet room. */
+export interface GiveTurn {
+  type: "give_turn";
+  id: string;
+  after: number;
+  participant_id: string;
+}
+
+/** Not now: lowers their hand, or takes them out of what is left of the round. */
+export interface DenyTurn {
+  type: "deny_turn";
+  id: string;
+  participant_id: string;
+}
+
+/**
+ * The turn ends: their holder says so, or a mentor closes it. The microphone closes at once.
+ *
+ * `how`: a mentor may pass it for its holder too, and come back to them. LATER is PASSED where no round goes on.
+ */
+export interface EndTurn {
+  type: "end_turn";
+  id: string;
+  turn: number;
+  /** Left out when "done". */
+  how?: TurnEnd;
+}
+
+/** So much longer. Where the time is over already: from now on. UNEXPECTED for a turn without a limit. */
+export interface ExtendTurn {
+  type: "extend_turn";
+  id: string;
+  turn: number;
+  by_ms: number;
+}
+
+/** Stops the turn's clock, or lets it run on. */
+export interface HoldTime {
+  type: "hold_time";
+  id: string;
+  turn: number;
+  on: boolean;
+}
+
+/**
+ * Puts a person elsewhere in the order: the hands, or in a round what is left of it.
+ *
+ * `before`: whom they come before; null: to its end. NOT_FOUND when one of them is not in it (any more).
+ */
+export interface MoveInOrder {
+  type: "move_in_order";
+  id: string;
+  participant_id: string;
+  /** Left out when null. */
+  before?: string | null;
+}
+
+/** Orders by talk time, the least first; who is equal keeps the order. */
+export interface LeastHeardFirst {
+  type: "least_heard_first";
+  id: string;
+}
+
+/**
+ * Who may be heard, and how turns go, from now on.
+ *
+ * Whoever may not be heard in that mode is closed at once, and opens their own microphone later, or does not. A round
+ * begins with it when none goes on; with one, its order of people stays as it is. `limit_ms`: of each turn that begins
+ * later; 0: none. `firm`: the turn ends at its limit, after 30 s of grace; else nobody is cut off.
+ */
+export interface SetTurnMode {
+  type: "set_turn_mode";
+  id: string;
+  mode: TurnMode;
+  /** Left out when "list". */
+  order?: RoundOrder;
+  /** Left out when 0. */
+  limit_ms?: number;
+  /** Left out when false. */
+  firm?: boolean;
+}
+
+/**
+ * A participant is here with another one (interpreter, captioner, support person), and is heard when that one is.
+ *
+ * A companion has no turn of their own. Null: they take part for themselves.
+ */
+export interface SetCompanion {
+  type: "set_companion";
+  id: string;
+  participant_id: string;
+  /** Left out when null. */
+  companion_of?: string | null;
 }
 
 /** A mentor ends the session for everyone. */
@@ -835,6 +1091,20 @@ export interface SpeakersChanged {
   participant_ids: string[];
 }
 
+/** The turns as you see them from now on, in place of what was before. `closings` is your own number after it. */
+export interface FloorChanged {
+  type: "floor_changed";
+  floor: FloorView;
+  /** Left out when 0. */
+  closings?: number;
+}
+
+/** How long each person has spoken in this session. To mentors and therapists only. */
+export interface TalkTimeChanged {
+  type: "talk_time_changed";
+  times: TalkTime[];
+}
+
 /** What a client may send. */
 export type ClientMessage =
   | Join
@@ -859,6 +1129,21 @@ export type ClientMessage =
   | SetListening
   | SetNotAlone
   | React
+  | RaiseHand
+  | LowerHand
+  | Pass
+  | PassTurnOn
+  | SetTurnForm
+  | NextSpeaker
+  | GiveTurn
+  | DenyTurn
+  | EndTurn
+  | ExtendTurn
+  | HoldTime
+  | MoveInOrder
+  | LeastHeardFirst
+  | SetTurnMode
+  | SetCompanion
   | EndSession
   | Leave
   | PublishOffer
@@ -891,7 +1176,9 @@ export type RoomFrame =
   | PauseChanged
   | NotAloneChanged
   | Reacted
-  | SpeakersChanged;
+  | SpeakersChanged
+  | FloorChanged
+  | TalkTimeChanged;
 
 /** What a server may send, inside `[seq, body]`. */
 export type ServerMessage =

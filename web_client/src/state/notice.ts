@@ -4,6 +4,8 @@ import type { ErrorCode } from "../protocol/generated";
 /** Something to tell the person beside the room. */
 export type Notice =
   | { about: "microphone_closed" }
+  /** I tapped my microphone while the turns let somebody else be heard, or nobody. */
+  | { about: "not_heard" }
   | { about: "device"; source: DeviceSource; problem: Problem }
   /** The system took another microphone for its usual one, while mine was open. */
   | { about: "moved"; label: string }

@@ -1,4 +1,13 @@
-import type { ChatView, ParticipantView, RoomFrame, SessionView, Snapshot, WaitingView } from "../protocol/generated";
+import type {
+  ChatView,
+  FloorChanged,
+  ParticipantView,
+  RoomFrame,
+  SessionView,
+  Snapshot,
+  WaitingView,
+} from "../protocol/generated";
+import { floorOf, talkOf, type Floor } from "./floor";
 
 /** The room as this viewer may see it: a snapshot, completed by the frames after it. */
 export interface RoomState {
@@ -22,6 +31,9 @@ export interface RoomState {
   readonly led: readonly string[];
   /** Who was there as the pause began, and yet did not lead. */
   readonly idle: readonly string[];
+  readonly floor: Floor;
+  /** How long each person has spoken, in ms; empty unless I lead. */
+  readonly talk: ReadonlyMap<string, number>;
 }
 
 export function fromSnapshot(snapshot: Snapshot): RoomState {
@@ -38,6 +50,8 @@ export function fromSnapshot(snapshot: Snapshot): RoomState {
     pausedUntilMs: snapshot.paused_until_ms ?? 0,
     led: idsOf(snapshot.participants.filter(isStaff)),
     idle: snapshot.paused_until_ms ? idsOf(snapshot.participants.filter(isLeading)) : [],
+    floor: floorOf(snapshot.floor),
+    talk: talkOf(snapshot.talk ?? []),
   };
 }
 
@@ -86,7 +100,7 @@ function reduced(state: RoomState, frame: RoomFrame): RoomState {
     case "microphone_allowed":
       return changed(state, frame.participant_id, (one) => ({ ...one, microphone_closed: false }));
     case "session_ended":
-      return { ...state, session: { ...state.session, status: "ended" }, participants: [], speakers: [], lobby: [] };
+      return { ...state, session: { ...state.session, status: "ended" }, participants: [], speakers: [], lobby: [], floor: floorOf(null) };
     case "devices_changed": {
       const { participant_id: id, microphone, camera } = frame;
       const next = changed(state, id, (one) => ({ ...one, microphone, camera }));
@@ -108,6 +122,10 @@ function reduced(state: RoomState, frame: RoomFrame): RoomState {
       );
     case "speakers_changed":
       return { ...state, speakers: frame.participant_ids };
+    case "floor_changed":
+      return floored(state, frame);
+    case "talk_time_changed":
+      return { ...state, talk: talkOf(frame.times) };
     default:
       return unknown(state, frame);
   }
@@ -120,6 +138,20 @@ export function person(state: RoomState, id: string): ParticipantView | undefine
 /** I am one of those whose microphone and chat rest while nobody leads. */
 export function rests(state: RoomState): boolean {
   return state.pausedUntilMs > 0 && person(state, state.you)?.role === "participant";
+}
+
+/** Why the turns do not let me be heard. `unsaved`: a closing is being settled. */
+export type Unheard = "turn" | "quiet" | "unsaved";
+
+export function unheard(state: RoomState): Unheard | null {
+  if (leads(state)) return null;
+  const { mode, turn, unsaved } = state.floor;
+  if (unsaved) return "unsaved";
+  if (mode === "open") return null;
+  if (mode === "quiet") return "quiet";
+  const holder = turn?.holder;
+  if (holder === undefined) return "turn";
+  return holder === state.you || holder === person(state, state.you)?.companion_of ? null : "turn";
 }
 
 /** Nobody is in the room who could lead it, also nobody whose connection may come back. */
@@ -196,6 +228,13 @@ function paused(state: RoomState, untilMs: number, closings: number): RoomState 
   }));
   const on = new Set(participants.filter((one) => one.microphone).map((one) => one.id));
   return { ...state, pausedUntilMs: untilMs, idle, participants, speakers: state.speakers.filter((id) => on.has(id)) };
+}
+
+/** `closings`: my own number. Who is not heard any more is silent in what I see of myself at once. */
+function floored(state: RoomState, { floor, closings = 0 }: FloorChanged): RoomState {
+  const next = { ...state, floor: floorOf(floor) };
+  const silent = unheard(next) !== null;
+  return changed(next, state.you, (one) => ({ ...one, closings, ...(silent ? { microphone: false } : {}) }));
 }
 
 /** By the time of waiting; who came at the same moment stays in the order told. */

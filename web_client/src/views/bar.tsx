@@ -1,5 +1,7 @@
 import type { ComponentChildren } from "preact";
-import { rests } from "../state/room";
+import { person, rests, unheard } from "../state/room";
+import { turnWordsFor } from "../words/turns";
+import { HandKey } from "./turn_panel";
 import { Icon, type IconName } from "./icon";
 import { Reacting } from "./reacting";
 import type { RoomActs, RoomModel } from "./room_model";
@@ -20,13 +22,17 @@ export function Bar({
   children: ComponentChildren;
 }) {
   const { words, mine, actual, wide, chatOpen, unread, alone } = model;
+  const why = unheard(model.room);
   const shut = mine.closed
     ? words.unmuteClosed
     : alone.on
       ? words.unmuteHidden
       : rests(model.room)
         ? words.unmutePaused
-        : null;
+        : why
+          ? turnWordsFor(words.language).unmute[why]
+          : null;
+  const companion = person(model.room, model.room.you)?.companion_of;
   return (
     <footer class="bar" inert={inert}>
       <ul aria-label={words.controls}>
@@ -58,7 +64,8 @@ export function Bar({
             />
           )}
         </li>
-        <li class="w6">
+        {!companion && <HandKey model={model} acts={acts} />}
+        <li class="w4">
           <button
             class={alone.on ? "key on" : "key"}
             type="button"

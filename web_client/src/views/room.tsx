@@ -12,6 +12,7 @@ import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
+import { turnWordsFor } from "../words/turns";
 import { sourceWordsFor } from "../words/sources";
 
 export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
@@ -197,5 +198,5 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
 function now({ words, room }: RoomModel): string {
   if (room.pausedUntilMs > 0) return words.shortPause;
   if (room.session.status === "lobby") return room.session.begun ? words.waitsToGoOn : words.notBegun;
-  return words.everyoneMaySpeak;
+  return turnWordsFor(words.language).mode[room.floor.mode];
 }

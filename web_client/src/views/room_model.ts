@@ -1,3 +1,4 @@
+import type { TurnRequest } from "../asking";
 import type { ChoiceKind, Choices } from "../media/device_list";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
@@ -109,4 +110,5 @@ export interface RoomActs {
   onHideGroup: () => void;
   onShowGroup: () => void;
   onEarlyRead: () => void;
+  onTurn: (request: TurnRequest) => void;
 }

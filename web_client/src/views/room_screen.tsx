@@ -17,6 +17,7 @@ import { useWide } from "./wide";
 import "../styles/room.css";
 import "../styles/life.css";
 import "../styles/sources.css";
+import "../styles/turns.css";
 
 interface Props {
   app: App;
@@ -150,6 +151,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
       session.hideGroup();
     },
     onShowGroup: () => session.showGroup(),
+    onTurn: (request) => void ask.turn(request),
     onEarlyRead: () => {
       session.early.value = [];
     },

@@ -4,6 +4,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { NO_CHOICES } from "../../src/media/device_list";
 import { chosen } from "../../src/state/devices";
+import { floorOf } from "../../src/state/floor";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { Room } from "../../src/views/room";
 import type { RoomActs, RoomModel } from "../../src/views/room_model";
@@ -57,6 +58,7 @@ beforeEach(() => {
     onHideGroup: vi.fn(),
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
+    onTurn: vi.fn(),
   };
 });
 
@@ -271,7 +273,7 @@ describe("the bar", () => {
   test("keeps its order, Help second to last", () => {
     show({ wide: false });
     const names = [...box.querySelectorAll(".bar button")].map((key) => key.textContent);
-    expect(names).toEqual(["Microphone", "Camera", "Not alone", "Reactions", "Chat", "Help", "Leave"]);
+    expect(names).toEqual(["Microphone", "Camera", "Raise hand", "Not alone", "Reactions", "Chat", "Help", "Leave"]);
   });
 
   test("says what a press will do", () => {
@@ -942,5 +944,47 @@ describe("devices", () => {
     show({ notice: { about: "device", source: "microphone", problem: "interrupted" } });
     byName("button", "Tap to bring your microphone back").click();
     expect(acts.onMicrophone).toHaveBeenCalledOnce();
+  });
+});
+
+describe("speaking turns", () => {
+  const queue = (holder: string, hands: string[] = []): RoomState => ({
+    ...room,
+    floor: floorOf({ mode: "queue", newest: 4, hands, turn: { number: 4, holder_id: holder } }),
+  });
+
+  test("who waits reads who speaks and the own place, and the microphone's key stays in reach", async () => {
+    show({ room: queue("joy", ["dana", "ellie"]), mine: chosen(false, false) });
+    expect(byName("section", "Turn").textContent).toContain("Joy is speaking");
+    expect(byName("section", "Turn").textContent).toContain("Your hand is up. You are 2nd.");
+    byName("button", "Unmute microphone, closed until it is your turn").click();
+    expect(acts.onMicrophone).toHaveBeenCalled();
+    byName("button", "Lower hand").click();
+    expect(acts.onTurn).toHaveBeenCalledWith({ type: "lower_hand" });
+    await expectNoViolations();
+  });
+
+  test("my turn opens nothing by itself, and ends by its own number", async () => {
+    show({ room: queue("ellie"), mine: chosen(false, false) });
+    expect(acts.onMicrophone).not.toHaveBeenCalled();
+    byName("button", "Tap to speak").click();
+    expect(acts.onMicrophone).toHaveBeenCalledTimes(1);
+    await expectNoViolations();
+    show({ room: queue("ellie"), mine: chosen(true, false) });
+    byName("button", "End turn").click();
+    expect(acts.onTurn).toHaveBeenCalledWith({ type: "end_turn", turn: 4 });
+  });
+
+  test("who leads goes on, gives out of order and moves, each about the turn that is seen", async () => {
+    show({ room: { ...queue("ellie", ["joy"]), you: "dana" } });
+    byName("button", "Next speaker").click();
+    byName("button", "Give turn to Joy").click();
+    byName("button", "Quiet").click();
+    expect(acts.onTurn.mock.calls.map(([request]) => request)).toEqual([
+      { type: "next_speaker", after: 4 },
+      { type: "give_turn", after: 4, participant_id: "joy" },
+      { type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false },
+    ]);
+    await expectNoViolations();
   });
 });

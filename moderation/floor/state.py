@@ -1,0 +1,148 @@
+"""The floor as a value: whose turn it is, who would like one, and what is left of a round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from protocol.ids import ParticipantId
+from protocol.values import Millis, RoundOrder, TurnForm, TurnMode
+
+Order = tuple[ParticipantId, ...]
+
+GRACE_MS: Final = 30_000
+"""What a firm limit gives once, before the turn ends."""
+
+
+class Ending(StrEnum):
+    """Why a turn ended. To peers they are all the same."""
+
+    DONE = "done"
+    """Its holder said so."""
+    PASSED = "passed"
+    LATER = "later"
+    """They asked to be come back to at the round's end."""
+    CLOSED = "closed"
+    """By a mentor, who closed it, or gave the turn to someone else."""
+    PASSED_ON = "passed_on"
+    """Its holder chose the next."""
+    TIME = "time"
+    """A firm limit, and its grace, were over."""
+
+
+class Phase(StrEnum):
+    """What the table of transitions goes by."""
+
+    SILENT = "silent"
+    """A quiet room: there are no turns."""
+    FREE = "free"
+    """Nobody holds a turn."""
+    RUNNING = "running"
+    HELD = "held"
+    """Somebody holds it, and a mentor stopped its clock."""
+
+
+class Turn(Struct, frozen=True):
+    """A running turn.
+
+    Attributes:
+        limit_ms: how long it was to be, with what was added to it; 0: no limit.
+        firm: it ends when its time is over, after `GRACE_MS` once.
+        grace: it is in that grace.
+        grace_given: it had that grace.
+        ends_ms: when its time is over; None: there is no limit, or the clock stands still.
+        left_ms: what is left of it while the clock stands still; negative: over by so much.
+        held: a mentor stopped the clock. It also stands still while nobody leads the group.
+        of_round: it is its holder's turn in the round that goes on.
+        again: its holder asked to be come back to, and was.
+    """
+
+    number: int
+    holder_id: ParticipantId
+    since_ms: Millis
+    form: TurnForm = TurnForm.SPOKEN
+    limit_ms: int = 0
+    firm: bool = False
+    grace: bool = False
+    grace_given: bool = False
+    ends_ms: Millis | None = None
+    left_ms: int = 0
+    held: bool = False
+    of_round: bool = False
+    again: bool = False
+
+    def left(self, now_ms: Millis) -> int:
+        """What is left of a turn with a limit; negative: over by so much."""
+        return self.left_ms if self.ends_ms is None else self.ends_ms - now_ms
+
+
+class Floor(Struct, frozen=True):
+    """The turns of one session.
+
+    Attributes:
+        newest: the number of the newest turn, running or not.
+        hands: who raised a hand, in order.
+        going: a round goes on: somebody is still to come in it, or holds its last turn.
+        to_come: who is still to come in it, in order.
+        later: who of them asked to be come back to.
+        done: whose turn in it is over, in that order; also of those who have left since.
+        passed: who of them passed.
+        order: how a round goes on.
+        limit_ms: of each turn that is given from now on; 0: none.
+        firm: the same.
+        unsaved: a closing took effect and could not be saved; nobody who does not lead is heard until it is.
+        talk: how long each person has spoken, in ms.
+    """
+
+    mode: TurnMode = TurnMode.OPEN
+    turn: Turn | None = None
+    newest: int = 0
+    hands: Order = ()
+    going: bool = False
+    to_come: Order = ()
+    later: Order = ()
+    done: Order = ()
+    passed: Order = ()
+    order: RoundOrder = RoundOrder.LIST
+    limit_ms: int = 0
+    firm: bool = False
+    unsaved: bool = False
+    talk: Mapping[ParticipantId, int] = MappingProxyType({})
+
+    @property
+    def phase(self) -> Phase:
+        """Where the floor is in the table of transitions."""
+        if self.mode is TurnMode.QUIET:
+            return Phase.SILENT
+        if self.turn is None:
+            return Phase.FREE
+        return Phase.HELD if self.turn.held else Phase.RUNNING
+
+    @property
+    def holder_id(self) -> ParticipantId | None:
+        """Who holds the running turn."""
+        return None if self.turn is None else self.turn.holder_id
+
+    def lets_speak(self, who: ParticipantId) -> bool:
+        """Whether that person, who does not lead, may be heard for themselves."""
+        if self.unsaved:
+            return False
+        match self.mode:
+            case TurnMode.OPEN:
+                return True
+            case TurnMode.QUIET:
+                return False
+            case TurnMode.QUEUE | TurnMode.ROUND:
+                return self.holder_id == who
+
+    def running(self, number: int) -> Turn | None:
+        """The running turn, if that is its number."""
+        return self.turn if self.turn is not None and self.turn.number == number else None
+
+    def first(self) -> ParticipantId | None:
+        """Who has the turn next."""
+        return next(iter((*self.to_come, *self.hands)), None)

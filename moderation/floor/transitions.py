@@ -1,0 +1,283 @@
+"""What each event does to the floor: one table, with its rules below it.
+
+The table says in which phase an event counts, and which phases may follow. What it does not name changes nothing there,
+so that whatever was stored can be read in any order that a lost closing left behind.
+
+- There is one turn at most. To give the next ends the one before; a quiet room has none.
+- Numbers rise: an event about a turn that is not the running one changes nothing.
+- Whoever is given the turn is in no order any more. Whoever is not here is in none, and holds none.
+- A round goes on while somebody is still to come in it or holds a turn of it; leaving the mode drops the rest.
+- Only a stored word on who is heard ends `unsaved`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, assert_never
+
+from msgspec.structs import replace
+
+from moderation.floor.events import (
+    AnyFloorEvent,
+    FloorEvent,
+    HandLowered,
+    HandRaised,
+    HandsOrdered,
+    RoundDenied,
+    RoundOrdered,
+    RoundPassed,
+    TalkCounted,
+    TurnEnded,
+    TurnExtended,
+    TurnFormSet,
+    TurnGiven,
+    TurnHeld,
+    TurnModeSet,
+    TurnResumed,
+    TurnsUnsaved,
+)
+from moderation.floor.state import Ending, Floor, Order, Phase, Turn
+from protocol.ids import ParticipantId
+from protocol.values import Millis, TurnMode
+
+_SILENT, _FREE, _RUNNING, _HELD = Phase.SILENT, Phase.FREE, Phase.RUNNING, Phase.HELD
+
+TRANSITIONS: Final[Mapping[type[FloorEvent], Mapping[Phase, frozenset[Phase]]]] = {
+    **{
+        anywhere: {phase: frozenset({phase}) for phase in Phase}
+        for anywhere in (HandRaised, HandLowered, HandsOrdered, TalkCounted, TurnsUnsaved)
+    },
+    **{
+        of_round: {phase: frozenset({phase}) for phase in (_FREE, _RUNNING, _HELD)}
+        for of_round in (RoundOrdered, RoundPassed, RoundDenied)
+    },
+    TurnGiven: {phase: frozenset({_RUNNING}) for phase in (_FREE, _RUNNING, _HELD)},
+    # Where it is about another turn, the running one goes on.
+    TurnEnded: {_RUNNING: frozenset({_FREE, _RUNNING}), _HELD: frozenset({_FREE, _HELD})},
+    TurnExtended: {_RUNNING: frozenset({_RUNNING}), _HELD: frozenset({_HELD})},
+    TurnHeld: {_RUNNING: frozenset({_HELD, _RUNNING})},
+    TurnResumed: {_HELD: frozenset({_RUNNING, _HELD})},
+    TurnFormSet: {_RUNNING: frozenset({_RUNNING}), _HELD: frozenset({_HELD})},
+    TurnModeSet: {
+        _SILENT: frozenset({_SILENT, _FREE}),
+        _FREE: frozenset({_SILENT, _FREE}),
+        _RUNNING: frozenset({_SILENT, _RUNNING}),
+        _HELD: frozenset({_SILENT, _HELD}),
+    },
+}
+
+
+def evolve_floor(floor: Floor, event: AnyFloorEvent) -> Floor:
+    """The floor after an event."""
+    if floor.phase not in TRANSITIONS[type(event)]:
+        return floor
+    match event:
+        case HandRaised() | HandLowered() | HandsOrdered():
+            return _hands(floor, event)
+        case RoundOrdered() | RoundPassed() | RoundDenied():
+            return _rest_of_round(floor, event)
+        case TurnGiven():
+            return _given(floor, event)
+        case TurnEnded() | TurnExtended() | TurnHeld() | TurnResumed() | TurnFormSet():
+            turn = floor.running(event.number)
+            return floor if turn is None else _about_turn(floor, turn, event)
+        case TurnModeSet():
+            return _mode_set(floor, event)
+        case TalkCounted():
+            talk = dict(floor.talk)
+            for each in event.times:
+                talk[each.participant_id] = talk.get(each.participant_id, 0) + each.ms
+            return replace(floor, talk=talk)
+        case TurnsUnsaved():
+            return replace(floor, unsaved=True)
+    assert_never(event)
+
+
+def gone(floor: Floor, who: ParticipantId) -> Floor:
+    """Without someone who is here no more, or takes no turns: in no order, and holding none."""
+    if who != floor.holder_id and who not in floor.hands and who not in floor.to_come:
+        return floor
+    turn = None if who == floor.holder_id else floor.turn
+    return _kept_going(
+        replace(
+            floor,
+            turn=turn,
+            hands=_without(floor.hands, who),
+            to_come=_without(floor.to_come, who),
+            later=_without(floor.later, who),
+        )
+    )
+
+
+def left_out(floor: Floor, who: ParticipantId) -> Floor:
+    """Without someone who is still to come in the round; nothing else of theirs changes."""
+    if who not in floor.to_come:
+        return floor
+    return _kept_going(replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who)))
+
+
+def arrived(floor: Floor, who: ParticipantId) -> Floor:
+    """Someone came who takes turns: in a round that goes on they come last, unless they had theirs."""
+    if not floor.going or who in floor.to_come or who in floor.done or who == floor.holder_id:
+        return floor
+    return replace(floor, to_come=(*floor.to_come, who))
+
+
+def stopped(floor: Floor, at_ms: Millis) -> Floor:
+    """With the clock standing still, since nobody leads the group."""
+    turn = floor.turn
+    if turn is None or turn.ends_ms is None:
+        return floor
+    return replace(floor, turn=replace(turn, ends_ms=None, left_ms=turn.left(at_ms)))
+
+
+def running_on(floor: Floor, at_ms: Millis) -> Floor:
+    """With the clock running on, unless a mentor stopped it."""
+    turn = floor.turn
+    if turn is None or turn.held or turn.ends_ms is not None or not turn.limit_ms:
+        return floor
+    return replace(floor, turn=_timed(turn, at_ms, turn.left_ms))
+
+
+def ended_for_all(floor: Floor) -> Floor:
+    """Nobody is here any more: no turn, no order. How turns go stays as it is set."""
+    return replace(floor, turn=None, hands=(), going=False, to_come=(), later=(), done=(), passed=())
+
+
+# ── event by event ────────────────────────────────────────────────────────────────────────────
+
+
+def _hands(floor: Floor, event: HandRaised | HandLowered | HandsOrdered) -> Floor:
+    match event:
+        case HandRaised(participant_id=who):
+            return replace(floor, hands=(*_without(floor.hands, who), who))
+        case HandLowered(participant_id=who):
+            return replace(floor, hands=_without(floor.hands, who))
+        case HandsOrdered():
+            return replace(floor, hands=_ordered(floor.hands, event.order))
+    assert_never(event)
+
+
+def _rest_of_round(floor: Floor, event: RoundOrdered | RoundPassed | RoundDenied) -> Floor:
+    if isinstance(event, RoundOrdered):
+        return replace(floor, to_come=_ordered(floor.to_come, event.order))
+    who = event.participant_id
+    if who not in floor.to_come:
+        return floor
+    if isinstance(event, RoundDenied):
+        return left_out(floor, who)
+    if event.come_back:
+        return replace(floor, to_come=(*_without(floor.to_come, who), who), later=_with(floor.later, who))
+    done, passed = _with(floor.done, who), _with(floor.passed, who)
+    return left_out(replace(floor, done=done, passed=passed), who)
+
+
+def _given(floor: Floor, event: TurnGiven) -> Floor:
+    who = event.holder_id
+    turn = Turn(
+        event.number,
+        who,
+        event.at_ms,
+        limit_ms=event.limit_ms,
+        firm=event.firm,
+        ends_ms=event.at_ms + event.limit_ms if event.limit_ms else None,
+        of_round=who in floor.to_come,
+        again=who in floor.later,
+    )
+    rest = _without(floor.to_come, who)
+    return replace(
+        floor,
+        turn=turn,
+        newest=event.number,
+        hands=_without(floor.hands, who),
+        to_come=rest,
+        later=_without(floor.later, who),
+        going=floor.going and (turn.of_round or bool(rest)),
+        unsaved=False,
+    )
+
+
+def _about_turn(
+    floor: Floor, turn: Turn, event: TurnEnded | TurnExtended | TurnHeld | TurnResumed | TurnFormSet
+) -> Floor:
+    match event:
+        case TurnEnded():
+            return _ended(floor, turn, event.why)
+        case TurnExtended():
+            given = turn.grace_given or event.by is None
+            longer = replace(turn, limit_ms=event.limit_ms, grace=event.by is None, grace_given=given)
+            if turn.held:
+                return replace(floor, turn=replace(longer, left_ms=event.left_ms))
+            return replace(floor, turn=_timed(longer, event.at_ms, event.left_ms))
+        case TurnHeld():
+            return replace(floor, turn=replace(turn, held=True, ends_ms=None, left_ms=event.left_ms))
+        case TurnResumed():
+            return replace(floor, turn=_timed(replace(turn, held=False), event.at_ms, event.left_ms))
+        case TurnFormSet():
+            return replace(floor, turn=replace(turn, form=event.form))
+    assert_never(event)
+
+
+def _ended(floor: Floor, turn: Turn, why: Ending) -> Floor:
+    who, after = turn.holder_id, replace(floor, turn=None, unsaved=False)
+    if turn.of_round and why is Ending.LATER:
+        after = replace(after, to_come=(*after.to_come, who), later=_with(after.later, who))
+    elif turn.of_round:
+        passed = _with(after.passed, who) if why is Ending.PASSED else after.passed
+        after = replace(after, done=_with(after.done, who), passed=passed)
+    return _kept_going(after)
+
+
+def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
+    turn = None if event.mode is TurnMode.QUIET else floor.turn
+    after = replace(
+        floor,
+        mode=event.mode,
+        turn=turn,
+        order=event.order,
+        limit_ms=event.limit_ms,
+        firm=event.firm,
+        unsaved=False,
+    )
+    if event.mode is TurnMode.ROUND and event.round is None:
+        return after
+    among = event.round or ()
+    # Who speaks already, and is of the round, has their turn in it now.
+    holds = turn is not None and turn.holder_id in among
+    to_come = tuple(who for who in among if turn is None or who != turn.holder_id)
+    return replace(
+        after,
+        turn=None if turn is None else replace(turn, of_round=holds, again=False),
+        going=holds or bool(to_come),
+        to_come=to_come,
+        later=(),
+        done=(),
+        passed=(),
+    )
+
+
+# ── what it is made of ────────────────────────────────────────────────────────────────────────
+
+
+def _kept_going(floor: Floor) -> Floor:
+    """A round with nobody to come is over with its last turn."""
+    going = floor.going and (bool(floor.to_come) or (floor.turn is not None and floor.turn.of_round))
+    return floor if going == floor.going else replace(floor, going=going)
+
+
+def _timed(turn: Turn, at_ms: Millis, left_ms: int) -> Turn:
+    return replace(turn, ends_ms=at_ms + left_ms if turn.limit_ms else None, left_ms=0)
+
+
+def _without(order: Order, who: ParticipantId) -> Order:
+    return tuple(each for each in order if each != who) if who in order else order
+
+
+def _with(order: Order, who: ParticipantId) -> Order:
+    return order if who in order else (*order, who)
+
+
+def _ordered(present: Order, wanted: Order) -> Order:
+    """Those who are there, in the order wanted; whoever it does not name stays behind them."""
+    named = tuple(who for who in dict.fromkeys(wanted) if who in present)
+    return (*named, *(who for who in present if who not in named))

@@ -1,0 +1,65 @@
+"""The speaking turns as each viewer may see them. Peers see who speaks and who comes next; nothing of time."""
+
+from __future__ import annotations
+
+from moderation.floor.state import Floor, Order, Turn
+from moderation.permissions import Action, Relation, permitted, relation_to
+from protocol.ids import ParticipantId
+from protocol.values import FloorView, Role, RoundOrder, TalkTime, TurnView
+from rooms.state import RoomState
+
+
+def floor_view(state: RoomState, viewer: ParticipantId, role: Role) -> FloorView:
+    """The floor, for a viewer who is in the room."""
+    floor = state.floor
+    leads = permitted(role, Action.SEE_TURNS_SET, Relation.ROOM)
+    # Its holder knows as much of a turn as they need to take it: that they may choose the next, say.
+    holds = leads or floor.holder_id == viewer
+    return FloorView(
+        mode=floor.mode,
+        turn=None if floor.turn is None else _turn_view(state, floor.turn, viewer, role),
+        newest=floor.newest,
+        hands=floor.hands,
+        round=floor.to_come,
+        later=floor.later,
+        done=_here(state, floor.done),
+        passed=_here(state, floor.passed) if leads else (),
+        order=floor.order if holds else RoundOrder.LIST,
+        limit_ms=floor.limit_ms if holds else 0,
+        firm=floor.firm and holds,
+        unsaved=floor.unsaved and holds,
+    )
+
+
+def talk_view(floor: Floor, role: Role) -> tuple[TalkTime, ...]:
+    """How long each person has spoken; empty for whom it is not told."""
+    if not sees_talk(role):
+        return ()
+    return tuple(TalkTime(who, ms) for who, ms in floor.talk.items())
+
+
+def sees_talk(role: Role) -> bool:
+    """Whether that role is told how long people have spoken."""
+    return permitted(role, Action.SEE_TALK_TIME, Relation.PARTICIPANT)
+
+
+def _turn_view(state: RoomState, turn: Turn, viewer: ParticipantId, role: Role) -> TurnView:
+    relation = relation_to(state.people[turn.holder_id].role, own=turn.holder_id == viewer)
+    if not permitted(role, Action.SEE_TURN_TIME, relation):
+        return TurnView(turn.number, turn.holder_id, turn.form)
+    return TurnView(
+        number=turn.number,
+        holder_id=turn.holder_id,
+        form=turn.form,
+        since_ms=turn.since_ms,
+        limit_ms=turn.limit_ms,
+        ends_ms=turn.ends_ms or 0,
+        left_ms=turn.left_ms,
+        held=turn.held,
+        firm=turn.firm,
+        grace=turn.grace,
+    )
+
+
+def _here(state: RoomState, order: Order) -> Order:
+    return tuple(who for who in order if state.people[who].inside)
