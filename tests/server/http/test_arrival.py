@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from program.agreements import set_agreement
 from program.consents import ConsentKind, standing
-from program.groups import add_member
+from program.groups import Group, add_group, add_member
 from program.notices import Agreement, Section, load_notices, packaged_agreement, text_hash
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import end_session
@@ -30,7 +30,7 @@ from server.storage.reading import read_events
 from server.tokens import JoinGrant
 from tests.fakes import START_MS
 from tests.server.http.site import JSON, Site, site
-from tests.server.people import DANA, ELLIE, GROUP, SESSION, STRANGER
+from tests.server.people import DANA, ELLIE, GROUP, OTHER_GROUP, SESSION, STRANGER
 from tests.server.secret import vault
 
 RUTH, MARCUS = IdentityId("p-ruth"), IdentityId("p-marcus")
@@ -300,6 +300,19 @@ async def test_nobody_takes_the_name_of_who_leads(there: Site, person: IdentityI
     await there.sign_in(person)
     assert await ask(there, "PUT", "/me/name", {"name": name}) == (409, "name_taken")
     assert (await ask(there, "PUT", "/me/name", {"name": f"{name} T."}))[0] == 200
+
+
+@pytest.mark.parametrize("role", ["in another group", "in the program"])
+async def test_who_leads_elsewhere_leads_too(there: Site, role: str) -> None:
+    noor, by_group = IdentityId("p-noor"), role == "in another group"
+    async with writing(there.engine) as connection:
+        in_program = ProgramRole.PARTICIPANT if by_group else ProgramRole.CLINICAL_LEAD
+        await add_person(connection, Person(noor, "Noor", in_program, START_MS))
+        if by_group:
+            await add_group(connection, Group(OTHER_GROUP, "Thursday group", START_MS))
+            await add_member(connection, OTHER_GROUP, noor, Role.MENTOR)
+    await there.sign_in(ELLIE)
+    assert await ask(there, "PUT", "/me/name", {"name": "Noor"}) == (409, "name_taken")
 
 
 async def test_a_name_in_the_group_is_taken_for_its_people_and_not_told_to_who_knocks(there: Site) -> None:
