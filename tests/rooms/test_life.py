@@ -154,6 +154,16 @@ def test_a_therapist_takes_over_from_the_lobby_though_nobody_else_answers(group:
     assert "ana" in group.roster()
 
 
+def test_a_mentor_who_leads_again_waits_for_someone_who_answers(group: RoomHarness) -> None:
+    group.state = replace(group.state, responder=None, responder_waived=False)
+    group.request("mia", AskForCover(ID))
+    group.wait(WAIT)
+    group.request("mia", WithdrawCover(ID))
+    assert group.state.status is SessionStatus.LOBBY
+    group.do(NameResponder(IdentityId("identity-theo")))
+    assert group.state.status is SessionStatus.LIVE
+
+
 def test_a_therapist_begins_no_session_that_nobody_else_answers_for() -> None:
     room = RoomHarness(hosted=False)
     room.do(NameResponder(IdentityId("identity-theo")))

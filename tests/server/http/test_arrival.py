@@ -322,6 +322,11 @@ async def test_a_name_in_the_group_is_taken_for_its_people_and_not_told_to_who_k
     assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (200, {"name": "Ellie"})
 
 
+async def test_ones_own_name_may_be_written_differently(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    assert await ask(there, "PUT", "/me/name", {"name": "ÉLLIE"}) == (200, {"name": "ÉLLIE"})
+
+
 async def test_two_whom_the_program_calls_alike_keep_their_names(there: Site) -> None:
     async with writing(there.engine) as connection:
         await connection.execute(update(people).where(people.c.id == MARCUS).values(display_name="Dana"))
