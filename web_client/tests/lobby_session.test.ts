@@ -209,6 +209,12 @@ describe("a pause", () => {
     expect(session.notice.value, "a therapist is no mentor").toEqual({ about: "back", leader: "Ruth" });
   });
 
+  test("over because a mentor came who had not led before, says who: nobody is back", async () => {
+    event({ type: "participant_joined", participant: { id: "nina", name: "Nina", role: "mentor", place: 9 } });
+    tell({ type: "pause_changed", until_ms: 0, closings: 1 });
+    expect(session.notice.value).toEqual({ about: "back", leader: "Nina" });
+  });
+
   test("over by another person while I was away says who, too", async () => {
     server.socket.drop(4505);
     await server.clock.advance(1_000);
