@@ -7,7 +7,16 @@ from msgspec.structs import replace
 
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
-from protocol.messages import Admit, AskForCover, PostChat, SessionChanged, SetDevices, SetNotAlone, WithdrawCover
+from protocol.messages import (
+    Admit,
+    AskForCover,
+    CloseMicrophone,
+    PostChat,
+    SessionChanged,
+    SetDevices,
+    SetNotAlone,
+    WithdrawCover,
+)
 from protocol.values import LeaveReason, Role, SessionStatus, WaitsFor
 from rooms.commands import CloseSession, NameResponder, OpenSession, PassTime, WaiveResponder
 from rooms.events import FloorPaused, SessionClosed, SessionOpened, SessionReturned
@@ -209,6 +218,25 @@ def test_a_stored_closing_is_numbered_after_all_that_were_told_before(group: Roo
     group.allow_microphone("mia", "ana")
 
     group.state = replace(group.replay(), life=4)
+    assert group.state.people[ParticipantId("ana")].closings > known
+
+
+@pytest.mark.parametrize("how", ["a pause", "a mentor", "a mentor whose closing is not stored"])
+def test_the_first_closing_of_a_new_life_is_numbered_after_all_of_the_one_before(group: RoomHarness, how: str) -> None:
+    group.state = replace(group.state, life=3)
+    group.request("mia", AskForCover(ID))
+    group.request("mia", WithdrawCover(ID))
+    known = group.attach("ana").person("ana")["closings"]
+
+    group.state = replace(group.replay(), life=4)
+    if how == "a pause":
+        group.request("mia", AskForCover(ID))
+    elif how == "a mentor":
+        group.close_microphone("mia", "ana")
+    else:
+        group.storage_down = True
+        assert group.refusal("mia", CloseMicrophone(ID, ParticipantId("ana"))) is ErrorCode.NOT_SAVED
+        assert group.state.people[ParticipantId("ana")].held
     assert group.state.people[ParticipantId("ana")].closings > known
 
 
