@@ -64,6 +64,10 @@ def test_what_adds_waits_for_ones_own_and_for_all(message: RoomRequest) -> None:
     assert core.must_wait(asks, [others] * MAX_IN_FLIGHT)
 
 
-@pytest.mark.parametrize("command", [*(Requested(WHO, each) for each in PROTECTS), *SEEN], ids=lambda each: type(getattr(each, "message", each)).__name__)
+@pytest.mark.parametrize(
+    "command",
+    [*(Requested(WHO, each) for each in PROTECTS), *SEEN],
+    ids=lambda each: type(getattr(each, "message", each)).__name__,
+)
 def test_what_protects_someone_and_what_the_server_saw_is_taken(command: Command) -> None:
     assert not RoomCore(DEFAULT_RULES).must_wait(command, [Requested(WHO, POST)] * MAX_IN_FLIGHT)
