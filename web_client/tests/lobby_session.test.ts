@@ -311,6 +311,22 @@ describe("not alone", () => {
     expect(session.notAlone.on.value).toBe(false);
   });
 
+  test("an answer to what is not so any more says nothing about what is", async () => {
+    const { id } = server.socket.ofType("set_not_alone").at(-1) ?? { id: "" };
+    session.showGroup();
+    tell({ type: "ack", id });
+    await settle();
+    expect([session.notAlone.on.value, session.notAlone.told.value]).toEqual([false, false]);
+  });
+
+  test("the end of it is not owed to a server that never heard of it", async () => {
+    session.showGroup();
+    server.socket.drop(4505);
+    await server.clock.advance(1_000);
+    server.welcome(snapshotOf());
+    expect(hidden()).toEqual([]);
+  });
+
   test("the end of it is owed to a server that kept the session", async () => {
     session.showGroup();
     server.socket.drop();
