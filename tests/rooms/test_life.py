@@ -18,8 +18,16 @@ from protocol.messages import (
     WithdrawCover,
 )
 from protocol.values import LeaveReason, Role, SessionStatus, WaitsFor
+from rooms.aftermath import aftermath
 from rooms.commands import CloseSession, NameResponder, OpenSession, PassTime, WaiveResponder
-from rooms.events import FloorPaused, SessionClosed, SessionOpened, SessionReturned
+from rooms.events import (
+    FloorPaused,
+    ParticipantDeparted,
+    ParticipantEntered,
+    SessionClosed,
+    SessionOpened,
+    SessionReturned,
+)
 from rooms.evolve import evolve
 from rooms.life import DEFAULT_RULES, consequences, is_unanswered, life_deadline
 from rooms.state import EMPTY
@@ -307,6 +315,13 @@ def test_when_someone_leads_again_everyone_comes_back_in(group: RoomHarness) -> 
     assert group.roster() == ["mia", "ana", "ben"]
     assert not ana.client.waiting
     assert group.gates == set()
+
+
+def test_a_pause_that_was_lost_silences_who_is_here_without_what_was_lost_before_it(group: RoomHarness) -> None:
+    ana, ben, zoe = (ParticipantId(each) for each in ("ana", "ben", "zoe"))
+    came = ParticipantEntered(1, zoe, IdentityId("id-zoe"), "Zoe", Role.PARTICIPANT, waiting=False, expected=True)
+    went = ParticipantDeparted(1, ben, LeaveReason.LEFT)
+    assert aftermath(group.state, (came, went, FloorPaused(9, (ana, zoe)))) == (FloorPaused(9, (ana, ben)),)
 
 
 def test_a_room_with_nobody_in_it_returns_to_its_lobby_at_once(group: RoomHarness) -> None:
