@@ -123,7 +123,9 @@ async def test_an_older_copy_is_refused_and_the_present_one_is_not(tmp_path: Pat
         it.change("DELETE FROM checkpoints WHERE number = 2")
         with pytest.raises(StorageError, match=r"holds 1 checkpoints, and .* knows of 2"):
             await require_all_checkpoints(url, outside, FakeClock(), accept_loss=False)
+        assert list(tmp_path.glob("*-wal"))
         await require_all_checkpoints(url, outside, FakeClock(), accept_loss=True)
+        assert not list(tmp_path.glob("*-wal.before-*")), "the journal belongs to the database that is here"
         assert not outside.exists()
         assert outside.with_name(f"{outside.name}.before-{START_MS}").exists()
         await require_all_checkpoints(url, outside, FakeClock(), accept_loss=False)

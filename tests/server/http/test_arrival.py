@@ -271,6 +271,24 @@ async def test_revoking_takes_the_person_out_even_when_it_cannot_be_stored(
     assert there.out == [(ELLIE, ErrorCode.CONSENT_REVOKED)]
 
 
+async def test_who_asked_for_a_way_in_while_revoking_was_stored_is_out_too(
+    there: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await there.make_ready(ELLIE)
+    await there.sign_in(ELLIE)
+    revoke, late = there.arrivals.revoke_notice, list[str]()
+
+    async def slow(person_id: IdentityId) -> None:
+        late.append(there.tokens.issue(JoinGrant(ELLIE, SESSION, Role.PARTICIPANT, "another page")).token)
+        await revoke(person_id)
+
+    monkeypatch.setattr(there.arrivals, "revoke_notice", slow)
+    assert await ask(there, "DELETE", "/consents", {"kind": "notice"}) == (204, None)
+    with pytest.raises(Exception, match="token_invalid"):
+        there.tokens.redeem(late[0])
+    assert there.out == [(ELLIE, ErrorCode.CONSENT_REVOKED)] * 2
+
+
 async def test_revoking_is_of_the_notice_only(there: Site) -> None:
     await there.sign_in(ELLIE)
     for kind in ("adult", "agreement", ""):
@@ -401,6 +419,7 @@ async def test_who_was_removed_is_told_before_anything_is_asked(there: Site) -> 
     await there.sign_in(ELLIE)
     there.removed.add((SESSION, ELLIE))
     assert await ask(there, "GET", f"/sessions/{SESSION}/arrival") == (410, "removed")
+    assert there.denied == [(ELLIE, "enter", SESSION)]
     await there.sign_in(MARCUS)
     assert (await arrival(there))["name"] == "Marcus"
 
