@@ -31,7 +31,6 @@ from protocol.messages import (
     SetListening,
     SetNotAlone,
     StopSharing,
-    SubscribeAnswer,
 )
 
 RAW_PER_S: Final = 90.0
@@ -153,7 +152,7 @@ class Allowance:
                 return
             case PostChat() | React() | SetListening():
                 bucket = self._chat
-            case PublishOffer() | SubscribeAnswer() | RestartSubscribe():
+            case PublishOffer() | RestartSubscribe():
                 bucket = self._media
             case _:
                 bucket = self._frames

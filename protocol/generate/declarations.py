@@ -42,6 +42,7 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.SupervisedView,
     values.Snapshot,
     values.TrackInfo,
+    values.Picture,
     values.Tile,
     values.IceServer,
 )

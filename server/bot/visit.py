@@ -38,6 +38,7 @@ from protocol.messages import (
     ParticipantJoined,
     ParticipantLeft,
     PauseChanged,
+    PicturesResting,
     Ping,
     PresenceChanged,
     PublishAnswer,
@@ -316,6 +317,7 @@ class _Visit:
                 | NotAloneChanged()
                 | Reacted()
                 | SpeakersChanged()
+                | PicturesResting()
             ):
                 pass
             case _:

@@ -22,6 +22,7 @@ from protocol.messages import (
     LobbyJoined,
     MoveToLobby,
     PostChat,
+    PublishAnswer,
     PublishOffer,
     React,
     Rejected,
@@ -34,6 +35,7 @@ from protocol.messages import (
     SetNotAlone,
     StopSharing,
     SubscribeAnswer,
+    SubscribeOffer,
     Welcome,
 )
 from protocol.values import Reaction, Role, Source
@@ -52,6 +54,10 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.open()
     yield stage
     await stage.close()
+
+
+def me(ws: FakeWebSocket) -> ParticipantId:
+    return ws.got(Welcome)[0].snapshot.you
 
 
 async def post(stage: Stage, ws: FakeWebSocket, count: int, prefix: str) -> int:
@@ -94,6 +100,29 @@ async def test_to_say_that_one_just_listens_is_told_to_all_and_counts_like_words
     for number in range(CHATS + 3):
         ellie.say(SetListening(RequestId(f"r{number}"), on=number % 2 == 0))
     await stage.settle()
+    assert [each.code for each in ellie.got(Rejected)] == [ErrorCode.RATE_LIMITED] * 3
+
+
+async def test_whoever_answers_what_they_were_offered_is_never_too_fast(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    for version in range(1, 101):
+        stage.endpoint.offer(ROOM, me(ellie), SubscribeOffer(version, "offer", (), fresh=False))
+        ellie.say(SubscribeAnswer(version, "answer"))
+        await stage.settle()
+    assert not ellie.got(Rejected)
+    assert [asked for asked in stage.calls.asked if asked[0] == "answer"][-1] == ("answer", me(ellie), 100)
+    # They have taken nothing from what a page may publish.
+    ellie.say(PublishOffer(RequestId("p"), "offer", {"0": Source.MICROPHONE}))
+    await stage.settle()
+    assert ellie.got(PublishAnswer)
+
+
+async def test_an_offer_is_answered_once_and_what_was_not_offered_counts_as_any_frame(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    stage.endpoint.offer(ROOM, me(ellie), SubscribeOffer(1, "offer", (), fresh=True))
+    for _ in range(int(Rates().frames_burst) + 1 + 3):
+        ellie.say(SubscribeAnswer(1, "answer"))
+        await stage.settle()
     assert [each.code for each in ellie.got(Rejected)] == [ErrorCode.RATE_LIMITED] * 3
 
 
