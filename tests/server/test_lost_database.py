@@ -129,7 +129,7 @@ async def test_an_older_copy_is_refused_and_the_present_one_is_not(tmp_path: Pat
             await require_all_checkpoints(url, outside, FakeClock(), accept_loss=False)
         assert journals(tmp_path)
         await require_all_checkpoints(url, outside, FakeClock(), accept_loss=True)
-        assert not [each for each in journals(tmp_path) if ".before-" in each], "the journal belongs to the database that is here"
+        assert not [each for each in journals(tmp_path) if ".before-" in each], "it belongs to what is here"
         assert not outside.exists()
         assert outside.with_name(f"{outside.name}.before-{START_MS}").exists()
         await require_all_checkpoints(url, outside, FakeClock(), accept_loss=False)
