@@ -1,4 +1,4 @@
-"""Speaking turns at the keeper: closing acts before it is stored, opening after it; firm limits by the server's clock."""
+"""Speaking turns at the keeper: closing acts before it is stored, opening after it; firm limits go by its clock."""
 
 from __future__ import annotations
 
