@@ -111,11 +111,11 @@ def _evolve(state: RoomState, event: Event) -> RoomState:
             return _chat(state, event)
         case MicrophoneShut(participant_id=who):
             number = max(state.people[who].closings + 1, event.closings)
-            return _person(state, who, microphone=False, closings=number, shut=True, held=False)
+            return _person(state, who, **_UNHEARD, closings=number, shut=True, held=False)
         case MicrophoneFreed(participant_id=who):
             return _person(state, who, shut=False, held=False)
         case MicrophoneHoldSet(participant_id=who, held=True):
-            return _person(state, who, microphone=False, closings=state.next_closing(who), held=True)
+            return _person(state, who, **_UNHEARD, closings=state.next_closing(who), held=True)
         case MicrophoneHoldSet(participant_id=who):
             return _person(state, who, held=False)
         case DevicesSet(participant_id=who):
@@ -154,6 +154,9 @@ def evolve_all(state: RoomState, events: Iterable[Event]) -> RoomState:
         state = evolve(state, event)
     return state
 
+
+_UNHEARD: Mapping[str, Any] = {"microphone": False, "screen_audio": False}
+"""Whoever is closed is heard by no other way: what they share goes on without its sound."""
 
 NOT_SHARING: Mapping[str, Any] = {"screen": False, "screen_audio": False, "may_share": False, "share_held": False}
 """Shares nothing, and needs a mentor's leave to."""

@@ -61,7 +61,7 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
     """
     match event:
         case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
-            return frozenset({(who, Source.MICROPHONE)})
+            return frozenset({(who, Source.MICROPHONE), (who, Source.SCREEN_AUDIO)})
         case FloorPaused(closed=people):
             return frozenset((who, source) for who in people for source in (Source.MICROPHONE, *_SCREEN))
         case SessionReturned(moved=people):

@@ -240,7 +240,7 @@ def _share_screen(state: RoomState, actor: Participant, message: ShareScreen) ->
         # Whoever wants the screen asks for it, or ends that share first: nothing is taken from anyone by surprise.
         return Rejection(ErrorCode.SCREEN_TAKEN)
     # A screen is shown without its sound while its person may not be heard.
-    sound = message.sound and state.may_be_heard(actor)
+    sound = message.sound and state.may_be_heard(actor) and not actor.microphone_closed
     if (actor.screen, actor.screen_audio) == (True, sound):
         return NOTHING
     return Accepted((ScreenSet(actor.id, screen=True, screen_audio=sound),))

@@ -364,16 +364,11 @@ def _about_person(
     if not person.inside:
         return ()
     match event:
-        case MicrophoneShut():
-            if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer):
-                return (MicrophoneClosed(person.id, _closings(person, viewer)),)
-            return _devices_if_changed(before.people[person.id], person)
+        case MicrophoneShut() | MicrophoneHoldSet():
+            was = before.people[person.id]
+            return (*_microphone(event, was, person, viewer), *_sharing(was, person, viewer))
         case MicrophoneFreed():
             return (MicrophoneAllowed(person.id),) if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer) else ()
-        case MicrophoneHoldSet():
-            if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer):
-                return (MicrophoneHeld(person.id, person.held, _closings(person, viewer)),)
-            return _devices_if_changed(before.people[person.id], person)
         case DevicesSet():
             return (_devices(person),)
         case ScreenSet() | ScreenFreed() | ScreenShut() | ScreenHeld():
@@ -395,6 +390,18 @@ def _about_person(
         case ReactionShown():
             return (Reacted(person.id, event.reaction),)
     assert_never(event)
+
+
+def _microphone(
+    event: MicrophoneShut | MicrophoneHoldSet, before: Participant, after: Participant, viewer: Viewer
+) -> Frames:
+    """To peers a closed microphone is one that is off."""
+    if not _sees(Action.SEE_CLOSED_MICROPHONE, after, viewer):
+        return _devices_if_changed(before, after)
+    closings = _closings(after, viewer)
+    if isinstance(event, MicrophoneShut):
+        return (MicrophoneClosed(after.id, closings),)
+    return (MicrophoneHeld(after.id, after.held, closings),)
 
 
 # ── what it is made of ────────────────────────────────────────────────────────────────────────

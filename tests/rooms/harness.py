@@ -31,7 +31,7 @@ from protocol.messages import (
     StopSharing,
     ViewReplaced,
 )
-from protocol.values import LeaveReason, Millis, Role, SessionStatus
+from protocol.values import LeaveReason, Millis, Role, SessionStatus, Snapshot
 from rooms.aftermath import aftermath
 from rooms.commands import (
     Command,
@@ -130,7 +130,9 @@ class RoomHarness:
         if after.status is not SessionStatus.ENDED:
             self.gates &= open_gates(after)
         if self.storage_down and any(is_durable(event) for event in decision.events):
+            open_before_storing = self.gates
             self.lose_events(decision.events)
+            assert self.gates <= open_before_storing, "what was closed and could not be stored is open again"
             raise Refusal(ErrorCode.NOT_SAVED, "")
         for event in decision.events:
             self.happen(event)
@@ -324,6 +326,10 @@ class RoomHarness:
             seat.received.append((None, frame))
             seat.client.take(None, frame)
         return [*(frame for _, frame in missed), *values]
+
+    def fresh_snapshot(self, seat: Seat) -> Snapshot:
+        """What that viewer would be sent on coming in now."""
+        return snapshot(self.state, seat.viewer)
 
     def fresh(self, seat: Seat) -> Wire:
         """What a new session of the same viewer would show."""

@@ -81,8 +81,8 @@ def test_only_what_is_on_of_people_present_and_not_closed_passes(
 @pytest.mark.parametrize(
     ("event", "shut"),
     [
-        (MicrophoneShut(1, ANA, MIA), {MICROPHONE}),
-        (MicrophoneHoldSet(ANA, held=True), {MICROPHONE}),
+        (MicrophoneShut(1, ANA, MIA), {MICROPHONE, SCREEN_AUDIO}),
+        (MicrophoneHoldSet(ANA, held=True), {MICROPHONE, SCREEN_AUDIO}),
         (MicrophoneHoldSet(ANA, held=False), set()),
         (MicrophoneFreed(1, ANA, MIA), set()),
         (ParticipantDeparted(1, ANA, LeaveReason.LEFT), ALL),

@@ -340,3 +340,15 @@ def test_who_returns_as_a_mentor_needs_no_leave(room: RoomHarness, ana: Seat) ->
     room.share("ana")
 
     assert room.gates == {ANAS_SCREEN}
+
+
+def test_who_is_closed_is_not_heard_by_their_screens_sound_either(room: RoomHarness, ben: Seat, mia: Seat) -> None:
+    room.allow_screen("mia", "ana")
+    room.share("ana", sound=True)
+    room.close_microphone("mia", "ana")
+    assert room.gates == {(ParticipantId("ana"), Source.SCREEN)}
+    assert [ben.person("ana")[each] for each in ("screen", "screen_audio")] == [True, False]
+    room.share("ana", sound=True)
+    assert room.gates == {(ParticipantId("ana"), Source.SCREEN)}
+    room.allow_microphone("mia", "ana")
+    assert room.gates == {(ParticipantId("ana"), Source.SCREEN)}, "nothing opens by itself"

@@ -121,6 +121,11 @@ class TurnsInARoom(Room):
         assert not floor.unsaved or not heard
 
     @invariant()
+    def nobody_has_a_microphone_on_who_may_not_be_heard(self) -> None:
+        state = self.room.state
+        assert all(state.may_be_heard(person) for person in state.inside() if person.microphone or person.screen_audio)
+
+    @invariant()
     def numbers_of_turns_rise(self) -> None:
         floor = self.room.state.floor
         assert not self.numbers or self.numbers[-1] <= floor.newest
