@@ -185,8 +185,7 @@ def goes_on(floor: Floor, now_ms: Millis) -> tuple[TurnGiven, ...]:
 
 def waits_for_next(floor: Floor) -> bool:
     """Whether the server has to give the round's next turn."""
-    goes = floor.going and floor.turn is None and bool(floor.to_come)
-    return goes and floor.order is not RoundOrder.PASSED_ON
+    return floor.turn is None and bool(floor.to_come) and floor.order is not RoundOrder.PASSED_ON
 
 
 def time_over(floor: Floor, now_ms: Millis) -> tuple[TurnExtended | TurnEnded, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -86,7 +86,6 @@ class Floor(Struct, frozen=True):
     Attributes:
         newest: the number of the newest turn, running or not.
         hands: who raised a hand, in order.
-        going: a round goes on: somebody is still to come in it, or holds its last turn.
         to_come: who is still to come in it, in order.
         later: who of them asked to be come back to.
         done: whose turn in it is over, in that order; also of those who have left since.
@@ -102,7 +101,6 @@ class Floor(Struct, frozen=True):
     turn: Turn | None = None
     newest: int = 0
     hands: Order = ()
-    going: bool = False
     to_come: Order = ()
     later: Order = ()
     done: Order = ()
@@ -123,6 +121,11 @@ class Floor(Struct, frozen=True):
         return Phase.HELD if self.turn.held else Phase.RUNNING
 
     @property
+    def going(self) -> bool:
+        """Whether a round goes on: somebody is still to come in it, or holds a turn of it."""
+        return bool(self.to_come) or (self.turn is not None and self.turn.of_round)
+
+    @property
     def holder_id(self) -> ParticipantId | None:
         """Who holds the running turn."""
         return None if self.turn is None else self.turn.holder_id
@@ -138,6 +141,7 @@ class Floor(Struct, frozen=True):
                 return False
             case TurnMode.QUEUE | TurnMode.ROUND:
                 return self.holder_id == who
+        assert_never(self.mode)
 
     def running(self, number: int) -> Turn | None:
         """The running turn, if that is its number."""

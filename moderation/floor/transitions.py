@@ -98,14 +98,12 @@ def gone(floor: Floor, who: ParticipantId) -> Floor:
     if who != floor.holder_id and who not in floor.hands and who not in floor.to_come:
         return floor
     turn = None if who == floor.holder_id else floor.turn
-    return _kept_going(
-        replace(
-            floor,
-            turn=turn,
-            hands=_without(floor.hands, who),
-            to_come=_without(floor.to_come, who),
-            later=_without(floor.later, who),
-        )
+    return replace(
+        floor,
+        turn=turn,
+        hands=_without(floor.hands, who),
+        to_come=_without(floor.to_come, who),
+        later=_without(floor.later, who),
     )
 
 
@@ -113,7 +111,7 @@ def left_out(floor: Floor, who: ParticipantId) -> Floor:
     """Without someone who is still to come in the round; nothing else of theirs changes."""
     if who not in floor.to_come:
         return floor
-    return _kept_going(replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who)))
+    return replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who))
 
 
 def arrived(floor: Floor, who: ParticipantId) -> Floor:
@@ -141,7 +139,7 @@ def running_on(floor: Floor, at_ms: Millis) -> Floor:
 
 def ended_for_all(floor: Floor) -> Floor:
     """Nobody is here any more: no turn, no order. How turns go stays as it is set."""
-    return replace(floor, turn=None, hands=(), going=False, to_come=(), later=(), done=(), passed=())
+    return replace(floor, turn=None, hands=(), to_come=(), later=(), done=(), passed=())
 
 
 # ── event by event ────────────────────────────────────────────────────────────────────────────
@@ -184,15 +182,13 @@ def _given(floor: Floor, event: TurnGiven) -> Floor:
         of_round=who in floor.to_come,
         again=who in floor.later,
     )
-    rest = _without(floor.to_come, who)
     return replace(
         floor,
         turn=turn,
         newest=event.number,
         hands=_without(floor.hands, who),
-        to_come=rest,
+        to_come=_without(floor.to_come, who),
         later=_without(floor.later, who),
-        going=floor.going and (turn.of_round or bool(rest)),
         unsaved=False,
     )
 
@@ -225,7 +221,7 @@ def _ended(floor: Floor, turn: Turn, why: Ending) -> Floor:
     elif turn.of_round:
         passed = _with(after.passed, who) if why is Ending.PASSED else after.passed
         after = replace(after, done=_with(after.done, who), passed=passed)
-    return _kept_going(after)
+    return after
 
 
 def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
@@ -244,12 +240,10 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
     among = event.round or ()
     # Who speaks already, and is of the round, has their turn in it now.
     holds = turn is not None and turn.holder_id in among
-    to_come = tuple(who for who in among if turn is None or who != turn.holder_id)
     return replace(
         after,
         turn=None if turn is None else replace(turn, of_round=holds, again=False),
-        going=holds or bool(to_come),
-        to_come=to_come,
+        to_come=tuple(who for who in among if turn is None or who != turn.holder_id),
         later=(),
         done=(),
         passed=(),
@@ -259,14 +253,8 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
 # ── what it is made of ────────────────────────────────────────────────────────────────────────
 
 
-def _kept_going(floor: Floor) -> Floor:
-    """A round with nobody to come is over with its last turn."""
-    going = floor.going and (bool(floor.to_come) or (floor.turn is not None and floor.turn.of_round))
-    return floor if going == floor.going else replace(floor, going=going)
-
-
 def _timed(turn: Turn, at_ms: Millis, left_ms: int) -> Turn:
-    return replace(turn, ends_ms=at_ms + left_ms if turn.limit_ms else None, left_ms=0)
+    return replace(turn, ends_ms=at_ms + left_ms, left_ms=0)
 
 
 def _without(order: Order, who: ParticipantId) -> Order:
