@@ -17,8 +17,9 @@ from time import monotonic
 from typing import Any, Final
 
 import aiohttp
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
+from bench.chromium import CHROMIUM, chromium
 from bench.figures import Row
 from bench.people import LINK_S, make_rooms
 from bench.process import ROOT, ServerFailed, ServerProcess, free_ports
@@ -46,19 +47,6 @@ LIMITS: Final = (
     "Back: from the end of the trouble until both pages decode new pictures and receive sound of each other.",
 )
 
-_CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-_ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-)
 _LOOK: Final = """async () => {
   const { publish, subscribe } = holdspaceDebug;
   const seen = { audio: 0, energy: 0, frames: 0, pair: "", publish: publish?.connectionState };
@@ -188,23 +176,19 @@ async def _pages(net: Network, links: Sequence[str]) -> AsyncGenerator[list[Page
     origin = links[0].partition("/join#")[0]
     with tempfile.TemporaryDirectory(prefix="holdspace-browser-") as folder:
         inside = Path(folder) / "chromium"
-        inside.write_text(f'#!/bin/sh\nexec {shlex.join(net.command(_CHROMIUM))} "$@"\n')
+        inside.write_text(f'#!/bin/sh\nexec {shlex.join(net.command(CHROMIUM))} "$@"\n')
         inside.chmod(inside.stat().st_mode | stat.S_IXUSR)
-        arguments = [*_ARGUMENTS, f"--unsafely-treat-insecure-origin-as-secure={origin}"]
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=str(inside), args=arguments)
-            try:
-                pages: list[Page] = []
-                for link in links:
-                    context = await browser.new_context(locale="en-US")
-                    pages.append(await context.new_page())
-                    start, _, token = link.partition("#")
-                    await pages[-1].goto(f"{start}?debug&capture=320x180@10#{token}")
-                    await pages[-1].get_by_role("button", name="Join", exact=True).click()
-                    await pages[-1].get_by_role("region", name="Participants").wait_for()
-                yield pages
-            finally:
-                await browser.close()
+        insecure = f"--unsafely-treat-insecure-origin-as-secure={origin}"
+        async with chromium(insecure, executable=str(inside)) as browser:
+            pages: list[Page] = []
+            for link in links:
+                context = await browser.new_context(locale="en-US")
+                pages.append(await context.new_page())
+                start, _, token = link.partition("#")
+                await pages[-1].goto(f"{start}?debug&capture=320x180@10#{token}")
+                await pages[-1].get_by_role("button", name="Join", exact=True).click()
+                await pages[-1].get_by_role("region", name="Participants").wait_for()
+            yield pages
 
 
 async def _look(page: Page) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Only participants are known here: who watches without taking part gets what flow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
@@ -17,17 +17,20 @@ GRACE_S: Final = 5.0
 BAD: Final = 0.10
 """A step down, when that much is lost in two reports in a row: about two seconds."""
 GOOD: Final = 0.02
-"""Less than that is no reason to wait with a step up."""
+"""From that much on, time counts half towards a step up: many ways always lose a little, whatever is sent on them."""
 HOLD_S: Final = 10.0
-"""A step up, after so long without notable loss; twice as long after each step up that did not last as long."""
+"""A step up, after so long without bad loss; twice as long after each step up that did not last as long."""
 LONGEST_HOLD_S: Final = 80.0
 APART_S: Final = 6.0
 """Reports further apart have nothing to do with each other."""
 
-FEW, ONE, NONE = -1, -2, -3
-"""Below the lowest layer: half of the thumbnails rest; only what is shown large is left; no picture is."""
+FEW, ONE, LEAST, NONE = -1, -2, -3, -4
+"""Below the lowest layer: half of the thumbnails rest; only what is shown large is left; whoever is pinned goes down to
+the lowest layer, too; no picture is left.
+"""
 
 _LAYER_OF: Final = {TileSize.SMALL: 0, TileSize.MEDIUM: 1, TileSize.LARGE: 2}
+_MEDIUM: Final = _LAYER_OF[TileSize.MEDIUM]
 
 
 class Feed(NamedTuple):
@@ -60,7 +63,9 @@ class Published:
 class Downlink:
     """How much a viewer's way takes, judged by what is lost on it.
 
-    `cap` is the highest layer that anything is sent in, or how many pictures rest (FEW, ONE, NONE); None is no limit.
+    `cap` is the highest layer that anything is sent in, or how many pictures rest (FEW to NONE); None is no limit.
+    Whoever speaks is a step behind: the last to lose a layer, and the first to have it again. Who is pinned comes after
+    everyone: in no less than the middle layer, as long as any other picture is left.
     """
 
     __slots__ = ("_hold", "_last", "_quiet_from", "_rose_at", "cap")
@@ -75,8 +80,10 @@ class Downlink:
     def hear(self, share: float, now: float) -> bool:
         """Takes a report of the share lost, 0 to 1. Whether that makes a step down due."""
         before, self._last = self._last, (now, share)
-        if share >= GOOD:
+        if share >= BAD:
             self._quiet_from = now
+        elif share >= GOOD and before is not None:
+            self._quiet_from += (now - max(before[0], self._quiet_from)) / 2
         return before is not None and now - before[0] <= APART_S and min(before[1], share) >= BAD
 
     def sink(self, cap: int, now: float) -> None:
@@ -91,7 +98,7 @@ class Downlink:
         self.cap, self._rose_at, self._quiet_from = cap, now, now
 
     def rises_at(self) -> float | None:
-        """When a step up is due, if nothing is lost until then."""
+        """When a step up is due, if little is lost until then."""
         return None if self.cap is None else self._quiet_from + self._hold
 
 
@@ -102,6 +109,9 @@ class Allocation:
         self._feeds: dict[Feed, Published] = {}
         self._views: dict[str, View] = {}
         self._downlinks: dict[str, Downlink] = {}
+        self._speaker: str | None = None
+        """Who speaks, or else spoke last: a pause is no reason for a key frame."""
+        self._pinned: str | None = None
 
     # ── what is so ────────────────────────────────────────────────────────────────────────────
 
@@ -129,7 +139,28 @@ class Allocation:
         """A viewer is gone."""
         self._downlinks.pop(viewer, None)
         self._views.pop(viewer, None)
+        if self._speaker == viewer:
+            self._speaker = None
         self._need(now)
+
+    def speak(self, speaking: Sequence[str], now: float) -> bool:
+        """Who is heard now, the first to have begun first. Whether that changes who counts as the speaker.
+
+        Someone who falls in does not take it from who goes on.
+        """
+        if not speaking or self._speaker in speaking:
+            return False
+        self._speaker = speaking[0]
+        self._need(now)
+        return True
+
+    def pin(self, pinned: str | None, now: float) -> bool:
+        """Whose camera comes first for everyone who shows it: who signs. Whether that is new."""
+        if pinned == self._pinned:
+            return False
+        self._pinned = pinned
+        self._need(now)
+        return True
 
     def view(self, viewer: str, view: View, now: float) -> None:
         """What a viewer shows now, the most important first, in place of what was said before."""
@@ -181,6 +212,11 @@ class Allocation:
         """The same for all pictures."""
         return {feed: self._rid(feed, layer) for feed, layer in self._allot(viewer, self._cap(viewer)).items()}
 
+    def resting(self, viewer: str) -> tuple[Feed, ...]:
+        """The pictures on a viewer's page that do not come, because their way takes no more."""
+        now, free = (self._allot(viewer, cap) for cap in (self._cap(viewer), None))
+        return tuple(feed for feed, layer in free.items() if layer is not None and now[feed] is None)
+
     def viewers(self) -> Iterable[str]:
         """Everyone who sees the others."""
         return self._downlinks.keys()
@@ -216,13 +252,26 @@ class Allocation:
         view = self._views.get(viewer)
         sizes = view if view is not None else dict.fromkeys(self._feeds, TileSize.SMALL)
         shown = [feed for feed in sizes if feed in self._feeds]
+        # Oneself is nothing to oneself, and keeps no place from others.
+        pinned = Feed(self._pinned, Source.CAMERA) if self._pinned not in (None, viewer) else None
         if cap is not None and cap < 0:
-            shown = _fewer(shown, sizes, cap)
-        highest = self._most if cap is None else max(0, cap)
+            shown = _fewer(sorted(shown, key=self._dispensable), sizes, cap, pinned)
         allotted: dict[Feed, int | None] = dict.fromkeys(self._feeds)
         for feed in shown:
-            allotted[feed] = min(_LAYER_OF[sizes[feed]], len(self._feeds[feed].rids) - 1, highest)
+            layer = _LAYER_OF[sizes[feed]]
+            if feed == pinned:
+                layer = max(layer, _MEDIUM) if cap is None or cap >= 0 else _MEDIUM if cap > LEAST else 0
+            elif cap is not None:
+                layer = min(layer, max(0, cap + (feed == self._spoken)))
+            allotted[feed] = min(layer, len(self._feeds[feed].rids) - 1)
         return allotted
+
+    @property
+    def _spoken(self) -> Feed | None:
+        return None if self._speaker is None else Feed(self._speaker, Source.CAMERA)
+
+    def _dispensable(self, feed: Feed) -> bool:
+        return feed.source is Source.CAMERA and feed != self._spoken
 
     def _flowing(self, viewer: str, cap: int | None) -> dict[Feed, int | None]:
         """What really flows of it."""
@@ -249,10 +298,12 @@ class Allocation:
                     published.needed_at[layer] = now
 
 
-def _fewer(shown: list[Feed], sizes: View, cap: int) -> list[Feed]:
-    """The pictures that are left. What is shown large, or shared, goes last; then what was named first."""
-    main = [feed for feed in shown if sizes[feed] is TileSize.LARGE or feed.source is Source.SCREEN]
+def _fewer(shown: list[Feed], sizes: View, cap: int, pinned: Feed | None) -> list[Feed]:
+    """The pictures that are left. Who is pinned goes last, before them what is shown large, or shared; then what comes
+    first in `shown`.
+    """
+    main = [feed for feed in shown if sizes[feed] is TileSize.LARGE or feed.source is Source.SCREEN or feed == pinned]
     if cap == FEW:
         thumbnails = [feed for feed in shown if feed not in main]
         return main + thumbnails[: (len(thumbnails) + 1) // 2]
-    return (main or shown)[:1] if cap == ONE else []
+    return sorted(main or shown, key=lambda feed: feed != pinned)[:1] if cap > NONE else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from media.allocation import Allocation, Feed, View
 from protocol.values import Source
@@ -16,16 +16,20 @@ class Pictures:
         self,
         give: Callable[[str, Feed, str | None], None],
         tell: Callable[[str, Source, tuple[str, ...]], None],
+        rest: Callable[[str, tuple[Feed, ...]], None],
     ) -> None:
         """`give` a viewer the layer of a picture by its rid, "" for the lowest, None for nothing.
 
-        `tell` a publisher which layers are needed: from the loop, never from inside a call.
+        `tell` a publisher which layers are needed, and a viewer which pictures `rest`: from the loop, never from inside
+        a call.
         """
         self._give = give
         self._tell = tell
+        self._rest = rest
         self._allocation = Allocation()
         self._given: dict[str, dict[Feed, str | None]] = {}
         self._told: dict[Feed, tuple[str, ...]] = {}
+        self._told_resting: dict[str, tuple[Feed, ...]] = {}
         self._timer: asyncio.Handle | None = None
 
     def publish(self, feed: Feed, rids: tuple[str, ...]) -> None:
@@ -52,6 +56,7 @@ class Pictures:
     def leave(self, viewer: str) -> None:
         """A viewer is gone."""
         self._given.pop(viewer, None)
+        self._told_resting.pop(viewer, None)
         self._allocation.leave(viewer, self._now())
         self._settle()
 
@@ -59,6 +64,16 @@ class Pictures:
         """What a viewer shows now, in place of what was said before."""
         self._allocation.view(viewer, view, self._now())
         self._settle()
+
+    def speak(self, speaking: Sequence[str]) -> None:
+        """Who is heard now, the first to have begun first."""
+        if self._allocation.speak(speaking, self._now()):
+            self._settle()
+
+    def pin(self, pinned: str | None) -> None:
+        """Whose camera comes first for everyone who shows it."""
+        if self._allocation.pin(pinned, self._now()):
+            self._settle()
 
     def lose(self, viewer: str, share: float) -> None:
         """The share (0 to 1) that was lost on the way to a viewer in about the last second."""
@@ -90,12 +105,17 @@ class Pictures:
         self._timer = asyncio.get_running_loop().call_soon(self._news)
 
     def _news(self) -> None:
-        """From the loop: what is due, and what publishers are to hear."""
+        """From the loop: what is due, and what publishers and viewers are to hear."""
         self._timer = None
         for feed, rids in self._allocation.needed(self._now()).items():
             if self._told.get(feed) != rids:
                 self._told[feed] = rids
                 self._tell(feed.participant, feed.source, rids)
+        for viewer in self._allocation.viewers():
+            resting = self._allocation.resting(viewer)
+            if resting != self._told_resting.get(viewer, ()):
+                self._told_resting[viewer] = resting
+                self._rest(viewer, resting)
         due = self._allocation.next_due(self._now())
         if due is not None:
             self._timer = asyncio.get_running_loop().call_at(due, self._due)

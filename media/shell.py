@@ -87,6 +87,7 @@ class SocketEngine:
         self._candidates = candidates([place for place, _, _ in opened])
         core = self._core
         self._streams = Streams(loop, self._streamed, core.knows, core.forget_path)
+        core.withdraw = self._streams.withdraw
         for via, (_, by_udp, by_tcp) in enumerate(opened):
             self._sockets.append(by_udp)
             loop.add_reader(by_udp.fileno(), self._readable, by_udp, via)

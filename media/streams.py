@@ -10,7 +10,7 @@ from typing import Final
 
 from media.door import Door
 from media.engine.transport import Path
-from media.framing import Deframer, TooLongError, Waiting
+from media.framing import Deframer, FramingError, Waiting
 
 FIRST_STREAM: Final = 1 << 16
 """Smaller numbers of a `Path` are sockets."""
@@ -21,6 +21,8 @@ _READ: Final = 16_384
 _SWEEP_S: Final = 1.0
 _NO_ROOM_S: Final = 0.5
 _UNSENT: Final = 16_384
+_CHECK: Final = 20
+"""Octets of the shortest STUN message."""
 _UNACKNOWLEDGED_MS: Final = 20_000
 # linux/tcp.h; Python 3.11 does not name both.
 _TCP_NOTSENT_LOWAT: Final = 25
@@ -45,12 +47,13 @@ def open_tcp(host: str, port: int) -> socket.socket:
 
 
 class _Stream:
-    __slots__ = ("deframer", "path", "socket", "waiting", "writing")
+    __slots__ = ("answered", "deframer", "path", "socket", "waiting", "writing")
 
     def __init__(self, opened: socket.socket, path: Path) -> None:
         self.socket = opened
         self.path = path
-        self.deframer = Deframer()
+        self.deframer = Deframer(_CHECK)
+        self.answered = False
         self.waiting = Waiting()
         self.writing = False
         """Whether the loop is to say when it can be written to."""
@@ -91,10 +94,21 @@ class Streams:
         stream = self._streams.get(path.via)
         if stream is None:
             return 1
-        gone = stream.waiting.add(data)
+        stream.answered = True
+        gone = stream.waiting.add(data, self._loop.time())
         if not stream.writing:
             self._write(stream)
         return gone
+
+    def withdraw(self, path: Path, ssrc: int | None) -> None:
+        """Media of this SSRC that waits there is not to leave any more; None: nothing is, and the stream ends."""
+        stream = self._streams.get(path.via)
+        if stream is None:
+            return
+        if ssrc is None:
+            self._end(stream)
+        else:
+            stream.waiting.withdraw(ssrc)
 
     def close(self) -> None:
         """Ends everything."""
@@ -185,24 +199,29 @@ class Streams:
             datagrams = stream.deframer.feed(data)
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, TooLongError):
+        except (OSError, FramingError):
             self._end(stream)
             return
         if not data:
             self._end(stream)
             return
-        stranger = self._door.is_stranger(stream.path.via)
-        if stranger and datagrams and datagrams[0][0] > 3:  # no browser begins with anything but a check
-            self._end(stream)
-            return
+        if datagrams and self._door.is_stranger(stream.path.via):
+            # No browser begins with anything but a check that is right.
+            if datagrams[0][0] <= 3:
+                self._take(datagrams[:1], stream.path)
+            if not stream.answered:
+                self._end(stream)
+                return
+            del datagrams[0]
+            if self._known(stream.path):
+                self._door.admit(stream.path.via)
+                stream.deframer.least = 0
         if datagrams:
             self._take(datagrams, stream.path)
-            if stranger and self._known(stream.path):
-                self._door.admit(stream.path.via)
 
     def _write(self, stream: _Stream) -> None:
         try:
-            while data := stream.waiting.next():
+            while data := stream.waiting.next(self._loop.time()):
                 stream.waiting.written(stream.socket.send(data))
         except (BlockingIOError, InterruptedError):
             if not stream.writing:

@@ -44,6 +44,7 @@ from protocol.values import (
     Mid,
     Millis,
     ParticipantView,
+    Picture,
     Reaction,
     Sdp,
     SessionView,
@@ -419,6 +420,15 @@ class LayersWanted(Frame, frozen=True, tag="layers_wanted"):
     rids: tuple[str, ...]
 
 
+class PicturesResting(Frame, frozen=True, tag="pictures_resting"):
+    """The pictures on your page that do not come for now, since your connection takes no more.
+
+    Only the latest counts.
+    """
+
+    pictures: tuple[Picture, ...]
+
+
 # ── server → client: durable room events (sequenced) ──────────────────────────────────────────
 
 
@@ -626,6 +636,7 @@ ServerMessage = (
     | PublishAnswer
     | SubscribeOffer
     | LayersWanted
+    | PicturesResting
     | RoomFrame
 )
 

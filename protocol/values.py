@@ -382,6 +382,13 @@ class TrackInfo(Struct, frozen=True, forbid_unknown_fields=True):
     source: Source
 
 
+class Picture(Struct, frozen=True, forbid_unknown_fields=True):
+    """Someone's camera, or the screen that they share."""
+
+    participant_id: ParticipantId
+    source: Source
+
+
 class Tile(Struct, frozen=True, forbid_unknown_fields=True):
     """A picture that a page shows now: someone's camera, or the screen that they share."""
 

@@ -135,6 +135,12 @@ class Enter(Struct, frozen=True):
     enrolled: bool = True
 
 
+class TakeOver(Struct, frozen=True):
+    """Another page of a person stands in the room now: what the page before it had on is off. Brings nobody in."""
+
+    participant_id: ParticipantId
+
+
 class LoseConnection(Struct, frozen=True):
     """The server sees that a person's socket is gone; their place is kept for `grace_ms`."""
 
@@ -177,6 +183,7 @@ Command = (
     | NameResponder
     | WaiveResponder
     | Enter
+    | TakeOver
     | LoseConnection
     | RestoreConnection
     | Depart

@@ -22,6 +22,7 @@ from rooms.commands import (
     PassTime,
     Requested,
     RestoreConnection,
+    TakeOver,
     WaiveResponder,
 )
 from rooms.events import (
@@ -29,6 +30,7 @@ from rooms.events import (
     ConnectionRestored,
     Decision,
     DevicesSet,
+    Event,
     NotAloneSet,
     ParticipantDeparted,
     ParticipantEntered,
@@ -40,7 +42,7 @@ from rooms.events import (
 from rooms.evolve import evolve_all
 from rooms.life import DEFAULT_RULES, Rules, consequences, is_led, life_deadline
 from rooms.requests import requested, screen_off
-from rooms.state import RoomState
+from rooms.state import Participant, RoomState
 
 
 def decide(state: RoomState, command: Command, now_ms: Millis, rules: Rules = DEFAULT_RULES) -> Decision:
@@ -83,6 +85,9 @@ def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
             return Accepted((ResponderWaived(now_ms, command.identity_id),))
         case Enter():
             return _enter(state, command, now_ms)
+        case TakeOver():
+            person = state.here(command.participant_id)
+            return NOTHING if person is None else Accepted(_silenced(person))
         case LoseConnection():
             person = state.here(command.participant_id)
             if person is None or not person.connected:
@@ -131,10 +136,14 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
     if person is None or person.role is not command.role or person.name != command.name:
         return Accepted((_entered(state, command, now_ms),))
     restored = () if person.connected else (ConnectionRestored(person.id),)
-    # Another page of the same person takes over; it opens its own microphone and camera, or does not.
-    silenced = (DevicesSet(person.id, microphone=False, camera=False),) if person.microphone or person.camera else ()
+    return Accepted((*restored, *_silenced(person)))
+
+
+def _silenced(person: Participant) -> tuple[Event, ...]:
+    """Another page of the same person takes over; it opens its own microphone and camera, or does not."""
+    off = (DevicesSet(person.id, microphone=False, camera=False),) if person.microphone or person.camera else ()
     shown = (NotAloneSet(person.id, on=False),) if person.not_alone else ()
-    return Accepted((*restored, *silenced, *screen_off(person), *shown))
+    return (*off, *screen_off(person), *shown)
 
 
 def _entered(state: RoomState, command: Enter, now_ms: Millis) -> ParticipantEntered:

@@ -17,7 +17,7 @@ from moderation.permissions import Action
 from protocol.codec import Wire
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import LayersWanted, SubscribeOffer
+from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
 from protocol.values import Role, Source, Tile
 from rooms.life import Rules
 from server.arrivals import Arrivals, notices_of
@@ -188,7 +188,7 @@ class Node:
             SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
-            on_layers=self._layers,
+            on_pictures=self._pictures,
         )
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
@@ -379,8 +379,8 @@ class Node:
     def _offer(self, room: str, participant: str, offer: SubscribeOffer) -> None:
         self._endpoint.offer(SessionId(room), ParticipantId(participant), offer)
 
-    def _layers(self, room: str, participant: str, frame: LayersWanted) -> None:
-        self._endpoint.layers(SessionId(room), ParticipantId(participant), frame)
+    def _pictures(self, room: str, participant: str, frame: LayersWanted | PicturesResting) -> None:
+        self._endpoint.pictures(SessionId(room), ParticipantId(participant), frame)
 
     def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
         self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))

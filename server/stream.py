@@ -303,7 +303,10 @@ class StreamWriter(Generic[S, C, E]):
             self._pending = self._core.evolve(self._pending, event)
         self._happen(kept)
         self._owner.settled(kept)
-        self._set_alarm(at_least_s=RETRY_S)
+        # What passing time itself could not store is tried again in a while. What others decided and lost may have
+        # stood before a deadline that has passed meanwhile, and must not put it off.
+        tried = any(flight.command == self._core.passing_time() for flight in lost)
+        self._set_alarm(at_least_s=RETRY_S if tried else 0.0)
 
     def _fail(self, bug: Exception, reply: asyncio.Future[Any] | None = None) -> None:
         """A bug: this writer ends here, and its stream is loaded again from its log when it is asked for."""

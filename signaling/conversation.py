@@ -114,7 +114,9 @@ class Conversation:
     def _carry_out(self, request_id: RequestId, message: ClientMessage) -> None:
         """Does what is asked. A refusal, or a bug in the handling, is this frame's failure and nothing else's."""
         try:
-            self._session.allowance.take(message)
+            # Who comes and goes decides how much there is to answer: what we asked for is never too much.
+            if not (isinstance(message, SubscribeAnswer) and self._session.answered(message.version)):
+                self._session.allowance.take(message)
             self._dispatch(message)
         except HoldspaceError as error:
             self._telemetry.frame_refused(error.code)
@@ -136,7 +138,6 @@ class Conversation:
                 self._authorize(Action.SUBSCRIBE, Relation.ROOM)
                 self._must_be_inside()
                 self._calls.answer(room, who, message.version, message.sdp)
-                self._session.answered(message.version)
             case RestartSubscribe():
                 self._authorize(Action.SUBSCRIBE, Relation.ROOM)
                 self._must_be_inside()

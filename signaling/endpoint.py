@@ -13,9 +13,19 @@ from moderation.decision import Rejection
 from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import Join, LayersWanted, Resume, Resumed, SpeakersChanged, SubscribeOffer, Watch, Welcome
+from protocol.messages import (
+    Join,
+    LayersWanted,
+    PicturesResting,
+    Resume,
+    Resumed,
+    SpeakersChanged,
+    SubscribeOffer,
+    Watch,
+    Welcome,
+)
 from protocol.values import LeaveReason, Role
-from rooms.commands import Depart, Enter, RestoreConnection
+from rooms.commands import Depart, Enter, RestoreConnection, TakeOver
 from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.conversation import Conversation
@@ -215,8 +225,7 @@ class Endpoint:
         allowance.came()
         room = await self._hall.room(admission.session_id)
         who = room.participant_of(admission.identity_id) or ParticipantId(self._new_id())
-        entry = Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled)
-        entering = room.submit(entry)
+        entering = room.submit(Enter(who, admission.identity_id, admission.name, admission.role, admission.enrolled))
         try:
             accepted(await asyncio.shield(entering))
             if self._sessions.sign_in_ended(admission.sign_in):
@@ -245,9 +254,8 @@ class Endpoint:
                 self._calls.begin(room.session_id, who)
             elif older is not None:
                 self._calls.end(room.session_id, who)
-            if older is not None:
-                # While this page came in, the one before it may have turned something on.
-                room.submit(entry)
+            # While this page came in, the one before it may have turned something on, or left: then this one has, too.
+            room.submit(TakeOver(who))
         finally:
             self._tell_when(entering, room, who)
         return session
@@ -310,11 +318,11 @@ class Endpoint:
         if session is not None:
             session.offer(offer)
 
-    def layers(self, room: SessionId, participant: ParticipantId, frame: LayersWanted) -> None:
-        """Tells a publisher which layers of their picture are needed."""
+    def pictures(self, room: SessionId, participant: ParticipantId, frame: LayersWanted | PicturesResting) -> None:
+        """Tells a publisher which layers of their picture are needed, or a viewer which pictures rest."""
         session = self._sessions.of(room, participant)
         if session is not None:
-            session.layers(frame)
+            session.pictures(frame)
 
     def speakers(self, room: SessionId, participants: tuple[ParticipantId, ...]) -> None:
         """Tells everyone in a room who is heard. Who waits in its lobby is told nothing of it."""

@@ -31,7 +31,6 @@ from protocol.messages import (
     SetListening,
     SetNotAlone,
     StopSharing,
-    SubscribeAnswer,
 )
 from protocol.turns import DenyTurn, EndTurn, LowerHand, Pass, RaiseHand, SetTurnMode
 
@@ -158,7 +157,7 @@ class Allowance:
                 return
             case PostChat() | React() | SetListening() | RaiseHand() | LowerHand():
                 bucket = self._chat
-            case PublishOffer() | SubscribeAnswer() | RestartSubscribe():
+            case PublishOffer() | RestartSubscribe():
                 bucket = self._media
             case _:
                 bucket = self._frames

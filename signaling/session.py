@@ -18,6 +18,7 @@ from protocol.messages import (
     MicrophoneHeld,
     NotAloneChanged,
     PauseChanged,
+    PicturesResting,
     PresenceChanged,
     Reacted,
     Rejected,
@@ -28,7 +29,6 @@ from protocol.messages import (
     SubscribeOffer,
     ViewReplaced,
 )
-from protocol.values import Source
 from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.outbox import History, Outbox, Prepared
@@ -37,9 +37,6 @@ from signaling.rate import Allowance
 
 REMEMBERED: Final = 64
 """Requests whose answer is kept for a repetition after a resume."""
-
-TRY_AGAIN: Final = (ErrorCode.NOT_SAVED, ErrorCode.OVERLOADED, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL)
-"""Refusals of the moment: asked again, the same request may well be carried out."""
 
 
 class Connection(Protocol):
@@ -86,7 +83,7 @@ class Session:
         self._connection: Connection | None = None
         self._offer: SubscribeOffer | None = None
         self._speakers = SpeakersChanged(())
-        self._layers: dict[Source, LayersWanted] = {}
+        self._pictures: dict[object, Frame] = {}
         self._answers: OrderedDict[RequestId, Frame | None] = OrderedDict()
         self.over = False
         self.resume_token = new_token()
@@ -137,7 +134,7 @@ class Session:
         for number, frame in missed:
             again = self.room.replayed(frame.frame, self._viewer)
             connection.outbox.put(Prepared(again), number)
-        latest: Iterable[Frame] = (*self.room.latest(self._viewer), self._speakers, *self._layers.values())
+        latest: Iterable[Frame] = (*self.room.latest(self._viewer), self._speakers, *self._pictures.values())
         for value in latest:
             connection.outbox.put(Prepared(value), latest_of=_key(value))
         if self._offer is not None:
@@ -183,12 +180,14 @@ class Session:
         self.send(answer)
 
     def reply(self, request_id: RequestId, decision: Decision) -> None:
-        """Answers a request with the outcome of its command."""
+        """Answers a request with the outcome of its command.
+
+        A refusal of the moment is remembered as well: carried out later, by a repetition, an older word would undo a
+        newer one. Who still wants it asks anew.
+        """
         if isinstance(decision, Accepted):
             self.answer(request_id, Ack(request_id))
             return
-        if decision.code in TRY_AGAIN:
-            self._answers.pop(request_id, None)
         self.answer(request_id, Rejected(request_id, decision.code, meaning(decision.code).text))
 
     def offer(self, offer: SubscribeOffer) -> None:
@@ -196,17 +195,19 @@ class Session:
         self._offer = offer
         self.send(offer)
 
-    def layers(self, frame: LayersWanted) -> None:
-        """Which layers of a picture are needed now; only the latest counts, after a resume too."""
-        self._layers[frame.source] = frame
+    def pictures(self, frame: LayersWanted | PicturesResting) -> None:
+        """What is to be known of pictures now; only the latest of each counts, after a resume too."""
+        self._pictures[_key(frame)] = frame
         if self._connection is not None:
             self._connection.outbox.put(Prepared(frame), latest_of=_key(frame))
             self._flush()
 
-    def answered(self, version: int) -> None:
-        """The offer of that version was answered."""
-        if self._offer is not None and self._offer.version == version:
-            self._offer = None
+    def answered(self, version: int) -> bool:
+        """The offer of that version is answered, well or not. Whether it was still open: each is once."""
+        if self._offer is None or self._offer.version != version:
+            return False
+        self._offer = None
+        return True
 
     def speakers(self, frame: SpeakersChanged) -> None:
         """Who is heard now; only the latest counts."""
@@ -217,7 +218,7 @@ class Session:
         """Whoever comes into the room or goes out of it begins anew; what was offered before counts no more."""
         self._offer = None
         self._speakers = SpeakersChanged(())
-        self._layers = {}
+        self._pictures = {}
 
     def dismiss(self, code: ErrorCode) -> None:
         """Ends the session for good and says why."""

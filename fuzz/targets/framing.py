@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fuzz.targets.claims import claim
-from media.framing import MAX_DATAGRAM, MAX_WAITING, Deframer, TooLongError, Waiting
+from media.framing import MAX_DATAGRAM, MAX_WAITING, Deframer, FramingError, Waiting
 
 
 def one_input(data: bytes) -> None:
@@ -25,7 +25,7 @@ def _fed(stream: bytes, step: int) -> tuple[list[bytes], bool]:
     try:
         for at in range(0, len(stream), step):
             found += deframer.feed(stream[at : at + step])
-    except TooLongError:
+    except FramingError:
         return found, True
     claim(all(0 < len(each) <= MAX_DATAGRAM for each in found), "no empty ones, none too long")
     claim(sum(len(each) + 2 for each in found) <= len(stream), "nothing is made up")
@@ -39,11 +39,11 @@ def _waits(datagrams: list[bytes]) -> None:
     times = MAX_WAITING // size + 1 if size > MAX_DATAGRAM else 1  # long ones as often as overflows it
     for each in datagrams * times:
         added += 1
-        gone += waiting.add(each)
+        gone += waiting.add(each, 0.0)
         claim(len(waiting) <= MAX_WAITING + MAX_DATAGRAM, "what waits is bounded")
     read = Deframer()
     written = 0
-    while piece := waiting.next():
+    while piece := waiting.next(0.0):
         taken = max(1, len(piece) // 2)
         written += len(read.feed(piece[:taken]))
         waiting.written(taken)

@@ -7,11 +7,11 @@ from typing import Final
 
 from fuzz.targets.claims import claim
 from media.engine.core import EngineCore
-from media.engine.interface import EgressSpec, ExtensionIds, IngressSpec, Kind, SrtpKeys, SrtpProfile
+from media.engine.interface import EgressSpec, ExtensionIds, IngressSpec, Kind
 from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, USERNAME, build
 from media.engine.transport import Path
+from tests.media.engine.world import KEYS, NullCipher
 
-KEYS: Final = SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, b"", b"")
 PUBLISHER: Final = Path("198.51.100.7", 5_000, "203.0.113.1")
 SUBSCRIBER: Final = Path("2001:db8::7", 6_000, "2001:db8::1")
 MONITOR: Final = Path("198.51.100.9", 7_000, "203.0.113.1")
@@ -19,28 +19,6 @@ STRANGER: Final = Path("192.0.2.66", 666)
 PASSWORD: Final = "password-which-is-long-enough"
 START: Final = 1_000.0
 MTU: Final = 1_500
-
-
-class InTheClear:
-    """A cipher that changes nothing, so that inputs get past authentication."""
-
-    def __init__(self, keys: SrtpKeys) -> None:
-        pass
-
-    def protect(self, packet: bytes) -> bytes | None:
-        return packet
-
-    def protect_rtcp(self, packet: bytes) -> bytes | None:
-        return packet
-
-    def unprotect(self, packet: bytes) -> bytes | None:
-        return packet
-
-    def unprotect_rtcp(self, packet: bytes) -> bytes | None:
-        return packet
-
-    def forget(self, ssrc: int) -> None:
-        pass
 
 
 def _check(ufrag: str) -> bytes:
@@ -62,7 +40,7 @@ class Plant:
     """A microphone, a camera and one in two layers from PUBLISHER to SUBSCRIBER; the gates are open, keys are set."""
 
     def __init__(self) -> None:
-        core = self.core = EngineCore(Random(1), InTheClear)
+        core = self.core = EngineCore(Random(1), NullCipher)
         self.now = START
         self.publisher = core.add_transport("publisher", PASSWORD, self.now)
         self.subscriber = core.add_transport("subscriber", PASSWORD, self.now)

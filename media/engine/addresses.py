@@ -9,10 +9,13 @@ from typing import Final
 
 from media.engine import stun
 from media.engine.interface import Drop
-from media.engine.transport import MAX_CHECKS, MAX_PATHS, Path, Transport
+from media.engine.transport import MAX_CHECKS, MAX_ELDER, MAX_PATHS, Path, Transport
 
 LEFT_S: Final = 8.0
 """A client shows itself at each of its addresses in use every 4 to 6 seconds (RFC 7675 section 5.1)."""
+
+_MARK: Final = 8
+"""So many octets of a transaction id are kept for good; they are random."""
 
 
 class AddressBook:
@@ -76,12 +79,24 @@ class AddressBook:
 
     @staticmethod
     def _is_first(transport: Transport, transaction: bytes, path: Path) -> bool:
-        """Whether a check is no recording of one that came from elsewhere: who listens in must not move a client."""
-        checks = transport.checks
+        """Whether a check is no recording of one that came from elsewhere: who listens in must not move a client.
+
+        However old it is: when no more can be remembered, the client stays where it is until it joins anew.
+        """
+        checks, elder = transport.checks, transport.elder
+        if (
+            transaction not in checks
+            and path != transport.path
+            and (len(elder) >= MAX_ELDER or _holds(elder, transaction[-_MARK:]))
+        ):
+            return False
         if checks.setdefault(transaction, path) != path:
             return False
         if len(checks) > MAX_CHECKS:
-            del checks[next(iter(checks))]
+            oldest = next(iter(checks))
+            del checks[oldest]
+            if len(elder) < MAX_ELDER:
+                elder += oldest[-_MARK:]
         return True
 
     @staticmethod
@@ -110,3 +125,10 @@ class AddressBook:
         transport.paths[path] = now
         self._by_path[path] = transport
         return True
+
+
+def _holds(elder: bytearray, mark: bytes) -> bool:
+    at = elder.find(mark)
+    while at >= 0 and at % _MARK:
+        at = elder.find(mark, at + 1)
+    return at >= 0

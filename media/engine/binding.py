@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from media.engine.ingress import Layer
+from media.engine.key_frames import IDLE_S
 from media.engine.rtp import RtpPacket
 from media.engine.track import Track
 
@@ -18,16 +19,20 @@ Source = tuple[Layer, bool]
 """A layer, and whether the SSRC is that of its RTX."""
 
 
-def bind(transport: Transport, packet: RtpPacket) -> Source | None:
-    """Binds the SSRC of a packet, in the place of the one that its layer had. None when it cannot be told."""
+def bind(transport: Transport, packet: RtpPacket, now: float) -> Source | None:
+    """Binds the SSRC of a packet, in the place of the one that its layer had.
+
+    None when it cannot be told, or when the packet is a late one of an SSRC whose place was taken.
+    """
     track = _track_of(transport, packet)
     if track is None:
         return None
     if packet.payload_type == track.spec.rtx_payload_type:
         layer = _repaired(transport, track, packet)
-        if layer is None:
+        if layer is None or _is_late(layer, packet, now):
             return None
         if layer.rtx_ssrc is not None:
+            track.former.append(layer.rtx_ssrc)
             transport.sources.pop(layer.rtx_ssrc, None)
         layer.rtx_ssrc = packet.ssrc
         bound = (layer, True)
@@ -35,6 +40,12 @@ def bind(transport: Transport, packet: RtpPacket) -> Source | None:
         rid = _name(packet.extensions, transport.ids.rid) if track.spec.rids else ""
         if rid is None or (track.spec.rids and rid not in track.spec.rids):
             return None
+        before = track.layers.get(rid)
+        if before is not None:
+            if _is_late(before, packet, now):
+                return None
+            track.former += (before.ssrc,) if before.rtx_ssrc is None else (before.ssrc, before.rtx_ssrc)
+            unbind(transport, before)
         layer = _layer(transport, track, rid, packet.ssrc)
         bound = (layer, False)
     transport.sources[packet.ssrc] = bound
@@ -42,15 +53,16 @@ def bind(transport: Transport, packet: RtpPacket) -> Source | None:
 
 
 def _layer(transport: Transport, track: Track, rid: str, ssrc: int) -> Layer:
-    before = track.layers.get(rid)
-    if before is not None:
-        unbind(transport, before)
     spec = track.spec
     layer = track.layers[rid] = Layer(track, rid, ssrc)
     if ssrc in spec.ssrcs and len(spec.rtx_ssrcs) == len(spec.ssrcs):
         layer.rtx_ssrc = spec.rtx_ssrcs[spec.ssrcs.index(ssrc)]
         transport.sources[layer.rtx_ssrc] = (layer, True)
     return layer
+
+
+def _is_late(layer: Layer, packet: RtpPacket, now: float) -> bool:
+    return packet.ssrc in layer.track.former and now - layer.last_at < IDLE_S
 
 
 def _repaired(transport: Transport, track: Track, packet: RtpPacket) -> Layer | None:
@@ -61,9 +73,10 @@ def _repaired(transport: Transport, track: Track, packet: RtpPacket) -> Layer | 
 
 
 def may_bind_later(transport: Transport, packet: RtpPacket) -> bool:
-    """Whether another packet of that SSRC may yet say which layer of a simulcast it is."""
+    """Whether another packet of that SSRC may yet say which layer of an open simulcast it is."""
     return any(
-        track.spec.rids and packet.payload_type == track.spec.payload_type for track in transport.tracks.values()
+        track.open and track.spec.rids and packet.payload_type == track.spec.payload_type
+        for track in transport.tracks.values()
     )
 
 
@@ -112,5 +125,6 @@ def unbind(transport: Transport, layer: Layer) -> None:
 
 def unbind_all(transport: Transport, track: Track) -> None:
     """Forgets all layers of a track."""
+    track.former.clear()
     for layer in list(track.layers.values()):
         unbind(transport, layer)

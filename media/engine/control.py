@@ -54,7 +54,7 @@ class Control:
                     if slot is None or not slot.open or slot.spec.monitor:
                         continue
                     layer = slot.layer if slot.live else slot.target
-                    if layer is not None:
+                    if layer is not None and (layer.track.keys.wants(layer) or slot.may_refresh(now)):
                         layer.want_key(now)
                         asked.add(layer.track.spec.transport)
                 case rtcp.Goodbye():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -58,6 +58,11 @@ class EngineCore:
         self._stats = EngineStats()
         self.events: deque[Event] = deque()
         """Waiting events; take them by `drain`."""
+        self.withdraw: Callable[[Path, int | None], None] = _nothing_waits
+        """Told of media under an SSRC that may not leave that way any more, though it was handed out to be sent.
+
+        None: nothing may, as what the way was for is over.
+        """
         self._book = AddressBook()
         self._transports: dict[TransportId, Transport] = {}
         self._slots: dict[OutId, Slot] = {}
@@ -204,6 +209,8 @@ class EngineCore:
         gone = self._transports.pop(transport, None)
         if gone is None:
             return
+        for path in list(gone.paths):
+            self.withdraw(path, None)
         self._book.remove(gone)
         for mid in list(gone.tracks):
             self._remove_track(gone, mid)
@@ -273,9 +280,12 @@ class EngineCore:
             return
         if not is_open:
             track.close()
+            for slot in track.slots:
+                self._withdraw(slot)
             self._forward.hush(transport, mid)
             return
         track.open = True
+        known.waiting.clear()  # whatever it is, it came before
         lowest = track.lowest()
         if lowest is not None:  # whoever watches: for those, too, who will and may not ask
             lowest.want_key(now)
@@ -350,7 +360,14 @@ class EngineCore:
         if slot.track is not None:
             slot.track.slots.remove(slot)
             slot.track = None
+            self._withdraw(slot)
         slot.pause()
+
+    def _withdraw(self, slot: Slot) -> None:
+        for path in slot.transport.paths:
+            self.withdraw(path, slot.spec.ssrc)
+            if slot.spec.rtx_ssrc is not None:
+                self.withdraw(path, slot.spec.rtx_ssrc)
 
     def set_egress_gate(self, out: OutId, is_open: bool, now: float) -> None:
         """See `PacketEngine.set_egress_gate`."""
@@ -364,6 +381,7 @@ class EngineCore:
             self._replays.go_on(slot.transport, now)
         else:
             slot.pause()
+            self._withdraw(slot)
 
     def knows(self, path: Path) -> bool:
         """Whether a check that came that way was authentic, and its transport is still there."""
@@ -401,3 +419,7 @@ class EngineCore:
     def _handle(self) -> int:
         self._handles += 1
         return self._handles
+
+
+def _nothing_waits(path: Path, ssrc: int | None) -> None:
+    """Where each datagram leaves at once."""

@@ -7,6 +7,7 @@ swallowed padding, so that the receiver never sees a seam.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,10 @@ _MID_PACKETS: Final = 64
 """The mid travels in the first packets after each start; later it is known."""
 _RESEND_PER_S: Final = 400.0
 _NEAR_S: Final = 1
+_REFRESHES: Final = 3
+_REFRESH_AGAIN_S: Final = 3.0
+"""A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone."""
+_HEADER: Final = rtp.HEADER
 
 
 class Segment:
@@ -56,6 +61,8 @@ class Slot:
         "_octets",
         "_packets",
         "_picture",
+        "_refresh_at",
+        "_refreshes",
         "_resend_at",
         "_resend_left",
         "_rtx_next",
@@ -111,6 +118,8 @@ class Slot:
         self._dropped_picture = -1
         self._packets = self._octets = 0
         self._mid_left = _MID_PACKETS
+        self._refresh_at = 0.0
+        self._refreshes: float = _REFRESHES
         self._resend_at = 0.0
         self._resend_left = _RESEND_PER_S
 
@@ -296,19 +305,16 @@ class Slot:
         return None
 
     def _build(self, packet: MediaPacket, segment: Segment, sequence: int, timestamp: int) -> bytes:
-        spec = self.spec
+        spec, head = self.spec, packet.head
         payload = packet.payload
-        if packet.head is not None:
-            payload = vp8.rewrite(payload, packet.head, segment.picture, segment.tl0)
-        return rtp.build(
-            spec.payload_type,
-            packet.marker,
-            sequence & 0xFFFF,
-            timestamp,
-            spec.ssrc,
-            self._extensions(packet),
-            payload,
-        )
+        if head is not None:
+            payload = vp8.rewrite(payload, head, segment.picture, segment.tl0)
+        second = spec.payload_type | 0x80 if packet.marker else spec.payload_type
+        if self._mid_left or packet.level is not None:
+            extensions = self._extensions(packet)
+            if extensions:
+                return _HEADER.pack(0x90, second, sequence & 0xFFFF, timestamp, spec.ssrc) + extensions + payload
+        return _HEADER.pack(0x80, second, sequence & 0xFFFF, timestamp, spec.ssrc) + payload
 
     def _extensions(self, packet: MediaPacket) -> bytes:
         ids = self.transport.ids
@@ -318,7 +324,7 @@ class Slot:
             elements = [(ids.mid, self.spec.mid.encode("ascii"))]
             return rtp.extension_block(elements if level is None else [(ids.audio_level, level), *elements])
         # Almost every packet comes this way: with no extension at all, or with the one byte of a level.
-        return b"" if level is None else b"\xbe\xde\x00\x01%c%b\x00\x00" % (ids.audio_level << 4, level)
+        return b"" if level is None else _level_block(ids.audio_level, level)
 
     def may_resend(self, now: float) -> bool:
         """Whether one more packet may be looked for; each time counts, found or not."""
@@ -327,6 +333,15 @@ class Slot:
         if self._resend_left < 1:
             return False
         self._resend_left -= 1
+        return True
+
+    def may_refresh(self, now: float) -> bool:
+        """Whether its subscriber may ask for one more key frame; counts those that it may."""
+        self._refreshes = min(_REFRESHES, self._refreshes + (now - self._refresh_at) / _REFRESH_AGAIN_S)
+        self._refresh_at = now
+        if self._refreshes < 1:
+            return False
+        self._refreshes -= 1
         return True
 
     def resend(self, sequence: int) -> bytes | None:
@@ -375,3 +390,8 @@ class Slot:
         report = layer.report[0]
         timestamp = report.rtp + segment.time & 0xFFFFFFFF
         return rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+
+
+@lru_cache(1_024)
+def _level_block(name: int, level: bytes) -> bytes:
+    return rtp.extension_block([(name, level)])

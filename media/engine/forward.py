@@ -49,7 +49,7 @@ class Forwarder:
                     transport.feedback_at = now + FEEDBACK_S
         source = transport.sources.get(packet.ssrc)
         if source is None:
-            source = bind(transport, packet)
+            source = bind(transport, packet, now)
             if source is None:
                 self._wait(transport, packet, arrival)
                 return
@@ -133,6 +133,8 @@ class Forwarder:
             if not slot.open or slot.transport.cipher is None or slot.transport.path is None:
                 continue
             if not slot.live or slot.layer is not layer:
+                if number != layer.highest:  # behind it lies what this slot does not get
+                    continue
                 slot.start(layer, media, now)
                 self._sender.report(slot)
             self._send(slot, media, now)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-_HEADER: Final = struct.Struct("!BBHII")
+HEADER: Final = struct.Struct("!BBHII")
+"""Without contributing sources: two octets of flags and types, sequence number, timestamp, SSRC."""
+
 _EXTENSION: Final = struct.Struct("!HH")
 _NONE: Final[dict[int, bytes]] = {}
 
@@ -39,7 +41,7 @@ def parse(data: bytes) -> RtpPacket | None:
     size = len(data)
     if size < 12:
         return None
-    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
     if first & 0xC0 != 0x80:
         return None
     at = 12 + 4 * (first & 15)
@@ -111,7 +113,7 @@ def build(
 ) -> bytes:
     """A packet; `extensions` comes from `extension_block`."""
     second = payload_type | 0x80 if marker else payload_type
-    return _HEADER.pack(0x90 if extensions else 0x80, second, sequence, timestamp, ssrc) + extensions + payload
+    return HEADER.pack(0x90 if extensions else 0x80, second, sequence, timestamp, ssrc) + extensions + payload
 
 
 def unwrap(value: int, near: int) -> int:

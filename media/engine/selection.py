@@ -34,8 +34,13 @@ class AudioGroup:
         if loud >= track.loud - (now - track.loud_at) * _RELEASE_DB_PER_S:
             track.loud = loud
             track.loud_at = now
-        if track in self._passing or track.always:
+        if track in self._passing or track.always or self._wins(track, now):
+            track.passes = True
             return True
+        track.hush()
+        return False
+
+    def _wins(self, track: Track, now: float) -> bool:
         if len(self._passing) >= self.loudest:
             quietest = min(self._passing, key=lambda each: _faded(each, now), default=None)
             if quietest is None or _faded(track, now) < _faded(quietest, now) + _MARGIN_DB:
@@ -49,8 +54,7 @@ class AudioGroup:
         if track in self._passing:
             self._passing.remove(track)
             track.loud = 0.0
-            for slot in track.slots:
-                slot.pause()
+            track.hush()
 
     def limit(self, loudest: int) -> None:
         """So many pass from now on."""
@@ -82,6 +86,7 @@ class AudioGroups:
             if not before.members:
                 self._groups = {each: group for each, group in self._groups.items() if group is not before}
         if track.group is not None:
+            track.passes = True  # so far; the next packet may find that it does not
             track.group.members.add(track)
             track.group.limit(loudest)
 

@@ -22,8 +22,18 @@ class Sender:
     def media(self, slot: Slot, packet: MediaPacket, now: float, left: Layer | None = None) -> None:
         """Sends a packet in a slot's terms; one of a layer that it has `left` only where the subscriber saw a gap."""
         plain = slot.rewrite(packet, now, left)
-        if plain is not None and self.rtp(slot.transport, plain):
-            self._stats.packets_forwarded += 1
+        if plain is None:
+            return
+        transport = slot.transport
+        cipher, path = transport.cipher, transport.path
+        if cipher is None or path is None:
+            return
+        data = cipher.protect(plain)
+        if data is None:
+            self._stats.dropped[Drop.TOO_LONG if len(plain) > MAX_PLAIN else Drop.SRTP_FAILED] += 1
+            return
+        transport.outbox.append((data, path))
+        self._stats.packets_forwarded += 1
 
     def rtp(self, transport: Transport, plain: bytes) -> bool:
         """Whether an RTP packet is on its way."""

@@ -1,18 +1,35 @@
-"""The seam to SRTP (RFC 3711): a cipher a direction, so that tests can run in the clear."""
+"""The seam to SRTP (RFC 3711): a cipher a direction, so that tests can run in the clear.
+
+The one file that uses private names of pylibsrtp: `_binding` and `Session._srtp`; its version is therefore pinned
+exactly. Its own methods allocate for each packet what can be allocated once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never, cast
 
 import pylibsrtp
 
 from media.engine.interface import SrtpKeys, SrtpProfile
 
-_Policy: Final[Any] = pylibsrtp.Policy  # its constants come from C and have no types
+_binding: Final = cast("Any", pylibsrtp)._binding  # noqa: SLF001 — what comes from C has no types
+_ffi: Final = _binding.ffi
+_lib: Final = _binding.lib
+_Policy: Final[Any] = pylibsrtp.Policy
 
 MAX_PLAIN: Final = 1_350
-"""Longest packet that libsrtp's binding takes with room for its trailer."""
+"""Longest RTP packet that is protected, so that it fits a datagram with its trailer."""
+
+_MAX: Final = 1_500
+"""Room for what comes, and for the longest that is protected with the longest trailer there is (148 octets)."""
+
+# libsrtp works in place. One packet at a time, in one thread: one buffer is enough, and stays in the cache.
+_place: Final = _ffi.new("unsigned char[]", _MAX)
+_read: Final = _ffi.buffer(_place)
+_write: Final = memoryview(_read)
+_length: Final = _ffi.new("int *")
+_protect: Final = _lib.srtp_protect
 
 
 class Cipher(Protocol):
@@ -53,38 +70,39 @@ class LibSrtp:
         # A lost packet may be sent again under its own sequence number, long after.
         send.allow_repeat_tx = True
         receive.window_size = send.window_size = 1_024
-        self._receive = pylibsrtp.Session(receive)
-        self._send = pylibsrtp.Session(send)
+        self._receive: Any = pylibsrtp.Session(receive)
+        self._send: Any = pylibsrtp.Session(send)
+        self._in = self._receive._srtp[0]  # noqa: SLF001
+        self._out = self._send._srtp[0]  # noqa: SLF001
 
     def protect(self, packet: bytes) -> bytes | None:
-        try:
-            return self._send.protect(packet)
-        except (pylibsrtp.Error, ValueError):
-            return None
+        return _work(_protect, self._out, packet) if len(packet) <= MAX_PLAIN else None
 
     def protect_rtcp(self, packet: bytes) -> bytes | None:
-        try:
-            return self._send.protect_rtcp(packet)
-        except (pylibsrtp.Error, ValueError):
-            return None
+        return _work(_lib.srtp_protect_rtcp, self._out, packet) if len(packet) <= MAX_PLAIN else None
 
     def unprotect(self, packet: bytes) -> bytes | None:
-        try:
-            return self._receive.unprotect(packet)
-        except (pylibsrtp.Error, ValueError):
-            return None
+        return _work(_lib.srtp_unprotect, self._in, packet)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
-        try:
-            return self._receive.unprotect_rtcp(packet)
-        except (pylibsrtp.Error, ValueError):
-            return None
+        return _work(_lib.srtp_unprotect_rtcp, self._in, packet)
 
     def forget(self, ssrc: int) -> None:
         try:
             self._receive.remove_stream(ssrc)
         except pylibsrtp.Error:  # it keeps nothing about that one
             return
+
+
+def _work(operation: Callable[[Any, Any, Any], int], session: Any, packet: bytes) -> bytes | None:
+    size = len(packet)
+    if size > _MAX:
+        return None
+    _write[:size] = packet
+    _length[0] = size
+    if operation(session, _place, _length):
+        return None
+    return _read[: _length[0]]
 
 
 def _profile(profile: SrtpProfile) -> int:

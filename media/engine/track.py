@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from media.engine.cache import PictureCache
@@ -17,22 +18,41 @@ _STALLED_S: Final = 0.5
 _STALLED_PICTURES: Final = 5
 """A layer that missed so many pictures of another one, for so long, is not sent any more."""
 
+_FORMER: Final = 16
+
 
 class Track:
     """Closed until its gate is opened."""
 
-    __slots__ = ("always", "cache", "group", "keys", "layers", "loud", "loud_at", "open", "slots", "spec")
+    __slots__ = (
+        "always",
+        "cache",
+        "former",
+        "group",
+        "keys",
+        "layers",
+        "loud",
+        "loud_at",
+        "open",
+        "passes",
+        "slots",
+        "spec",
+    )
 
     def __init__(self, spec: IngressSpec) -> None:
         self.spec = spec
         self.open = False
         self.layers: dict[str, Layer] = {}
         """By rid, in the order in which they came."""
+        self.former: deque[int] = deque(maxlen=_FORMER)
+        """SSRCs whose place another one took."""
         self.slots: list[Slot] = []
         self.keys = KeyRequests()
         self.cache = PictureCache()
         self.group: AudioGroup | None = None
         self.always = False
+        self.passes = True
+        """Whether the last packet of a microphone that competes with others was let through."""
         self.loud = 0.0
         """How loud it was at `loud_at`, in dB above the faintest level there is."""
         self.loud_at = 0.0
@@ -69,6 +89,13 @@ class Track:
                 if other.behind >= _STALLED_PICTURES and now - other.last_at >= _STALLED_S:
                     found.append(other)
         return found
+
+    def hush(self) -> None:
+        """It does not pass any more, for whatever reason: what comes later follows on what was sent last."""
+        if self.passes:
+            self.passes = False
+            for slot in self.slots:
+                slot.pause()
 
     def close(self) -> None:
         """Nothing that came before may be sent any more, retransmissions included."""

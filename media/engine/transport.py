@@ -18,6 +18,9 @@ from media.engine.twcc import ArrivalLog
 
 MAX_PATHS: Final = 8
 MAX_CHECKS: Final = 128
+MAX_ELDER: Final = 1 << 18
+"""Octets: a day of checks."""
+
 MAX_DTLS_WAITING: Final = 32
 SILENT_S: Final = 15.0
 
@@ -43,6 +46,7 @@ class Transport:
         "cipher",
         "dtls_waiting",
         "due",
+        "elder",
         "feedback_at",
         "heard_at",
         "id",
@@ -75,6 +79,8 @@ class Transport:
         """Every address that passed an authenticated check, oldest first, and when it was last heard from."""
         self.checks: dict[bytes, Path] = {}
         """Transaction ids of the newest authentic checks, and where each first came from."""
+        self.elder = bytearray()
+        """What is kept of the transaction ids of all older ones."""
         self.outbox = outbox
         """Where its datagrams wait for the next poll."""
         self.cipher: Cipher | None = None

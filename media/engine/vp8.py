@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Final
+
+_IDS: Final = struct.Struct("!HB")
+
 
 class Vp8Head:
     """What the descriptor at the start of a payload says. Positions are offsets in the payload; 0 is absent."""
@@ -16,6 +21,7 @@ class Vp8Head:
         "temporal",
         "tl0",
         "tl0_at",
+        "usual",
         "wide",
     )
 
@@ -47,6 +53,8 @@ class Vp8Head:
         """Not 0: the frame refers to temporal layer 0 alone."""
         self.size = size
         """Length of the descriptor."""
+        self.usual = wide and picture_id_at == 2 and tl0_at == 4
+        """The ids lie as browsers write them."""
 
 
 def parse_head(payload: bytes) -> Vp8Head | None:
@@ -91,6 +99,9 @@ def parse_head(payload: bytes) -> Vp8Head | None:
 
 def rewrite(payload: bytes, head: Vp8Head, picture_shift: int, tl0_shift: int) -> bytes:
     """The payload with its picture id and tl0picidx moved on, each in its own width."""
+    if head.usual:
+        ids = _IDS.pack(0x8000 | head.picture_id + picture_shift & 0x7FFF, head.tl0 + tl0_shift & 0xFF)
+        return payload[:2] + ids + payload[5:]
     if not head.picture_id_at and not head.tl0_at:
         return payload
     descriptor = bytearray(payload[: head.size])

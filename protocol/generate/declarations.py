@@ -49,6 +49,7 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.TalkTime,
     values.Snapshot,
     values.TrackInfo,
+    values.Picture,
     values.Tile,
     values.IceServer,
 )

@@ -38,6 +38,7 @@ from protocol.messages import (
     ParticipantJoined,
     ParticipantLeft,
     PauseChanged,
+    PicturesResting,
     Ping,
     PresenceChanged,
     PublishAnswer,
@@ -319,6 +320,7 @@ class _Visit:
                 | SpeakersChanged()
                 | FloorChanged()
                 | TalkTimeChanged()
+                | PicturesResting()
             ):
                 pass
             case _:

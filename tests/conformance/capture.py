@@ -22,6 +22,7 @@ from random import SystemRandom
 
 from aiohttp import web
 
+from bench.chromium import chromium
 from media.engine import rtp, vp8
 from media.engine.core import EngineCore
 from media.engine.interface import SrtpKeys
@@ -30,7 +31,7 @@ from media.negotiation import VP8, VP8_RTX
 from media.sdp import parse as parse_sdp
 from protocol.values import Source
 from tests.conformance.captures import EXTENSION_NAMES, Capture, Packet
-from tests.media.browsing import Site, chromium
+from tests.media.browsing import Site
 
 SECONDS = 2.6
 LOSE_EACH = 9

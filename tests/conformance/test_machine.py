@@ -20,6 +20,9 @@ SOURCES = st.integers(0, 3)
 SLOTS = st.integers(0, 5)
 TRACKS = ("mic", "cam")
 LAYERS = ("low", "high")
+PATTERNS = ((0, 0, 0, 0), (0, 1, 0, 1), (0, 2, 1, 2))
+"""Of temporal layers."""
+
 IDS = ExtensionIds(mid=1, audio_level=2, transport_cc=3, rid=4, repaired_rid=5)
 
 
@@ -30,6 +33,8 @@ class Flow:
     stream: Stream
     swallowed: set[int] = field(default_factory=set[int])
     """Extended numbers of padding that came in its place."""
+    reached: set[int] = field(default_factory=set[int])
+    """Extended numbers of what reached the engine under its own SSRC."""
     number: int = 0
 
 
@@ -71,6 +76,8 @@ class Watched:
     top_number: int = 0
     top_flow: Flow | None = None
     top_pid: int = 0
+    top_tl0: tuple[int, int] = (0, 0)
+    """As it was sent, and as it came out."""
     payloads: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
 
@@ -154,13 +161,14 @@ class EngineMachine(RuleBasedStateMachine):
         key=st.booleans(),
         lose_each=st.integers(2, 12),
         layers=st.integers(1, 2),
+        pattern=st.integers(0, 2),
     )
-    def stretch(self, place: int, pictures: int, key: bool, lose_each: int, layers: int) -> None:
+    def stretch(self, place: int, pictures: int, key: bool, lose_each: int, layers: int, pattern: int) -> None:
         """A while of both, on a network that holds each so-manyth packet back, to subscribers who ask again."""
         sound, camera = self.sources[2 * place], self.sources[2 * place + 1]
         for turn in range(pictures):
             for flow in camera.flows[:layers]:
-                tid = turn % 2
+                tid = PATTERNS[pattern][turn % 4]
                 for packet in flow.stream.picture(key=key and turn == 0, parts=1 + turn % 3, step=9_000, tid=tid):
                     self._made(camera, flow, packet, "held" if flow.number % lose_each == 0 else "comes")
             for _ in range(5):
@@ -195,6 +203,8 @@ class EngineMachine(RuleBasedStateMachine):
         origin = self.origins[sent.packet.payload[-5:]]
         if origin.came_in is None:
             origin.came_in = origin.source.opened if origin.source.is_open else -1
+        if int.from_bytes(raw[8:12], "big") == sent.packet.ssrc:
+            origin.flow.reached.add(origin.number)
         self.stage.deliver(raw, sent.stream.client.path)
 
     @rule(which=SOURCES, newest=st.booleans(), over_rtx=st.booleans())
@@ -225,6 +235,16 @@ class EngineMachine(RuleBasedStateMachine):
         source.is_open = is_open
         self.stage.engine.set_ingress_gate(source.stream.client.handle, source.stream.mid, is_open, self.stage.now)
         self.stage.flush()
+
+    @rule(place=PUBLISHERS, group=st.integers(0, 1))
+    def group(self, place: int, group: int) -> None:
+        stream = self.sources[2 * place].stream
+        self.stage.engine.set_audio_group(stream.client.handle, stream.mid, group, 1, self.stage.now)
+
+    @rule(place=PUBLISHERS, always=st.booleans())
+    def priority(self, place: int, always: bool) -> None:
+        stream = self.sources[2 * place].stream
+        self.stage.engine.set_priority(stream.client.handle, stream.mid, always, self.stage.now)
 
     @rule(which=SLOTS, is_open=st.booleans())
     def egress_gate(self, which: int, is_open: bool) -> None:
@@ -310,7 +330,7 @@ class EngineMachine(RuleBasedStateMachine):
             if ahead == 0 or ahead >= 0x8000:  # a late one, or one again
                 return
             between = range(watched.top_number + 1, origin.number)
-            gap = len(between) - len(flow.swallowed.intersection(between))
+            gap = len(between) - len(flow.swallowed.union(flow.reached).intersection(between))
             ts_ahead = packet.ts - top.ts & 0xFFFFFFFF
             assert ts_ahead < 0x80000000, "a timestamp went back"
             if watched.top_flow is flow and origin.number > watched.top_number:
@@ -321,11 +341,19 @@ class EngineMachine(RuleBasedStateMachine):
             if picture is not None:
                 pid_ahead = picture.pid - watched.top_pid & 0x7FFF
                 assert pid_ahead <= max(1, 40 + gap), "picture ids jump"
+                allowed = {1} if picture.key else set[int]()
+                sent_tl0 = picture_of(origin.sent.packet).tl0
+                assert sent_tl0 is not None
+                assert picture.tl0 is not None
+                if watched.top_flow is flow:
+                    allowed.add(sent_tl0 - watched.top_tl0[0] & 0xFF)
+                assert picture.tl0 - watched.top_tl0[1] & 0xFF in allowed, "tl0picidx does not follow"
         else:
             assert picture is None or picture.key, "a slot does not begin with a key frame"
         watched.top, watched.top_number, watched.top_flow = packet, origin.number, flow
         if picture is not None:
             watched.top_pid = picture.pid
+            watched.top_tl0 = picture_of(origin.sent.packet).tl0 or 0, picture.tl0 or 0
 
 
 TestEngineMachine = EngineMachine.TestCase

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.end_to_end.running import Server, chromium
+from bench.chromium import chromium
+from tests.end_to_end.running import Server
 
 
 @pytest.fixture

@@ -8,33 +8,18 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import aiohttp
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
 ROOT: Final = Path(__file__).parents[2]
-CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CAPTURE: Final = "320x180@10"
 WITHIN_S: Final = 30.0
 """For anything that a test waits for: generous, since it only bounds a failure."""
-
-_ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-)
 
 _STATS: Final = """async () => {
   const { publish, subscribe } = holdspaceDebug;
@@ -229,17 +214,6 @@ class Person:
         """How often a text stands in the chat."""
         await self.show_chat()
         return int(await self.page.get_by_role("region", name="Chat").get_by_text(text, exact=True).count())
-
-
-@asynccontextmanager
-async def chromium() -> AsyncGenerator[Browser]:
-    """One browser; each person gets a context of their own."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
-        try:
-            yield browser
-        finally:
-            await browser.close()
 
 
 async def person(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from media.places import Listen
 from media.plane import MediaPlane
@@ -20,20 +18,6 @@ from media.shell import SocketEngine
 from protocol.errors import HoldspaceError
 from protocol.messages import SubscribeOffer
 from protocol.values import Source
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-]
 
 
 class Site:
@@ -112,17 +96,6 @@ class Site:
         self.plane.remove_peer(room, who)
         self._sockets.pop((room, who), None)
         return socket
-
-
-@asynccontextmanager
-async def chromium() -> AsyncGenerator[Browser]:
-    """One headless browser, without any flag about WebRTC addresses."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            await browser.close()
 
 
 async def join(browser: Browser, site: Site, room: str, me: str, extra: str = "") -> Page:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bench.chromium import chromium
 from media.engine.interface import OutId, TransportId
 from protocol.values import Source
-from tests.media.browsing import Site, chromium, join, look, until
+from tests.media.browsing import Site, join, look, until
 
 
 def flows(seen: dict[str, Any]) -> bool:

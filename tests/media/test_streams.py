@@ -6,23 +6,26 @@ import asyncio
 import secrets
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from media import door, streams
-from media.engine.interface import Drop, DtlsIn, Event, Selected
+from media.engine.interface import Drop, DtlsIn, EgressSpec, Event, ExtensionIds, IngressSpec, Kind, OutId, Selected
+from media.engine.interface import TransportId as Transport
+from media.engine.rtp import build as build_rtp
 from media.engine.stun import BINDING_REQUEST, BINDING_SUCCESS, USE_CANDIDATE, USERNAME, build, parse
 from media.framing import MAX_WAITING, Deframer
 from media.places import Listen
 from media.shell import SocketEngine
+from tests.media.engine.world import KEYS, NullCipher
 
 PWD = "a-password-that-is-long"
 OPEN: list[asyncio.StreamWriter] = []
 
 
-def check() -> bytes:
-    attributes = [(USERNAME, b"abcdef:x"), (USE_CANDIDATE, b"")]
+def check(name: str = "abcdef") -> bytes:
+    attributes = [(USERNAME, name.encode() + b":x"), (USE_CANDIDATE, b"")]
     return build(BINDING_REQUEST, secrets.token_bytes(12), attributes, PWD.encode())
 
 
@@ -53,8 +56,8 @@ class TcpClient:
             except ConnectionResetError:
                 return True
 
-    async def prove(self) -> None:
-        self.send(check())
+    async def prove(self, name: str = "abcdef") -> None:
+        self.send(check(name))
         answer = parse(await self.next())
         assert answer is not None
         assert answer.kind == BINDING_SUCCESS
@@ -96,24 +99,37 @@ async def test_checks_and_dtls_go_over_tcp_both_ways(engine: SocketEngine) -> No
 
 async def test_whoever_speaks_something_else_is_shown_the_door_without_a_word(engine: SocketEngine) -> None:
     engine.add_transport("abcdef", PWD)
-    for said in (b"GET / HTTP/1.1\r\n\r\n", framed(b"\x16hello"), framed(b"\x80" + bytes(40)), b"\xff\xff"):
+    for said in (
+        b"GET / HTTP/1.1\r\n\r\n",
+        framed(b"\x16hello"),
+        framed(b"\x80" + bytes(40)),
+        b"\xff\xff",
+        framed(b""),
+        framed(b"\0"),
+    ):
         client = await connect(engine)
         client.writer.write(said)
         assert await client.is_closed()
     assert engine.stats().datagrams_out == 0
 
 
-async def test_a_check_that_does_not_authenticate_gets_no_octet_and_the_stream_ends(
+async def test_a_check_that_does_not_authenticate_gets_no_octet_and_the_stream_ends_at_once(
+    engine: SocketEngine,
+) -> None:
+    engine.add_transport("abcdef", "another-password-that-is-long")
+    forger = await connect(engine)
+    forger.send(check(), *[check()] * 50)
+    assert await forger.is_closed()
+    assert engine.stats().datagrams_out == 0
+    assert engine.stats().datagrams_in == 1
+
+
+async def test_who_says_nothing_is_shown_the_door_in_time(
     engine: SocketEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "_SWEEP_S", 0.01)
     monkeypatch.setattr(door, "STRANGER_S", 0.05)
-    engine.add_transport("abcdef", "another-password-that-is-long")
-    silent, forger = await connect(engine), await connect(engine)
-    forger.send(check())
-    assert await forger.is_closed()
-    assert await silent.is_closed()
-    assert engine.stats().datagrams_out == 0
+    assert await (await connect(engine)).is_closed()
 
 
 async def test_a_stream_ends_soon_after_what_it_was_for(engine: SocketEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +173,69 @@ async def test_when_a_stream_ends_its_client_is_not_sent_to_any_more(engine: Soc
     engine.send_dtls(transport, b"\x16welcome")
     assert engine.stats().dropped[Drop.SEND_BLOCKED] == 0
     await (await connect(engine)).prove()
+
+
+class Talk:
+    """Someone who speaks over one stream, to someone who reads nothing from another."""
+
+    def __init__(self, engine: SocketEngine) -> None:
+        self.engine = engine
+        self.ear = self.mouth = Transport(0)
+        self.out = OutId(0)
+
+    async def begin(self) -> streams._Stream:
+        engine = self.engine
+        engine._core._cipher = NullCipher
+        assert engine._streams is not None
+        self.mouth, self.ear = (engine.add_transport(name, PWD) for name in ("abcdef", "ghijkl"))
+        self.speaker = await connect(engine)
+        await self.speaker.prove()
+        self.listener = await connect(engine)
+        await self.listener.prove("ghijkl")
+        stream = list(engine._streams._streams.values())[-1]
+        stream.writing = True  # as if the reader's window were full
+        for transport in (self.mouth, self.ear):
+            engine.set_keys(transport, KEYS)
+        engine.set_ext_ids(self.mouth, ExtensionIds())
+        engine.add_ingress(IngressSpec(self.mouth, "0", Kind.AUDIO, 111, 48_000))
+        engine.set_ingress_gate(self.mouth, "0", True)
+        self.out = engine.add_egress(EgressSpec(self.ear, "a0", Kind.AUDIO, 9_000, 111, 48_000))
+        engine.route(self.out, self.mouth, "0")
+        self.speaker.send(*(build_rtp(111, False, n, 960 * n, 77, b"", b"speech" * 15) for n in range(50)))
+        async with asyncio.timeout(5):
+            while len(stream.waiting) < 50 * 104:
+                await asyncio.sleep(0)
+        return stream
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda talk: talk.engine.set_ingress_gate(talk.mouth, "0", False),
+        lambda talk: talk.engine.set_egress_gate(talk.out, False),
+        lambda talk: talk.engine.remove_ingress(talk.mouth, "0"),
+        lambda talk: talk.engine.remove_transport(talk.mouth),
+        lambda talk: talk.engine.route(talk.out, None),
+        lambda talk: talk.engine.remove_egress(talk.out),
+    ],
+    ids=["microphone closed", "ear closed", "microphone removed", "speaker removed", "route changed", "slot removed"],
+)
+async def test_what_waits_for_a_slow_reader_does_not_leave_once_it_may_not(
+    engine: SocketEngine, end: Callable[[Talk], None]
+) -> None:
+    talk = Talk(engine)
+    stream = await talk.begin()
+    end(talk)
+    assert len(stream.waiting) == 0
+
+
+async def test_the_stream_of_a_listener_who_is_removed_ends_at_once_with_all_that_waits(engine: SocketEngine) -> None:
+    talk = Talk(engine)
+    stream = await talk.begin()
+    engine.remove_transport(talk.ear)
+    assert stream.socket.fileno() == -1
+    async with asyncio.timeout(5):
+        assert await talk.listener.is_closed()
 
 
 async def test_a_machine_without_descriptors_goes_on_when_it_has_some_again(

@@ -11,7 +11,7 @@ from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
 from protocol.messages import PostChat, SetDevices
 from protocol.values import LeaveReason, Role, Source
 from rooms.aftermath import aftermath
-from rooms.commands import Requested
+from rooms.commands import Requested, TakeOver
 from rooms.events import (
     ChatWritten,
     Event,
@@ -56,6 +56,18 @@ def test_everyone_sees_what_is_on_and_it_is_forwarded(room: RoomHarness, ana: Se
 
     assert (ben.person("ana")["microphone"], ben.person("ana")["camera"]) == (True, True)
     assert room.gates == {ANA_MICROPHONE, ANA_CAMERA}
+
+
+def test_a_page_that_takes_over_begins_with_all_off_and_brings_nobody_in(
+    room: RoomHarness, ana: Seat, ben: Seat
+) -> None:
+    room.devices("ana", microphone=True, camera=True)
+    room.do(TakeOver(ANA))
+    assert (ben.person("ana")["microphone"], ben.person("ana")["camera"]) == (False, False)
+    assert room.gates == set()
+    room.leave("ana")
+    assert room.do(TakeOver(ANA)) == ()
+    assert "ana" not in room.roster()
 
 
 def test_off_is_off_for_everyone(room: RoomHarness, ana: Seat, ben: Seat) -> None:

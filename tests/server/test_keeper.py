@@ -29,7 +29,15 @@ from protocol.messages import (
     SetDevices,
 )
 from protocol.values import Role, Source
-from rooms.commands import Enter, LoseConnection, OpenSession, Requested, RestoreConnection, WaiveResponder
+from rooms.commands import (
+    CloseSession,
+    Enter,
+    LoseConnection,
+    OpenSession,
+    Requested,
+    RestoreConnection,
+    WaiveResponder,
+)
 from rooms.life import DEFAULT_RULES
 from rooms.state import EMPTY
 from server import keeper as keeper_module
@@ -350,6 +358,21 @@ async def test_a_group_that_nobody_leads_falls_silent_while_the_disk_is_stuck(st
     assert (MARCUS, MIC) not in stage.media.open
     stage.log.sync()
     await settle()
+
+
+async def test_a_group_that_nobody_leads_falls_silent_as_soon_as_an_end_that_was_not_stored_is_taken_back(
+    stage: Stage,
+) -> None:
+    await stage.devices(MARCUS, microphone=True)
+    stage.keeper.submit(LoseConnection(DANA, 60_000))
+    stage.log.hold = True
+    stage.keeper.submit(CloseSession(if_empty=False))
+    stage.clock.advance(DEFAULT_RULES.leader_grace_ms / 1000 + 5)
+    stage.log.fail()
+    await settle()
+    assert stage.timers.delays() == [0]
+    stage.timers.fire()
+    assert (MARCUS, MIC) not in stage.media.open
 
 
 async def test_who_leaves_is_answered_and_then_dismissed(stage: Stage) -> None:

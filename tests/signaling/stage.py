@@ -228,8 +228,8 @@ class Stage:
         assert isinstance(ws.frames[0][1], Welcome)
         return ws
 
-    async def join_without_waiting(self, name: str) -> FakeWebSocket:
-        return await self.socket(Join(self.token(name)))
+    async def join_without_waiting(self, name: str, role: Role = Role.PARTICIPANT) -> FakeWebSocket:
+        return await self.socket(Join(self.token(name, role)))
 
     async def resume(self, resume_token: str, seq: int) -> FakeWebSocket:
         return await self.socket(Resume(resume_token, seq))

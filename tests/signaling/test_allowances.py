@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from protocol.errors import ErrorCode, Next, Unavailable
-from protocol.ids import IdentityId, MessageId, RequestId, SessionId
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
     Ack,
     ChatPosted,
@@ -16,13 +16,17 @@ from protocol.messages import (
     Leave,
     LobbyJoined,
     PostChat,
+    PublishAnswer,
+    PublishOffer,
     Rejected,
     Resume,
     Resumed,
     SetListening,
+    SubscribeAnswer,
+    SubscribeOffer,
     Welcome,
 )
-from protocol.values import Role
+from protocol.values import Role, Source
 from signaling.endpoint import Settings
 from signaling.rate import COMINGS_BURST, GOINGS_BURST, Allowances, Rates
 from tests.fakes import FakeClock
@@ -38,6 +42,10 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.open()
     yield stage
     await stage.close()
+
+
+def me(ws: FakeWebSocket) -> ParticipantId:
+    return ws.got(Welcome)[0].snapshot.you
 
 
 async def post(stage: Stage, ws: FakeWebSocket, count: int, prefix: str) -> int:
@@ -80,6 +88,29 @@ async def test_to_say_that_one_just_listens_is_told_to_all_and_counts_like_words
     for number in range(CHATS + 3):
         ellie.say(SetListening(RequestId(f"r{number}"), on=number % 2 == 0))
     await stage.settle()
+    assert [each.code for each in ellie.got(Rejected)] == [ErrorCode.RATE_LIMITED] * 3
+
+
+async def test_whoever_answers_what_they_were_offered_is_never_too_fast(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    for version in range(1, 101):
+        stage.endpoint.offer(ROOM, me(ellie), SubscribeOffer(version, "offer", (), fresh=False))
+        ellie.say(SubscribeAnswer(version, "answer"))
+        await stage.settle()
+    assert not ellie.got(Rejected)
+    assert [asked for asked in stage.calls.asked if asked[0] == "answer"][-1] == ("answer", me(ellie), 100)
+    # They have taken nothing from what a page may publish.
+    ellie.say(PublishOffer(RequestId("p"), "offer", {"0": Source.MICROPHONE}))
+    await stage.settle()
+    assert ellie.got(PublishAnswer)
+
+
+async def test_an_offer_is_answered_once_and_what_was_not_offered_counts_as_any_frame(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    stage.endpoint.offer(ROOM, me(ellie), SubscribeOffer(1, "offer", (), fresh=True))
+    for _ in range(int(Rates().frames_burst) + 1 + 3):
+        ellie.say(SubscribeAnswer(1, "answer"))
+        await stage.settle()
     assert [each.code for each in ellie.got(Rejected)] == [ErrorCode.RATE_LIMITED] * 3
 
 

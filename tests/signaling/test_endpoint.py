@@ -174,12 +174,25 @@ async def test_what_a_page_shows_is_handed_on_and_a_large_list_is_refused(stage:
 async def test_the_latest_word_on_needed_layers_is_said_again_after_a_resume(stage: Stage) -> None:
     ellie = await stage.join("Ellie")
     for rids in (("q", "f"), ("q",)):
-        stage.endpoint.layers(ROOM, you(ellie), LayersWanted(Source.CAMERA, rids))
+        stage.endpoint.pictures(ROOM, you(ellie), LayersWanted(Source.CAMERA, rids))
     await stage.settle()
     assert ellie.got(LayersWanted)[-1:] == [LayersWanted(Source.CAMERA, ("q",))]
     back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
     assert back.got(LayersWanted) == [LayersWanted(Source.CAMERA, ("q",))]
-    stage.endpoint.layers(ROOM, ParticipantId("nobody"), LayersWanted(Source.CAMERA, ("q",)))
+    stage.endpoint.pictures(ROOM, ParticipantId("nobody"), LayersWanted(Source.CAMERA, ("q",)))
+
+
+async def test_a_socket_that_is_given_up_before_it_said_anything_takes_nobodys_place(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    token, seq = ellie.got(Welcome)[0].resume_token, ellie.seq
+    ellie.drop()
+    given_up = await stage.socket()
+    back = await stage.resume(token, seq)
+    given_up.drop()
+    await stage.settle()
+    assert isinstance(back.frames[0][1], Resumed)
+    assert back.closed_with is None
+    assert marcus.got(PresenceChanged)[-1] == PresenceChanged(you(ellie), connected=True)
 
 
 async def test_an_unanswered_offer_is_offered_again_after_a_resume(stage: Stage) -> None:
@@ -317,9 +330,11 @@ async def test_who_sends_too_much_waits_but_may_always_mute_and_leave() -> None:
     assert Ack(RequestId("off")) in ellie.got(Ack)
     stage.clock.advance(1)
     ellie.say(chat("hello", "m2", "c2"))
+    ellie.say(chat("hello", "m2", "c2-again"))
     ellie.say(Leave(RequestId("bye")))
     await stage.settle()
-    assert Ack(RequestId("c2")) in ellie.got(Ack), "asked again by the same id, and now carried out"
+    assert Ack(RequestId("c2")) not in ellie.got(Ack), "a repetition is answered as before"
+    assert Ack(RequestId("c2-again")) in ellie.got(Ack)
     assert Ack(RequestId("bye")) in ellie.got(Ack)
     await stage.close()
 
@@ -350,6 +365,65 @@ async def test_a_request_repeated_after_a_resume_is_answered_as_before_and_not_d
     await stage.settle()
     assert back.got(Ack) == [Ack(RequestId("allow"))]
     assert stage.keeper.state.people[you(marcus)].shut, "what another mentor closed meanwhile stays closed"
+
+
+async def test_an_older_word_that_could_not_be_stored_does_not_undo_a_newer_one_by_being_repeated(stage: Stage) -> None:
+    ellie, marcus = await stage.join("Ellie"), await stage.join("Marcus")
+    on = SetDevices(RequestId("on"), microphone=False, camera=True)
+    off = SetDevices(RequestId("off"), microphone=False, camera=False)
+    stage.log.hold = True
+    marcus.say(chat("waits for the disk"))
+    await stage.settle()
+    ellie.say(on)
+    await stage.settle()
+    stage.log.fail()
+    stage.log.hold = False
+    await stage.settle()
+    ellie.say(off)
+    await stage.settle()
+    ellie.drop()
+    back = await stage.resume(ellie.got(Welcome)[0].resume_token, ellie.seq)
+    for again in (on, off):
+        back.say(again)
+    await stage.settle()
+    assert [reply.code for reply in back.got(Rejected)] == [ErrorCode.NOT_SAVED]
+    assert stage.media.open == set()
+
+
+async def test_who_leaves_by_one_page_while_another_comes_in_does_not_stay_as_a_ghost(stage: Stage) -> None:
+    dana = await stage.join("Dana", Role.MENTOR)
+    ellie = await stage.join("Ellie")
+    stage.log.hold = True
+    ellie.say(chat("waits for the disk"))
+    await stage.settle()
+    other_page = await stage.join_without_waiting("Dana", Role.MENTOR)
+    dana.say(Leave(RequestId("bye")))
+    await stage.settle()
+    stage.log.sync(1)
+    await stage.settle()
+    stage.log.hold = False
+    stage.log.sync()
+    await stage.settle()
+    assert other_page.closed_with == meaning(ErrorCode.LEFT).close
+    assert stage.keeper.state.here(you(dana)) is None
+
+
+async def test_what_a_page_turned_on_while_the_next_one_came_in_after_its_leave_is_off(stage: Stage) -> None:
+    ellie = await stage.join("Ellie")
+    stage.log.hold = True
+    ellie.say(Leave(RequestId("bye")))
+    await stage.settle()
+    next_page = await stage.join_without_waiting("Ellie")
+    ellie.say(SetDevices(RequestId("on"), microphone=True, camera=True))
+    await stage.settle()
+    stage.log.sync(1)
+    await stage.settle()
+    stage.log.hold = False
+    stage.log.sync()
+    await stage.settle()
+    assert len(next_page.got(Welcome)) == 1
+    assert stage.keeper.state.people[you(ellie)].microphone is False
+    assert stage.media.open == set()
 
 
 async def test_what_a_replaced_page_still_says_does_not_count(stage: Stage) -> None:

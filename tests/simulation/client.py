@@ -19,6 +19,7 @@ from protocol.messages import (
     Join,
     LayersWanted,
     Leave,
+    PicturesResting,
     Ping,
     PostChat,
     PublishAnswer,
@@ -35,7 +36,6 @@ from protocol.messages import (
 )
 from protocol.values import Role
 from rooms.commands import RoomRequest
-from signaling.session import TRY_AGAIN
 from tests.rooms.client_model import ClientModel
 from tests.rooms.client_model import Wire as Plain
 from tests.simulation.network import SimSocket, Stamp
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 AGAIN_ON_ANOTHER_SESSION = (PostChat, Leave, EndSession, CloseMicrophone, CloseScreen)
 """What is safe to repeat where the server remembers nothing; see ARCHITECTURE.md."""
+
+TRY_AGAIN = (ErrorCode.NOT_SAVED, ErrorCode.OVERLOADED, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL)
+"""Refusals of the moment, after which people send their words again."""
 
 PATIENCE_S = 12.0
 
@@ -262,7 +265,15 @@ class Client:
                 self._goodbye = frame.then
             case SpeakersChanged():
                 pass
-            case Watching() | Supervised() | Unsupervised() | PublishAnswer() | SubscribeOffer() | LayersWanted():
+            case (
+                Watching()
+                | Supervised()
+                | Unsupervised()
+                | PublishAnswer()
+                | SubscribeOffer()
+                | LayersWanted()
+                | PicturesResting()
+            ):
                 raise AssertionError(f"nobody asked for {type(frame).__name__}")
             case _:
                 assert self.model is not None, "a frame of the room before the room"

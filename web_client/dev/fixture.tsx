@@ -134,6 +134,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     received: new Map([...pictures].flatMap(([id, camera]) => (camera ? [[id, { camera }] as const] : []))),
     audioOnly: false,
     weak: false,
+    resting: [],
     pending: [],
     notice: null,
     early: [],

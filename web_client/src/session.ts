@@ -10,7 +10,7 @@ import type { Received, Subscriber } from "./media/subscribe";
 import type { Trouble } from "./media/tries";
 import { OwnDevices } from "./own_devices";
 import { Posting } from "./posting";
-import type { ErrorCode, IceServer, RoomFrame, SubscribeOffer, Welcome } from "./protocol/generated";
+import type { ErrorCode, IceServer, Picture, RoomFrame, SubscribeOffer, Welcome } from "./protocol/generated";
 import { Reactions } from "./reactions";
 import { Sharing } from "./sharing";
 import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/announce";
@@ -55,6 +55,8 @@ export class RoomSession {
   readonly viewing: Viewing;
   /** My own connection is weak. */
   readonly weak = signal(false);
+  /** What does not come for now, since my connection takes no more. */
+  readonly resting = signal<readonly Picture[]>([]);
   /** Whether my sound and picture, and that of the others, could be set up. */
   readonly troubles = signal<Readonly<Record<"publish" | "subscribe", Trouble | null>>>({ publish: null, subscribe: null });
   /** Why this stay is over; null while it goes on. */
@@ -91,6 +93,9 @@ export class RoomSession {
         else this.#held = offer;
       },
       layersWanted: ({ source, rids }) => deps.publisher.layersWanted(source, rids),
+      picturesResting: ({ pictures }) => {
+        this.resting.value = pictures;
+      },
       answerRefused: () => deps.subscriber.refused(),
     });
     this.viewing = new Viewing({
@@ -377,6 +382,7 @@ export class RoomSession {
   #watchLink(): void {
     this.#stopWatching();
     this.weak.value = false;
+    this.resting.value = [];
     const stop = this.#deps.watchLink?.((weak) => {
       this.weak.value = weak;
     });

@@ -78,6 +78,13 @@ describe("pictures", () => {
     expect(shown()).toEqual([["dana"], ["dana"]]);
   });
 
+  test("that do not come for now are known, until a new stay begins", () => {
+    server.socket.say({ type: "pictures_resting", pictures: [{ participant_id: "dana", source: "camera" }] }, null);
+    expect(session.resting.value).toEqual([{ participant_id: "dana", source: "camera" }]);
+    server.welcome();
+    expect(session.resting.value).toEqual([]);
+  });
+
   test("neither come nor go with audio only, and my camera waits for a tap afterwards", async () => {
     session.viewing.see([{ participant_id: "dana", source: "camera", size: "large" }]);
     await server.clock.advance(200);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from media.engine.interface import Drop, Kind
+from tests.media.engine.layers import Simulcast
 from tests.media.engine.world import (
     AUDIO,
     VIDEO,
@@ -158,3 +159,24 @@ def test_one_listener_can_be_closed_alone() -> None:
     assert len(other.media) > seen
     assert_seamless(other.audio)
     assert_seamless(other.video)
+
+
+def test_what_came_to_a_closed_camera_before_it_could_be_bound_does_not_leave_later() -> None:
+    world = World()
+    camera, viewer = Simulcast(world), Subscriber(world)
+    for client in (camera, viewer):
+        client.connect()
+    world.core.route(viewer.video_out, camera.handle, VIDEO, "", world.now)
+    camera.known = True
+    for closed_again in (False, True):
+        for _ in range(5):
+            camera.capture(key=True)
+            world.advance(0.04)
+        if not closed_again:
+            camera.open()
+            camera.capture(key=True)  # this waits, too
+            camera.open(False)
+    camera.open()
+    camera.known = False
+    camera.capture(key=True)
+    assert len(viewer.video) == 1

@@ -116,3 +116,25 @@ def test_a_fir_counts_as_a_request() -> None:
     fir = bytes((0x84, 206, 0, 4)) + bytes(8) + subscriber.video_ssrc.to_bytes(4, "big") + bytes((1, 0, 0, 0))
     subscriber.send(fir)
     assert len(publisher.plis) == 1
+
+
+def test_one_listener_cannot_keep_everyone_at_key_frames() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    other = Subscriber(world, 6_100, 9_100)
+    other.connect()
+    other.watch(publisher)
+    publisher.run(2, key_first=True)
+    before = len(publisher.plis)
+    for step in range(400):
+        asked = len(publisher.plis) > before + step  # never more than one key frame a picture
+        publisher.frame(key=step % 6 == 0 or asked)
+        subscriber.pli()
+        world.advance(0.1)
+    assert len(publisher.plis) - before <= 3 + 40 / 3 + 40 / 10
+    publisher.frame(key=True)
+    world.advance(1)
+    before = len(publisher.plis)
+    other.pli()
+    world.advance(0.1)
+    assert len(publisher.plis) == before + 1

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from media.engine import addresses
 from media.engine.addresses import LEFT_S
-from media.engine.interface import Drop
+from media.engine.interface import Drop, Selected
 from media.engine.transport import MAX_CHECKS, Path, Transport
 from tests.media.engine.test_guard import pair
 from tests.media.engine.world import Client, World
@@ -100,3 +103,30 @@ def test_when_a_connection_ends_the_client_is_sent_to_where_it_was_last_heard() 
     subscriber.check(nominate=False)
     publisher.audio()
     assert len(subscriber.audio) == 1
+
+
+def test_a_recorded_check_moves_nobody_however_long_ago_it_was_made() -> None:
+    world = World()
+    client = Client(world, 5_000)
+    recording = client.make_check()
+    world.deliver(recording, client.path)
+    for _ in range(1_000):
+        client.check()
+    world.events()
+    world.deliver(recording, client.path._replace(port=6_666))
+    assert world.events() == []
+    client.check(client.path._replace(port=7_777))
+    assert world.events() == [Selected(client.handle)]
+
+
+def test_whose_checks_can_no_longer_all_be_remembered_stays_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "MAX_ELDER", 64 * 8)
+    world = World()
+    client = Client(world, 5_000)
+    for _ in range(MAX_CHECKS + 65):
+        client.check()
+    world.events()
+    client.check(client.path._replace(port=7_777))
+    assert world.events() == []
+    client.check()
+    assert len(client.stun) == MAX_CHECKS + 66

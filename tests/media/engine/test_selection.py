@@ -139,3 +139,43 @@ def test_who_listens_or_watches_makes_no_difference() -> None:
     assert kinds == {Kind.AUDIO, Kind.VIDEO}
     room.world.core.set_egress_gate(room.ears[0].audio_out, False, room.world.now)
     assert room.speak(20, 30, 40, times=20) == [1]  # the first is chosen although nobody hears them
+
+
+def test_whose_priority_ends_while_others_are_heard_goes_on_later_without_a_seam() -> None:
+    room = Room(3)
+    holder, ear = room.people[2], room.ears[2]
+    room.world.core.set_priority(holder.handle, AUDIO, True)
+    assert 2 in room.speak(20, 25, 30, times=20)
+    room.world.core.set_priority(holder.handle, AUDIO, False)
+    assert room.speak(20, 25, 90, times=200) == [0, 1]
+    room.world.core.set_priority(holder.handle, AUDIO, True)
+    assert 2 in room.speak(20, 25, 30, times=20)
+    assert_seamless(ear.audio)
+
+
+def test_who_joins_those_that_compete_and_does_not_pass_goes_on_later_without_a_seam() -> None:
+    room = Room(3)
+    newcomer, ear = room.people[2], room.ears[2]
+    room.join(newcomer, 0)
+    room.speak(20, 25, 90, times=20)
+    room.join(newcomer)
+    assert room.speak(20, 25, 90, times=200) == [0, 1]
+    assert 2 in room.speak(20, 25, 10, times=20)
+    assert_seamless(ear.audio)
+
+
+def test_a_late_packet_of_who_does_not_pass_leaves_no_gap_behind_it() -> None:
+    room = Room(2, loudest=1)
+    quiet, ear = room.people[1], room.ears[1]
+    room.speak(20, 60, times=10)
+    room.world.core.set_priority(quiet.handle, AUDIO, False)
+    sequence, time = quiet.audio_seq, quiet.audio_time
+    room.speak(20, 60, times=3)
+    room.world.core.set_priority(quiet.handle, AUDIO, True)
+    after = quiet.audio_seq, quiet.audio_time
+    quiet.audio_seq, quiet.audio_time = sequence - 10, time - 9_600
+    quiet.audio(level=60)
+    quiet.audio_seq, quiet.audio_time = after
+    room.speak(20, 60, times=5)
+    assert len(ear.audio) >= 5
+    assert_seamless(ear.audio)

@@ -376,3 +376,44 @@ def test_a_closed_gate_closes_all_layers() -> None:
     assert rids_of(subscriber.video[seen:])[0] == "q"
     assert_seamless(subscriber.video)
     assert_pictures_follow(subscriber.video)
+
+
+def test_a_late_packet_of_an_ssrc_that_was_left_does_not_take_its_place_back() -> None:
+    world = World()
+    camera, viewer = Simulcast(world, rids=("q", "h")), Subscriber(world)
+    for client in (camera, viewer):
+        client.connect()
+    camera.open()
+    world.core.route(viewer.video_out, camera.handle, VIDEO, "", world.now)
+    camera.run(2, step=0.04)
+    stream = camera.streams["q"]
+    late = camera.picture(stream)
+    stream.ssrc = 7_777
+    camera.capture(key=True)
+    world.advance(0.04)
+    world.events()
+    before = len(viewer.video)
+    for packet in late:
+        camera.send(packet)
+    for _ in range(10):
+        camera.capture()
+        world.advance(0.04)
+    assert len(viewer.video) == before + 10
+    assert not [event for event in world.events() if isinstance(event, LayerUp | Switched)]
+
+
+def test_an_ssrc_that_comes_back_when_its_follower_has_ceased_is_taken_again() -> None:
+    world = World()
+    camera, viewer = Simulcast(world, rids=("q",)), Subscriber(world)
+    for client in (camera, viewer):
+        client.connect()
+    camera.open()
+    world.core.route(viewer.video_out, camera.handle, VIDEO, "", world.now)
+    camera.run(1, step=0.04)
+    stream = camera.streams["q"]
+    first, stream.ssrc = stream.ssrc, 7_777
+    camera.run(1, step=0.04)
+    world.advance(3)
+    before, stream.ssrc = len(viewer.video), first
+    camera.capture(key=True)
+    assert len(viewer.video) == before + 1

@@ -1,10 +1,10 @@
-import { codeOfClose, decode, encode } from "../protocol/codec";
 import {
   ERRORS,
   type ClientMessage,
   type ErrorCode,
   type IceServer,
   type LayersWanted,
+  type PicturesResting,
   type Next,
   type RoomFrame,
   type ServerMessage,
@@ -12,11 +12,9 @@ import {
   type Welcome,
 } from "../protocol/generated";
 import { ApiError, troubleOf, type JoinAnswer, type Trouble } from "./api";
-import { delayBefore, delayWhenBusy } from "./backoff";
-import type { Clock } from "./clock";
-import { Heartbeat } from "./heartbeat";
+import { Pace } from "./backoff";
+import { CLOSE_DONE, CLOSE_LOST, Line, type LineDeps } from "./line";
 import { Outbox, type Keep, type Outcome, type Request } from "./outbox";
-import type { OpenSocket, Socket } from "./socket";
 
 export type Phase =
   | { name: "idle" }
@@ -35,30 +33,24 @@ export interface ConnectionEvents {
   frame(frame: RoomFrame): void;
   subscribeOffer(offer: SubscribeOffer): void;
   layersWanted(wanted: LayersWanted): void;
+  picturesResting(resting: PicturesResting): void;
   /** What was sent without an id was refused: of all we send, that is the answer to an offer. */
   answerRefused(): void;
 }
 
-export interface ConnectionDeps {
-  clock: Clock;
-  openSocket: OpenSocket;
+export interface ConnectionDeps extends LineDeps {
   /** Asks for a single-use token; throws ApiError. */
   join: () => Promise<JoinAnswer>;
   /** 0 ≤ random < 1. */
   random: () => number;
-  newId: () => string;
 }
 
 type WithoutId<M> = M extends unknown ? Omit<M, "id"> : never;
 export type RequestBody = WithoutId<Exclude<Request, { type: "ping" }>>;
 
-/** Our own close code where no error code applies; 1000 would read as "done". */
-const CLOSE_LOST = 4412;
-const CLOSE_DONE = 1000;
-const HANDSHAKE_MS = 10_000;
 const RESUME_TRIES = 3;
-/** A connection that held this long was a good one: its loss starts the waiting times anew. */
-const STEADY_MS = 5_000;
+/** After so long without a network a place is as good as gone, and what goes over HTTP has more time. */
+const RESUME_FOR_MS = 40_000;
 
 /**
  * One person's way into one room: join, resume after a lost socket, join again when that fails.
@@ -69,8 +61,10 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #outbox = new Outbox();
 
+  readonly #line: Line;
+  readonly #pace: Pace;
+
   #phase: Phase = { name: "idle" };
-  #socket: Socket | null = null;
   /** Grows with each try, so that a late answer to an earlier one is recognized and ignored. */
   #epoch = 0;
   #url = "";
@@ -81,22 +75,19 @@ export class Connection {
   #pingEveryMs = 0;
   /** Whose room this is; a view of it as somebody else is not shown. */
   #you: string | null = null;
-  #tries = 0;
-  #lostAt = 0;
-  #liveAt = 0;
   #trouble: Trouble | null = null;
   #wasLive = false;
-  #farewell: Next | null = null;
-  #farewellCode: ErrorCode | null = null;
   #cancelTimer: () => void = () => {};
-  readonly #heartbeat: Heartbeat;
 
   constructor(deps: ConnectionDeps, events: ConnectionEvents) {
     this.#deps = deps;
     this.#events = events;
-    this.#heartbeat = new Heartbeat(deps.clock, {
-      ask: () => this.#write({ type: "ping", id: deps.newId() }),
-      lost: () => this.#closed(0),
+    this.#pace = new Pace(deps);
+    this.#line = new Line(deps, {
+      frame: (seq, body) => this.#received(seq, body),
+      unreadable: () => this.#lost("rejoin", null),
+      stuck: () => this.#stuck(),
+      lost: (then, code) => this.#lost(then ?? "resume", code),
     });
   }
 
@@ -108,8 +99,7 @@ export class Connection {
   start(): void {
     this.#resumeToken = null;
     this.#wasLive = false;
-    this.#tries = 0;
-    this.#lostAt = this.#deps.clock.now();
+    this.#pace.begin();
     this.#try();
   }
 
@@ -118,10 +108,7 @@ export class Connection {
     if (this.#phase.name === "live") this.#write({ type: "leave", id: this.#deps.newId() });
     this.#epoch += 1;
     this.#cancelTimer();
-    this.#heartbeat.stop();
-    // What was written is sent before the closing handshake (RFC 6455 section 7.1.1).
-    this.#socket?.close(CLOSE_DONE);
-    this.#socket = null;
+    this.#line.close(CLOSE_DONE);
     this.#outbox.clear();
     this.#setPhase({ name: "stopped", code: "left" });
   }
@@ -129,10 +116,11 @@ export class Connection {
   /** The network or the page is back: do not wait for the next try, and test a connection that looks alive. */
   nudge(): void {
     if (this.#phase.name === "live") {
-      this.#heartbeat.askNow();
-    } else if (this.#socket === null && (this.#phase.name === "reconnecting" || this.#phase.name === "connecting")) {
-      this.#tries = 0;
-      this.#lostAt = this.#deps.clock.now();
+      this.#line.askNow();
+    } else if (this.#phase.name === "reconnecting" || this.#phase.name === "connecting") {
+      if (!this.#line.idle && !this.#line.stale) return;
+      this.#line.close(CLOSE_LOST);
+      this.#pace.begin();
       this.#try();
     }
   }
@@ -166,21 +154,21 @@ export class Connection {
 
   #setAway(): void {
     this.#setPhase(
-      this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#tries, trouble: this.#trouble },
+      this.#wasLive ? { name: "reconnecting" } : { name: "connecting", tries: this.#pace.tries, trouble: this.#trouble },
     );
   }
 
   #write(message: ClientMessage): void {
-    this.#socket?.send(encode(message));
+    this.#line.send(message);
   }
 
   #try(): void {
     this.#cancelTimer();
     const epoch = ++this.#epoch;
     this.#setAway();
-    this.#tries += 1;
+    this.#pace.tried();
     if (this.#resumeToken !== null) {
-      this.#open(epoch, { type: "resume", resume_token: this.#resumeToken, seq: this.#seq });
+      this.#line.open(this.#url, { type: "resume", resume_token: this.#resumeToken, seq: this.#seq }, false);
       return;
     }
     this.#deps.join().then(
@@ -188,7 +176,7 @@ export class Connection {
         if (epoch !== this.#epoch) return;
         this.#url = answer.ws_url;
         this.#iceServers = answer.ice_servers;
-        this.#open(epoch, { type: "join", token: answer.token });
+        this.#line.open(this.#url, { type: "join", token: answer.token }, true);
       },
       (error: unknown) => {
         if (epoch !== this.#epoch) return;
@@ -198,44 +186,17 @@ export class Connection {
     );
   }
 
-  #open(epoch: number, first: ClientMessage): void {
-    this.#farewell = null;
-    this.#farewellCode = null;
-    const socket = this.#deps.openSocket(this.#url, {
-      opened: () => {
-        if (epoch === this.#epoch) socket.send(encode(first));
-      },
-      message: (bytes) => {
-        if (epoch === this.#epoch) this.#received(bytes);
-      },
-      closed: (code) => {
-        if (epoch === this.#epoch) this.#closed(code);
-      },
-    });
-    this.#socket = socket;
-    this.#cancelTimer = this.#deps.clock.after(HANDSHAKE_MS, () => this.#closed(0));
-  }
-
-  #received(bytes: Uint8Array): void {
-    let frame;
-    try {
-      frame = decode(bytes);
-    } catch {
-      // What cannot be read may have been an event: only a fresh snapshot is certain.
-      this.#lost("rejoin", null);
-      return;
-    }
-    this.#heartbeat.heard();
-    if (frame.seq !== null) {
-      if (frame.seq <= this.#seq) return;
+  #received(seq: number | null, body: ServerMessage): void {
+    if (seq !== null) {
+      if (seq <= this.#seq) return;
       // A whole view contains what came before it; of anything else nothing may be missing.
-      if (frame.seq !== this.#seq + 1 && frame.body.type !== "view_replaced") {
+      if (seq !== this.#seq + 1 && body.type !== "view_replaced") {
         this.#lost("rejoin", null);
         return;
       }
-      this.#seq = frame.seq;
+      this.#seq = seq;
     }
-    this.#handle(frame.body);
+    this.#handle(body);
   }
 
   #handle(body: ServerMessage): void {
@@ -262,15 +223,17 @@ export class Connection {
         if (body.type === "rejected" && body.id === "") this.#events.answerRefused();
         this.#outbox.settle(body.id, body);
         return;
-      case "goodbye":
-        this.#farewell = body.then;
-        this.#farewellCode = body.code;
-        return;
       case "subscribe_offer":
         this.#events.subscribeOffer(body);
         return;
       case "layers_wanted":
         this.#events.layersWanted(body);
+        return;
+      case "pictures_resting":
+        this.#events.picturesResting(body);
+        return;
+      case "goodbye":
+        // The line has heard it.
         return;
       case "watching":
       case "supervised":
@@ -288,25 +251,27 @@ export class Connection {
     this.#failedResumes = 0;
     this.#trouble = null;
     this.#wasLive = true;
-    this.#liveAt = this.#deps.clock.now();
+    this.#pace.live();
     this.#setPhase({ name: "live" });
     for (const message of this.#outbox.replay(how)) this.#write(message);
-    this.#heartbeat.begin(this.#pingEveryMs);
+    this.#line.live(this.#pingEveryMs);
   }
 
-  #closed(closeCode: number): void {
-    const code = this.#farewellCode ?? codeOfClose(closeCode);
-    const then = this.#farewell ?? (code ? ERRORS[code].then : "resume");
-    this.#lost(then, code);
+  /** No packet came through: a resume is begun anew at once, and over HTTP it is seen whether the network is there. */
+  #stuck(): void {
+    if (this.#resumeToken === null || this.#pace.away >= RESUME_FOR_MS) {
+      this.#lost("rejoin", null);
+      return;
+    }
+    this.#line.close(CLOSE_LOST);
+    this.#try();
   }
 
   #lost(then: Next, code: ErrorCode | null): void {
     const wasLive = this.#phase.name === "live";
     this.#epoch += 1;
     this.#cancelTimer();
-    this.#heartbeat.stop();
-    this.#socket?.close(CLOSE_LOST);
-    this.#socket = null;
+    this.#line.close(CLOSE_LOST);
     this.#outbox.socketLost();
     if (then === "stop") {
       this.#outbox.clear();
@@ -316,16 +281,8 @@ export class Connection {
     // A resume that keeps failing may be refused before any frame can say why; joining over HTTP tells.
     if (!wasLive && this.#resumeToken !== null) this.#failedResumes += 1;
     if (then === "rejoin" || this.#failedResumes >= RESUME_TRIES) this.#resumeToken = null;
-    const now = this.#deps.clock.now();
-    if (wasLive && now - this.#liveAt >= STEADY_MS) {
-      this.#tries = 0;
-      this.#lostAt = now;
-    }
     this.#trouble = troubleOf(code);
-    const random = this.#deps.random();
-    const wait = this.#trouble
-      ? delayWhenBusy(this.#tries, random)
-      : delayBefore(this.#tries, now - this.#lostAt, random);
+    const wait = this.#pace.lost(this.#trouble !== null);
     this.#setAway();
     this.#cancelTimer = this.#deps.clock.after(wait, () => this.#try());
   }

@@ -1,7 +1,5 @@
-import { codeOfClose, decode, encode } from "../protocol/codec";
 import {
   ERRORS,
-  type ClientMessage,
   type ErrorCode,
   type Next,
   type ServerMessage,
@@ -10,11 +8,9 @@ import {
   type Watching,
 } from "../protocol/generated";
 import { ApiError, troubleOf, type JoinAnswer } from "./api";
-import { delayBefore, delayWhenBusy } from "./backoff";
-import type { Clock } from "./clock";
-import { Heartbeat } from "./heartbeat";
+import { Pace } from "./backoff";
+import { CLOSE_DONE, CLOSE_LOST, Line, type LineDeps } from "./line";
 import { Outbox, type Outcome } from "./outbox";
-import type { OpenSocket, Socket } from "./socket";
 
 export type WatchPhase =
   /** `failed` counts the tries that did not work since it was live, or since the beginning. */
@@ -28,20 +24,12 @@ export interface WatchEvents {
   frame(frame: Supervised | Unsupervised): void;
 }
 
-export interface WatchDeps {
-  clock: Clock;
-  openSocket: OpenSocket;
+export interface WatchDeps extends LineDeps {
   /** Asks for a single-use token; throws ApiError. */
   watch: () => Promise<JoinAnswer>;
   /** 0 ≤ random < 1. */
   random: () => number;
-  newId: () => string;
 }
-
-const CLOSE_LOST = 4412;
-const CLOSE_DONE = 1000;
-const HANDSHAKE_MS = 10_000;
-const STEADY_MS = 5_000;
 
 /**
  * A therapist's view of all sessions from outside. Nothing is resumed here: a lost socket is begun anew with a new
@@ -51,33 +39,31 @@ export class WatchConnection {
   readonly #deps: WatchDeps;
   readonly #events: WatchEvents;
   readonly #outbox = new Outbox();
-  readonly #heartbeat: Heartbeat;
+  readonly #line: Line;
+  readonly #pace: Pace;
 
   #phase: WatchPhase["name"] = "stopped";
-  #socket: Socket | null = null;
   /** Grows with each try, so that a late answer to an earlier one is recognized and ignored. */
   #epoch = 0;
-  #tries = 0;
   #failed = 0;
-  #lostAt = 0;
-  #liveAt = 0;
-  #farewell: { code: ErrorCode; then: Next } | null = null;
   #cancelTimer: () => void = () => {};
 
   constructor(deps: WatchDeps, events: WatchEvents) {
     this.#deps = deps;
     this.#events = events;
-    this.#heartbeat = new Heartbeat(deps.clock, {
-      ask: () => this.#write({ type: "ping", id: deps.newId() }),
-      lost: () => this.#closed(0),
+    this.#pace = new Pace(deps);
+    this.#line = new Line(deps, {
+      frame: (_, body) => this.#received(body),
+      unreadable: () => this.#lost("rejoin", null),
+      stuck: () => this.#lost("rejoin", null),
+      lost: (then, code) => this.#lost(then ?? "rejoin", code),
     });
   }
 
   /** Also after it stopped ("use this screen instead"). */
   start(): void {
     if (this.#phase !== "stopped") return;
-    this.#tries = 0;
-    this.#lostAt = this.#deps.clock.now();
+    this.#pace.begin();
     this.#failed = 0;
     this.#say({ name: "away", failed: 0, busy: false });
     this.#try();
@@ -93,10 +79,10 @@ export class WatchConnection {
   /** The network or the page is back: do not wait for the next try, and test a connection that looks alive. */
   nudge(): void {
     if (this.#phase === "live") {
-      this.#heartbeat.askNow();
-    } else if (this.#phase === "away" && this.#socket === null) {
-      this.#tries = 0;
-      this.#lostAt = this.#deps.clock.now();
+      this.#line.askNow();
+    } else if (this.#phase === "away" && (this.#line.idle || this.#line.stale)) {
+      this.#line.close(CLOSE_LOST);
+      this.#pace.begin();
       this.#try();
     }
   }
@@ -112,7 +98,7 @@ export class WatchConnection {
     const id = this.#deps.newId();
     const message = { type: "acknowledge", id, session_id: sessionId, concern_id: concernId } as const;
     const outcome = this.#outbox.add(message, "always");
-    if (this.#phase === "live") this.#write(message);
+    if (this.#phase === "live") this.#line.send(message);
     return outcome;
   }
 
@@ -121,16 +107,13 @@ export class WatchConnection {
     this.#events.phase(phase);
   }
 
-  #write(message: ClientMessage): void {
-    this.#socket?.send(encode(message));
-  }
-
   #try(): void {
     this.#cancelTimer();
     const epoch = ++this.#epoch;
+    this.#pace.tried();
     this.#deps.watch().then(
-      (answer) => {
-        if (epoch === this.#epoch) this.#open(epoch, answer);
+      ({ ws_url: url, token }) => {
+        if (epoch === this.#epoch) this.#line.open(url, { type: "watch", token }, true);
       },
       (error: unknown) => {
         if (epoch !== this.#epoch) return;
@@ -140,33 +123,7 @@ export class WatchConnection {
     );
   }
 
-  #open(epoch: number, { ws_url: url, token }: JoinAnswer): void {
-    this.#farewell = null;
-    const socket = this.#deps.openSocket(url, {
-      opened: () => {
-        if (epoch === this.#epoch) socket.send(encode({ type: "watch", token }));
-      },
-      message: (bytes) => {
-        if (epoch === this.#epoch) this.#received(bytes);
-      },
-      closed: (code) => {
-        if (epoch === this.#epoch) this.#closed(code);
-      },
-    });
-    this.#socket = socket;
-    this.#cancelTimer = this.#deps.clock.after(HANDSHAKE_MS, () => this.#closed(0));
-  }
-
-  #received(bytes: Uint8Array): void {
-    let body: ServerMessage;
-    try {
-      body = decode(bytes).body;
-    } catch {
-      // It may have told of something: only what a new connection tells is certain.
-      this.#lost("rejoin", null);
-      return;
-    }
-    this.#heartbeat.heard();
+  #received(body: ServerMessage): void {
     this.#events.heard();
     switch (body.type) {
       case "watching":
@@ -180,9 +137,6 @@ export class WatchConnection {
       case "rejected":
         this.#outbox.settle(body.id, body);
         return;
-      case "goodbye":
-        this.#farewell = { code: body.code, then: body.then };
-        return;
       default:
         // A room's frames do not come here, and what a newer server may say is not known yet.
         return;
@@ -191,25 +145,18 @@ export class WatchConnection {
 
   #alive(watching: Watching): void {
     this.#cancelTimer();
-    this.#liveAt = this.#deps.clock.now();
+    this.#pace.live();
     this.#failed = 0;
     this.#events.watching(watching);
     this.#say({ name: "live" });
-    for (const message of this.#outbox.replay("welcome")) this.#write(message);
-    this.#heartbeat.begin(watching.ping_every_s * 1000);
-  }
-
-  #closed(closeCode: number): void {
-    const code = this.#farewell?.code ?? codeOfClose(closeCode);
-    this.#lost(this.#farewell?.then ?? (code ? ERRORS[code].then : "rejoin"), code);
+    for (const message of this.#outbox.replay("welcome")) this.#line.send(message);
+    this.#line.live(watching.ping_every_s * 1000);
   }
 
   #letGo(closeCode: number): void {
     this.#epoch += 1;
     this.#cancelTimer();
-    this.#heartbeat.stop();
-    this.#socket?.close(closeCode);
-    this.#socket = null;
+    this.#line.close(closeCode);
   }
 
   #lost(then: Next, code: ErrorCode | null): void {
@@ -220,20 +167,10 @@ export class WatchConnection {
       this.#say({ name: "stopped", code: code ?? "internal" });
       return;
     }
-    const { clock, random } = this.#deps;
-    const now = clock.now();
-    // A connection that held for a while was a good one: its loss starts the waiting times anew.
-    if (wasLive && now - this.#liveAt >= STEADY_MS) {
-      this.#tries = 0;
-      this.#lostAt = now;
-    }
     const busy = troubleOf(code) !== null;
-    const wait = busy
-      ? delayWhenBusy(this.#tries, random())
-      : delayBefore(this.#tries, now - this.#lostAt, random());
+    const wait = this.#pace.lost(busy);
     if (!wasLive) this.#failed += 1;
-    this.#tries += 1;
     this.#say({ name: "away", failed: this.#failed, busy });
-    this.#cancelTimer = clock.after(wait, () => this.#try());
+    this.#cancelTimer = this.#deps.clock.after(wait, () => this.#try());
   }
 }

@@ -74,6 +74,7 @@ class Check {
       frame: () => {},
       subscribeOffer: (offer) => this.#subscriber.offered(offer),
       layersWanted: () => {},
+      picturesResting: () => {},
       answerRefused: () => this.#subscriber.refused(),
     });
   }

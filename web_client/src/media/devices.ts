@@ -87,6 +87,8 @@ export class LocalMedia {
   /** A page that slept may have missed that a device ended, or is silent. */
   check(): void {
     for (const source of BOTH) {
+      // A camera that is being exchanged was ended by us; what becomes of it, the browser's answer says.
+      if (this.#questions[source]) continue;
       const { track } = this[source].value;
       if (track?.readyState === "ended") this.#lost(source, "lost");
       else if (track?.muted) this.#fellSilent(source, track);
@@ -169,8 +171,9 @@ export class LocalMedia {
     this[source].value = { track, problem: null, asking: false };
   }
 
-  /** Unplugged, or taken away. */
+  /** Unplugged, or taken away. It is off then, also where another was just asked for. */
   #lost(source: DeviceSource, problem: Problem): void {
+    delete this.#questions[source];
     const gone = this[source].value.track?.label ?? "";
     this[source].value = { track: null, problem, asking: false, gone };
   }

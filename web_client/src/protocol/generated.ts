@@ -416,6 +416,12 @@ export interface TrackInfo {
   source: Source;
 }
 
+/** Someone's camera, or the screen that they share. */
+export interface Picture {
+  participant_id: string;
+  source: Source;
+}
+
 /** A picture that a page shows now: someone's camera, or the screen that they share. */
 export interface Tile {
   participant_id: string;
@@ -891,6 +897,16 @@ export interface LayersWanted {
   rids: string[];
 }
 
+/**
+ * The pictures on your page that do not come for now, since your connection takes no more.
+ *
+ * Only the latest counts.
+ */
+export interface PicturesResting {
+  type: "pictures_resting";
+  pictures: Picture[];
+}
+
 /** Someone is here, or here again. */
 export interface ParticipantJoined {
   type: "participant_joined";
@@ -1162,4 +1178,5 @@ export type ServerMessage =
   | PublishAnswer
   | SubscribeOffer
   | LayersWanted
+  | PicturesResting
   | RoomFrame;

@@ -72,6 +72,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
               words={words}
               faces={faces}
               audioOnly={model.audioOnly}
+              resting={model.resting}
               onAudioOnly={acts.onAudioOnly}
               wide={wide}
               staff={

@@ -1,7 +1,7 @@
 import type { ChoiceKind, Choices } from "../media/device_list";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
-import type { Reaction, Tile } from "../protocol/generated";
+import type { Picture as PictureOf, Reaction, Tile } from "../protocol/generated";
 import type { PendingChat } from "../posting";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
@@ -47,6 +47,8 @@ export interface RoomModel {
   audioOnly: boolean;
   /** My own connection is weak. */
   weak: boolean;
+  /** Pictures that do not come for now, since it takes no more. */
+  resting: readonly PictureOf[];
   pending: readonly PendingChat[];
   notice: Notice | null;
   /** Names of those who left while the session goes on; only who leads is told. */

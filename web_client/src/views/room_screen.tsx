@@ -200,7 +200,9 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
           flips: list.camera.length > 1 && matchMedia("(pointer: coarse)").matches,
         },
         audioOnly: session.viewing.audioOnly.value,
-        weak: session.weak.value,
+        // Pictures rest for no other reason.
+        weak: session.weak.value || session.resting.value.length > 0,
+        resting: session.resting.value,
         pending: posting.pending.value,
         notice: session.notice.value,
         early: session.early.value.map((one) => one.name),

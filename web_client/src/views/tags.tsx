@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Reaction } from "../protocol/generated";
 import type { Words } from "../words";
+import { pictureWordsFor } from "../words/pictures";
 import { Icon, type IconName } from "./icon";
 import type { Face } from "./tiles";
 
@@ -9,6 +10,7 @@ export function Tags({ words, face, staff }: { words: Words; face: Face; staff: 
   return (
     <span class="tags">
       {staff && <ForStaff words={words} face={face} />}
+      {face.resting && face.camera && <Tag icon="wifi">{pictureWordsFor(words.language).rests}</Tag>}
       {face.listening && <Tag icon="ear">{words.tagListening}</Tag>}
       {!face.connected && (
         <Tag care icon="again" end>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import type { ParticipantView, Reaction, Role, WaitingView } from "../protocol/generated";
+import type { ParticipantView, Picture as PictureOf, Reaction, Role, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
 import { pictureWordsFor } from "../words/pictures";
 import { Door, type DoorActs } from "./door";
@@ -32,6 +32,8 @@ export interface Face {
   readonly track: MediaStreamTrack | undefined;
   /** Its picture is to be seen here; else the letter stands for it. */
   readonly pictured: boolean;
+  /** It does not come for now: my own connection takes no more. */
+  readonly resting: boolean;
   /** As in a mirror: my own, but not what a camera at the back shows. */
   readonly mirrored: boolean;
 }
@@ -55,17 +57,22 @@ interface Props {
   wide: boolean;
   /** No pictures come. */
   audioOnly: boolean;
+  resting: readonly PictureOf[];
   onAudioOnly: (on: boolean) => void;
   /** Opens what is mine to choose. */
   own: { readonly label: string; readonly onPress: () => void };
 }
 
 /** Everyone here. Tiles keep their place; who speaks is framed, never moved. */
-export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, onAudioOnly }: Props) {
+export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, resting, onAudioOnly }: Props) {
   // Who leads has a list that scrolls: there, what is out of sight is not sent either.
   const pages = usePages(everyone, !wide && !staff);
   const swipe = useSwipe(pages?.turn);
-  const faces = (pages?.shown ?? everyone).map((face) => (audioOnly && !face.self ? { ...face, pictured: false } : face));
+  const rests = new Set(resting.filter((one) => one.source === "camera").map((one) => one.participant_id));
+  const faces = (pages?.shown ?? everyone).map((face) => {
+    if (face.self) return face;
+    return { ...face, pictured: !audioOnly && !rests.has(face.id), resting: !audioOnly && rests.has(face.id) };
+  });
   const tiles = useRef<HTMLDivElement>(null);
   const scrolls = useScrolls(tiles);
   const door =
@@ -287,6 +294,7 @@ export function faceOf(
     reaction,
     track,
     pictured: true,
+    resting: false,
     mirrored: me !== null && !rear,
   };
 }

@@ -8,6 +8,7 @@ const en = {
   range: (from: number, to: number, all: number) => (from === to ? `${from} of ${all}` : `${from} to ${to} of ${all}`),
   weak: "Your connection is weak",
   weakMore: "Pictures may pause; sound goes on.",
+  rests: "Picture paused",
   withoutPictures: "Go on with audio only",
 };
 
@@ -22,6 +23,7 @@ const es: PictureWords = {
   range: (from, to, all) => (from === to ? `${from} de ${all}` : `${from} a ${to} de ${all}`),
   weak: "Su conexión es débil",
   weakMore: "Las imágenes pueden detenerse; el sonido sigue.",
+  rests: "Imagen en pausa",
   withoutPictures: "Seguir solo con audio",
 };
 

@@ -26,6 +26,7 @@ function trackOf(kind: string) {
   captured.push(track);
   track.stop = () => {
     track.stopped = true;
+    track.readyState = "ended";
   };
   return track;
 }
@@ -261,6 +262,31 @@ test("a phone's camera turns around and back, one open at a time", async () => {
   await local.flip();
   const facing = getUserMedia.mock.calls.map(([{ video }]) => (video as MediaTrackConstraints).facingMode);
   expect(facing).toEqual(["user", "environment", "user"]);
+});
+
+test("a page that comes back while its camera turns around does not take it for lost", async () => {
+  const { asMedia } = devices();
+  const local = new LocalMedia(usual, asMedia, remembering().deps);
+  await local.open("camera");
+  const turning = local.flip();
+  local.check();
+  expect(local.camera.value).toMatchObject({ problem: null });
+  await turning;
+  expect(local.camera.value.track).not.toBeNull();
+  expect(live()).toEqual(["video"]);
+});
+
+test("a microphone that went away while another was asked for is off, and the other does not come on by itself", async () => {
+  const { asMedia } = devices();
+  const local = new LocalMedia(usual, asMedia, remembering().deps);
+  await local.open("microphone");
+  const choosing = local.choose("microphone", "other");
+  const before = local.microphone.value.track as MediaStreamTrack & { stopped: boolean };
+  before.stopped = true;
+  before.dispatchEvent(new Event("ended"));
+  await choosing;
+  expect(local.microphone.value).toMatchObject({ track: null, problem: "lost" });
+  expect(live()).toEqual([]);
 });
 
 test("a camera that does not turn around is off, and says why", async () => {

@@ -130,6 +130,7 @@ function show(change: Partial<RoomModel> = {}): void {
     devices: { choices: NO_CHOICES, present: {}, flips: false, gone: { microphone: "", camera: "" } },
     audioOnly: false,
     weak: false,
+    resting: [],
     pending: [],
     notice: null,
     early: [],
@@ -441,6 +442,17 @@ describe("a weak connection", () => {
     expect(() => byName("button", "Go on with audio only")).toThrow();
     show({ weak: true, reconnecting: true });
     expect(box.textContent).not.toContain("Your connection is weak");
+  });
+
+  test("shows no old picture of someone as if it were now", () => {
+    const tile = (id: string) => box.querySelector(`[data-participant-id="${id}"]`);
+    const participants = room.participants.map((one) => ({ ...one, camera: true }));
+    show({ room: { ...room, participants } });
+    expect(tile("dana")?.querySelector(".picture")).toBeTruthy();
+    show({ room: { ...room, participants }, resting: [{ participant_id: "dana", source: "camera" }] });
+    expect(tile("dana")?.textContent).toContain("Picture paused");
+    expect(tile("dana")?.querySelector(".picture")).toBeNull();
+    expect(tile("joy")?.querySelector(".picture")).toBeTruthy();
   });
 });
 
