@@ -32,6 +32,7 @@ class Outward:
 
     offer: Callable[[str, str, SubscribeOffer], None]
     speakers: Callable[[str, tuple[str, ...]], None]
+    talk: Callable[[str, Mapping[str, int]], None]
     pictures: Callable[[str, str, LayersWanted | PicturesResting], None]
     failed: Callable[[str, str, End], None]
 
@@ -69,7 +70,7 @@ class Room:
         self._always: set[str] = set()
         """Whose microphones pass however loud others are."""
         self._pinned: str | None = None
-        self.listening = Listening(self._tell_speakers)
+        self.listening = Listening(self._tell_speakers, partial(outward.talk, name))
         self._pictures = Pictures(self._give, self._tell_layers, self._tell_resting)
 
     @property
