@@ -15,8 +15,9 @@ class Listening:
     """One room's speakers. What is told is told from the loop, never from inside `hush` or `count_talk`."""
 
     def __init__(self, tell: Callable[[tuple[str, ...]], None], tell_talk: Callable[[Mapping[str, int]], None]) -> None:
-        """`tell` hears who speaks; `tell_talk` for how long each did since it was last told, in ms, every 10 s if anyone
-        did.
+        """`tell` hears who speaks.
+
+        `tell_talk`: for how long each did since it was last told, in ms; every 10 s in which anyone did.
         """
         self.speakers = Speakers()
         self._tell = tell
