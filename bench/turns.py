@@ -126,9 +126,7 @@ class Person:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise ClientFailed(
-                f"the turns did not go as they should: {self.floor} {self.came} {self.closings}"
-            ) from None
+            raise ClientFailed("the turns did not go as they should") from None
 
     def next_id(self) -> RequestId:
         """Of a request of theirs."""
