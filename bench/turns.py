@@ -21,7 +21,7 @@ from bench.connection import Identity
 from bench.figures import Row, percentile
 from bench.people import make_rooms
 from bench.process import ServerProcess, free_ports
-from bench.sending import Sender
+from bench.sending import Sender, phases
 from protocol.ids import ParticipantId, RequestId
 from protocol.messages import AllowMicrophone, CloseMicrophone, MicrophoneClosed, ServerMessage, SetDevices, Welcome
 from protocol.turns import EndTurn, FloorChanged, GiveTurn, SetTurnMode
@@ -190,10 +190,12 @@ async def _close_all(people: Sequence[Person], closings: int, found: Turns) -> N
     await mentor.client.request(SetTurnMode(mentor.next_id(), TurnMode.QUEUE))
     found.unasked_packets += await _in_silence(people)
     newest = 0
-    for number in range(closings):
+    for number, phase in enumerate(phases(closings)):
         speaker = others[number % len(others)]
         newest = await _speak(mentor, speaker, newest, [each for each in people if each is not speaker])
         listeners = [each for each in people if each is not speaker]
+        # A packet has just come: closings are to fall anywhere between two of them.
+        await asyncio.sleep(0.02 * phase)
         if number % 2:
             found.closed_ms.append(
                 await _measure(mentor, listeners, CloseMicrophone(mentor.next_id(), speaker.you), found)

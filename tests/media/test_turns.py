@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from media.engine.core import EngineCore
-from media.engine.interface import Candidate, TransportId
+from media.engine.interface import Candidate, PacketEngine, TransportId
 from media.engine.rtp import build, extension_block
 from media.engine.stun import BINDING_REQUEST, ICE_CONTROLLING, USE_CANDIDATE, USERNAME
 from media.engine.stun import build as build_stun
@@ -99,7 +99,7 @@ class Scene:
         self.engine = CoreEngine()
         self.offers: dict[str, SubscribeOffer] = {}
         self.plane = MediaPlane(
-            self.engine,
+            cast(PacketEngine, self.engine),
             on_offer=lambda _room, who, offer: self.offers.update({who: offer}),
             on_speakers=lambda _room, _who: None,
         )
