@@ -99,7 +99,7 @@ class Scene:
         self.engine = CoreEngine()
         self.offers: dict[str, SubscribeOffer] = {}
         self.plane = MediaPlane(
-            cast(PacketEngine, self.engine),
+            cast("PacketEngine", self.engine),
             on_offer=lambda _room, who, offer: self.offers.update({who: offer}),
             on_speakers=lambda _room, _who: None,
         )
