@@ -39,13 +39,25 @@ from protocol.messages import (
     SubscribeOffer,
     Welcome,
 )
+from protocol.turns import EndTurn, GiveTurn, SetTurnMode
 from protocol.values import Source
 from server.bot.way_in import Link, Visitor
 
 REPLY_S: Final = 10.0
 
 
-Request = SetDevices | PublishOffer | PostChat | HideChat | ShowChat | CloseMicrophone | AllowMicrophone
+Request = (
+    SetDevices
+    | PublishOffer
+    | PostChat
+    | HideChat
+    | ShowChat
+    | CloseMicrophone
+    | AllowMicrophone
+    | SetTurnMode
+    | GiveTurn
+    | EndTurn
+)
 
 
 class ClientFailed(Exception):
@@ -72,8 +84,12 @@ class LightClient:
         base_url: str,
         token: str,
         on_message: Callable[[int | None, ServerMessage], None] | None = None,
+        on_packet: Callable[[], None] | None = None,
     ) -> None:
-        """`on_message` is called with the sequence number and the body of everything that arrives."""
+        """`on_message` is called with the sequence number and the body of everything that arrives.
+
+        `on_packet` with each RTP packet, unless the connection was given away.
+        """
         self._identity = identity
         self._visitor = Visitor(Link(base_url, token))
         self._ws: ClientConnection | None = None
@@ -87,6 +103,7 @@ class LightClient:
         self.offered = asyncio.Event()
         self.lost = asyncio.Event()
         self._on_message = on_message
+        self._on_packet = on_packet
         self._expected = 0
         self._heard: set[int] = set()
         self.subscription: LightConnection | None = None
@@ -291,6 +308,8 @@ class LightClient:
     # ── media ─────────────────────────────────────────────────────────────────────────────────
 
     def _media(self, ssrc: int) -> None:
+        if self._on_packet is not None:
+            self._on_packet()
         if ssrc in self._heard:
             return
         self._heard.add(ssrc)

@@ -24,10 +24,13 @@ LONGEST_HOLD_S: Final = 80.0
 APART_S: Final = 6.0
 """Reports further apart have nothing to do with each other."""
 
-FEW, ONE, NONE = -1, -2, -3
-"""Below the lowest layer: half of the thumbnails rest; only what is shown large is left; no picture is."""
+FEW, ONE, LEAST, NONE = -1, -2, -3, -4
+"""Below the lowest layer: half of the thumbnails rest; only what is shown large is left; whoever is pinned goes down to
+the lowest layer, too; no picture is left.
+"""
 
 _LAYER_OF: Final = {TileSize.SMALL: 0, TileSize.MEDIUM: 1, TileSize.LARGE: 2}
+_MEDIUM: Final = _LAYER_OF[TileSize.MEDIUM]
 
 
 class Feed(NamedTuple):
@@ -60,8 +63,9 @@ class Published:
 class Downlink:
     """How much a viewer's way takes, judged by what is lost on it.
 
-    `cap` is the highest layer that anything is sent in, or how many pictures rest (FEW, ONE, NONE); None is no limit.
-    Whoever speaks is a step behind: the last to lose a layer, and the first to have it again.
+    `cap` is the highest layer that anything is sent in, or how many pictures rest (FEW to NONE); None is no limit.
+    Whoever speaks is a step behind: the last to lose a layer, and the first to have it again. Who is pinned comes after
+    everyone: in no less than the middle layer, as long as any other picture is left.
     """
 
     __slots__ = ("_hold", "_last", "_quiet_from", "_rose_at", "cap")
@@ -107,6 +111,7 @@ class Allocation:
         self._downlinks: dict[str, Downlink] = {}
         self._speaker: str | None = None
         """Who speaks, or else spoke last: a pause is no reason for a key frame."""
+        self._pinned: str | None = None
 
     # ── what is so ────────────────────────────────────────────────────────────────────────────
 
@@ -146,6 +151,14 @@ class Allocation:
         if not speaking or self._speaker in speaking:
             return False
         self._speaker = speaking[0]
+        self._need(now)
+        return True
+
+    def pin(self, pinned: str | None, now: float) -> bool:
+        """Whose camera comes first for everyone who shows it: who signs. Whether that is new."""
+        if pinned == self._pinned:
+            return False
+        self._pinned = pinned
         self._need(now)
         return True
 
@@ -239,12 +252,18 @@ class Allocation:
         view = self._views.get(viewer)
         sizes = view if view is not None else dict.fromkeys(self._feeds, TileSize.SMALL)
         shown = [feed for feed in sizes if feed in self._feeds]
+        # Oneself is nothing to oneself, and keeps no place from others.
+        pinned = Feed(self._pinned, Source.CAMERA) if self._pinned not in (None, viewer) else None
         if cap is not None and cap < 0:
-            shown = _fewer(sorted(shown, key=self._dispensable), sizes, cap)
+            shown = _fewer(sorted(shown, key=self._dispensable), sizes, cap, pinned)
         allotted: dict[Feed, int | None] = dict.fromkeys(self._feeds)
         for feed in shown:
-            highest = self._most if cap is None else max(0, cap + (feed == self._spoken))
-            allotted[feed] = min(_LAYER_OF[sizes[feed]], len(self._feeds[feed].rids) - 1, highest)
+            layer = _LAYER_OF[sizes[feed]]
+            if feed == pinned:
+                layer = max(layer, _MEDIUM) if cap is None or cap >= 0 else _MEDIUM if cap > LEAST else 0
+            elif cap is not None:
+                layer = min(layer, max(0, cap + (feed == self._spoken)))
+            allotted[feed] = min(layer, len(self._feeds[feed].rids) - 1)
         return allotted
 
     @property
@@ -279,10 +298,12 @@ class Allocation:
                     published.needed_at[layer] = now
 
 
-def _fewer(shown: list[Feed], sizes: View, cap: int) -> list[Feed]:
-    """The pictures that are left. What is shown large, or shared, goes last; then what comes first in `shown`."""
-    main = [feed for feed in shown if sizes[feed] is TileSize.LARGE or feed.source is Source.SCREEN]
+def _fewer(shown: list[Feed], sizes: View, cap: int, pinned: Feed | None) -> list[Feed]:
+    """The pictures that are left. Who is pinned goes last, before them what is shown large, or shared; then what comes
+    first in `shown`.
+    """
+    main = [feed for feed in shown if sizes[feed] is TileSize.LARGE or feed.source is Source.SCREEN or feed == pinned]
     if cap == FEW:
         thumbnails = [feed for feed in shown if feed not in main]
         return main + thumbnails[: (len(thumbnails) + 1) // 2]
-    return (main or shown)[:1] if cap == ONE else []
+    return sorted(main or shown, key=lambda feed: feed != pinned)[:1] if cap > NONE else []

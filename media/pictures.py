@@ -70,6 +70,11 @@ class Pictures:
         if self._allocation.speak(speaking, self._now()):
             self._settle()
 
+    def pin(self, pinned: str | None) -> None:
+        """Whose camera comes first for everyone who shows it."""
+        if self._allocation.pin(pinned, self._now()):
+            self._settle()
+
     def lose(self, viewer: str, share: float) -> None:
         """The share (0 to 1) that was lost on the way to a viewer in about the last second."""
         if self._allocation.lose(viewer, share, self._now()):

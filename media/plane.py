@@ -41,10 +41,14 @@ class MediaPlane:
         *,
         on_offer: Callable[[str, str, SubscribeOffer], None],
         on_speakers: Callable[[str, tuple[str, ...]], None],
+        on_talk: Callable[[str, Mapping[str, int]], None] | None = None,
         on_pictures: Callable[[str, str, LayersWanted | PicturesResting], None] | None = None,
         on_failed: Callable[[str, str, End], None] | None = None,
     ) -> None:
         """Callbacks take room and participant first, and come from the loop, never from inside a call.
+
+        `on_talk`: for how long people spoke since it was last told, in ms; every 10 s in which somebody did, and after
+        `count_talk`.
 
         `on_pictures`: the layers of that participant's picture that somebody needs now, or which of others' rest for
         them.
@@ -60,6 +64,7 @@ class MediaPlane:
         self._outward = Outward(
             self._offer,
             on_speakers,
+            on_talk or (lambda _room, _times: None),
             on_pictures or (lambda _room, _who, _wanted: None),
             on_failed or (lambda _room, _who, _end: None),
         )
@@ -172,9 +177,14 @@ class MediaPlane:
         self._tidy(room)
 
     def set_pinned(self, room: str, participant: str | None) -> None:
-        """Whose camera everyone gets first, and loses last. Idempotent. Remembered as gates are."""
-        self._room(room).pinned = participant
+        """Whose camera everyone who shows it gets first, and loses last. Idempotent. Remembered as gates are."""
+        self._room(room).set_pinned(participant)
         self._tidy(room)
+
+    def count_talk(self, room: str) -> None:
+        """Has `on_talk` called soon, if anyone spoke since: a turn is over."""
+        if room in self._rooms:
+            self._rooms[room].listening.count_talk()
 
     # ── the engine's events ───────────────────────────────────────────────────────────────────
 

@@ -32,6 +32,7 @@ class Outward:
 
     offer: Callable[[str, str, SubscribeOffer], None]
     speakers: Callable[[str, tuple[str, ...]], None]
+    talk: Callable[[str, Mapping[str, int]], None]
     pictures: Callable[[str, str, LayersWanted | PicturesResting], None]
     failed: Callable[[str, str, End], None]
 
@@ -68,15 +69,14 @@ class Room:
         self._open: set[tuple[str, Source]] = set()
         self._always: set[str] = set()
         """Whose microphones pass however loud others are."""
-        self.pinned: str | None = None
-        """Whose camera comes first for everyone."""
-        self.listening = Listening(self._tell_speakers)
+        self._pinned: str | None = None
+        self.listening = Listening(self._tell_speakers, partial(outward.talk, name))
         self._pictures = Pictures(self._give, self._tell_layers, self._tell_resting)
 
     @property
     def bare(self) -> bool:
         """Whether there is nothing to remember of it."""
-        return not self.peers and not self._open and not self._always and self.pinned is None
+        return not self.peers and not self._open and not self._always and self._pinned is None
 
     def close(self) -> None:
         """Takes everyone out, and tells nothing any more."""
@@ -216,6 +216,11 @@ class Room:
         peer = self.peers.get(participant)
         if peer is not None and peer.publication is not None:
             peer.publication.set_priority(always)
+
+    def set_pinned(self, participant: str | None) -> None:
+        """Whose camera comes first for everyone who shows it."""
+        self._pinned = participant
+        self._pictures.pin(participant)
 
     # ── pictures ──────────────────────────────────────────────────────────────────────────────
 

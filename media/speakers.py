@@ -1,4 +1,4 @@
-"""Who is heard right now, from the levels of open microphones."""
+"""Who is heard right now, and who spoke for how long, from the levels of open microphones."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Speakers:
         self._speaking: list[str] = []
         self._told: tuple[str, ...] = ()
         self._told_at = -_SPACING_S
+        self._talk_s: dict[str, float] = {}
 
     def hear(self, levels: Iterable[tuple[str, int]], now: float) -> None:
         """Takes levels (dB below full scale) by participant."""
@@ -30,7 +31,11 @@ class Speakers:
                 self._in_a_row.pop(participant, None)
                 continue
             row = self._in_a_row[participant] = self._in_a_row.get(participant, 0) + 1
-            if participant in self._loud_at or row >= _ATTACK:
+            before = self._loud_at.get(participant)
+            if before is not None and now - before < _HANG_OVER_S:
+                # From one loud moment to the next: a pause for breath is in it, the silence at the end is not.
+                self._talk_s[participant] = self._talk_s.get(participant, 0.0) + now - before
+            if before is not None or row >= _ATTACK:
                 self._loud_at[participant] = now
                 if participant not in self._speaking:
                     self._speaking.append(participant)
@@ -52,6 +57,17 @@ class Speakers:
             return None
         self._told, self._told_at = speaking, now
         return speaking
+
+    @property
+    def talked(self) -> bool:
+        """Whether somebody spoke since that was last taken."""
+        return any(seconds >= 0.001 for seconds in self._talk_s.values())
+
+    def take_talk(self) -> dict[str, int]:
+        """How long each person spoke since this was last asked, in ms; who did not is not in it."""
+        whole = {who: int(seconds * 1000) for who, seconds in self._talk_s.items()}
+        self._talk_s = {who: seconds - whole[who] / 1000 for who, seconds in self._talk_s.items()}
+        return {who: ms for who, ms in whole.items() if ms > 0}
 
     def next_due(self, now: float) -> float | None:
         """When to ask for news again even if nothing is heard, or None when nothing is pending."""

@@ -44,8 +44,12 @@ def open_gates(state: RoomState) -> frozenset[Gate]:
 
 
 def always_heard(state: RoomState) -> frozenset[ParticipantId]:
-    """Whose microphones pass however loud others are: those who answer for the group. Their gates count as ever."""
-    return frozenset(person.id for person in state.inside() if person.role is not Role.PARTICIPANT)
+    """Whose microphones pass however loud others are: those who answer for the group, and who holds the turn.
+
+    Their gates count as ever.
+    """
+    holder = state.floor.turn.holder_id if state.floor.turn is not None else None
+    return frozenset(p.id for p in state.inside() if p.role is not Role.PARTICIPANT or p.id == holder)
 
 
 def signer(state: RoomState) -> ParticipantId | None:

@@ -188,6 +188,7 @@ class Node:
             SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
+            on_talk=self._talk,
             on_pictures=self._pictures,
         )
         await plane.start()
@@ -381,6 +382,9 @@ class Node:
 
     def _pictures(self, room: str, participant: str, frame: LayersWanted | PicturesResting) -> None:
         self._endpoint.pictures(SessionId(room), ParticipantId(participant), frame)
+
+    def _talk(self, room: str, times: Mapping[str, int]) -> None:
+        self._hall.count_talk(SessionId(room), {ParticipantId(who): ms for who, ms in times.items()})
 
     def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
         self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -16,8 +16,8 @@ from program.people import find_person
 from program.sessions import end_session, find_session
 from protocol.errors import ErrorCode, Refused, Unavailable
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.values import LeaveReason, Role, SessionStatus
-from rooms.commands import CloseSession, Depart, NameResponder, OpenSession, PassTime, WaiveResponder
+from protocol.values import LeaveReason, Role, SessionStatus, TalkTime
+from rooms.commands import CloseSession, CountTalk, Depart, NameResponder, OpenSession, PassTime, WaiveResponder
 from rooms.events import Event
 from rooms.life import Rules
 from rooms.state import Participant, RoomState
@@ -178,7 +178,11 @@ class Hall:
         """The clinical lead lets a session begin without a responder."""
         self._tell(session_id, WaiveResponder(identity_id))
 
-    def _tell(self, session_id: SessionId, command: NameResponder | WaiveResponder) -> None:
+    def count_talk(self, session_id: SessionId, times: Mapping[ParticipantId, int]) -> None:
+        """The media plane heard people speak, for so many ms each since it last said so. A check counts nothing."""
+        self._tell(session_id, CountTalk(tuple(TalkTime(who, ms) for who, ms in sorted(times.items()))))
+
+    def _tell(self, session_id: SessionId, command: NameResponder | WaiveResponder | CountTalk) -> None:
         task = self._keepers.get(session_id)
         if task is not None:
             # A room that is just being loaded may have read the row before it changed.
@@ -313,6 +317,6 @@ class Hall:
             _log.warning("end_not_marked", session=session_id, **where_it_failed(error))
 
 
-def _submit(loaded: asyncio.Task[Keeper], command: NameResponder | WaiveResponder) -> None:
+def _submit(loaded: asyncio.Task[Keeper], command: NameResponder | WaiveResponder | CountTalk) -> None:
     if not loaded.cancelled() and loaded.exception() is None:
         loaded.result().submit(command)

@@ -98,6 +98,10 @@ class MediaPlane(Protocol):
         """Whose camera everyone gets first, and loses last; None: nobody's."""
         ...
 
+    def count_talk(self, room: str) -> None:
+        """Has it told soon who spoke for how long, which else is told from time to time."""
+        ...
+
     def add_peer(self, room: str, participant: str) -> None:
         """Begins to offer the room's tracks to a participant, and to take theirs."""
         ...
@@ -222,6 +226,7 @@ class Keeper:
         """Whose microphones the media plane was told to let pass always."""
         self._pinned: ParticipantId | None = None
         """Whose picture the media plane was told to pin."""
+        self._turn = _running(state)
         self._coming: set[ParticipantId] = set()
         """Who came in and hears nothing yet, since something that is decided, and not stored, takes them out again."""
         begun = replace(state, life=claim.epoch)
@@ -334,6 +339,9 @@ class Keeper:
     def settled(self, events: tuple[Event, ...]) -> None:
         """Gates follow the state; who came in from the lobby begins to hear and see."""
         self._reconcile_gates()
+        before, self._turn = self._turn, _running(self.state)
+        if before not in (None, self._turn):
+            self._media.count_talk(self._session_id)
         self._coming.update(event.participant_id for event in events if isinstance(event, ParticipantAdmitted))
         for who in sorted(self._coming):
             if not self._came_in(who):
@@ -401,6 +409,11 @@ class Keeper:
             self._hears.denied(self._session_id, command.identity_id, decision.denied)
         elif (person := self.state.people.get(command.actor)) is not None:
             self._hears.denied(self._session_id, person.identity_id, decision.denied)
+
+
+def _running(state: RoomState) -> int | None:
+    """The number of the turn that goes on."""
+    return state.floor.turn.number if state.floor.turn is not None else None
 
 
 _GOING = (ParticipantDeparted, ParticipantRemoved)

@@ -67,6 +67,9 @@ class FakeMedia:
     def set_pinned(self, room: str, participant: str | None) -> None:
         self.pinned = participant
 
+    def count_talk(self, room: str) -> None:
+        self.calls.append(("talk", room))
+
     def set_gate(self, room: str, participant: str, source: Source, open: bool) -> None:
         self.calls.append(("gate", participant, source, open))
         (self.open.add if open else self.open.discard)((participant, source))

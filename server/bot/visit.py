@@ -318,9 +318,9 @@ class _Visit:
                 | NotAloneChanged()
                 | Reacted()
                 | SpeakersChanged()
-                | PicturesResting()
                 | FloorChanged()
                 | TalkTimeChanged()
+                | PicturesResting()
             ):
                 pass
             case _:

@@ -43,12 +43,14 @@ class Stage:
         self.engine = FakeEngine()
         self.offers: list[tuple[str, SubscribeOffer]] = []
         self.speakers: list[tuple[str, ...]] = []
+        self.talk: list[dict[str, int]] = []
         self.layers: list[tuple[str, LayersWanted | PicturesResting]] = []
         self.failed: list[tuple[str, str]] = []
         self.plane = MediaPlane(
             self.engine,
             on_offer=lambda _room, who, offer: self.offers.append((who, offer)),
             on_speakers=lambda _room, who: self.speakers.append(who),
+            on_talk=lambda _room, times: self.talk.append(dict(times)),
             on_pictures=lambda _room, who, frame: self.layers.append((who, frame)),
             on_failed=lambda _room, who, end: self.failed.append((who, end)),
         )

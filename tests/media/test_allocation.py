@@ -372,3 +372,53 @@ class Rooms(RuleBasedStateMachine):
 
 TestRooms = Rooms.TestCase
 TestRooms.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+def test_who_is_pinned_is_never_below_the_middle_layer_not_even_as_a_thumbnail_and_only_where_they_are_shown() -> None:
+    allocation = room("ann", "ben", "cy")
+    allocation.view("ann", {BEN: SMALL, CY: SMALL}, 0.0)
+    allocation.view("ben", {CY: SMALL}, 0.0)
+    assert allocation.pin("ben", 1.0)
+    assert not allocation.pin("ben", 1.0)
+    assert allocation.allotment("ann") == {ANN: None, BEN: "h", CY: "", DEE: None}
+    assert allocation.allotment("ben") == {ANN: None, BEN: None, CY: "", DEE: None}
+    assert allocation.allotted("cy", BEN) == "h", "whose page said nothing yet shows everyone"
+    assert allocation.needed(1.0)[BEN] == ("q", "h", "f")
+    assert allocation.needed(60.0)[BEN] == ("q", "h")
+    allocation.view("ann", {BEN: LARGE}, 2.0)
+    assert allocation.allotted("ann", BEN) == "f"
+    assert allocation.pin(None, 3.0)
+    assert allocation.allotted("cy", BEN) == ""
+
+
+def test_who_is_pinned_loses_a_layer_and_rests_after_everyone_else_whoever_speaks_or_shares() -> None:
+    allocation = room("ann")
+    allocation.publish(SCREEN, (), 0.0)
+    allocation.speak(["dee"], 0.0)
+    allocation.pin("cy", 0.0)
+    allocation.view("ann", {SCREEN: LARGE, DEE: LARGE, BEN: SMALL, CY: LARGE}, 0.0)
+    steps: list[tuple[str | None, ...]] = []
+    for second in range(40):
+        if allocation.lose("ann", 0.5, float(second)):
+            given = allocation.allotment("ann")
+            steps.append((given[CY], given[DEE], given[BEN], given[SCREEN]))
+    assert steps == [
+        ("f", "h", "", ""),
+        ("h", "", "", ""),
+        ("h", None, None, None),
+        ("", None, None, None),
+        (None, None, None, None),
+    ]
+    lose(allocation, "ann", 0.0, 40.0, 40.0 + 12 * HOLD_S)
+    assert allocation.allotment("ann") == {ANN: None, BEN: "", CY: "f", DEE: "f", SCREEN: ""}
+
+
+def test_to_the_pinned_themselves_their_own_picture_keeps_no_place_from_others() -> None:
+    allocation = room("ann")
+    allocation.view("ann", {ANN: LARGE, BEN: LARGE, CY: SMALL}, 0.0)
+    unpinned = room("ann")
+    unpinned.view("ann", {ANN: LARGE, BEN: LARGE, CY: SMALL}, 0.0)
+    allocation.pin("ann", 0.0)
+    for second in range(20):
+        assert allocation.lose("ann", 0.5, float(second)) == unpinned.lose("ann", 0.5, float(second))
+        assert allocation.allotment("ann") == unpinned.allotment("ann")

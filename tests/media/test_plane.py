@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from media.engine.interface import Level, Levels
@@ -213,6 +215,27 @@ async def test_speakers_are_named_by_participant_and_gone_when_their_microphone_
     assert stage.speakers == [("ann",)]
     stage.gate("ann", Source.MICROPHONE, False)
     assert stage.plane._rooms[ROOM].listening.speakers._speaking == []
+
+
+async def test_who_spoke_is_counted_when_asked_and_nothing_is_told_when_nobody_did(stage: Stage) -> None:
+    stage.plane.count_talk(ROOM)
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    stage.plane.count_talk(ROOM)
+    await stage.turn()
+    assert stage.talk == []
+    for _ in range(5):
+        stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "0", 20),)))
+        await asyncio.sleep(0.002)
+    stage.gate("ann", Source.MICROPHONE, False)
+    stage.plane.count_talk(ROOM)
+    assert stage.talk == [], "never from inside a call"
+    await stage.turn()
+    (told,) = stage.talk
+    assert told.keys() == {"ann"}
+    stage.plane.count_talk(ROOM)
+    await stage.turn()
+    assert len(stage.talk) == 1
 
 
 async def test_microphones_of_a_room_compete_with_each_other_and_with_no_shared_sound(stage: Stage) -> None:

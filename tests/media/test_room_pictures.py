@@ -132,3 +132,27 @@ async def test_whoever_speaks_keeps_their_layer_where_loss_takes_it_from_another
     for _ in range(2):
         stage.engine.happen(Loss(stage.subscribes_on("ben"), 0.15))
     assert [shown(stage, "ben", who) for who in ("ann", "cy")] == ["", "f"]
+
+
+async def test_who_is_pinned_comes_in_a_better_layer_before_and_after_they_publish(stage: Stage) -> None:
+    stage.plane.set_pinned(ROOM, "ann")
+    await stage.join("ann", "ben", "cy")
+    for who in ("ann", "cy"):
+        await stage.publish(who, CHROMIUM_SIMULCAST)
+    for who in ("ann", "ben", "cy"):
+        await stage.agree(who)
+    assert (shown(stage, "ben", "ann"), shown(stage, "ben", "cy"), shown(stage, "cy", "ann")) == ("f", "", "f")
+    stage.plane.set_pinned(ROOM, "cy")
+    assert (shown(stage, "ben", "ann"), shown(stage, "ben", "cy")) == ("", "f")
+    stage.plane.set_pinned(ROOM, None)
+    assert (shown(stage, "ben", "ann"), shown(stage, "ben", "cy")) == ("", "")
+    for who in ("ann", "ben", "cy"):
+        stage.plane.remove_peer(ROOM, who)
+    assert ROOM not in stage.plane._rooms
+
+
+async def test_to_unpin_in_a_room_that_is_not_there_leaves_nothing_behind(stage: Stage) -> None:
+    stage.plane.set_pinned(ROOM, None)
+    assert ROOM not in stage.plane._rooms
+    stage.plane.set_pinned(ROOM, "ann")
+    assert ROOM in stage.plane._rooms, "remembered as gates are"

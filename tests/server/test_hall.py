@@ -14,8 +14,8 @@ from program.sessions import open_session
 from protocol.errors import Unavailable
 from protocol.ids import IdentityId, ParticipantId, RequestId, SessionId
 from protocol.messages import Remove
-from protocol.values import LeaveReason, Role
-from rooms.commands import Depart, Enter, Requested
+from protocol.values import LeaveReason, Role, TalkTime
+from rooms.commands import CountTalk, Depart, Enter, Requested
 from rooms.life import DEFAULT_RULES
 from server.hall import UNLOAD_AFTER_S, Hall
 from server.keeper import Keeper
@@ -65,6 +65,16 @@ async def test_an_open_room_hears_who_answers_for_it(hall: Hall) -> None:
     await asyncio.sleep(0)
     await keeper.close()
     assert (keeper.state.responder, keeper.state.responder_waived) == (RUTH, True)
+
+
+async def test_talk_is_counted_for_a_room_that_is_open_and_for_no_other(hall: Hall) -> None:
+    keeper = await hall.room(ROOM)
+    taken: list[object] = []
+    keeper.submit = taken.append  # type: ignore[method-assign, assignment]
+    hall.count_talk(ROOM, {ParticipantId("b"): 2, ParticipantId("a"): 1})
+    hall.count_talk(SessionId("a check"), {ParticipantId("a"): 1})
+    await asyncio.sleep(0)
+    assert taken == [CountTalk((TalkTime(ParticipantId("a"), 1), TalkTime(ParticipantId("b"), 2)))]
 
 
 async def test_a_room_that_is_being_opened_hears_it_too(hall: Hall) -> None:

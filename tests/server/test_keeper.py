@@ -28,7 +28,8 @@ from protocol.messages import (
     SessionEnded,
     SetDevices,
 )
-from protocol.values import Role, Source
+from protocol.turns import EndTurn, GiveTurn, SetTurnForm
+from protocol.values import Role, Source, TurnForm
 from rooms.commands import (
     CloseSession,
     Enter,
@@ -154,6 +155,22 @@ async def test_who_leads_is_heard_however_loud_others_are_and_as_a_participant_c
     assert stage.media.always == {MARCUS}
     await stage.keeper.submit(Requested(MARCUS, Leave(stage.rid())))
     assert stage.media.always == set()
+
+
+async def test_who_holds_the_turn_is_heard_however_loud_others_are_and_is_counted_when_it_ends(stage: Stage) -> None:
+    ask = stage.keeper.submit
+    assert isinstance(await ask(Requested(DANA, GiveTurn(stage.rid(), 0, ELLIE))), Accepted)
+    assert stage.media.always == {DANA, ELLIE}
+    await ask(Requested(ELLIE, SetTurnForm(stage.rid(), 1, TurnForm.SIGNED)))
+    assert stage.media.pinned == ELLIE
+    assert ("talk", ROOM) not in stage.media.calls
+    assert isinstance(await ask(Requested(DANA, GiveTurn(stage.rid(), 1, MARCUS))), Accepted)
+    assert stage.media.always == {DANA, MARCUS}
+    assert stage.media.pinned is None
+    assert stage.media.calls.count(("talk", ROOM)) == 1, "one turn follows another"
+    await ask(Requested(MARCUS, EndTurn(stage.rid(), 2)))
+    assert stage.media.always == {DANA}
+    assert stage.media.calls.count(("talk", ROOM)) == 2
 
 
 async def test_a_refusal_is_answered_at_once_and_stores_nothing(stage: Stage) -> None:

@@ -116,6 +116,9 @@ class Sound:
     def set_pinned(self, room: str, participant: str | None) -> None:
         pass  # simulated pages show everything
 
+    def count_talk(self, room: str) -> None:
+        pass  # simulated sound has no levels
+
     def publish(self, room: str, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:
         raise NotImplementedError("simulated clients publish from the start")
 
