@@ -153,6 +153,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     draft: "",
     sheet: null,
     menuFor: null,
+    now: Date.now,
     ...change,
   };
   return (

@@ -12,6 +12,8 @@ import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
+import { LeadTurns } from "./turn_lead";
+import { TurnItems } from "./turn_items";
 import { turnWordsFor } from "../words/turns";
 import { sourceWordsFor } from "../words/sources";
 
@@ -20,6 +22,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const staff = leads(room);
   const chatOpen = !alone.on && (wide || model.chatOpen);
   const inert = sheet !== null;
+  // On a phone, chat takes the place of the queue too.
+  const leading = staff && !alone.on && room.session.status === "live" && (wide || !model.chatOpen);
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
   const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
   const faces = room.participants.map((one) => {
@@ -60,8 +64,9 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         id="main"
         tabIndex={-1}
         inert={inert}
-        class={`room${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
+        class={`room${leading ? " leading" : ""}${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
+        {leading && <LeadTurns model={model} acts={acts} />}
         {alone.on ? (
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (
@@ -88,6 +93,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
                       onAdmit: acts.onAdmit,
                       onMove: acts.onMove,
                       onRemove: (remove, name) => acts.onSheet({ remove, name }),
+                      talk: room.session.status === "live" ? room.talk : null,
+                      turnItems: (id, choose) => <TurnItems model={model} acts={acts} id={id} choose={choose} />,
                       shareItem: (id, choose) => <ShareItem model={model} acts={acts} id={id} choose={choose} />,
                     }
                   : null

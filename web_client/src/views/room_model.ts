@@ -69,6 +69,8 @@ export interface RoomModel {
   draft: string;
   sheet: OpenSheet;
   menuFor: string | null;
+  /** Unix ms by the server's clock. */
+  now: () => number;
 }
 
 export interface RoomActs {

@@ -18,6 +18,7 @@ import "../styles/room.css";
 import "../styles/life.css";
 import "../styles/sources.css";
 import "../styles/turns.css";
+import "../styles/lead.css";
 
 interface Props {
   app: App;
@@ -219,6 +220,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
         draft: app.draft.value,
         sheet,
         menuFor,
+        now: session.clock.now,
       }}
       acts={acts}
     />

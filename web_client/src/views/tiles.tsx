@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { ParticipantView, Picture as PictureOf, Reaction, Role, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
+import { leadWordsFor } from "../words/turn_lead";
 import { pictureWordsFor } from "../words/pictures";
 import { Door, type DoorActs } from "./door";
 import { Icon } from "./icon";
@@ -11,6 +12,7 @@ import { Picture } from "./picture";
 import { useScrolls } from "./scrolls";
 import { pictureOf } from "./seen";
 import { Tags } from "./tags";
+import { minutes } from "./turn_lead";
 
 /** One person as their tile shows them. */
 export interface Face {
@@ -46,6 +48,9 @@ export interface StaffActs extends DoorActs {
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
   onMove: (id: string) => void;
+  /** How long each spoke, in ms; null while nobody is counted. */
+  readonly talk: ReadonlyMap<string, number> | null;
+  turnItems: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
   shareItem: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
 }
 
@@ -199,11 +204,13 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
       <div class={`tile${face.connected ? "" : " away"}`} {...inSight(face)}>
         <Inside words={words} face={face} staff />
       </div>
+      {staff.talk && <Share ms={staff.talk.get(face.id) ?? 0} most={Math.max(1, ...staff.talk.values())} />}
       <div class="foot">
         <span class="nm">
           {face.name}
           {face.self && <span class="quiet"> {words.youSuffix}</span>}
           {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
+          {staff.talk && <Talked words={words} ms={staff.talk.get(face.id) ?? 0} />}
         </span>
         <Off words={words} face={face} />
         {face.self && <Own own={own} />}
@@ -214,6 +221,27 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
         )}
       </div>
     </div>
+  );
+}
+
+/** Against who spoke most: at a glance, beside the time that says it. */
+function Share({ ms, most }: { ms: number; most: number }) {
+  return (
+    <svg class="share" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+      <rect width={Math.round((100 * ms) / most)} height="1" />
+    </svg>
+  );
+}
+
+function Talked({ words, ms }: { words: Words; ms: number }) {
+  const time = minutes(ms);
+  return (
+    <span class="talked">
+      <span class="vh">, {leadWordsFor(words.language).talked(time)}</span>
+      <span class="num" aria-hidden="true">
+        {time}
+      </span>
+    </span>
   );
 }
 
@@ -231,6 +259,7 @@ function Items({
   const { id, name } = face;
   return (
     <>
+      {staff.turnItems(id, choose)}
       {face.closed ? (
         <>
           <button type="button" onClick={choose(() => staff.onAllowMicrophone(id))}>

@@ -147,6 +147,7 @@ function show(change: Partial<RoomModel> = {}): void {
     draft: "",
     sheet: null,
     menuFor: null,
+    now: () => 0,
     ...change,
   };
   act(() => render(<Room model={model} acts={acts} />, box));
