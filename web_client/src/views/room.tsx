@@ -12,8 +12,7 @@ import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
-import { LeadTurns } from "./turn_lead";
-import { TurnItems } from "./turn_items";
+import { useLeading } from "./use_leading";
 import { turnWordsFor } from "../words/turns";
 import { sourceWordsFor } from "../words/sources";
 
@@ -23,7 +22,10 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const chatOpen = !alone.on && (wide || model.chatOpen);
   const inert = sheet !== null;
   // On a phone, chat takes the place of the queue too.
-  const leading = staff && !alone.on && room.session.status === "live" && (wide || !model.chatOpen);
+  const live = room.session.status === "live";
+  const leading = staff && !alone.on && live && (wide || !model.chatOpen);
+  const part = useLeading(staff);
+  const most = Math.max(0, ...room.talk.values());
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
   const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
   const faces = room.participants.map((one) => {
@@ -66,7 +68,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         inert={inert}
         class={`room${leading ? " leading" : ""}${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
-        {leading && <LeadTurns model={model} acts={acts} />}
+        {leading && part && <part.LeadTurns model={model} acts={acts} />}
         {alone.on ? (
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (
@@ -93,8 +95,10 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
                       onAdmit: acts.onAdmit,
                       onMove: acts.onMove,
                       onRemove: (remove, name) => acts.onSheet({ remove, name }),
-                      talk: room.session.status === "live" ? room.talk : null,
-                      turnItems: (id, choose) => <TurnItems model={model} acts={acts} id={id} choose={choose} />,
+                      talkOf: (id) =>
+                        part && live && <part.Talk language={words.language} ms={room.talk.get(id) ?? 0} most={most} />,
+                      turnItems: (id, choose) =>
+                        part && <part.TurnItems model={model} acts={acts} id={id} choose={choose} />,
                       shareItem: (id, choose) => <ShareItem model={model} acts={acts} id={id} choose={choose} />,
                     }
                   : null

@@ -18,7 +18,6 @@ import "../styles/room.css";
 import "../styles/life.css";
 import "../styles/sources.css";
 import "../styles/turns.css";
-import "../styles/lead.css";
 
 interface Props {
   app: App;

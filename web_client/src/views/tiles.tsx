@@ -2,7 +2,6 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { ParticipantView, Picture as PictureOf, Reaction, Role, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
-import { leadWordsFor } from "../words/turn_lead";
 import { pictureWordsFor } from "../words/pictures";
 import { Door, type DoorActs } from "./door";
 import { Icon } from "./icon";
@@ -12,7 +11,6 @@ import { Picture } from "./picture";
 import { useScrolls } from "./scrolls";
 import { pictureOf } from "./seen";
 import { Tags } from "./tags";
-import { minutes } from "./turn_lead";
 
 /** One person as their tile shows them. */
 export interface Face {
@@ -48,8 +46,8 @@ export interface StaffActs extends DoorActs {
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
   onMove: (id: string) => void;
-  /** How long each spoke, in ms; null while nobody is counted. */
-  readonly talk: ReadonlyMap<string, number> | null;
+  /** How long they spoke. */
+  talkOf: (id: string) => ComponentChildren;
   turnItems: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
   shareItem: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
 }
@@ -204,13 +202,12 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
       <div class={`tile${face.connected ? "" : " away"}`} {...inSight(face)}>
         <Inside words={words} face={face} staff />
       </div>
-      {staff.talk && <Share ms={staff.talk.get(face.id) ?? 0} most={Math.max(1, ...staff.talk.values())} />}
       <div class="foot">
         <span class="nm">
           {face.name}
           {face.self && <span class="quiet"> {words.youSuffix}</span>}
           {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
-          {staff.talk && <Talked words={words} ms={staff.talk.get(face.id) ?? 0} />}
+          {staff.talkOf(face.id)}
         </span>
         <Off words={words} face={face} />
         {face.self && <Own own={own} />}
@@ -221,27 +218,6 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
         )}
       </div>
     </div>
-  );
-}
-
-/** Against who spoke most: at a glance, beside the time that says it. */
-function Share({ ms, most }: { ms: number; most: number }) {
-  return (
-    <svg class="share" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-      <rect width={Math.round((100 * ms) / most)} height="1" />
-    </svg>
-  );
-}
-
-function Talked({ words, ms }: { words: Words; ms: number }) {
-  const time = minutes(ms);
-  return (
-    <span class="talked">
-      <span class="vh">, {leadWordsFor(words.language).talked(time)}</span>
-      <span class="num" aria-hidden="true">
-        {time}
-      </span>
-    </span>
   );
 }
 

@@ -7,6 +7,7 @@ import { Icon } from "./icon";
 import type { RoomActs, RoomModel } from "./room_model";
 import { useNow } from "./ticking";
 import { Order } from "./turn_order";
+import { minutes } from "./turn_talk";
 
 const MODES: readonly TurnMode[] = ["open", "queue", "round", "quiet"];
 const ORDERS: readonly RoundOrder[] = ["list", "least_heard", "passed_on"];
@@ -252,10 +253,4 @@ function Settings({ say, wanted, onChange }: { say: LeadWords; wanted: Wanted; o
       </label>
     </details>
   );
-}
-
-/** As on a clock: 1:05. */
-export function minutes(ms: number, round: (seconds: number) => number = Math.floor): string {
-  const seconds = Math.max(0, round(ms / 1_000));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
