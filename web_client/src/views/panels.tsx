@@ -7,6 +7,7 @@ import { SharingPanel } from "./sharing";
 import { leads } from "../state/room";
 import { LeadTurns } from "./turn_lead";
 import { TurnPanel } from "./turn_panel";
+import { QueueList } from "./turn_queue";
 import { sourceWordsFor } from "../words/sources";
 import { pictureWordsFor } from "../words/pictures";
 import type { RoomActs, RoomModel } from "./room_model";
@@ -26,6 +27,7 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       <SharingPanel model={model} acts={acts} />
       {!model.reconnecting && <LifePanels model={model} acts={acts} />}
       {!model.reconnecting && <TurnPanel model={model} acts={acts} />}
+      {model.wide && <QueueList model={model} />}
       {leads(model.room) && model.room.session.status === "live" && <LeadTurns model={model} acts={acts} />}
       <DeviceNotices model={model} acts={acts} />
       {model.asking && (

@@ -59,6 +59,7 @@ beforeEach(() => {
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
     onTurn: vi.fn(),
+    onNotes: vi.fn(),
   };
 });
 
@@ -145,6 +146,8 @@ function show(change: Partial<RoomModel> = {}): void {
     chatOpen: false,
     unread: 0,
     draft: "",
+    notes: "",
+    now: () => 0,
     sheet: null,
     menuFor: null,
     ...change,
