@@ -69,7 +69,7 @@ export function clockOf(turn: Turn, nowMs: number): TurnClock {
 }
 
 /** My place in what is still to come, from 1; 0: none. */
-export function placeOf({ mode, round, hands }: Floor, id: string): number {
+export function placeInOrder({ mode, round, hands }: Floor, id: string): number {
   return (mode === "round" ? round : hands).indexOf(id) + 1;
 }
 

@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
-import { leads, rests } from "../state/room";
+import type { ParticipantView } from "../protocol/generated";
+import { leads, person, rests } from "../state/room";
 import { Chat } from "./chat";
 import { HelpSheet, Sheet, Top } from "./frame";
 import { Icon } from "./icon";
-import { faceOf, Tiles } from "./tiles";
+import { faceOf, Tiles, type FaceTurn } from "./tiles";
 import { Bar } from "./bar";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
@@ -33,7 +34,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const track = own ? model.myPicture : model.received.get(one.id)?.camera;
     const { closing, reactions } = model;
     const me = own ? model.actual : null;
-    return faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id), model.rear);
+    const face = faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id), model.rear);
+    return { ...face, turn: faceTurn(model, one) };
   });
   const stage = staged(room) !== undefined;
   const [speaker] = speakers;
@@ -203,6 +205,16 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       )}
     </>
   );
+}
+
+/** Who holds the turn of one at a time is framed, also before they speak. */
+function faceTurn({ room, reconnecting }: RoomModel, { id, companion_of: companion }: ParticipantView): FaceTurn {
+  const { mode, turn, hands, done, later } = room.floor;
+  const one = mode === "queue" || mode === "round";
+  const holds = one && turn?.holder === id && !reconnecting && room.pausedUntilMs === 0;
+  const round = mode !== "round" || turn?.holder === id ? null : later.includes(id) ? "later" : done.includes(id) ? "done" : null;
+  const companionOf = companion ? (person(room, companion)?.name ?? null) : null;
+  return { holds, hand: mode === "round" ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
 }
 
 /** What holds right now, in a word. */

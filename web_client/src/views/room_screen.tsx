@@ -152,6 +152,9 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
     },
     onShowGroup: () => session.showGroup(),
     onTurn: (request) => void ask.turn(request),
+    onNotes: (notes) => {
+      app.notes.value = notes;
+    },
     onEarlyRead: () => {
       session.early.value = [];
     },
@@ -217,9 +220,10 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
         chatOpen,
         unread: visible || read === undefined ? 0 : unreadAfter(room.chat, read, room.you),
         draft: app.draft.value,
+        notes: app.notes.value,
+        now: session.clock.now,
         sheet,
         menuFor,
-        now: session.clock.now,
       }}
       acts={acts}
     />

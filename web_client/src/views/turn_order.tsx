@@ -24,6 +24,8 @@ export function Order({ model, acts, say, waiting }: Props) {
   const [told, tell] = useState("");
   const region = useRef<HTMLDivElement>(null);
   const nameOf = (id: string) => person(room, id)?.name ?? "";
+  // Who left and spoke before stands in the round no more: nobody is there to be named.
+  const here = listed(floor).filter(({ id }) => person(room, id) !== undefined);
   const order = waiting.join(" ");
   useLayoutEffect(() => {
     const mine = moved.current;
@@ -59,7 +61,7 @@ export function Order({ model, acts, say, waiting }: Props) {
         )}
       </div>
       <ol>
-        {listed(floor).map(({ id, how, place }) => {
+        {here.map(({ id, how, place }) => {
           const name = nameOf(id);
           if (how === "done" || how === "speaks") {
             return (

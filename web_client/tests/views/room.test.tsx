@@ -62,6 +62,7 @@ beforeEach(() => {
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
     onTurn: vi.fn(),
+    onNotes: vi.fn(),
   };
 });
 
@@ -148,9 +149,10 @@ function show(change: Partial<RoomModel> = {}): void {
     chatOpen: false,
     unread: 0,
     draft: "",
+    notes: "",
+    now: () => 0,
     sheet: null,
     menuFor: null,
-    now: () => 0,
     ...change,
   };
   act(() => render(<Room model={model} acts={acts} />, box));

@@ -65,7 +65,7 @@ function button(name: string): HTMLButtonElement {
 
 const press = (name: string) => act(() => button(name).click());
 
-function choose(label: string, value: string): void {
+function pick(label: string, value: string): void {
   const select = [...box.querySelectorAll("label")].find((one) => one.textContent?.startsWith(label))?.querySelector("select");
   if (!select) throw new Error(`no choice ${label}`);
   act(() => {
@@ -87,7 +87,9 @@ describe("the turn and its clock, for who leads", () => {
     expect(timer()).toBe("Time left 1:12");
     expect(box.querySelector(".now")?.textContent).toContain("Next is Priya.");
     now = 129_005;
-    act(() => vi.advanceTimersByTime(1_005));
+    act(() => {
+      vi.advanceTimersByTime(1_005);
+    });
     expect(timer()).toBe("Time left 1:11");
   });
 
@@ -156,9 +158,9 @@ describe("time and order of the turns to come", () => {
 
   test("are set at once, each with what stays as it is", () => {
     lead(set);
-    choose("Time for each turn", "5");
-    choose("When the time is over", "firm");
-    choose("Order of a round", "passed_on");
+    pick("Time for each turn", "5");
+    pick("When the time is over", "firm");
+    pick("Order of a round", "passed_on");
     expect(onTurn.mock.calls.map(([request]) => request)).toEqual([
       { type: "set_turn_mode", ...set, limit_ms: 300_000 },
       { type: "set_turn_mode", ...set, firm: true },
@@ -168,8 +170,8 @@ describe("time and order of the turns to come", () => {
 
   test("do not begin the next round when one is over: they wait for its start", () => {
     lead({ ...set, mode: "round", done: ["joy"] });
-    choose("Time for each turn", "1");
-    choose("When the time is over", "firm");
+    pick("Time for each turn", "1");
+    pick("When the time is over", "firm");
     expect(onTurn).not.toHaveBeenCalled();
     press("Start a round");
     expect(onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "round", order: "list", limit_ms: 60_000, firm: true });
