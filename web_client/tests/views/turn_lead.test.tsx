@@ -1,3 +1,4 @@
+import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -256,6 +257,23 @@ describe("the order", () => {
       { type: "deny_turn", participant_id: "joy" },
     ]);
   });
+});
+
+test("axe finds nothing in a round, with its settings and a move open", async () => {
+  lead({
+    mode: "round",
+    newest: 3,
+    unsaved: true,
+    turn: { number: 3, holder_id: "samir", limit_ms: 60_000, ends_ms: 9e12 },
+    done: ["joy"],
+    round: ["ellie", "priya"],
+    later: ["priya"],
+  });
+  box.querySelector("details")?.setAttribute("open", "");
+  press("Move Ellie");
+  // Colors need a real browser; they are checked there.
+  const { violations } = await axe.run(box, { rules: { "color-contrast": { enabled: false }, region: { enabled: false } } });
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
 });
 
 describe("in the menu of a participant", () => {
