@@ -8,7 +8,8 @@ export default defineConfig({
     target: "es2022",
     // A strict content security policy: nothing inline, no data: scripts or styles.
     assetsInlineLimit: 0,
-    modulePreload: false,
+    // What the entry shares with later parts comes beside it, and not after it.
+    modulePreload: { polyfill: false },
     sourcemap: false,
     reportCompressedSize: false,
   },

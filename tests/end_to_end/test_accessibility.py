@@ -59,6 +59,7 @@ async def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser)
     await ellie.page.get_by_text("Listening is taking part", exact=False).first.wait_for()
     await audit(ellie.page, "room-participant")
     await audit(dana.page, "room-mentor")
+    await _leads_a_turn_by_keyboard(dana, ellie)
 
     await ellie.page.set_viewport_size({"width": 360, "height": 740})
     await ellie.show_chat()
@@ -104,6 +105,28 @@ async def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser)
     for each in (ellie, dana):
         await each.page.get_by_text("This session has ended", exact=False).first.wait_for()
     await audit(ellie.page, "ended")
+
+
+async def _leads_a_turn_by_keyboard(dana: Person, ellie: Person) -> None:
+    """A limit, a hand, the turn, its clock held, its end: no pointer is used."""
+    queue = dana.page.get_by_role("region", name="Speaking queue")
+    await queue.get_by_text("Time and order").press("Enter")
+    limit = queue.get_by_label("Time for each turn")
+    await limit.focus()
+    await dana.page.keyboard.press("ArrowDown")
+    await queue.get_by_text("Time and order 1 minute").wait_for()
+    await ellie.button("Raise hand").click()
+    await queue.get_by_role("button", name="Move Ellie", exact=True).press("Enter")
+    await queue.get_by_role("group", name="Move Ellie").wait_for()
+    await dana.page.keyboard.press("Escape")
+    assert await dana.page.evaluate("document.activeElement.getAttribute('aria-label')") == "Move Ellie"
+    await queue.get_by_role("button", name="Next speaker", exact=True).press("Enter")
+    await queue.get_by_role("timer").wait_for()
+    await audit(dana.page, "mentor-turn")
+    await queue.get_by_role("button", name="Hold time", exact=True).press("Enter")
+    await queue.get_by_text("The clock stands still.").wait_for()
+    await queue.get_by_role("button", name="End turn", exact=True).press("Enter")
+    await queue.get_by_text("Nobody has the turn").wait_for()
 
 
 async def _live(person: Person) -> bool:

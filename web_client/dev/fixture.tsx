@@ -1,6 +1,6 @@
 // Development only, not part of the build: every state of the client by `?state=NAME`, in English or `?lang=es`.
 import { render, type ComponentChildren } from "preact";
-import type { ChatView, ParticipantView, SessionView, Source, WaitingView } from "../src/protocol/generated";
+import type { ChatView, FloorView, TurnView, ParticipantView, SessionView, Source, WaitingView } from "../src/protocol/generated";
 import type { Choices } from "../src/media/device_list";
 import { playTone } from "../src/media/tone";
 import { NOWHERE, placeOf, type Step } from "../src/state/arrival";
@@ -107,6 +107,22 @@ function slide(): MediaStreamTrack | undefined {
   return canvas.captureStream(0).getVideoTracks()[0];
 }
 
+const floor = (view: FloorView, you = "ellie") => {
+  const silent = everyone.map((one) => ({ ...one, connected: true, microphone: one.role === "mentor" || one.id === view.turn?.holder_id }));
+  return { room: roomOf(you, silent, { floor: floorOf(view), speakers: view.turn && view.turn.holder_id !== you ? [view.turn.holder_id] : [] }) };
+};
+const ownTurn = (turn: Partial<TurnView> = {}, view: FloorView = {}) =>
+  floor({
+    mode: "queue",
+    newest: 3,
+    hands: ["priya", "samir"],
+    ...view,
+    turn: { number: 3, holder_id: "ellie", limit_ms: 120_000, ends_ms: 120_000, ...turn },
+  });
+const round: FloorView = { mode: "round", newest: 3, done: ["joy", "samir"], round: ["priya", "ellie", "tomas", "wren"], later: ["wren"], turn: { number: 3, holder_id: "marcus" } };
+const ownRound: FloorView = { mode: "round", done: ["joy", "samir", "marcus", "priya"], round: ["tomas", "wren"], later: ["wren"], hands: [] };
+const spoken = { mine: chosen(true, true) };
+
 const showing = (who: string, you: string) =>
   roomOf(you, everyone.map((one) => (one.id === who ? { ...one, screen: true, may_share: true } : one)));
 const shown = (who: string) => {
@@ -151,6 +167,8 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     chatOpen: false,
     unread: 1,
     draft: "",
+    notes: "",
+    now: () => 0,
     sheet: null,
     menuFor: null,
     ...change,
@@ -197,6 +215,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onShowGroup: nothing,
         onEarlyRead: nothing,
         onTurn: nothing,
+        onNotes: nothing,
       }}
     />
   );
@@ -458,6 +477,18 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-end": () => room({ room: mentorRoom(), mine: chosen(true, true), sheet: "end" }),
   "mentor-unsaved": () => room({ room: mentorRoom(), mine: chosen(true, true), notice: { about: "request", code: "not_saved" } }),
   shared: () => room({ room: showing("dana", "ellie"), received: shown("dana") }),
+  "turn-waiting": () => room(floor({ mode: "queue", newest: 2, hands: ["priya", "samir", "ellie"], turn: { number: 2, holder_id: "marcus" } })),
+  "turn-own": () => room(ownTurn()),
+  "turn-speaking": () => room({ ...ownTurn({ ends_ms: 41_000 }), ...spoken }),
+  "turn-soft": () => room({ ...ownTurn({ ends_ms: 1 }), ...spoken, now: () => 20_000 }),
+  "turn-held": () => room({ ...ownTurn({ ends_ms: 0, left_ms: 60_000, held: true }), ...spoken }),
+  "turn-grace": () => room({ ...ownTurn({ ends_ms: 20_000, firm: true, grace: true }), ...spoken }),
+  "turn-typed": () => room(ownTurn({ form: "typed" })),
+  "turn-signed": () => room(ownTurn({ form: "signed" })),
+  "turn-round": () => room(floor(round)),
+  "turn-round-own": () => room(ownTurn({}, ownRound)),
+  "turn-pass-on": () => room(ownTurn({}, { ...ownRound, order: "passed_on" })),
+  "turn-quiet": () => room(floor({ mode: "quiet" })),
   "may-share": () => room({ room: roomOf("ellie", everyone.map((one) => (one.id === "ellie" ? { ...one, may_share: true } : one))) }),
   "mentor-shares": () => room({ room: showing("dana", "dana"), mine: chosen(true, true), share: { state: "on", possible: true } }),
   "mentor-shared": () => room({ room: showing("priya", "dana"), received: shown("priya"), mine: chosen(true, true) }),

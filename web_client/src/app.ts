@@ -50,6 +50,8 @@ export interface AppDeps {
   /** That a sign-in has to end before anything else, remembered over pages. */
   owed: Owed;
   kept: Kept;
+  /** The same for what I write for myself alone. */
+  keptNotes: Kept;
   stays: Stays;
   plans: Plans;
 }
@@ -94,6 +96,8 @@ export class App {
   readonly stillAlone = signal(false);
   /** What is being written; it outlives a stay that ended in the middle of it. */
   readonly draft = signal("");
+  /** What I write down for my turn. It is never sent, and gone with the stay. */
+  readonly notes = signal("");
   /** A therapist's page. It stays while they are in a room: the other sessions go on. */
   readonly desk = signal<Desk | null>(null);
   readonly #deps: AppDeps;
@@ -112,6 +116,10 @@ export class App {
     effect(() => {
       const text = this.draft.value;
       if (this.#whose) deps.kept.write(this.#whose, text);
+    });
+    effect(() => {
+      const text = this.notes.value;
+      if (this.#whose) deps.keptNotes.write(this.#whose, text);
     });
     effect(() => {
       const stage = this.stage.value;
@@ -220,6 +228,7 @@ export class App {
         if (ENDS_THE_STAY.has(code)) this.#forgetStay(entry);
         // Who went, and who is no longer the one signed in here, leaves nothing to read behind.
         if (LEAVES_NOTHING.has(this.stage.peek().name)) this.draft.value = "";
+        if (ENDS_THE_STAY.has(code) || LEAVES_NOTHING.has(this.stage.peek().name)) this.notes.value = "";
       });
     });
     session.start();
@@ -260,6 +269,7 @@ export class App {
     if (me === null) return;
     const entry = "entry" in stage ? stage.entry : null;
     this.help.value = false;
+    this.notes.value = "";
     this.stage.value = { name: "revoking", me, entry, trouble: null, failed: null };
     this.arrival.forget();
     if (stage.name === "room") {
@@ -287,6 +297,7 @@ export class App {
       stage.session.leave();
     } else if (stage.name === "arrive") {
       this.draft.value = "";
+      this.notes.value = "";
       this.#deps.local.closeAll();
       this.arrival.end();
       this.#forgetStay(stage.entry);
@@ -323,6 +334,7 @@ export class App {
       this.#deps.local.closeAll();
     } finally {
       this.draft.value = "";
+      this.notes.value = "";
       if ("entry" in stage && stage.entry) this.#forgetStay(stage.entry);
       this.arrival.forget();
       this.#deps.vanish();
@@ -394,6 +406,7 @@ export class App {
   #arrive(me: Me, entry: SessionEntry, needed = false): void {
     this.#whose = `${me.you}/${entry.id}`;
     if (!this.draft.value) this.draft.value = this.#deps.kept.read(this.#whose);
+    this.notes.value = this.#deps.keptNotes.read(this.#whose);
     const stay = this.#deps.stays.read(entry.id);
     if (stay) this.check.wanted.value = { microphone: stay.microphone, camera: stay.camera };
     this.stillAlone.value = stay ? stay.alone : this.stillAlone.peek() && this.#last === entry.id;

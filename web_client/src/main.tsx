@@ -14,7 +14,7 @@ import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
 import { LocalScreen } from "./media/screen";
-import { chosenDevices, clearStorage, kept, owed, plans, stays } from "./remembered";
+import { chosenDevices, clearStorage, kept, keptNotes, owed, plans, stays } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
 import { languageFor, wordsFor } from "./words";
@@ -151,6 +151,7 @@ function start(root: HTMLElement): void {
     owed,
     asked: query.get("session"),
     kept,
+    keptNotes,
     stays,
     plans,
   });

@@ -27,23 +27,26 @@ export const owed: Owed = {
   },
 };
 
-const DRAFT = "draft";
-
 /** In `sessionStorage`: it ends with the tab, and no other tab reads it. */
-export const kept: Kept = {
-  read(whose) {
-    const found = storage("sessionStorage")?.getItem(DRAFT) ?? "";
-    return found.startsWith(`${whose}\n`) ? found.slice(whose.length + 1) : "";
-  },
-  write(whose, text) {
-    try {
-      if (text) storage("sessionStorage")?.setItem(DRAFT, `${whose}\n${text}`);
-      else storage("sessionStorage")?.removeItem(DRAFT);
-    } catch {
-      // A browser that takes nothing keeps no draft, and typing goes on.
-    }
-  },
-};
+function keptUnder(key: string): Kept {
+  return {
+    read(whose) {
+      const found = storage("sessionStorage")?.getItem(key) ?? "";
+      return found.startsWith(`${whose}\n`) ? found.slice(whose.length + 1) : "";
+    },
+    write(whose, text) {
+      try {
+        if (text) storage("sessionStorage")?.setItem(key, `${whose}\n${text}`);
+        else storage("sessionStorage")?.removeItem(key);
+      } catch {
+        // A browser that takes nothing keeps no draft, and typing goes on.
+      }
+    },
+  };
+}
+
+export const kept: Kept = keptUnder("draft");
+export const keptNotes: Kept = keptUnder("notes");
 
 const STAY = "stay/";
 

@@ -24,6 +24,7 @@ let local: Record<"openBoth" | "open" | "close" | "closeAll" | "check", ReturnTy
   Record<DeviceSource, ReturnType<typeof signal<Device>>>;
 let mine: ReturnType<typeof signal<{ microphone: boolean; camera: boolean; closed?: boolean }>>;
 let stored: Map<string, string>;
+let notes: Map<string, string>;
 /** What this tab remembers: it outlives the page. */
 let stays: Map<string, Stay>;
 let notAlone: { on: ReturnType<typeof signal<boolean>> };
@@ -66,6 +67,7 @@ beforeEach(() => {
     closeAll: vi.fn(() => events.push("devices off")),
   };
   stored = new Map();
+  notes = new Map();
   app = open();
 });
 
@@ -97,6 +99,7 @@ function open(more: Partial<AppDeps> = {}): App {
       write: (id, stay) => void stays.set(id, stay),
       clear: (id) => void stays.delete(id),
     },
+    keptNotes: { read: (whose) => notes.get(whose) ?? "", write: (whose, text) => void notes.set(whose, text) },
     kept: { read: (whose) => stored.get(whose) ?? "", write: (whose, text) => void stored.set(whose, text) },
   });
 }

@@ -55,7 +55,7 @@ function tell(body: ServerMessage): void {
 
 const letIn = (snapshot = snapshotOf()) => event({ type: "view_replaced", snapshot });
 const moveOut = (snapshot = outside()) => event({ type: "view_replaced", snapshot });
-const said = () => session.announcement.value && say(en, session.announcement.value);
+const said = () => session.announcement.value && say(en, session.announcement.value as Parameters<typeof say>[1]);
 const told = () => server.socket.ofType("set_devices").map(({ microphone, camera }) => ({ microphone, camera }));
 const offer: SubscribeOffer = { type: "subscribe_offer", version: 1, sdp: "x", tracks: [], fresh: true };
 function answer(type: "set_not_alone" | "remove" | "admit", body: "ack" | "rate_limited" | "not_allowed"): void {

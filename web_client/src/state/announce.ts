@@ -1,5 +1,6 @@
 import type { Reaction, RoomFrame } from "../protocol/generated";
 import { leads, ledByNobody, person, rests, tookOver, type RoomState } from "./room";
+import { turnNews, type TurnNews } from "./turn_news";
 
 /** What the polite live region says; views put it into words. */
 export type Announcement =
@@ -11,6 +12,7 @@ export type Announcement =
   | { key: "sayIShare" | "sayIShareNoMore" | "sayMayShare" | "sayMayNotShare" }
   | { key: AboutPerson; name: string }
   | { key: "sayReacted"; name: string; reaction: Reaction }
+  | { key: "sayTurn"; news: readonly TurnNews[] }
   | { key: "sayMessage"; name: string; text: string };
 
 export type AboutPerson =
@@ -103,6 +105,10 @@ export function announce(before: RoomState, after: RoomState, frame: RoomFrame):
       if (frame.participant_id !== before.you || (me?.may_share ?? false) === frame.allowed) return null;
       return { key: frame.allowed ? "sayMayShare" : "sayMayNotShare" };
     }
+    case "floor_changed": {
+      const news = turnNews(before, after);
+      return news.length > 0 ? { key: "sayTurn", news } : null;
+    }
     case "reacted": {
       const name = person(after, frame.participant_id)?.name;
       return name ? { key: "sayReacted", name, reaction: frame.reaction } : null;
@@ -128,7 +134,7 @@ export function leftEarly(before: RoomState, frame: RoomFrame): boolean {
 
 /** Whether it would tell of others to whoever is near a screen on which the group is hidden. */
 export function tellsOfOthers(announcement: Announcement): boolean {
-  return "name" in announcement;
+  return "name" in announcement || announcement.key === "sayTurn";
 }
 
 function aboutPerson(state: RoomState, id: string, key: AboutPerson): Announcement | null {

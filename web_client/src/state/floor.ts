@@ -46,3 +46,48 @@ function turnOf(view: TurnView): Turn {
   const { limit_ms: limitMs = 0, ends_ms: endsMs = 0, left_ms: leftMs = 0 } = view;
   return { number, holder, form, limitMs, endsMs, leftMs, held, firm, grace };
 }
+
+/** How a turn stands to its time: told only to its holder and those who lead. */
+export type TurnClock =
+  | { readonly name: "none" }
+  /** `share`: of the whole, 0 to 1. */
+  | { readonly name: "runs"; readonly leftMs: number; readonly share: number }
+  | { readonly name: "grace"; readonly leftMs: number; readonly share: number }
+  | { readonly name: "held"; readonly leftMs: number }
+  | { readonly name: "over"; readonly byMs: number };
+
+/** A firm limit gives so much once. */
+const GRACE_MS = 30_000;
+
+export function clockOf(turn: Turn, nowMs: number): TurnClock {
+  if (turn.held) return { name: "held", leftMs: turn.leftMs };
+  if (turn.endsMs === 0) return { name: "none" };
+  const leftMs = turn.endsMs - nowMs;
+  if (leftMs <= 0) return turn.firm ? { name: "grace", leftMs: 0, share: 0 } : { name: "over", byMs: -leftMs };
+  const whole = turn.grace ? GRACE_MS : Math.max(turn.limitMs, leftMs);
+  return { name: turn.grace ? "grace" : "runs", leftMs, share: Math.min(1, leftMs / whole) };
+}
+
+/** My place in what is still to come, from 1; 0: none. */
+export function placeInOrder({ mode, round, hands }: Floor, id: string): number {
+  return (mode === "round" ? round : hands).indexOf(id) + 1;
+}
+
+/** How a person stands in what the queue's list shows. */
+export interface Listed {
+  readonly id: string;
+  readonly how: "done" | "speaks" | "waits" | "later";
+  /** From 1, of those who wait. */
+  readonly place: number;
+}
+
+/** The round from its first to its last, or the hands in their order: on every screen the same. */
+export function listed({ mode, turn, hands, round, later, done }: Floor): readonly Listed[] {
+  if (mode !== "round") return hands.map((id, index) => ({ id, how: "waits", place: index + 1 }));
+  const before = done.filter((id) => id !== turn?.holder && !round.includes(id));
+  return [
+    ...before.map((id) => ({ id, how: "done", place: 0 }) as const),
+    ...(turn ? [{ id: turn.holder, how: "speaks", place: 0 } as const] : []),
+    ...round.map((id, index) => ({ id, how: later.includes(id) ? "later" : "waits", place: index + 1 }) as const),
+  ];
+}

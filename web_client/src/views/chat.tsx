@@ -3,6 +3,7 @@ import type { ChatView } from "../protocol/generated";
 import type { PendingChat } from "../posting";
 import { lettersLeft } from "../state/length";
 import { timeOfDay, type Words } from "../words";
+import { turnWordsFor } from "../words/turns";
 import { useFollow } from "./follow";
 import { Icon } from "./icon";
 
@@ -155,6 +156,7 @@ function Message({ words, you, mentor, message, onHide, onShow }: ChatProps & { 
       <div class="by">
         <b>{mine ? words.you : message.author_name}</b>
         <span class="quiet num">{timeOfDay(words, message.at_ms)}</span>
+        {message.turn && <span class="tag soft">{turnWordsFor(words.language).form.message}</span>}
         {mentor && (
           <button
             class="btn plain snug"

@@ -17,6 +17,9 @@ export function useOpened(
       if (box.current && opener.current) place?.(box.current, opener.current);
     };
     put();
+    // What opens within it makes it taller.
+    const grown = new ResizeObserver(put);
+    if (box.current) grown.observe(box.current);
     box.current?.querySelector("button")?.focus({ preventScroll: true });
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
@@ -34,6 +37,7 @@ export function useOpened(
     document.addEventListener("scroll", put, true);
     addEventListener("resize", put);
     return () => {
+      grown.disconnect();
       document.removeEventListener("keydown", onKey);
       document.removeEventListener("pointerdown", onPress);
       document.removeEventListener("focusin", onPress);

@@ -4,9 +4,8 @@ import { LifePanels } from "./life";
 import { DeviceNotices, remaining } from "./devices_sheet";
 import { Panel } from "./panel";
 import { SharingPanel } from "./sharing";
-import { leads } from "../state/room";
-import { LeadTurns } from "./turn_lead";
 import { TurnPanel } from "./turn_panel";
+import { QueueList } from "./turn_queue";
 import { sourceWordsFor } from "../words/sources";
 import { pictureWordsFor } from "../words/pictures";
 import type { RoomActs, RoomModel } from "./room_model";
@@ -26,7 +25,7 @@ export function Panels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       <SharingPanel model={model} acts={acts} />
       {!model.reconnecting && <LifePanels model={model} acts={acts} />}
       {!model.reconnecting && <TurnPanel model={model} acts={acts} />}
-      {leads(model.room) && model.room.session.status === "live" && <LeadTurns model={model} acts={acts} />}
+      {model.wide && <QueueList model={model} />}
       <DeviceNotices model={model} acts={acts} />
       {model.asking && (
         <Panel label={words.notice} icon="again" title={words.browserAsking}>

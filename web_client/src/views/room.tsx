@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
-import { leads, rests } from "../state/room";
+import type { ParticipantView } from "../protocol/generated";
+import { leads, person, rests } from "../state/room";
 import { Chat } from "./chat";
 import { HelpSheet, Sheet, Top } from "./frame";
 import { Icon } from "./icon";
-import { faceOf, Tiles } from "./tiles";
+import { faceOf, Tiles, type FaceTurn } from "./tiles";
 import { Bar } from "./bar";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
@@ -12,6 +13,7 @@ import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
+import { useLeading } from "./use_leading";
 import { turnWordsFor } from "../words/turns";
 import { sourceWordsFor } from "../words/sources";
 
@@ -20,6 +22,11 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const staff = leads(room);
   const chatOpen = !alone.on && (wide || model.chatOpen);
   const inert = sheet !== null;
+  // On a phone, chat takes the place of the queue too.
+  const live = room.session.status === "live";
+  const leading = staff && !alone.on && live && (wide || !model.chatOpen);
+  const part = useLeading(staff);
+  const most = Math.max(0, ...room.talk.values());
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
   const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
   const faces = room.participants.map((one) => {
@@ -27,7 +34,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const track = own ? model.myPicture : model.received.get(one.id)?.camera;
     const { closing, reactions } = model;
     const me = own ? model.actual : null;
-    return faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id), model.rear);
+    const face = faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id), model.rear);
+    return { ...face, turn: faceTurn(model, one) };
   });
   const stage = staged(room) !== undefined;
   const [speaker] = speakers;
@@ -60,8 +68,9 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         id="main"
         tabIndex={-1}
         inert={inert}
-        class={`room${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
+        class={`room${leading ? " leading" : ""}${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
+        {leading && part && <part.LeadTurns model={model} acts={acts} />}
         {alone.on ? (
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (
@@ -88,6 +97,10 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
                       onAdmit: acts.onAdmit,
                       onMove: acts.onMove,
                       onRemove: (remove, name) => acts.onSheet({ remove, name }),
+                      talkOf: (id) =>
+                        part && live && <part.Talk language={words.language} ms={room.talk.get(id) ?? 0} most={most} />,
+                      turnItems: (id, choose) =>
+                        part && <part.TurnItems model={model} acts={acts} id={id} choose={choose} />,
                       shareItem: (id, choose) => <ShareItem model={model} acts={acts} id={id} choose={choose} />,
                     }
                   : null
@@ -192,6 +205,16 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       )}
     </>
   );
+}
+
+/** Who holds the turn of one at a time is framed, also before they speak. */
+function faceTurn({ room, reconnecting }: RoomModel, { id, companion_of: companion }: ParticipantView): FaceTurn {
+  const { mode, turn, hands, done, later } = room.floor;
+  const one = mode === "queue" || mode === "round";
+  const holds = one && turn?.holder === id && !reconnecting && room.pausedUntilMs === 0;
+  const round = mode !== "round" || turn?.holder === id ? null : later.includes(id) ? "later" : done.includes(id) ? "done" : null;
+  const companionOf = companion ? (person(room, companion)?.name ?? null) : null;
+  return { holds, hand: mode === "round" ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
 }
 
 /** What holds right now, in a word. */

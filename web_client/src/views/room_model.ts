@@ -67,6 +67,10 @@ export interface RoomModel {
   chatOpen: boolean;
   unread: number;
   draft: string;
+  /** What I write for myself alone. */
+  notes: string;
+  /** Unix ms by the server's clock. */
+  now: () => number;
   sheet: OpenSheet;
   menuFor: string | null;
 }
@@ -111,4 +115,5 @@ export interface RoomActs {
   onShowGroup: () => void;
   onEarlyRead: () => void;
   onTurn: (request: TurnRequest) => void;
+  onNotes: (notes: string) => void;
 }

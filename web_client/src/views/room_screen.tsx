@@ -152,6 +152,9 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
     },
     onShowGroup: () => session.showGroup(),
     onTurn: (request) => void ask.turn(request),
+    onNotes: (notes) => {
+      app.notes.value = notes;
+    },
     onEarlyRead: () => {
       session.early.value = [];
     },
@@ -217,6 +220,8 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
         chatOpen,
         unread: visible || read === undefined ? 0 : unreadAfter(room.chat, read, room.you),
         draft: app.draft.value,
+        notes: app.notes.value,
+        now: session.clock.now,
         sheet,
         menuFor,
       }}

@@ -1,6 +1,7 @@
 import { useRef } from "preact/hooks";
 import type { Announcement } from "../state/announce";
 import { say, type Words } from "../words";
+import { sayTurn } from "../words/turns";
 
 /** Spoken by screen readers. Each announcement is a new element, so that the same words are said again. */
 export function Said({ words, announcement }: { words: Words; announcement: Announcement | null }) {
@@ -10,7 +11,11 @@ export function Said({ words, announcement }: { words: Words; announcement: Anno
   }
   return (
     <p class="vh" role="status">
-      {announcement && <span key={last.current.count}>{say(words, announcement)}</span>}
+      {announcement && (
+        <span key={last.current.count}>
+          {announcement.key === "sayTurn" ? sayTurn(words.language, announcement.news) : say(words, announcement)}
+        </span>
+      )}
     </p>
   );
 }

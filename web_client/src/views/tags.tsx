@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { Reaction } from "../protocol/generated";
 import type { Words } from "../words";
 import { pictureWordsFor } from "../words/pictures";
+import { turnWordsFor } from "../words/turns";
 import { Icon, type IconName } from "./icon";
 import type { Face } from "./tiles";
 
@@ -11,6 +12,12 @@ export function Tags({ words, face, staff }: { words: Words; face: Face; staff: 
     <span class="tags">
       {staff && <ForStaff words={words} face={face} />}
       {face.resting && face.camera && <Tag icon="wifi">{pictureWordsFor(words.language).rests}</Tag>}
+      {face.turn.companionOf && <Tag icon="two">{turnWordsFor(words.language).companion(face.turn.companionOf)}</Tag>}
+      {face.turn.holds && face.turn.form !== "spoken" && (
+        <Tag soft icon={face.turn.form === "typed" ? "pencil" : "pin"}>
+          {turnWordsFor(words.language).form[face.turn.form === "typed" ? "tagTyped" : "tagSigned"]}
+        </Tag>
+      )}
       {face.listening && <Tag icon="ear">{words.tagListening}</Tag>}
       {!face.connected && (
         <Tag care icon="again" end>

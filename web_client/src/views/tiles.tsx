@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import type { ParticipantView, Picture as PictureOf, Reaction, Role, WaitingView } from "../protocol/generated";
+import type { ParticipantView, Picture as PictureOf, Reaction, Role, TurnForm, WaitingView } from "../protocol/generated";
 import type { Words } from "../words";
 import { pictureWordsFor } from "../words/pictures";
 import { Door, type DoorActs } from "./door";
@@ -11,6 +11,7 @@ import { Picture } from "./picture";
 import { useScrolls } from "./scrolls";
 import { pictureOf } from "./seen";
 import { Tags } from "./tags";
+import { turnWordsFor } from "../words/turns";
 
 /** One person as their tile shows them. */
 export interface Face {
@@ -34,9 +35,24 @@ export interface Face {
   readonly pictured: boolean;
   /** It does not come for now: my own connection takes no more. */
   readonly resting: boolean;
+  /** How they stand to the speaking turns. */
+  readonly turn: FaceTurn;
   /** As in a mirror: my own, but not what a camera at the back shows. */
   readonly mirrored: boolean;
 }
+
+export interface FaceTurn {
+  /** They have the turn where one speaks at a time, and are framed. */
+  readonly holds: boolean;
+  /** Among the hands, from 1; 0: none. */
+  readonly hand: number;
+  readonly round: "done" | "later" | null;
+  readonly form: TurnForm;
+  /** With whom they are here. */
+  readonly companionOf: string | null;
+}
+
+export const NO_TURN: FaceTurn = { holds: false, hand: 0, round: null, form: "spoken", companionOf: null };
 
 /** What who leads sees and can do beside the faces. */
 export interface StaffActs extends DoorActs {
@@ -46,6 +62,9 @@ export interface StaffActs extends DoorActs {
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
   onMove: (id: string) => void;
+  /** How long they spoke. */
+  talkOf: (id: string) => ComponentChildren;
+  turnItems: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
   shareItem: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
 }
 
@@ -69,7 +88,10 @@ export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, res
   const pages = usePages(everyone, !wide && !staff);
   const swipe = useSwipe(pages?.turn);
   const rests = new Set(resting.filter((one) => one.source === "camera").map((one) => one.participant_id));
-  const faces = (pages?.shown ?? everyone).map((face) => {
+  const page = pages?.shown ?? everyone;
+  // Who signs is seen on every page.
+  const signer = everyone.find((face) => face.turn.holds && face.turn.form === "signed" && !page.includes(face));
+  const faces = [...(signer ? [signer] : []), ...page].map((face) => {
     if (face.self) return face;
     return { ...face, pictured: !audioOnly && !rests.has(face.id), resting: !audioOnly && rests.has(face.id) };
   });
@@ -103,8 +125,9 @@ export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, res
             >
               <Inside words={words} face={face} />
               <span class="tag who">
-                {face.speaking && <Icon name="mic" />}
+                {isFramed(face) && <Icon name={face.turn.form === "typed" && !face.speaking ? "pencil" : "mic"} />}
                 <span class="nm">{label(words, face)}</span>
+                <TurnSign words={words} face={face} />
                 <Off words={words} face={face} />
               </span>
               {face.self && (
@@ -142,7 +165,27 @@ function Own({ own, framed = false }: { own: Props["own"]; framed?: boolean }) {
 }
 
 function stateClasses(face: Face): string {
-  return `${face.speaking ? " speaking" : ""}${face.connected ? "" : " away"}`;
+  return `${isFramed(face) ? " speaking" : ""}${face.connected ? "" : " away"}`;
+}
+
+function isFramed(face: Face): boolean {
+  return face.speaking || face.turn.holds;
+}
+
+/** My place among the hands, or that my part of the round is over. */
+export function TurnSign({ words, face }: { words: Words; face: Face }) {
+  const say = turnWordsFor(words.language);
+  const { hand, round, holds } = face.turn;
+  if (holds) return face.speaking ? null : <span class="vh">, {say.hasTurn}</span>;
+  if (round) return <span>· {round === "done" ? say.done : say.later}</span>;
+  if (hand === 0) return null;
+  return (
+    <span class="hand">
+      <Icon name="hand" />
+      {say.ordinal(hand)}
+      <span class="vh"> {say.inQueue}</span>
+    </span>
+  );
 }
 
 function label(words: Words, face: Face): string {
@@ -204,6 +247,7 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
           {face.name}
           {face.self && <span class="quiet"> {words.youSuffix}</span>}
           {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
+          {staff.talkOf(face.id)}
         </span>
         <Off words={words} face={face} />
         {face.self && <Own own={own} />}
@@ -231,6 +275,7 @@ function Items({
   const { id, name } = face;
   return (
     <>
+      {staff.turnItems(id, choose)}
       {face.closed ? (
         <>
           <button type="button" onClick={choose(() => staff.onAllowMicrophone(id))}>
@@ -295,6 +340,7 @@ export function faceOf(
     track,
     pictured: true,
     resting: false,
+    turn: NO_TURN,
     mirrored: me !== null && !rear,
   };
 }

@@ -1,118 +1,256 @@
-import type { TurnMode } from "../protocol/generated";
+import { useState } from "preact/hooks";
+import type { RoundOrder, TurnMode } from "../protocol/generated";
+import { clockOf, type Turn } from "../state/floor";
 import { person } from "../state/room";
-import { turnWordsFor } from "../words/turns";
+import { leadWordsFor, type LeadWords } from "../words/turn_lead";
 import { Icon } from "./icon";
 import type { RoomActs, RoomModel } from "./room_model";
+import { useNow } from "./ticking";
+import { Order } from "./turn_order";
+import { minutes } from "./turn_talk";
 
 const MODES: readonly TurnMode[] = ["open", "queue", "round", "quiet"];
-const MORE_MS = 60_000;
+const ORDERS: readonly RoundOrder[] = ["list", "least_heard", "passed_on"];
+const LIMITS_MIN: readonly number[] = [0, 1, 2, 3, 5];
+const MINUTE_MS = 60_000;
 
-/** Who speaks and who comes next, and what a mentor does about it. Each request names the turn that it is about. */
+interface Wanted {
+  readonly order: RoundOrder;
+  readonly limit_ms: number;
+  readonly firm: boolean;
+}
+
+/**
+ * Who speaks and who comes next, and what a mentor does about it. Each request names the turn that it is about. What
+ * cannot be done right now keeps its place, so that a hand finds the same thing where it was.
+ */
 export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const { room, words } = model;
   const { floor } = room;
   const { mode, turn, newest, unsaved } = floor;
-  const { limitMs: limit_ms, firm, order } = floor;
-  const say = turnWordsFor(words.language).lead;
-  const listed = mode === "round" ? floor.round : floor.hands;
-  const nameOf = (id: string) => person(room, id)?.name ?? "";
-  const set = (wanted: TurnMode) => acts.onTurn({ type: "set_turn_mode", mode: wanted, order, limit_ms, firm });
+  const say = leadWordsFor(words.language);
+  const waiting = mode === "round" ? floor.round : floor.hands;
+  const over = mode === "round" && !turn && waiting.length === 0;
+  const set = { order: floor.order, limit_ms: floor.limitMs, firm: floor.firm };
+  const [kept, keep] = useState<Wanted | null>(null);
+  const wanted = kept ?? set;
+  const go = (to: TurnMode) => {
+    keep(null);
+    acts.onTurn({ type: "set_turn_mode", mode: to, ...wanted });
+  };
+  const change = (what: Partial<Wanted>) => {
+    // To set a round that is over would begin the next one: what is chosen then waits for its start.
+    if (over) keep({ ...wanted, ...what });
+    else acts.onTurn({ type: "set_turn_mode", mode, ...set, ...what });
+  };
+  const goesOn = mode !== "quiet" && waiting.length > 0;
+  const about = (act: (turn: Turn) => void, can = true) => ({
+    "aria-disabled": turn && can ? undefined : ("true" as const),
+    onClick: () => turn && can && act(turn),
+  });
+  const holder = turn ? (person(room, turn.holder)?.name ?? "") : "";
   return (
     <section class="panel lead" aria-label={say.region}>
       <div class="modes" role="group" aria-label={say.modes}>
         {MODES.map((each) => (
-          <button key={each} class="btn" type="button" aria-pressed={mode === each} onClick={() => set(each)}>
+          <button key={each} class="btn" type="button" aria-pressed={mode === each} onClick={() => go(each)}>
             {say.mode[each]}
           </button>
         ))}
       </div>
-      <h2>{turn ? say.has(nameOf(turn.holder)) : say.nobody}</h2>
+      <Now model={model} say={say} name={holder} waiting={waiting} />
       {unsaved && (
-        <div class="note care">
-          <p>{say.unsaved}</p>
-          <button class="btn" type="button" onClick={() => (turn ? acts.onTurn({ type: "end_turn", turn: turn.number }) : set(mode))}>
-            {words.tryAgain}
-          </button>
+        <div class="note care" role="group" aria-label={words.notice}>
+          <div class="grow">
+            <p>{say.unsaved}</p>
+            <button
+              class="btn"
+              type="button"
+              onClick={() => (turn ? acts.onTurn({ type: "end_turn", turn: turn.number }) : go(mode))}
+            >
+              {words.tryAgain}
+            </button>
+          </div>
         </div>
       )}
-      {mode !== "quiet" && (
+      {over ? (
+        <button class="btn main wide" type="button" onClick={() => go("round")}>
+          {say.begin}
+        </button>
+      ) : (
         <button
           class="btn main wide"
           type="button"
-          aria-disabled={listed.length === 0 ? "true" : undefined}
-          onClick={() => listed.length > 0 && acts.onTurn({ type: "next_speaker", after: newest })}
+          aria-disabled={goesOn ? undefined : "true"}
+          onClick={() => goesOn && acts.onTurn({ type: "next_speaker", after: newest })}
         >
-          {say.next}
+          {say.nextSpeaker}
         </button>
       )}
-      {turn && (
-        <div class="row s wrap">
-          {turn.limitMs > 0 && (
-            <button class="btn" type="button" onClick={() => acts.onTurn({ type: "extend_turn", turn: turn.number, by_ms: MORE_MS })}>
-              {say.extend}
-            </button>
-          )}
+      <div class="acts">
+        <button
+          class="btn"
+          type="button"
+          aria-label={say.extendTurn}
+          {...about(({ number }) => acts.onTurn({ type: "extend_turn", turn: number, by_ms: MINUTE_MS }), (turn?.limitMs ?? 0) > 0)}
+        >
+          {say.extend}
+        </button>
+        <button
+          class="btn"
+          type="button"
+          aria-pressed={turn?.held ?? false}
+          {...about(({ number, held }) => acts.onTurn({ type: "hold_time", turn: number, on: !held }))}
+        >
+          <Icon name="pause" small />
+          {say.hold}
+        </button>
+        <button
+          class="btn"
+          type="button"
+          {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number, how: "passed" }))}
+        >
+          {say.pass}
+        </button>
+        {mode === "round" && (
           <button
             class="btn"
             type="button"
-            aria-pressed={turn.held}
-            onClick={() => acts.onTurn({ type: "hold_time", turn: turn.number, on: !turn.held })}
+            aria-label={turn ? say.laterFor(holder) : undefined}
+            {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number, how: "later" }))}
           >
-            {say.hold}
+            {say.later}
           </button>
-          {mode === "round" && (
-            <>
-              <button class="btn" type="button" onClick={() => acts.onTurn({ type: "end_turn", turn: turn.number, how: "passed" })}>
-                {say.pass}
-              </button>
-              <button class="btn" type="button" onClick={() => acts.onTurn({ type: "end_turn", turn: turn.number, how: "later" })}>
-                {say.later}
-              </button>
-            </>
+        )}
+        <button
+          class={mode === "round" ? "btn full" : "btn"}
+          type="button"
+          {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number }))}
+        >
+          {say.end}
+        </button>
+      </div>
+      <Order model={model} acts={acts} say={say} waiting={waiting} />
+      <Settings say={say} wanted={wanted} onChange={change} />
+    </section>
+  );
+}
+
+/** Whose turn it is, and its clock: told to nobody but who leads, and the holder. */
+function Now({
+  model,
+  say,
+  name,
+  waiting,
+}: {
+  model: RoomModel;
+  say: LeadWords;
+  name: string;
+  waiting: readonly string[];
+}) {
+  const { room } = model;
+  const { mode, turn } = room.floor;
+  const first = person(room, waiting[0] ?? "")?.name;
+  const follows = mode === "quiet" ? "" : first ? say.next(first) : say.noneNext;
+  const now = useNow(model.now, turn !== null && turn.endsMs > 0 && !turn.held);
+  if (!turn) {
+    return (
+      <div class="now">
+        <div>
+          <h2>{mode === "quiet" ? say.quiet : say.nobody}</h2>
+          {follows && <p class="quiet">{follows}</p>}
+        </div>
+      </div>
+    );
+  }
+  const clock = clockOf(turn, now);
+  const timed = clock.name !== "none" && !(clock.name === "held" && turn.limitMs === 0);
+  const time =
+    clock.name === "over"
+      ? `+${minutes(clock.byMs)}`
+      : clock.name === "held" && clock.leftMs < 0
+        ? `+${minutes(-clock.leftMs)}`
+        : minutes(clock.name === "none" ? 0 : clock.leftMs, Math.ceil);
+  const spoken = clock.name === "over" ? say.overBy(time.slice(1)) : clock.name === "held" ? say.heldAt(time) : say.left(time);
+  const share = clock.name === "runs" || clock.name === "grace" ? clock.share : 0;
+  return (
+    <div class="now">
+      {timed && (
+        <div class={`ring ${clock.name}`} role="timer" aria-label={spoken}>
+          {(clock.name === "runs" || clock.name === "grace") && (
+            <svg viewBox="0 0 60 60" aria-hidden="true">
+              <circle class="track" cx="30" cy="30" r="27" />
+              <circle class="left" cx="30" cy="30" r="27" pathLength="100" stroke-dasharray={`${Math.round(share * 100)} 100`} />
+            </svg>
           )}
-          <button class="btn" type="button" onClick={() => acts.onTurn({ type: "end_turn", turn: turn.number })}>
-            {say.end}
-          </button>
+          <b class="num" aria-hidden="true">
+            {time}
+          </b>
         </div>
       )}
-      {mode === "round" && !turn && listed.length === 0 && (
-        <button class="btn" type="button" onClick={() => set("round")}>
-          {say.begin}
-        </button>
-      )}
-      {listed.length > 1 && (
-        <button class="btn" type="button" onClick={() => acts.onTurn({ type: "least_heard_first" })}>
-          {say.leastHeard}
-        </button>
-      )}
-      <ol>
-        {listed.map((id, place) => (
-          <li key={id}>
-            <span class="num quiet">{place + 1}</span>
-            <span class="grow">{nameOf(id)}</span>
-            {mode !== "quiet" && (
-              <button
-                class="btn"
-                type="button"
-                aria-label={say.giveTo(nameOf(id))}
-                onClick={() => acts.onTurn({ type: "give_turn", after: newest, participant_id: id })}
-              >
-                {say.give}
-              </button>
-            )}
-            {place > 0 && (
-              <button
-                class="btn sq plain up"
-                type="button"
-                aria-label={say.moveUp(nameOf(id))}
-                onClick={() => acts.onTurn({ type: "move_in_order", participant_id: id, before: listed[place - 1] ?? null })}
-              >
-                <Icon name="next" />
-              </button>
-            )}
-          </li>
-        ))}
-      </ol>
-    </section>
+      <div>
+        <h2>{name}</h2>
+        <p class="quiet">
+          {say.speaks} {clock.name === "held" ? say.still : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
+        </p>
+      </div>
+    </div>
+  );
+}
+
+/** How the turns to come go: set with the mode. */
+function Settings({ say, wanted, onChange }: { say: LeadWords; wanted: Wanted; onChange: (what: Partial<Wanted>) => void }) {
+  const orders = { list: say.list, least_heard: say.leastFirst, passed_on: say.passedOn };
+  const now = Math.round(wanted.limit_ms / MINUTE_MS);
+  const told = (count: number) => (count === 0 ? say.none : say.minutes(count));
+  const limits = LIMITS_MIN.includes(now) ? LIMITS_MIN : [...LIMITS_MIN, now].toSorted((a, b) => a - b);
+  return (
+    <details class="settings">
+      <summary>
+        {say.settings} <span class="quiet">{told(now)}</span>
+      </summary>
+      <label>
+        {say.limit}
+        <select
+          class="input"
+          value={String(now)}
+          onChange={(event) => onChange({ limit_ms: Number(event.currentTarget.value) * MINUTE_MS })}
+        >
+          {limits.map((count) => (
+            <option key={count} value={String(count)}>
+              {told(count)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        {say.atEnd}
+        <select
+          class="input"
+          value={wanted.firm ? "firm" : "soft"}
+          onChange={(event) => onChange({ firm: event.currentTarget.value === "firm" })}
+        >
+          <option value="soft">{say.soft}</option>
+          <option value="firm">{say.firm}</option>
+        </select>
+      </label>
+      <label>
+        {say.order}
+        <select
+          class="input"
+          value={wanted.order}
+          onChange={(event) => {
+            const order = ORDERS.find((each) => each === event.currentTarget.value);
+            if (order) onChange({ order });
+          }}
+        >
+          {ORDERS.map((each) => (
+            <option key={each} value={each}>
+              {orders[each]}
+            </option>
+          ))}
+        </select>
+      </label>
+    </details>
   );
 }

@@ -1,72 +1,39 @@
+import { placeInOrder } from "../state/floor";
 import { leads, person, unheard } from "../state/room";
 import { turnWordsFor } from "../words/turns";
 import { Icon } from "./icon";
+import { OwnTurn } from "./own_turn";
 import { Panel } from "./panel";
 import type { RoomActs, RoomModel } from "./room_model";
+import { Notes } from "./turn_notes";
 
 /** Who speaks, and my own turn. The microphone opens only by the tap. Who leads is always heard, and needs none of it. */
 export function TurnPanel({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const { room, words, alone } = model;
   const { floor, you } = room;
-  const { mode, turn, hands, round } = floor;
+  const { mode, turn, hands } = floor;
   if (leads(room) || room.pausedUntilMs > 0 || alone.on) return null;
   if (mode === "open" && !turn && hands.length === 0) return null;
-  if (turn?.holder === you) return <OwnTurn model={model} acts={acts} />;
+  if (turn?.holder === you) return <OwnTurn model={model} acts={acts} turn={turn} />;
   const say = turnWordsFor(words.language);
   const why = unheard(room);
   const name = turn ? person(room, turn.holder)?.name : undefined;
-  const place = (mode === "round" ? round : hands).indexOf(you) + 1;
+  const place = placeInOrder(floor, you);
   return (
     <Panel label={say.turn} icon="mic" title={mode === "quiet" ? say.mode.quiet : name ? say.speaks(name) : say.nobody}>
       {place > 0 && <p class="quiet">{(mode === "round" ? say.inRound : say.handUp)(say.ordinal(place))}</p>}
       {why && (mode === "quiet" || model.notice?.about === "not_heard") && <p>{say.unheard[why]}</p>}
-      {mode === "round" && place > 0 && (
-        <button class="btn" type="button" onClick={() => acts.onTurn({ type: "pass" })}>
-          {say.pass}
-        </button>
-      )}
-    </Panel>
-  );
-}
-
-function OwnTurn({ model, acts }: { model: RoomModel; acts: RoomActs }) {
-  const { room, words, actual } = model;
-  const { floor } = room;
-  const say = turnWordsFor(words.language);
-  const { turn } = floor;
-  if (!turn) return null;
-  const heard = actual.microphone && !floor.unsaved;
-  const text = floor.unsaved ? say.unheard.unsaved : turn.held ? say.heldByNobody : turn.grace ? say.grace : say.takeTime;
-  return (
-    <section class="turn mine" aria-label={say.yourTurn}>
-      <div class="grow">
-        <h2>{heard ? say.heard : say.mine}</h2>
-        <p>{text}</p>
-      </div>
-      <div class="acts">
-        {heard ? (
-          <button class="btn main l" type="button" onClick={() => acts.onTurn({ type: "end_turn", turn: turn.number })}>
-            <Icon name="check" />
-            {say.end}
-          </button>
-        ) : (
-          <>
-            <button class="btn main l" type="button" onClick={acts.onMicrophone}>
-              <Icon name="mic" />
-              {say.tap}
-            </button>
-            <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass" })}>
+      {place > 0 && (
+        <div class="row s wrap">
+          {mode === "round" && (
+            <button class="btn" type="button" onClick={() => acts.onTurn({ type: "pass" })}>
               {say.pass}
             </button>
-            {floor.mode === "round" && (
-              <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass", come_back: true })}>
-                {say.comeBack}
-              </button>
-            )}
-          </>
-        )}
-      </div>
-    </section>
+          )}
+          <Notes say={say} notes={model.notes} onNotes={acts.onNotes} />
+        </div>
+      )}
+    </Panel>
   );
 }
 

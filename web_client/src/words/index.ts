@@ -23,7 +23,7 @@ export async function wordsFor(languages: readonly string[]): Promise<Words> {
 }
 
 /** Puts what the live region says into words. */
-export function say(words: Words, announcement: Announcement): string {
+export function say(words: Words, announcement: Exclude<Announcement, { key: "sayTurn" }>): string {
   switch (announcement.key) {
     case "sayMessage":
       return words.sayMessage(announcement.name, announcement.text);

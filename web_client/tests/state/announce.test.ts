@@ -9,7 +9,7 @@ import { snapshotOf } from "../fakes";
 function said(frame: RoomFrame, snapshot: Partial<Snapshot> = {}): string | null {
   const before = fromSnapshot(snapshotOf(snapshot));
   const announcement = announce(before, reduce(before, frame), frame);
-  return announcement && say(en, announcement);
+  return announcement && say(en, announcement as Parameters<typeof say>[1]);
 }
 
 test.each<[RoomFrame, string | null]>([

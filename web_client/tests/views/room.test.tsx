@@ -1,19 +1,22 @@
 import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { NO_CHOICES } from "../../src/media/device_list";
 import { chosen } from "../../src/state/devices";
 import { floorOf } from "../../src/state/floor";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { Room } from "../../src/views/room";
 import type { RoomActs, RoomModel } from "../../src/views/room_model";
+import { loadLeading } from "../../src/views/use_leading";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { snapshotOf } from "../fakes";
 
 let box: HTMLElement;
 let acts: { [K in keyof RoomActs]: ReturnType<typeof vi.fn<RoomActs[K]>> };
+
+beforeAll(loadLeading);
 
 beforeEach(() => {
   document.documentElement.lang = "en";
@@ -59,6 +62,7 @@ beforeEach(() => {
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
     onTurn: vi.fn(),
+    onNotes: vi.fn(),
   };
 });
 
@@ -145,6 +149,8 @@ function show(change: Partial<RoomModel> = {}): void {
     chatOpen: false,
     unread: 0,
     draft: "",
+    notes: "",
+    now: () => 0,
     sheet: null,
     menuFor: null,
     ...change,

@@ -1,0 +1,40 @@
+import type { TurnMode } from "../protocol/generated";
+import { placeInOrder } from "./floor";
+import { leads, person, type RoomState } from "./room";
+
+/** What a change of the turns says aloud, piece by piece. */
+export type TurnNews =
+  | { key: "over" | "lowered" | "more" | "held" | "resumed" | "grace" | "unsaved" }
+  | { key: "mode"; mode: TurnMode }
+  /** `limitMs` 0: no limit. */
+  | { key: "mine"; limitMs: number }
+  | { key: "speaks"; name: string }
+  | { key: "place" | "placeInRound"; place: number };
+
+/** Only what changed for me: who speaks, my own turn and its time, my place. */
+export function turnNews(before: RoomState, after: RoomState): readonly TurnNews[] {
+  const [then, now] = [before.floor, after.floor];
+  const { you } = after;
+  const mine = now.turn?.holder === you;
+  const wasMine = then.turn?.holder === you;
+  const given = now.turn !== null && now.turn.number !== then.turn?.number;
+  const news: TurnNews[] = [];
+  if (now.mode !== then.mode) news.push({ key: "mode", mode: now.mode });
+  if (wasMine && !mine) news.push({ key: "over" });
+  if (now.turn && given) {
+    const name = person(after, now.turn.holder)?.name;
+    if (mine) news.push({ key: "mine", limitMs: now.turn.limitMs });
+    else if (name) news.push({ key: "speaks", name });
+  }
+  if (now.unsaved && !then.unsaved && mine) news.push({ key: "unsaved" });
+  if (mine && then.turn && now.turn && !given) {
+    if (now.turn.held !== then.turn.held) news.push({ key: now.turn.held ? "held" : "resumed" });
+    if (now.turn.grace && !then.turn.grace) news.push({ key: "grace" });
+    else if (now.turn.limitMs > then.turn.limitMs) news.push({ key: "more" });
+  }
+  const [was, is] = [placeInOrder(then, you), placeInOrder(now, you)];
+  if (is > 0 && (is !== was || given)) news.push({ key: now.mode === "round" ? "placeInRound" : "place", place: is });
+  // In a round, who is no longer in it passed, or had the turn.
+  if (was > 0 && is === 0 && !mine && now.mode === then.mode && now.mode !== "round" && !leads(after)) news.push({ key: "lowered" });
+  return news;
+}

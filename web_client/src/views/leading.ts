@@ -1,0 +1,6 @@
+/** What only who leads needs; participants do not load it. */
+import "../styles/lead.css";
+
+export { LeadTurns } from "./turn_lead";
+export { TurnItems } from "./turn_items";
+export { Talk } from "./turn_talk";
