@@ -321,7 +321,7 @@ def test_a_pause_that_was_lost_silences_who_is_here_without_what_was_lost_before
     ana, ben, zoe = (ParticipantId(each) for each in ("ana", "ben", "zoe"))
     came = ParticipantEntered(1, zoe, IdentityId("id-zoe"), "Zoe", Role.PARTICIPANT, waiting=False, expected=True)
     went = ParticipantDeparted(1, ben, LeaveReason.LEFT)
-    assert aftermath(group.state, (came, went, FloorPaused(9, (ana, zoe)))) == (FloorPaused(9, (ana, ben)),)
+    assert aftermath(group.state, (came, went, FloorPaused(5, 9, (ana, zoe)))) == (FloorPaused(5, 9, (ana, ben)),)
 
 
 def test_a_room_with_nobody_in_it_returns_to_its_lobby_at_once(group: RoomHarness) -> None:
