@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from bench.chromium import chromium
@@ -142,11 +143,16 @@ def rows(joins: Joins) -> list[Row]:
     total = len(joins.marks) + joins.failed
     found = [
         Row("Joins that showed a picture within 15 s", f"{len(shown)} of {total}", "all", not joins.failed),
-        Row("Room's WebSocket open → first picture shown", f"{_spread(shown)} ({load})", "p95 < 250 ms", late < TARGET_MS),
+        Row(
+            "Room's WebSocket open → first picture shown",
+            f"{_spread(shown)} ({load})",
+            "p95 < 250 ms",
+            late < TARGET_MS,
+        ),
         Row("Tap on Join → first picture shown", _spread(click)),
         Row("Page asked for → first picture shown, Join tapped at once", _spread(page)),
     ]
-    for before, step in zip(STEPS, STEPS[1:], strict=False):
+    for before, step in pairwise(STEPS):
         took = [each[step] - each[before] for each in joins.marks if step in each and before in each]
         if took:
             found.append(Row(f"of that: {before} → {step}", _spread(took)))

@@ -1,9 +1,9 @@
 """`python -m bench lipsync`: how far apart sound and picture of one person come out, in Chromium, through our server.
 
-Measured twice over. By the browser's own account: it plays both by the sender reports that it gets, and tells when
+Measured in two ways. By the browser's own account: it plays both by the sender reports that it gets, and tells when
 each was captured that it plays now. And by looking: a sender whose picture turns white while its microphone beeps, and
-the time between both at the receiver. The account alone would not see reports that are wrong; looking has offsets of its
-own, so the same pages are also connected without a server.
+the time between both at the receiver. The account alone would not see reports that are wrong; looking has offsets of
+its own, so the same sender is also connected without a server.
 """
 
 from __future__ import annotations
@@ -148,7 +148,8 @@ _DIRECT: Final = """async (ms) => {
   await to.setRemoteDescription(from.localDescription);
   await to.setLocalDescription();
   await from.setRemoteDescription(to.localDescription);
-  const [heard, seen] = ["audio", "video"].map((kind) => to.getReceivers().find(({ track }) => track.kind === kind).track);
+  const of = (kind) => to.getReceivers().find(({ track }) => track.kind === kind).track;
+  const heard = of("audio"), seen = of("video");
   const sound = Object.assign(new Audio(), { srcObject: new MediaStream([heard]), autoplay: true });
   await new Promise((done) => setTimeout(done, 5000));
   const looked = benchLook(heard, seen);
@@ -211,7 +212,9 @@ async def _guest(room: LiveRoom, size: tuple[int, int]) -> Page:
 async def _measure(scene: str, page: Page, samples: int, *, wide: bool) -> Skew:
     _say(scene)
     async with asyncio.timeout(WITHIN_S):
-        while not await _settled(page, wide=wide):
+        while True:
+            if await _settled(page, wide=wide):
+                break
             await asyncio.sleep(EVERY_S)
     found = Skew(scene, load=os.getloadavg()[0])
     looking = asyncio.create_task(page.evaluate(_LOOK, samples * EVERY_S * 1000))
@@ -242,13 +245,18 @@ def rows(found: LipSync) -> list[Row]:
     """The table."""
     table: list[Row] = []
     for skew in found.skews:
-        where = f"{skew.scene} ({skew.width:.0f} px, load {skew.load:.1f})" if skew.width else f"{skew.scene} (load {skew.load:.1f})"
+        where = (
+            f"{skew.scene} ({skew.width:.0f} px, load {skew.load:.1f})"
+            if skew.width
+            else f"{skew.scene} (load {skew.load:.1f})"
+        )
         for how, values in (("by the reports", skew.by_reports), ("by looking", skew.by_looking)):
             if values:
                 sizes = [abs(value) for value in values]
                 late = percentile(sizes, 0.95)
                 met = late <= TARGET_MS if how == "by the reports" else None
-                text = f"|skew| p50 {median(sizes):.0f}, p95 {late:.0f} ms; median {median(values):+.0f} ms of {len(values)}"
+                text = f"|skew| p50 {median(sizes):.0f}, p95 {late:.0f} ms; "
+                text += f"median {median(values):+.0f} ms of {len(values)}"
                 table.append(Row(f"{where}: {how}", text, f"p95 ≤ {TARGET_MS:.0f} ms" if met is not None else "", met))
     return table
 

@@ -64,9 +64,7 @@ class LiveRoom:
 
 
 @asynccontextmanager
-async def live_room(
-    browser: Browser, name: str, settings: Mapping[str, str] | None = None
-) -> AsyncGenerator[LiveRoom]:
+async def live_room(browser: Browser, name: str, settings: Mapping[str, str] | None = None) -> AsyncGenerator[LiveRoom]:
     """A room for the time of a block.
 
     Raises:

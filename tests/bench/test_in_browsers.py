@@ -1,0 +1,53 @@
+"""What is read from the marks that browsers set."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.first_picture import Joins
+from bench.first_picture import rows as join_rows
+from bench.lip_sync import LipSync, Skew, late_by
+from bench.lip_sync import rows as skew_rows
+
+
+def _marks(shown: float, **more: float) -> dict[str, float]:
+    return {"clicked": 900.0, "open": 1_000.0, "shown": 1_000.0 + shown, **more}
+
+
+def test_a_join_counts_from_the_open_socket_and_every_step_from_the_one_before() -> None:
+    joins = Joins(marks=[_marks(200, offer=1_050.0, answered=1_080.0)] * 3, load=[1.0, 2.0])
+    told = {row.what: row for row in join_rows(joins)}
+    whole = told["Room's WebSocket open → first picture shown"]
+    assert whole.measured == "p50 200, p95 200, max 200 ms (load 1.0 to 2.0)"
+    assert whole.met
+    assert told["Tap on Join → first picture shown"].measured == "p50 300, p95 300, max 300 ms"
+    assert told["of that: offer → answered"].measured == "p50 30, p95 30, max 30 ms"
+    assert "of that: answered → ice" not in told
+
+
+def test_one_slow_join_of_ten_misses_the_target_and_one_without_a_picture_is_told() -> None:
+    joins = Joins(marks=[_marks(100)] * 9 + [_marks(900)], failed=1, load=[1.0])
+    first, whole, *_ = join_rows(joins)
+    assert (first.measured, first.met) == ("10 of 11", False)
+    assert whole.met is False
+
+
+def test_without_any_picture_there_is_nothing_to_tell_but_that() -> None:
+    assert [(row.measured, row.met) for row in join_rows(Joins(failed=2))] == [("0 of 2", False)]
+
+
+def test_a_flash_belongs_to_the_nearest_beep_and_one_without_a_beep_to_none() -> None:
+    assert late_by([1_000, 2_050, 3_900], [990, 2_100]) == [10, -50]
+    assert late_by([1_000], []) == []
+
+
+@pytest.mark.parametrize(("early", "met"), [(-45.0, True), (-46.0, False)])
+def test_a_picture_that_comes_early_counts_as_one_that_comes_late(early: float, met: bool) -> None:
+    (row,) = skew_rows(LipSync([Skew("somewhere", 640, by_reports=[early] * 20)]))
+    assert row.met is met
+
+
+def test_looking_has_offsets_of_its_own_and_is_not_judged() -> None:
+    (row,) = skew_rows(LipSync([Skew("somewhere", 640, by_looking=[80.0] * 20)]))
+    assert row.met is None
+    assert row.measured == "|skew| p50 80, p95 80 ms; median +80 ms of 20"
