@@ -19,7 +19,7 @@ from playwright.async_api import Page
 
 from bench.chromium import chromium
 from bench.figures import Row, percentile
-from bench.live_room import GUEST, HOST, LiveRoom, live_room
+from bench.live_room import HOST, LiveRoom, live_room
 
 CAPTURE: Final = "640x360@15"
 SAMPLES: Final = 100
@@ -206,7 +206,7 @@ async def run(samples: int = SAMPLES) -> LipSync:
 
 
 async def _guest(room: LiveRoom, size: tuple[int, int]) -> Page:
-    return await room.enter(GUEST, capture="320x180@10", script=_LOOKS, width=size[0], height=size[1])
+    return await room.enter(0, capture="320x180@10", script=_LOOKS, width=size[0], height=size[1])
 
 
 async def _measure(scene: str, page: Page, samples: int, *, wide: bool) -> Skew:

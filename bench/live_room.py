@@ -21,18 +21,19 @@ from server.bot.way_in import Link, Visitor
 from server.clock import SystemClock
 from server.storage.engine import open_engine
 
-HOST: Final = 1
-GUEST: Final = 0
+HOST: Final = -1
+"""The mentor; the participants are 0 and on."""
 _CLIENT: Final = {"SERVER__CLIENT_DIR": str(ROOT / "web_client" / "dist")}
 
 
 @dataclass(slots=True)
 class LiveRoom:
-    """A mentor and a participant who have agreed to everything, and the pages that they open."""
+    """A mentor and participants who have agreed to everything, and the pages that they open."""
 
     server: ServerProcess
     browser: Browser
     name: str
+    people: int
 
     async def enter(self, who: int, *, capture: str, script: str = "", width: int = 1280, height: int = 800) -> Page:
         """Into the room, in a context of its own, with a script in the page before the client's."""
@@ -58,13 +59,17 @@ class LiveRoom:
         # Links are good for one sign-in.
         engine = open_engine(self.server.storage_url)
         try:
-            return await Auth(engine, SystemClock()).make_link(IdentityId(f"bench-{self.name}-{who}"), ttl_s=LINK_S)
+            return await Auth(engine, SystemClock()).make_link(
+                IdentityId(f"bench-{self.name}-{who % self.people}"), ttl_s=LINK_S
+            )
         finally:
             await engine.dispose()
 
 
 @asynccontextmanager
-async def live_room(browser: Browser, name: str, settings: Mapping[str, str] | None = None) -> AsyncGenerator[LiveRoom]:
+async def live_room(
+    browser: Browser, name: str, guests: int = 1, settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[LiveRoom]:
     """A room for the time of a block.
 
     Raises:
@@ -72,7 +77,8 @@ async def live_room(browser: Browser, name: str, settings: Mapping[str, str] | N
     """
     with tempfile.TemporaryDirectory(prefix=f"holdspace-{name}-") as folder:
         server = ServerProcess(Path(folder), free_ports(), {**_CLIENT, **(settings or {})})
-        tokens = (await make_rooms(server.storage_url, {name: (Role.PARTICIPANT, Role.MENTOR)}))[name]
+        roles = (Role.PARTICIPANT,) * guests + (Role.MENTOR,)
+        tokens = (await make_rooms(server.storage_url, {name: roles}))[name]
         try:
             async with aiohttp.ClientSession() as http:
                 await server.start(http)
@@ -80,6 +86,6 @@ async def live_room(browser: Browser, name: str, settings: Mapping[str, str] | N
                 async with Visitor(Link(server.base_url, token)) as visitor:
                     await visitor.sign_in()
                     await visitor.arrive(await visitor.live_session())
-            yield LiveRoom(server, browser, name)
+            yield LiveRoom(server, browser, name, len(tokens))
         finally:
             await server.stop()
