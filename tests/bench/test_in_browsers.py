@@ -43,11 +43,20 @@ def test_a_flash_belongs_to_the_nearest_beep_and_one_without_a_beep_to_none() ->
 
 @pytest.mark.parametrize(("early", "met"), [(-45.0, True), (-46.0, False)])
 def test_a_picture_that_comes_early_counts_as_one_that_comes_late(early: float, met: bool) -> None:
-    (row,) = skew_rows(LipSync([Skew("somewhere", 640, by_reports=[early] * 20)]))
+    _, row = skew_rows(LipSync([Skew("somewhere", 640, by_reports=[0.0] * 25 + [early] * 20)]))
     assert row.met is met
 
 
-def test_looking_has_offsets_of_its_own_and_is_not_judged() -> None:
-    (row,) = skew_rows(LipSync([Skew("somewhere", 640, by_looking=[80.0] * 20)]))
-    assert row.met is None
-    assert row.measured == "|skew| p50 80, p95 80 ms; median +80 ms of 20"
+def test_the_first_seconds_are_told_apart_and_not_judged() -> None:
+    first, then = skew_rows(LipSync([Skew("somewhere", 640, by_reports=[-500.0] * 25 + [10.0] * 20)]))
+    assert first.met is None
+    assert first.measured == "|skew| p50 500, p95 500 ms; picture -500 ms, of 25"
+    assert then.met
+
+
+def test_looking_has_offsets_of_its_own_and_is_compared_rather_than_judged() -> None:
+    skew = Skew("somewhere", 640, by_reports=[50.0], by_looking=[80.0] * 20)
+    *_, looked, off = skew_rows(LipSync([skew]))
+    assert looked.met is None
+    assert looked.measured == "|skew| p50 80, p95 80 ms; picture +80 ms, of 20"
+    assert off.measured == "+30 ms"
