@@ -38,7 +38,7 @@ LIMITS: Final = (
     "By its reports: what Chromium estimates from the sender reports it gets, so it cannot see reports that are wrong.",
     "By looking: offsets of canvas, Web Audio and compositing are in it, and in the direct connection beside it alike.",
     "A page that seldom gets to run looks late: on a busy machine a single look says little, the median more.",
-    "Chromium moves picture towards sound by some tens of ms a second: the first five seconds after a join are told apart.",
+    "Chromium moves picture towards sound step by step: the first five seconds of a scene are told apart.",
 )
 
 _FLASHES: Final = """(() => {
