@@ -23,6 +23,7 @@ def test_a_join_counts_from_the_open_socket_and_every_step_from_the_one_before()
     assert told["Tap on Join → first picture shown"].measured == "p50 300, p95 300, max 300 ms"
     assert told["of that: offer → answered"].measured == "p50 30, p95 30, max 30 ms"
     assert "of that: answered → ice" not in told
+    assert "of that: open → answer" not in told
 
 
 def test_one_slow_join_of_ten_misses_the_target_and_one_without_a_picture_is_told() -> None:
