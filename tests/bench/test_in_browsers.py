@@ -55,9 +55,14 @@ def test_the_first_seconds_are_told_apart_and_not_judged() -> None:
     assert then.met
 
 
-def test_looking_has_offsets_of_its_own_and_is_compared_rather_than_judged() -> None:
+def test_what_is_seen_and_heard_is_judged_too_and_compared_with_the_reports() -> None:
     skew = Skew("somewhere", 640, by_reports=[50.0], by_looking=[80.0] * 20)
     *_, looked, off = skew_rows(LipSync([skew]))
-    assert looked.met is None
+    assert looked.met is False
     assert looked.measured == "|skew| p50 80, p95 80 ms; picture +80 ms, of 20"
     assert off.measured == "+30 ms"
+
+
+def test_what_goes_without_our_server_is_not_judged() -> None:
+    skew = Skew("directly", by_reports=[90.0] * 40, by_looking=[80.0] * 20, ours=False)
+    assert [row.met for row in skew_rows(LipSync([skew]))] == [None] * 4
