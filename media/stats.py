@@ -45,6 +45,7 @@ class MediaStats:
     dropped_padding: int
     dropped_gate_closed: int
     dropped_not_chosen: int
+    dropped_too_much: int
     dropped_too_long: int
     dropped_send_blocked: int
     dropped_fault: int

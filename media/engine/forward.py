@@ -97,6 +97,8 @@ class Forwarder:
                 self._control.down(stalled)
         if not track.open:
             stats.dropped[Drop.GATE_CLOSED] += 1
+        elif not track.budget.takes(len(packet.payload), now):
+            stats.dropped[Drop.TOO_MUCH] += 1
         elif spec.kind is Kind.AUDIO:
             self._audio(transport, layer, packet, number, now)
         else:

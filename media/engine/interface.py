@@ -216,6 +216,7 @@ class Drop(StrEnum):
     PADDING = "padding"
     GATE_CLOSED = "gate_closed"
     NOT_CHOSEN = "not_chosen"
+    TOO_MUCH = "too_much"
     TOO_LONG = "too_long"
     SEND_BLOCKED = "send_blocked"
     FAULT = "fault"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from media.engine.budget import Budget
 from media.engine.cache import PictureCache
 from media.engine.interface import IngressSpec
 from media.engine.key_frames import KeyRequests
@@ -26,6 +27,7 @@ class Track:
 
     __slots__ = (
         "always",
+        "budget",
         "cache",
         "former",
         "group",
@@ -42,6 +44,7 @@ class Track:
     def __init__(self, spec: IngressSpec) -> None:
         self.spec = spec
         self.open = False
+        self.budget = Budget(spec.kind)
         self.layers: dict[str, Layer] = {}
         """By rid, in the order in which they came."""
         self.former: deque[int] = deque(maxlen=_FORMER)

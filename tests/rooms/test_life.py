@@ -7,10 +7,27 @@ from msgspec.structs import replace
 
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
-from protocol.messages import Admit, AskForCover, PostChat, SessionChanged, SetDevices, SetNotAlone, WithdrawCover
+from protocol.messages import (
+    Admit,
+    AskForCover,
+    CloseMicrophone,
+    PostChat,
+    SessionChanged,
+    SetDevices,
+    SetNotAlone,
+    WithdrawCover,
+)
 from protocol.values import LeaveReason, Role, SessionStatus, WaitsFor
+from rooms.aftermath import aftermath
 from rooms.commands import CloseSession, NameResponder, OpenSession, PassTime, WaiveResponder
-from rooms.events import FloorPaused, SessionClosed, SessionOpened, SessionReturned
+from rooms.events import (
+    FloorPaused,
+    ParticipantDeparted,
+    ParticipantEntered,
+    SessionClosed,
+    SessionOpened,
+    SessionReturned,
+)
 from rooms.evolve import evolve
 from rooms.life import DEFAULT_RULES, consequences, is_unanswered, life_deadline
 from rooms.state import EMPTY
@@ -120,6 +137,12 @@ def test_asking_for_cover_pauses_at_once_and_can_be_taken_back(group: RoomHarnes
     assert not mia.person("mia")["needs_cover"]
 
 
+def test_in_a_pause_those_who_lead_may_still_write_and_nobody_else(group: RoomHarness) -> None:
+    group.request("mia", AskForCover(ID))
+    assert group.refusal("mia", PostChat(ID, MessageId("m1"), "I am still here")) is None
+    assert group.refusal("ana", PostChat(ID, MessageId("m2"), "what now")) is ErrorCode.PAUSED
+
+
 def test_who_needs_cover_and_drops_is_not_waited_for(group: RoomHarness) -> None:
     group.enter("theo", Role.THERAPIST)
     group.request("mia", AskForCover(ID))
@@ -133,9 +156,10 @@ def test_who_asks_for_cover_is_neither_heard_nor_seen_any_more(group: RoomHarnes
     group.devices("mia", microphone=True, camera=True)
     group.request("mia", AskForCover(ID))
     assert group.gates == set()
-    group.devices("mia", camera=True)
-    group.request("mia", AskForCover(ID))
-    assert group.gates == set(), "asked again it closes again"
+    for again in ("microphone", "camera"):
+        group.devices("mia", microphone=again == "microphone", camera=again == "camera")
+        group.request("mia", AskForCover(ID))
+        assert group.gates == set(), "asked again it closes again, whichever was opened"
     group.request("mia", WithdrawCover(ID))
     assert group.gates == set(), "and opens nothing when it is taken back"
 
@@ -151,6 +175,16 @@ def test_a_therapist_takes_over_from_the_lobby_though_nobody_else_answers(group:
     assert group.state.status is SessionStatus.LIVE
     assert is_unanswered(group.state)
     assert "ana" in group.roster()
+
+
+def test_a_mentor_who_leads_again_waits_for_someone_who_answers(group: RoomHarness) -> None:
+    group.state = replace(group.state, responder=None, responder_waived=False)
+    group.request("mia", AskForCover(ID))
+    group.wait(WAIT)
+    group.request("mia", WithdrawCover(ID))
+    assert group.state.status is SessionStatus.LOBBY
+    group.do(NameResponder(IdentityId("identity-theo")))
+    assert group.state.status is SessionStatus.LIVE
 
 
 def test_a_therapist_begins_no_session_that_nobody_else_answers_for() -> None:
@@ -192,6 +226,25 @@ def test_a_stored_closing_is_numbered_after_all_that_were_told_before(group: Roo
     group.allow_microphone("mia", "ana")
 
     group.state = replace(group.replay(), life=4)
+    assert group.state.people[ParticipantId("ana")].closings > known
+
+
+@pytest.mark.parametrize("how", ["a pause", "a mentor", "a mentor whose closing is not stored"])
+def test_the_first_closing_of_a_new_life_is_numbered_after_all_of_the_one_before(group: RoomHarness, how: str) -> None:
+    group.state = replace(group.state, life=3)
+    group.request("mia", AskForCover(ID))
+    group.request("mia", WithdrawCover(ID))
+    known = group.attach("ana").person("ana")["closings"]
+
+    group.state = replace(group.replay(), life=4)
+    if how == "a pause":
+        group.request("mia", AskForCover(ID))
+    elif how == "a mentor":
+        group.close_microphone("mia", "ana")
+    else:
+        group.storage_down = True
+        assert group.refusal("mia", CloseMicrophone(ID, ParticipantId("ana"))) is ErrorCode.NOT_SAVED
+        assert group.state.people[ParticipantId("ana")].held
     assert group.state.people[ParticipantId("ana")].closings > known
 
 
@@ -262,6 +315,13 @@ def test_when_someone_leads_again_everyone_comes_back_in(group: RoomHarness) -> 
     assert group.roster() == ["mia", "ana", "ben"]
     assert not ana.client.waiting
     assert group.gates == set()
+
+
+def test_a_pause_that_was_lost_silences_who_is_here_without_what_was_lost_before_it(group: RoomHarness) -> None:
+    ana, ben, zoe = (ParticipantId(each) for each in ("ana", "ben", "zoe"))
+    came = ParticipantEntered(1, zoe, IdentityId("id-zoe"), "Zoe", Role.PARTICIPANT, waiting=False, expected=True)
+    went = ParticipantDeparted(1, ben, LeaveReason.LEFT)
+    assert aftermath(group.state, (came, went, FloorPaused(9, (ana, zoe)))) == (FloorPaused(9, (ana, ben)),)
 
 
 def test_a_room_with_nobody_in_it_returns_to_its_lobby_at_once(group: RoomHarness) -> None:

@@ -293,6 +293,11 @@ def test_what_ended_a_share_ends_it_although_it_was_lost(
     assert not any(is_durable(event) for event in kept)
 
 
+def test_leave_to_share_that_was_taken_back_and_lost_is_taken_back(room: RoomHarness, mia: Seat) -> None:
+    room.allow_screen("mia", "ana")
+    assert aftermath(room.state, (ScreenShut(1, ANA, MIA),)) == (ScreenHeld(ANA),)
+
+
 def test_a_share_that_was_decided_and_lost_is_not_begun(room: RoomHarness, mia: Seat) -> None:
     assert aftermath(room.state, (ScreenSet(MIA, screen=True, screen_audio=True),)) == ()
     assert aftermath(room.state, (ScreenShut(1, MIA, ANA),)) == ()

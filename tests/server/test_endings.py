@@ -93,10 +93,28 @@ async def test_a_session_that_everyone_left_ends_after_its_time_and_its_chat_goe
 
 
 async def test_a_session_that_was_never_live_ends_too(there: Node) -> None:
-    there.clock.advance(HOURS_12)
+    there.clock.advance(HOURS_12 - 1)
+    await endings_of(there).look()
+    assert await there.log.read(SESSION) == [], "its time counts from when it was made"
+    there.clock.advance(1)
     await endings_of(there).look()
     await ended(there)
     assert [each.type for each in await there.log.read(SESSION)] == ["session_opened", "session_closed"]
+    there.clock.advance(HOURS_12)
+    due = await endings_of(there)._due(there.clock.now_ms())  # pyright: ignore[reportPrivateUsage]
+    assert due == [], "and it ends once"
+
+
+async def test_the_time_counts_from_the_last_that_happened_in_it(there: Node) -> None:
+    there.clock.advance(HOURS_12 - 1)
+    ellie = await there.join(ELLIE, Role.PARTICIPANT)
+    await there.ask(ellie, Leave(there.rid()))
+    there.clock.advance(HOURS_12 - 1)
+    await endings_of(there).look()
+    assert await closings(there) == []
+    there.clock.advance(1)
+    await endings_of(there).look()
+    await ended(there)
 
 
 async def test_while_someone_is_present_it_goes_on(there: Node) -> None:

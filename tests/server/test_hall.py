@@ -14,13 +14,13 @@ from program.sessions import open_session
 from protocol.errors import Unavailable
 from protocol.ids import IdentityId, ParticipantId, RequestId, SessionId
 from protocol.messages import Remove
-from protocol.values import Role
-from rooms.commands import Enter, Requested
+from protocol.values import LeaveReason, Role
+from rooms.commands import Depart, Enter, Requested
 from rooms.life import DEFAULT_RULES
-from server.hall import Hall
+from server.hall import UNLOAD_AFTER_S, Hall
 from server.keeper import Keeper
 from server.storage.engine import open_engine, reading, writing
-from server.storage.log import EventLog, StreamMoved
+from server.storage.log import AppendFailed, EventLog, StreamMoved
 from server.storage.schema import events
 from server.tokens import JoinTokens
 from tests.fakes import FakeClock
@@ -35,7 +35,12 @@ RUTH_SEAT, LEE_SEAT = ParticipantId("seat-ruth"), ParticipantId("seat-lee")
 
 
 @pytest.fixture
-async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
+def timers() -> FakeTimers:
+    return FakeTimers()
+
+
+@pytest.fixture
+async def hall(tmp_path: Path, timers: FakeTimers) -> AsyncIterator[Hall]:
     async with database(tmp_path / "hall.db") as engine:
         async with writing(engine) as connection:
             await add_group(connection, Group("g", "group", 1))
@@ -44,7 +49,7 @@ async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
         log = EventLog(engine, clock, vault())
         await log.start()
         hall = Hall(
-            engine, log, JoinTokens(clock, ttl_s=60), FakeMedia(), clock, FakeTimers(),
+            engine, log, JoinTokens(clock, ttl_s=60), FakeMedia(), clock, timers,
             arrived=everyone_arrived, away_grace_ms=60_000, rules=DEFAULT_RULES,
             on_rooms=lambda _count: None, on_failed=lambda: None, on_denied=lambda *_: None,
         )  # fmt: skip
@@ -124,3 +129,36 @@ async def test_a_room_that_failed_while_it_was_opened_is_opened_once_more_and_no
         await hall.room(ROOM)
 
     assert await coming[0] is await hall.room(ROOM)
+
+
+async def test_a_room_whose_opening_could_not_be_stored_is_opened_for_who_comes_next(
+    hall: Hall, timers: FakeTimers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = hall._log
+    append = log.append
+
+    def fail(*_: object) -> asyncio.Future[None]:
+        monkeypatch.setattr(log, "append", append)
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(AppendFailed("disk full"))
+        return failed
+
+    monkeypatch.setattr(log, "append", fail)
+    with pytest.raises(Unavailable):
+        await hall.room(ROOM)
+    assert timers.pending == {}
+    assert not (await hall.room(ROOM)).over
+
+
+async def test_an_empty_room_is_unloaded_after_a_while_unless_someone_came_back(hall: Hall, timers: FakeTimers) -> None:
+    keeper = await hall.room(ROOM)
+    await keeper.submit(Enter(LEE_SEAT, LEE, "Lee", Role.PARTICIPANT))
+    for come_back in (True, False):
+        await keeper.submit(Depart(LEE_SEAT, LeaveReason.LEFT))
+        await asyncio.sleep(0)
+        assert UNLOAD_AFTER_S in timers.delays()
+        if come_back:
+            await keeper.submit(Enter(LEE_SEAT, LEE, "Lee", Role.PARTICIPANT))
+        timers.fire()
+        assert (ROOM in hall.open_rooms()) == come_back
+    assert keeper.over

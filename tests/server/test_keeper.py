@@ -191,6 +191,32 @@ async def test_closing_a_microphone_acts_while_the_disk_is_stuck(stage: Stage) -
     assert (MARCUS, MIC) not in stage.media.open
 
 
+async def test_what_was_closed_stays_closed_while_what_came_before_it_is_stored(stage: Stage) -> None:
+    await stage.devices(MARCUS, microphone=True)
+    stage.log.hold = True
+    stage.chat(ELLIE, "before")
+    stage.close_mic(DANA, MARCUS)
+    stage.log.sync(1)
+    await settle()
+    assert (MARCUS, MIC) not in stage.media.open
+
+
+async def test_what_was_allowed_opens_only_once_that_is_stored(stage: Stage) -> None:
+    await stage.close_mic(DANA, MARCUS)
+    closings = stage.keeper.state.people[MARCUS].closings
+    stage.log.hold = True
+    stage.chat(ELLIE, "before")
+    stage.keeper.submit(Requested(DANA, AllowMicrophone(stage.rid(), MARCUS)))
+    stage.keeper.submit(Requested(MARCUS, SetDevices(stage.rid(), True, False, closings)))
+    assert (MARCUS, MIC) not in stage.media.open
+    stage.log.sync(1)
+    await settle()
+    assert (MARCUS, MIC) not in stage.media.open
+    stage.log.sync()
+    await settle()
+    assert (MARCUS, MIC) in stage.media.open
+
+
 async def test_allowing_a_microphone_opens_nothing(stage: Stage) -> None:
     await stage.devices(MARCUS, microphone=True)
     await stage.close_mic(DANA, MARCUS)

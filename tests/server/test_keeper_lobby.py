@@ -59,6 +59,13 @@ async def test_who_is_admitted_begins_to_hear_and_see_once_it_is_stored(stage: S
     assert isinstance(stage.listeners[ELLIE].frames[-1], ParticipantJoined)
 
 
+async def test_who_is_admitted_after_a_while_begins_to_hear_too(stage: Stage) -> None:
+    await knock(stage)
+    await stage.chat(ELLIE, "meanwhile")
+    await stage.keeper.submit(Requested(DANA, Admit(stage.rid(), SAM)))
+    assert ("add", SAM) in stage.media.calls
+
+
 async def test_who_is_admitted_while_an_end_waits_hears_once_that_end_is_lost(stage: Stage) -> None:
     await knock(stage)
     stage.log.hold = True

@@ -5,7 +5,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -112,6 +112,53 @@ def test_an_exception_without_its_words_does_not_break_the_log(stream: io.String
     assert [line["event"] for line in lines] == ["failed", "failed"]
     assert lines[1]["error"] == "ValueError"
     assert "Ellie" not in stream.getvalue()
+
+
+class FakeLoop:
+    """Takes a handler, and has a time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._handler: Any = None
+
+    def time(self) -> float:
+        return self.now
+
+    def set_exception_handler(self, handler: Any) -> None:
+        self._handler = handler
+
+    def fails(self, message: str) -> None:
+        self._handler(self, {"message": message})
+
+
+def test_the_same_that_nobody_caught_comes_once_in_a_while(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+    loop = FakeLoop()
+    log_loop_exceptions(cast("asyncio.AbstractEventLoop", loop))
+    for _ in range(10_000):
+        loop.fails("socket.accept() out of system resource")
+    loop.fails("something else")
+    assert len(lines(stream)) == 2
+    loop.now = REPEAT_S
+    loop.fails("something else")
+    assert len(lines(stream)) == 3
+
+
+def test_what_is_remembered_of_it_is_bounded(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+    loop = FakeLoop()
+    log_loop_exceptions(cast("asyncio.AbstractEventLoop", loop))
+    for number in range(2 * MAX_TOLD):
+        loop.fails(f"failed {number}")
+    assert len(lines(stream)) == 2 * MAX_TOLD
+    loop.fails("failed 0")
+    assert len(lines(stream)) == 2 * MAX_TOLD + 1, "the first of so many is forgotten, and told again"
+
+
+def test_a_bad_request_is_not_quoted(stream: io.StringIO) -> None:
+    configure_logging("debug", "json", stream)
+    logging.getLogger("holdspace.aiohttp").error("Error handling request: %s", "what Ellie sent")
+    assert stream.getvalue() == ""
 
 
 def test_the_same_warning_of_the_loop_comes_once_in_a_while(stream: io.StringIO) -> None:

@@ -42,6 +42,10 @@ def delete_all_but(folder: Path, kept: Path) -> None:
             each.unlink()
 
 
+def journals(folder: Path) -> list[str]:
+    return [each.name for each in folder.glob("*-wal*")]
+
+
 async def test_what_is_stored_in_a_file_that_is_not_there_any_more_is_not_said_to_be_stored(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with database(path) as engine:
@@ -123,7 +127,9 @@ async def test_an_older_copy_is_refused_and_the_present_one_is_not(tmp_path: Pat
         it.change("DELETE FROM checkpoints WHERE number = 2")
         with pytest.raises(StorageError, match=r"holds 1 checkpoints, and .* knows of 2"):
             await require_all_checkpoints(url, outside, FakeClock(), accept_loss=False)
+        assert journals(tmp_path)
         await require_all_checkpoints(url, outside, FakeClock(), accept_loss=True)
+        assert not [each for each in journals(tmp_path) if ".before-" in each], "it belongs to what is here"
         assert not outside.exists()
         assert outside.with_name(f"{outside.name}.before-{START_MS}").exists()
         await require_all_checkpoints(url, outside, FakeClock(), accept_loss=False)

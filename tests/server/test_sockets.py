@@ -11,8 +11,10 @@ from websockets.frames import Close
 
 from protocol.errors import ErrorCode, meaning
 from server.sockets import (
+    BYTES_BURST,
     FRAMES_BURST,
     FRAMES_PER_S,
+    MAX_UNREAD,
     STRANGER_BYTES,
     STRANGER_FRAMES,
     Connection,
@@ -43,6 +45,7 @@ class FakeTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written: list[bytes] = []
+        self.unread = 0
         self.ended = False
 
     def write(self, data: Any) -> None:
@@ -64,7 +67,7 @@ class FakeTransport(asyncio.Transport):
         self.ended = True
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.unread
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
@@ -182,6 +185,15 @@ async def test_who_is_known_may_answer_pings_for_long(visit: Visit) -> None:
     assert len(visit.heard) == 300 * int(FRAMES_PER_S / 2)
 
 
+async def test_who_is_known_may_send_many_bytes_over_time(visit: Visit) -> None:
+    visit.connection.know()
+    for _ in range(2 * BYTES_BURST // 200_000):
+        visit.clock.advance(0.5)
+        visit.feed(frame(TEXT, payload=bytes(200_000)))
+        await visit.settle()
+    assert visit.closed_with is None
+
+
 async def test_knowing_twice_gives_nothing_more(visit: Visit) -> None:
     visit.connection.know()
     visit.feed(frame(PONG) * FRAMES_BURST)
@@ -195,6 +207,15 @@ async def test_what_comes_after_the_end_is_not_read(visit: Visit) -> None:
     visit.feed(frame(PING) * 1_000)
     assert visit.frames_read == 0
     assert len(visit.transport.written) == 1
+
+
+async def test_who_makes_us_answer_and_does_not_read_is_cut_off(visit: Visit) -> None:
+    visit.transport.unread = MAX_UNREAD
+    visit.feed(frame(PING))
+    assert not visit.transport.ended
+    visit.transport.unread += 1
+    visit.feed(frame(PING))
+    assert visit.transport.ended
 
 
 async def test_frames_before_the_opening_is_answered_count_like_others() -> None:

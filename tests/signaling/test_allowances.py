@@ -10,25 +10,37 @@ from protocol.errors import ErrorCode, Next, Unavailable
 from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId, SessionId
 from protocol.messages import (
     Ack,
+    AskForCover,
     ChatPosted,
+    ClientMessage,
+    CloseMicrophone,
+    CloseScreen,
+    EndSession,
     Goodbye,
     Join,
     Leave,
     LobbyJoined,
+    MoveToLobby,
     PostChat,
     PublishAnswer,
     PublishOffer,
+    React,
     Rejected,
+    Remove,
+    RestartSubscribe,
     Resume,
     Resumed,
+    SetDevices,
     SetListening,
+    SetNotAlone,
+    StopSharing,
     SubscribeAnswer,
     SubscribeOffer,
     Welcome,
 )
-from protocol.values import Role, Source
+from protocol.values import Reaction, Role, Source
 from signaling.endpoint import Settings
-from signaling.rate import COMINGS_BURST, GOINGS_BURST, Allowances, Rates
+from signaling.rate import COMINGS_BURST, GOINGS_BURST, MEDIA_BURST, RAW_BURST, Allowance, Allowances, Rates
 from tests.fakes import FakeClock
 from tests.signaling.stage import ROOM, FakeWebSocket, Stage
 
@@ -207,5 +219,78 @@ def test_what_was_used_is_kept_though_nobody_holds_it() -> None:
         allowances.of(ELLIE, ROOM).came()
         for number in range(20):
             allowances.of(IdentityId(f"id-{number}"), ROOM)
+    with pytest.raises(Unavailable):
+        allowances.of(ELLIE, ROOM).came()
+
+
+R, WHO = RequestId("r"), ParticipantId("who")
+ALWAYS: list[ClientMessage] = [
+    Leave(R),
+    EndSession(R),
+    CloseMicrophone(R, WHO),
+    CloseScreen(R, WHO),
+    StopSharing(R),
+    MoveToLobby(R, WHO),
+    Remove(R, WHO),
+    AskForCover(R),
+    SetDevices(R, microphone=False, camera=True),
+    SetNotAlone(R, on=True),
+]
+SOMETIMES: list[ClientMessage] = [
+    SetDevices(R, microphone=True, camera=False, closings=0),
+    SetNotAlone(R, on=False),
+    PostChat(R, MessageId("m"), "hello"),
+    React(R, Reaction.THANK_YOU),
+    SetListening(R, on=True),
+    PublishOffer(R, "sdp", {"0": Source.MICROPHONE}),
+    SubscribeAnswer(1, "sdp"),
+    RestartSubscribe(R),
+]
+
+
+def used_up() -> Allowance:
+    allowance = Allowance(FakeClock().monotonic, Rates(frames_burst=1, chat_burst=1))
+    for message in (*SOMETIMES, *[RestartSubscribe(R)] * int(MEDIA_BURST)):
+        try:
+            allowance.take(message)
+        except Unavailable:
+            continue
+    return allowance
+
+
+@pytest.mark.parametrize("message", ALWAYS, ids=lambda each: type(each).__name__)
+def test_what_protects_someone_passes_though_all_is_used_up(message: ClientMessage) -> None:
+    allowance = used_up()
+    for _ in range(200):
+        allowance.take(message)
+
+
+@pytest.mark.parametrize("message", SOMETIMES, ids=lambda each: type(each).__name__)
+def test_all_else_waits(message: ClientMessage) -> None:
+    with pytest.raises(Unavailable):
+        used_up().take(message)
+
+
+def test_a_reaction_counts_like_words() -> None:
+    allowance = Allowance(FakeClock().monotonic, Rates(chat_burst=1))
+    allowance.take(React(R, Reaction.THANK_YOU))
+    with pytest.raises(Unavailable):
+        allowance.take(PostChat(R, MessageId("m"), "hello"))
+
+
+def test_a_large_frame_counts_as_several() -> None:
+    allowance = Allowance(FakeClock().monotonic, Rates())
+    assert sum(allowance.arrived(60_000) for _ in range(int(RAW_BURST))) <= RAW_BURST / 30
+
+
+def test_who_left_again_and_again_is_not_forgotten_before_they_may_come_back() -> None:
+    clock = FakeClock()
+    allowances = Allowances(clock.monotonic, Rates())
+    for _ in range(int(GOINGS_BURST)):
+        allowances.of(ELLIE, ROOM).came()
+        allowances.of(ELLIE, ROOM).take(Leave(R))
+    clock.advance(5)
+    for number in range(20):
+        allowances.of(IdentityId(f"id-{number}"), ROOM)
     with pytest.raises(Unavailable):
         allowances.of(ELLIE, ROOM).came()

@@ -175,10 +175,12 @@ async def test_the_latest_word_on_needed_layers_is_said_again_after_a_resume(sta
     ellie = await stage.join("Ellie")
     for rids in (("q", "f"), ("q",)):
         stage.endpoint.pictures(ROOM, you(ellie), LayersWanted(Source.CAMERA, rids))
+    stage.endpoint.pictures(ROOM, you(ellie), LayersWanted(Source.SCREEN, ("f",)))
     await stage.settle()
-    assert ellie.got(LayersWanted)[-1:] == [LayersWanted(Source.CAMERA, ("q",))]
+    latest = [LayersWanted(Source.CAMERA, ("q",)), LayersWanted(Source.SCREEN, ("f",))]
+    assert ellie.got(LayersWanted)[-2:] == latest
     back = await stage.resume(ellie.got(Welcome)[0].resume_token, 0)
-    assert back.got(LayersWanted) == [LayersWanted(Source.CAMERA, ("q",))]
+    assert back.got(LayersWanted) == latest
     stage.endpoint.pictures(ROOM, ParticipantId("nobody"), LayersWanted(Source.CAMERA, ("q",)))
 
 

@@ -695,6 +695,24 @@ describe("a reload", () => {
     expect(app.stillAlone.value).toBe(false);
   });
 
+  test("is not needed for that: what was hidden in one session hides nothing in another", async () => {
+    await inside();
+    notAlone.on.value = true;
+    over.value = "room_failed";
+    await settle();
+    app.choose(me, { ...entry, id: "other" });
+    expect(app.stillAlone.value).toBe(false);
+  });
+
+  test("of a device check that was left on purpose begins anew", async () => {
+    await app.begin("token");
+    await settle();
+    app.check.toggle("camera");
+    expect(stays.size).toBe(1);
+    app.leave();
+    expect(stays.size).toBe(0);
+  });
+
   test("of a second tab begins as a first arrival does, and the first is off when it takes over again", async () => {
     await inside();
     notAlone.on.value = true;

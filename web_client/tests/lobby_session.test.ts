@@ -209,6 +209,12 @@ describe("a pause", () => {
     expect(session.notice.value, "a therapist is no mentor").toEqual({ about: "back", leader: "Ruth" });
   });
 
+  test("over because a mentor came who had not led before, says who: nobody is back", async () => {
+    event({ type: "participant_joined", participant: { id: "nina", name: "Nina", role: "mentor", place: 9 } });
+    tell({ type: "pause_changed", until_ms: 0, closings: 1 });
+    expect(session.notice.value).toEqual({ about: "back", leader: "Nina" });
+  });
+
   test("over by another person while I was away says who, too", async () => {
     server.socket.drop(4505);
     await server.clock.advance(1_000);
@@ -303,6 +309,22 @@ describe("not alone", () => {
     expect(hidden()).toEqual([true, false]);
     expect(session.mine.value).toMatchObject({ microphone: false, camera: false });
     expect(session.notAlone.on.value).toBe(false);
+  });
+
+  test("an answer to what is not so any more says nothing about what is", async () => {
+    const { id } = server.socket.ofType("set_not_alone").at(-1) ?? { id: "" };
+    session.showGroup();
+    tell({ type: "ack", id });
+    await settle();
+    expect([session.notAlone.on.value, session.notAlone.told.value]).toEqual([false, false]);
+  });
+
+  test("the end of it is not owed to a server that never heard of it", async () => {
+    session.showGroup();
+    server.socket.drop(4505);
+    await server.clock.advance(1_000);
+    server.welcome(snapshotOf());
+    expect(hidden()).toEqual([]);
   });
 
   test("the end of it is owed to a server that kept the session", async () => {

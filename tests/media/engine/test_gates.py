@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from media.engine.budget import LIMITS
 from media.engine.interface import Drop, Kind
 from tests.media.engine.layers import Simulcast
 from tests.media.engine.world import (
@@ -180,3 +181,15 @@ def test_what_came_to_a_closed_camera_before_it_could_be_bound_does_not_leave_la
     camera.known = False
     camera.capture(key=True)
     assert len(viewer.video) == 1
+
+
+def test_a_flood_of_sound_reaches_nobody_beyond_what_a_browser_would_send() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(0.5, key_first=True)
+    heard = len(subscriber.audio)
+    for _ in range(5_000):
+        publisher.audio()
+    most = LIMITS[Kind.AUDIO].packets_per_s * LIMITS[Kind.AUDIO].burst_s
+    assert len(subscriber.audio) - heard <= most
+    assert world.core.stats().dropped[Drop.TOO_MUCH] > 0

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from program.agreements import set_agreement
 from program.consents import ConsentKind, standing
-from program.groups import add_member
+from program.groups import Group, add_group, add_member
 from program.notices import Agreement, Section, load_notices, packaged_agreement, text_hash
 from program.people import Person, ProgramRole, add_person, find_person
 from program.sessions import end_session
@@ -30,7 +30,7 @@ from server.storage.reading import read_events
 from server.tokens import JoinGrant
 from tests.fakes import START_MS
 from tests.server.http.site import JSON, Site, site
-from tests.server.people import DANA, ELLIE, GROUP, SESSION, STRANGER
+from tests.server.people import DANA, ELLIE, GROUP, OTHER_GROUP, SESSION, STRANGER
 from tests.server.secret import vault
 
 RUTH, MARCUS = IdentityId("p-ruth"), IdentityId("p-marcus")
@@ -271,6 +271,24 @@ async def test_revoking_takes_the_person_out_even_when_it_cannot_be_stored(
     assert there.out == [(ELLIE, ErrorCode.CONSENT_REVOKED)]
 
 
+async def test_who_asked_for_a_way_in_while_revoking_was_stored_is_out_too(
+    there: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await there.make_ready(ELLIE)
+    await there.sign_in(ELLIE)
+    revoke, late = there.arrivals.revoke_notice, list[str]()
+
+    async def slow(person_id: IdentityId) -> None:
+        late.append(there.tokens.issue(JoinGrant(ELLIE, SESSION, Role.PARTICIPANT, "another page")).token)
+        await revoke(person_id)
+
+    monkeypatch.setattr(there.arrivals, "revoke_notice", slow)
+    assert await ask(there, "DELETE", "/consents", {"kind": "notice"}) == (204, None)
+    with pytest.raises(Exception, match="token_invalid"):
+        there.tokens.redeem(late[0])
+    assert there.out == [(ELLIE, ErrorCode.CONSENT_REVOKED)] * 2
+
+
 async def test_revoking_is_of_the_notice_only(there: Site) -> None:
     await there.sign_in(ELLIE)
     for kind in ("adult", "agreement", ""):
@@ -302,11 +320,29 @@ async def test_nobody_takes_the_name_of_who_leads(there: Site, person: IdentityI
     assert (await ask(there, "PUT", "/me/name", {"name": f"{name} T."}))[0] == 200
 
 
+@pytest.mark.parametrize("role", ["in another group", "in the program"])
+async def test_who_leads_elsewhere_leads_too(there: Site, role: str) -> None:
+    noor, by_group = IdentityId("p-noor"), role == "in another group"
+    async with writing(there.engine) as connection:
+        in_program = ProgramRole.PARTICIPANT if by_group else ProgramRole.CLINICAL_LEAD
+        await add_person(connection, Person(noor, "Noor", in_program, START_MS))
+        if by_group:
+            await add_group(connection, Group(OTHER_GROUP, "Thursday group", START_MS))
+            await add_member(connection, OTHER_GROUP, noor, Role.MENTOR)
+    await there.sign_in(ELLIE)
+    assert await ask(there, "PUT", "/me/name", {"name": "Noor"}) == (409, "name_taken")
+
+
 async def test_a_name_in_the_group_is_taken_for_its_people_and_not_told_to_who_knocks(there: Site) -> None:
     await there.sign_in(MARCUS)
     assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (409, "name_taken")
     await there.sign_in(STRANGER)
     assert await ask(there, "PUT", "/me/name", {"name": "Ellie"}) == (200, {"name": "Ellie"})
+
+
+async def test_ones_own_name_may_be_written_differently(there: Site) -> None:
+    await there.sign_in(ELLIE)
+    assert await ask(there, "PUT", "/me/name", {"name": "ÉLLIE"}) == (200, {"name": "ÉLLIE"})
 
 
 async def test_two_whom_the_program_calls_alike_keep_their_names(there: Site) -> None:
@@ -383,6 +419,7 @@ async def test_who_was_removed_is_told_before_anything_is_asked(there: Site) -> 
     await there.sign_in(ELLIE)
     there.removed.add((SESSION, ELLIE))
     assert await ask(there, "GET", f"/sessions/{SESSION}/arrival") == (410, "removed")
+    assert there.denied == [(ELLIE, "enter", SESSION)]
     await there.sign_in(MARCUS)
     assert (await arrival(there))["name"] == "Marcus"
 

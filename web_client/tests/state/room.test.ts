@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ChatView, RoomFrame, WaitingView } from "../../src/protocol/generated";
-import { fromSnapshot, leads, person, reduce, rests, type RoomState } from "../../src/state/room";
+import type { ChatView, ParticipantView, RoomFrame, WaitingView } from "../../src/protocol/generated";
+import { fromSnapshot, leads, person, reduce, rests, tookOver, type RoomState } from "../../src/state/room";
 import { unreadAfter } from "../../src/state/unread";
 import { snapshotOf } from "../fakes";
 
@@ -197,6 +197,33 @@ describe("a pause", () => {
   test("is no rest for who leads", () => {
     expect(rests(fromSnapshot(snapshotOf({ you: "dana", paused_until_ms: 9 })))).toBe(false);
     expect([leads(fromSnapshot(snapshotOf({ you: "dana" }))), leads(start)]).toEqual([true, false]);
+  });
+});
+
+describe("who leads after a pause", () => {
+  const me: ParticipantView = { id: "ellie", name: "Ellie", role: "participant", place: 1 };
+  const ruth: ParticipantView = { id: "ruth", name: "Ruth", role: "therapist", place: 9 };
+  const dana: ParticipantView = { id: "dana", name: "Dana", role: "mentor", place: 0 };
+
+  test("is not who was there all along, also for who came in the midst of it", () => {
+    const before = reduce(fromSnapshot({ ...snapshotOf({ participants: [dana, me] }), paused_until_ms: 9_000 }), {
+      type: "participant_joined",
+      participant: ruth,
+    });
+    expect(tookOver(before, reduce(before, { type: "pause_changed", until_ms: 0 }))).toBe("Ruth");
+  });
+
+  test("is the mentor who is back, also for who waited outside meanwhile", () => {
+    let state = start;
+    for (const snapshot of [snapshotOf({ participants: [me], waiting: true }), snapshotOf({ participants: [ruth, me] })]) {
+      state = reduce(state, { type: "view_replaced", snapshot });
+    }
+    const before = [
+      { type: "participant_left", participant_id: "ruth", reason: "left" },
+      { type: "pause_changed", until_ms: 9_000 },
+      { type: "participant_joined", participant: dana },
+    ].reduce((so, frame) => reduce(so, frame as RoomFrame), state);
+    expect(tookOver(before, reduce(before, { type: "pause_changed", until_ms: 0 }))).toBeNull();
   });
 });
 

@@ -769,6 +769,20 @@ describe("a pause", () => {
   });
 });
 
+describe("a live session that no therapist answers for", () => {
+  const live: RoomState = { ...room, session: { ...room.session, status: "live", waits_for: "responder" } };
+
+  test("says so to who leads", () => {
+    show({ room: { ...live, you: "dana" } });
+    expect(byName("section", en.notice).textContent).toContain(en.unansweredTitle);
+  });
+
+  test("says nothing of it to anyone else", () => {
+    show({ room: live });
+    expect(box.textContent).not.toContain(en.unansweredTitle);
+  });
+});
+
 describe("reactions", () => {
   test("are three, silent, one tap each, and give the focus back", () => {
     show({ wide: false });
