@@ -247,11 +247,21 @@ describe("a stay", () => {
     expect(app.draft.value).toBe("");
   });
 
+  test.each(["session_ended", "removed"] as const)("notes for a turn are gone when it is over: %s", async (code) => {
+    app.join();
+    app.notes.value = "for my turn";
+    over.value = code;
+    await settle();
+    expect([app.notes.value, [...notes.values()]]).toEqual(["", [""]]);
+  });
+
   test("a reload in the middle of a thought leaves the thought, to the same person in the same session", async () => {
     app.draft.value = "half a thought";
+    app.notes.value = "for my turn";
     const again = open();
     await again.begin(null);
     expect(again.draft.value).toBe("half a thought");
+    expect(again.notes.value).toBe("for my turn");
     api.me.mockResolvedValueOnce({ ...me, you: "marcus" });
     const other = open();
     await other.begin(null);
@@ -261,9 +271,11 @@ describe("a stay", () => {
   test.each(["left", "signed_out", "other_person"] as const)("%s leaves nothing to read behind", async (code) => {
     app.join();
     app.draft.value = "half a thought";
+    app.notes.value = "for my turn";
     over.value = code;
     await settle();
     expect([app.draft.value, [...stored.values()]]).toEqual(["", [""]]);
+    expect([app.notes.value, [...notes.values()]]).toEqual(["", [""]]);
   });
 
   test.each(["leave", "quickExit"] as const)("%s from the device check leaves nothing to read behind", (way) => {

@@ -42,12 +42,15 @@ export function OwnTurn({ model, acts, turn }: Props) {
       {signed && <p>{say.form.signing}</p>}
       <Acts model={model} acts={acts} turn={turn} say={say} heard={heard} />
       {room.floor.order === "passed_on" && room.floor.mode === "round" && <PassOn model={model} acts={acts} turn={turn} say={say} />}
-      <div class="ways-to" role="group" aria-label={say.form.label}>
-        {!heard && turn.form !== "spoken" && <Way acts={acts} turn={turn} form="spoken">{say.form.spoken}</Way>}
-        {!heard && !typed && <Way acts={acts} turn={turn} form="typed">{say.form.typed}</Way>}
-        {!heard && !signed && <Way acts={acts} turn={turn} form="signed">{say.form.signed}</Way>}
+      {heard ? (
         <Notes say={say} notes={model.notes} onNotes={acts.onNotes} />
-      </div>
+      ) : (
+        <Notes say={say} title={say.form.label} notes={model.notes} onNotes={acts.onNotes}>
+          {turn.form !== "spoken" && <Way acts={acts} turn={turn} form="spoken">{say.form.spoken}</Way>}
+          {!typed && <Way acts={acts} turn={turn} form="typed">{say.form.typed}</Way>}
+          {!signed && <Way acts={acts} turn={turn} form="signed">{say.form.signed}</Way>}
+        </Notes>
+      )}
       {!heard && turn.form === "spoken" && <p class="wide-only">{room.floor.mode === "round" ? say.backLater : say.opensByTap}</p>}
     </section>
   );
@@ -134,7 +137,7 @@ function PassOn({ model, acts, turn, say }: Props & { say: TurnWords }) {
 
 function Way({ acts, turn, form, children }: Omit<Props, "model"> & { form: Turn["form"]; children: ComponentChildren }) {
   return (
-    <button class="btn plain" type="button" onClick={() => acts.onTurn({ type: "set_turn_form", turn: turn.number, form })}>
+    <button class="btn" type="button" onClick={() => acts.onTurn({ type: "set_turn_form", turn: turn.number, form })}>
       {children}
     </button>
   );

@@ -45,6 +45,10 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const tile = document.querySelector(`[data-participant-id="${CSS.escape(speaker)}"]`);
     tile?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [stage, speaker]);
+  const mine = room.floor.turn?.holder === room.you;
+  useEffect(() => {
+    if (mine) document.querySelector(`[data-participant-id="${CSS.escape(room.you)}"]`)?.scrollIntoView({ block: "nearest" });
+  }, [mine, room.you]);
   useSeen(acts.onSeen);
   const opened = useRef(model.chatOpen);
   useEffect(() => {
@@ -208,13 +212,14 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
 }
 
 /** Who holds the turn of one at a time is framed, also before they speak. */
-function faceTurn({ room, reconnecting }: RoomModel, { id, companion_of: companion }: ParticipantView): FaceTurn {
+function faceTurn({ room, reconnecting }: RoomModel, { id, role, companion_of: companion }: ParticipantView): FaceTurn {
   const { mode, turn, hands, done, later } = room.floor;
   const one = mode === "queue" || mode === "round";
   const holds = one && turn?.holder === id && !reconnecting && room.pausedUntilMs === 0;
   const round = mode !== "round" || turn?.holder === id ? null : later.includes(id) ? "later" : done.includes(id) ? "done" : null;
   const companionOf = companion ? (person(room, companion)?.name ?? null) : null;
-  return { holds, hand: mode === "round" ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
+  const silent = role === "participant" && mode !== "open" && turn?.holder !== id;
+  return { holds, rests: silent, hand: mode === "round" ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
 }
 
 /** What holds right now, in a word. */

@@ -48,11 +48,13 @@ export interface FaceTurn {
   readonly hand: number;
   readonly round: "done" | "later" | null;
   readonly form: TurnForm;
+  /** Their microphone is off since it is not their turn, as everyone's is. */
+  readonly rests: boolean;
   /** With whom they are here. */
   readonly companionOf: string | null;
 }
 
-export const NO_TURN: FaceTurn = { holds: false, hand: 0, round: null, form: "spoken", companionOf: null };
+export const NO_TURN: FaceTurn = { holds: false, hand: 0, round: null, form: "spoken", rests: false, companionOf: null };
 
 /** What who leads sees and can do beside the faces. */
 export interface StaffActs extends DoorActs {
@@ -125,7 +127,7 @@ export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, res
             >
               <Inside words={words} face={face} />
               <span class="tag who">
-                {isFramed(face) && <Icon name={face.turn.form === "typed" && !face.speaking ? "pencil" : "mic"} />}
+                {(face.speaking || (face.turn.holds && face.microphone)) && <Icon name="mic" />}
                 <span class="nm">{label(words, face)}</span>
                 <TurnSign words={words} face={face} />
                 <Off words={words} face={face} />
@@ -214,7 +216,7 @@ function Inside({ words, face, staff = false }: { words: Words; face: Face; staf
 function Off({ words, face }: { words: Words; face: Face }) {
   return (
     <>
-      {!face.microphone && (
+      {!face.microphone && !face.turn.rests && (
         <>
           <Icon name="micOff" />
           <span class="vh">, {words.microphoneOff}</span>

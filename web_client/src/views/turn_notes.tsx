@@ -1,15 +1,29 @@
+import type { ComponentChildren } from "preact";
 import type { TurnWords } from "../words/turns";
 import { Icon } from "./icon";
 
-/** A draft for my turn, mine alone: it is never sent. */
-export function Notes({ say, notes, onNotes }: { say: TurnWords; notes: string; onNotes: (notes: string) => void }) {
+/** A draft for my turn, mine alone: it is never sent. What else there is to choose stands above it. */
+export function Notes({
+  say,
+  title = say.notes,
+  notes,
+  onNotes,
+  children,
+}: {
+  say: TurnWords;
+  title?: string;
+  notes: string;
+  onNotes: (notes: string) => void;
+  children?: ComponentChildren;
+}) {
   return (
     <details class="notes">
       <summary>
         <Icon name="pencil" small />
-        {say.notes}
+        {title}
       </summary>
-      <label class="vh" for="turn-notes">
+      {children && <div class="ways-to">{children}</div>}
+      <label class={children ? "" : "vh"} for="turn-notes">
         {say.notes}
       </label>
       <textarea

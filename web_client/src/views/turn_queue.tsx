@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { listed, type Listed } from "../state/floor";
 import { leads, person } from "../state/room";
 import { turnWordsFor, type TurnWords } from "../words/turns";
@@ -8,6 +9,13 @@ import type { RoomModel } from "./room_model";
 export function QueueList({ model }: { model: RoomModel }) {
   const { room, words, alone } = model;
   const { floor, you } = room;
+  const order = useRef<HTMLOListElement>(null);
+  const newest = floor.newest;
+  useLayoutEffect(() => {
+    // Where a round is longer than its list, whoever speaks is in sight.
+    const now = order.current?.querySelector<HTMLElement>(".now");
+    if (order.current && now) order.current.scrollTop = now.offsetTop - order.current.clientHeight / 3;
+  }, [newest]);
   if (leads(room) || alone.on || room.pausedUntilMs > 0) return null;
   const list = listed(floor).filter(({ id }) => person(room, id) !== undefined);
   if (list.length === 0) return null;
@@ -17,7 +25,7 @@ export function QueueList({ model }: { model: RoomModel }) {
     <section class={round ? "panel queue round" : "panel queue"} aria-label={say.queue}>
       <h2>{round ? say.round : say.hands}</h2>
       {/* Each of it can be reached where there is more than fits. */}
-      <ol tabIndex={0}>
+      <ol tabIndex={0} ref={order}>
         {list.map((one) => {
           const mine = one.id === you;
           return (

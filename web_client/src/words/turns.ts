@@ -55,7 +55,7 @@ const en = {
   heldByNobody: "The clock stands still for you.",
   grace: "The time is over. You have a moment more to finish.",
   form: {
-    label: "Ways to take your turn",
+    label: "Type, sign, notes",
     typed: "Type instead",
     signed: "Sign instead",
     spoken: "Speak instead",
@@ -140,7 +140,7 @@ const es: TurnWords = {
   heldByNobody: "El reloj está detenido para usted.",
   grace: "El tiempo terminó. Tiene un momento más para acabar.",
   form: {
-    label: "Formas de tomar su turno",
+    label: "Escribir, señas, notas",
     typed: "Escribir",
     signed: "Usar señas",
     spoken: "Hablar",

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { FloorView, RoomFrame } from "../../src/protocol/generated";
-import { fromSnapshot, person, reduce, unheard } from "../../src/state/room";
+import { announce } from "../../src/state/announce";
+import { clockOf, floorOf, listed } from "../../src/state/floor";
+import { fromSnapshot, person, reduce, unheard, type RoomState } from "../../src/state/room";
 import { ServerClock } from "../../src/connection/clock";
-import { turnCatalogs, turnWordsFor } from "../../src/words/turns";
+import { sayTurn, turnCatalogs, turnWordsFor } from "../../src/words/turns";
 import { snapshotOf } from "../fakes";
 
 const open = fromSnapshot(
@@ -60,4 +62,51 @@ test("places are said as each language says them, and the names that people's to
   expect(turnWordsFor("es").ordinal(3)).toBe("3.º");
   expect([en.raise, en.lower, en.pass, en.end]).toEqual(["Raise hand", "Lower hand", "Pass", "End turn"]);
   expect(JSON.stringify(turnCatalogs)).not.toContain("!");
+});
+
+test.each([
+  ["has no limit", {}, 0, { name: "none" }],
+  ["runs", { limit_ms: 120_000, ends_ms: 130_000 }, 100_000, { name: "runs", leftMs: 30_000, share: 0.25 }],
+  ["stands still", { limit_ms: 120_000, left_ms: 5_000, held: true }, 500_000, { name: "held", leftMs: 5_000 }],
+  ["is over, and nobody is cut off", { limit_ms: 120_000, ends_ms: 1_000 }, 21_000, { name: "over", byMs: 20_000 }],
+  ["is in its grace", { limit_ms: 150_000, ends_ms: 30_000, firm: true, grace: true }, 15_000, { name: "grace", leftMs: 15_000, share: 0.5 }],
+])("a turn's time %s", (_, turn, now, clock) => {
+  const floor = floorOf({ turn: { number: 1, holder_id: "ellie", ...turn } });
+  expect(floor.turn && clockOf(floor.turn, now)).toEqual(clock);
+});
+
+test("the list shows a round from its first to its last, and in other modes the hands", () => {
+  const turn = { number: 3, holder_id: "marcus" };
+  const round = floorOf({ mode: "round", done: ["joy"], round: ["ellie", "wren"], later: ["wren"], hands: ["tomas"], turn });
+  expect(listed(round).map(({ id, how, place }) => `${id} ${how} ${place}`)).toEqual([
+    "joy done 0", "marcus speaks 0", "ellie waits 1", "wren later 2",
+  ]);
+  expect(listed(floorOf({ mode: "queue", hands: ["tomas"], turn })).map(({ id, place }) => [id, place])).toEqual([["tomas", 1]]);
+});
+
+test("of the turns only what changed for me is said", () => {
+  const said = (from: FloorView, to: FloorView): string | null => {
+    const before: RoomState = reduce({ ...open, you: "ellie" }, changed(from));
+    const frame = changed(to);
+    const told = announce(before, reduce(before, frame), frame);
+    return told?.key === "sayTurn" ? sayTurn("en", told.news) : null;
+  };
+  const queue: FloorView = { mode: "queue", newest: 1 };
+  const own = held("ellie");
+  expect(said(queue, { ...held("marcus"), hands: ["tomas", "ellie"] })).toBe("Marcus is speaking. You are 2nd.");
+  expect(said(held("marcus"), { ...held("marcus"), hands: ["tomas"] })).toBeNull();
+  expect(said({ ...queue, hands: ["ellie"] }, { ...own, turn: { number: 1, holder_id: "ellie", limit_ms: 120_000 } })).toBe(
+    "It's your turn. You have up to 2 minutes.",
+  );
+  expect(said(own, { ...own, turn: { number: 1, holder_id: "ellie", held: true } })).toBe("The clock is stopped.");
+  expect(said(own, queue)).toBe("Your turn is over.");
+  expect(said({ ...queue, hands: ["ellie"] }, queue)).toBe("Your hand is down.");
+  expect(said({}, queue)).toBe("From now on: One person at a time.");
+});
+
+test("a length is said in whole seconds, as each language says it", () => {
+  expect([120_000, 60_000, 90_000, 40_200].map(turnWordsFor("en").length)).toEqual([
+    "2 minutes", "1 minute", "1 minute 30 seconds", "41 seconds",
+  ]);
+  expect(turnWordsFor("es").length(90_000)).toBe("1 minuto 30 segundos");
 });

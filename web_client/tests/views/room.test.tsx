@@ -2,6 +2,7 @@ import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { FloorView } from "../../src/protocol/generated";
 import { NO_CHOICES } from "../../src/media/device_list";
 import { chosen } from "../../src/state/devices";
 import { floorOf } from "../../src/state/floor";
@@ -979,6 +980,53 @@ describe("speaking turns", () => {
     show({ room: queue("ellie"), mine: chosen(true, false) });
     byName("button", "End turn").click();
     expect(acts.onTurn).toHaveBeenCalledWith({ type: "end_turn", turn: 4 });
+  });
+
+  test("only the holder sees the time, and who it was stopped by", async () => {
+    const turn = (view: object, you = "ellie"): RoomState => ({
+      ...room,
+      you,
+      floor: floorOf({ mode: "queue", newest: 4, turn: { number: 4, holder_id: "ellie", ...view } }),
+    });
+    show({ room: turn({ limit_ms: 120_000, ends_ms: 120_000 }), mine: chosen(false, false), now: () => 79_000 });
+    expect(box.querySelector("[role=timer]")?.getAttribute("aria-label")).toBe("Time left 0:41");
+    expect(box.querySelector(".ring .left")?.getAttribute("stroke-dasharray")).toBe("34.2 100");
+    await expectNoViolations();
+    show({ room: turn({ limit_ms: 120_000, left_ms: 9_000, held: true }), mine: chosen(true, false) });
+    expect(byName("section", "Your turn").textContent).toContain("Dana stopped the clock for you.");
+    show({ room: turn({ limit_ms: 120_000, ends_ms: 1 }), mine: chosen(true, false), now: () => 5_000 });
+    expect(byName("section", "Your turn").textContent).toContain("Take the time you need");
+    show({ room: turn({}, "joy") });
+    expect(box.querySelector("[role=timer]")).toBeNull();
+    expect(box.querySelector('[data-participant-id="ellie"]')?.className).toContain("speaking");
+  });
+
+  test("a turn can be typed or signed, passed on where speakers choose, and has notes that go nowhere", async () => {
+    const pass = { mode: "round" as const, order: "passed_on" as const, round: ["joy"], newest: 4 };
+    show({ room: { ...room, floor: floorOf({ ...pass, turn: { number: 4, holder_id: "ellie" } }) }, mine: chosen(false, false) });
+    byName("button", "Type instead").click();
+    byName("button", "Give the turn to Joy").click();
+    expect(acts.onTurn.mock.calls.map(([request]) => request)).toEqual([
+      { type: "set_turn_form", turn: 4, form: "typed" },
+      { type: "pass_turn_on", turn: 4, participant_id: "joy" },
+    ]);
+    const notes = box.querySelector<HTMLTextAreaElement>("#turn-notes");
+    if (!notes) throw new Error("no notes");
+    notes.value = "What I want to say";
+    notes.dispatchEvent(new Event("input", { bubbles: true }));
+    expect(acts.onNotes).toHaveBeenCalledWith("What I want to say");
+    expect(acts.onSend).not.toHaveBeenCalled();
+    await expectNoViolations();
+    show({ room: { ...room, floor: floorOf({ ...pass, turn: { number: 4, holder_id: "ellie", form: "typed" } }) }, mine: chosen(false, false), wide: false });
+    byName("button", "Write your turn").click();
+    expect(acts.onChat).toHaveBeenCalledWith(true);
+  });
+
+  test("on a phone who signs is on every page", () => {
+    const signing: FloorView = { mode: "queue", newest: 4, turn: { number: 4, holder_id: "p14", form: "signed" } };
+    show({ room: { ...crowd, floor: floorOf(signing) }, wide: false });
+    expect(box.querySelector('.tile[data-participant-id="p14"]')).not.toBeNull();
+    expect(box.querySelectorAll(".tile").length).toBe(9);
   });
 
   test("who leads goes on, gives out of order and moves, each about the turn that is seen", async () => {
