@@ -241,6 +241,16 @@ def test_who_asked_to_be_come_back_to_is_come_back_to_once(going: Stage) -> None
     assert (going.floor.done, going.floor.passed) == ((BEN, CLEO, DEV, ANA), (ANA,))
 
 
+def test_nobody_is_come_back_to_twice_though_others_are_still_to_come(stage: Stage) -> None:
+    stage.set_mode(TurnMode.ROUND, [ANA, BEN])
+    stage.pass_turn(ANA, come_back=True)
+    stage.end()
+    stage.floor = arrived(stage.floor, CLEO)
+    stage.pass_turn(ANA, come_back=True)
+
+    assert (stage.floor.holder_id, stage.floor.to_come, stage.floor.passed) == (CLEO, (), (ANA,))
+
+
 def test_the_last_of_a_round_is_not_come_back_to_at_once(stage: Stage) -> None:
     stage.set_mode(TurnMode.ROUND, [ANA])
 
