@@ -392,7 +392,7 @@ export const es: Words = {
   reactions: "Reacciones",
   reactionsTitle: "Reacciones, sin sonido",
   reaction: { i_hear_you: "Le escucho", thank_you: "Gracias", same_here: "A mí también" },
-  notAlone: "Hay alguien conmigo",
+  notAlone: "No a solas",
   notAloneMore: "Alguien entró. Oculta el grupo aquí, cierra su micrófono y su cámara y avisa a sus mentores.",
   hiddenTitle: "El grupo está oculto",
   hiddenText: "En este dispositivo no ve ni oye a nadie. Su micrófono y su cámara están cerrados.",
