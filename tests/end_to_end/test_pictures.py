@@ -26,26 +26,26 @@ async def test_a_large_tile_gets_a_large_picture_and_audio_only_none_while_sound
         page, _, token = link.partition("#")
         await someone.page.goto(f"{page}{'&' if '?' in page else '?'}debug&capture=640x360@15#{token}")
         await someone.button("Join").click()
-    await dana.tile("Ellie").wait_for()
-    who = await dana.id_of("Ellie")
+    await ellie.tile("Dana").wait_for()
+    who = await ellie.id_of("Dana")
 
     async def large() -> bool:
-        return int(await dana.page.evaluate(_WIDTH)) == 640
+        return int(await ellie.page.evaluate(_WIDTH)) == 640
 
     await until("a large picture comes", large, within_s=15)
-    assert set(await ellie.page.evaluate(_SENT)) == {"q", "f"}
+    assert set(await dana.page.evaluate(_SENT)) == {"q", "f"}
 
-    await dana.button("Audio only").click()
-    await dana.page.get_by_text("You hear everyone.").wait_for()
-    frames = await rests("no picture comes", lambda: dana.inbound(who, "camera", "frames"))
-    packets = await dana.inbound(who, "microphone", "packets")
-    await until("sound goes on", lambda: _more(dana, who, "microphone", "packets", packets + 20))
-    assert await dana.inbound(who, "camera", "frames") == frames
+    await ellie.button("Audio only").click()
+    await ellie.page.get_by_text("You hear everyone.").wait_for()
+    frames = await rests("no picture comes", lambda: ellie.inbound(who, "camera", "frames"))
+    packets = await ellie.inbound(who, "microphone", "packets")
+    await until("sound goes on", lambda: _more(ellie, who, "microphone", "packets", packets + 20))
+    assert await ellie.inbound(who, "camera", "frames") == frames
 
-    sent = await rests("the layer that nobody shows is paused", lambda: _upper(ellie))
-    await dana.button("Audio only").click()
-    await until("the picture moves again", lambda: _more(dana, who, "camera", "frames", frames + 5))
-    await until("the upper layer goes on", lambda: _more_sent(ellie, sent))
+    sent = await rests("the layer that nobody shows is paused", lambda: _upper(dana))
+    await ellie.button("Audio only").click()
+    await until("the picture moves again", lambda: _more(ellie, who, "camera", "frames", frames + 5))
+    await until("the upper layer goes on", lambda: _more_sent(dana, sent))
     for someone in (ellie, dana):
         assert someone.complaints == [], someone.name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from playwright.async_api import Browser
@@ -71,8 +71,12 @@ async def fox(tmp_path: Path) -> AsyncIterator[FirefoxPage]:
         yield page
 
 
+_WIDTH: Final = {"Chromium": 640, "Firefox": 320}
+"""Of the picture that each gets: Firefox leads, and with the queue beside them its tiles are small."""
+
+
 async def sees_and_hears(who: str, look: Look) -> None:
-    """Pictures are decoded, what stands on the screen changes, in the upper of two layers, and there is sound."""
+    """Pictures are decoded, what stands on the screen changes, in the layer for its tile, and there is sound."""
     first: dict[str, Any] = {}
 
     async def holds() -> bool:
@@ -83,7 +87,7 @@ async def sees_and_hears(who: str, look: Look) -> None:
         first = first or now
         return (
             now["camera"]["decoded"] > first["camera"]["decoded"] + 5
-            and now["camera"]["width"] == 640
+            and now["camera"]["width"] == _WIDTH[who]
             and now["shown"] != first["shown"]
             and now["microphone"]["energy"] > first["microphone"]["energy"]
         )
