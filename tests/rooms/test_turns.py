@@ -529,7 +529,7 @@ def order_of(floor: Wire | None) -> tuple[object, ...]:
 def test_twenty_viewers_under_shuffled_delays_are_shown_one_order(room: RoomHarness, mia: Seat, seed: int) -> None:
     """Each socket delivers in order, and each at its own pace."""
     chance = random.Random(seed)
-    people = [ParticipantId(f"p{n}") for n in range(17)]
+    people = [ParticipantId(f"p{n}") for n in range(19)]
     seats = [mia, *(room.enter(who) for who in people)]
     begun = [len(seat.received) for seat in seats]
     begin = [ClientModel(room.fresh_snapshot(seat)) for seat in seats]
