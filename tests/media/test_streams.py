@@ -88,21 +88,26 @@ async def test_checks_and_dtls_go_over_tcp_both_ways(engine: SocketEngine) -> No
         client.writer.write(bytes((octet,)))
         await asyncio.sleep(0)
     assert parse(await client.next()) is not None
-    client.send(b"\x16hello, server", b"\x16again, server")
+    hello, again = b"\x16a client's hello", b"\x16a client's hello again"
+    client.send(hello, again)
     engine.send_dtls(transport, b"\x16welcome")
     assert await client.next() == b"\x16welcome"
     heard: list[Event] = []
     while len(heard) < 3:
         heard += engine.drain()
         await asyncio.sleep(0)
-    assert heard == [Selected(transport), DtlsIn(transport, b"\x16hello, server"), DtlsIn(transport, b"\x16again, server")]
+    assert heard == [
+        Selected(transport),
+        DtlsIn(transport, b"\x16a client's hello"),
+        DtlsIn(transport, b"\x16and again" + bytes(9)),
+    ]
 
 
 async def test_whoever_speaks_something_else_is_shown_the_door_without_a_word(engine: SocketEngine) -> None:
     engine.add_transport("abcdef", PWD)
     for said in (
         b"GET / HTTP/1.1\r\n\r\n",
-        framed(b"\x16hello, server"),
+        framed(b"\x16a client's hello"),
         framed(b"\x80" + bytes(40)),
         b"\xff\xff",
         framed(b""),
