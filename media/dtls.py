@@ -227,7 +227,7 @@ class DtlsEndpoint:
         except SSL.Error:
             log.debug("DTLS handshake failed", exc_info=True)
         # A bug that one client meets is the end of its connection, and of no other.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             log.error("DTLS fault: %s", type(error).__name__)  # noqa: TRY400 — a message may hold what clients sent
         finally:
             told = self._wire.closed
