@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from media.engine.egress import Slot
-from media.engine.inbound import InboundSources
+from media.engine.inbound import InboundPace, InboundSources
 from media.engine.ingress import Layer
 from media.engine.interface import ExtensionIds, TransportId
 from media.engine.key_frames import NEVER
@@ -55,6 +55,7 @@ class Transport:
         "key",
         "loss_told_at",
         "outbox",
+        "pace",
         "path",
         "paths",
         "replays",
@@ -85,6 +86,7 @@ class Transport:
         """Where its datagrams wait for the next poll."""
         self.cipher: Cipher | None = None
         self.inbound = InboundSources()
+        self.pace = InboundPace()
         self.ids = ExtensionIds()
         self.tracks: dict[str, Track] = {}
         self.sources: dict[int, tuple[Layer, bool]] = {}
