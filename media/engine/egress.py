@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from media.engine import rtcp, rtp, vp8
 from media.engine.ingress import Layer, MediaPacket
-from media.engine.interface import EgressSpec, Kind, OutId
+from media.engine.interface import EgressSpec, Kind, OutId, TransportId
 from media.engine.rtp import unwrap
 from media.engine.vp8 import Vp8Head
 
@@ -88,6 +88,7 @@ class Slot:
         "_packets",
         "_picture",
         "_primed",
+        "_primed_at",
         "_refreshes",
         "_resend_left",
         "_rtx_next",
@@ -146,7 +147,9 @@ class Slot:
         self._mid_left = _MID_PACKETS
         self._refreshes = _Refreshes()
         self._starts = _Refreshes()
-        self._primed: tuple[Track, float] | None = None
+        self._primed: tuple[TransportId, str] | None = None
+        """The track that it last began with what was sent before, at `_primed_at`."""
+        self._primed_at = 0.0
         self._resend_left = _RESENT_AT_ONCE
 
     # ── what feeds it ─────────────────────────────────────────────────────────────────────────
@@ -370,10 +373,11 @@ class Slot:
 
     def may_prime(self, now: float) -> bool:
         """Whether it may begin with what its track sent before; counts as if it did, where it can send."""
-        if self._primed is not None and self._primed[0] is self.track and now - self._primed[1] < _PRIMED_AGAIN_S:
+        track = (self.track.spec.transport, self.track.spec.mid) if self.track is not None else None
+        if track == self._primed and now - self._primed_at < _PRIMED_AGAIN_S:
             return False
-        if self.track is not None and self.can_send:
-            self._primed = (self.track, now)
+        if self.can_send:
+            self._primed, self._primed_at = track, now
         return True
 
     @property

@@ -178,6 +178,7 @@ def test_nacks_for_what_was_never_sent_or_is_long_gone_get_nothing() -> None:
     subscriber.nack(first - 1 & 0xFFFF, first + 1 & 0xFFFF, first + 30_000 & 0xFFFF)
     for _ in range(600):
         publisher.frame()
+        world.advance(0.002)
     subscriber.nack(first)
     assert subscriber.of(subscriber.rtx_ssrc) == []
 
