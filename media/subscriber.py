@@ -124,12 +124,9 @@ class Subscriber:
             self._on_offer(offer)
 
     def _spacing(self, now: float) -> float:
-        self._quick = min(QUICK_OFFERS, self._quick + (now - self._quick_at) / SLOWLY_S) - 1
+        self._quick = max(-1.0, min(QUICK_OFFERS, self._quick + (now - self._quick_at) / SLOWLY_S) - 1)
         self._quick_at = now
-        if self._quick >= 0:
-            return SPACING_S
-        self._quick = 0.0
-        return SLOWLY_S
+        return SPACING_S if self._quick >= 0 else SLOWLY_S
 
     def _unanswered(self, version: int) -> None:
         if self.subscription is not None and self.subscription.awaits(version) and not self._miss():

@@ -244,7 +244,11 @@ def test_however_many_come_at_once_everyone_else_is_asked_a_few_times_and_knows_
     in_virtual_time(script)
 
 
-def test_who_switches_a_picture_on_and_off_without_end_makes_nobody_else_negotiate_without_end() -> None:
+def test_who_switches_a_picture_on_and_off_without_end_makes_nobody_else_negotiate_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("media.dtls.HANDSHAKE_TIMEOUT_S", 1_000.0)  # nobody is at the other end
+
     async def script(stage: Stage) -> None:
         await stage.join("ann", "ben")
         head, sound, _ = re.split("(?=m=audio|m=video)", CHROMIUM_OFFER)
@@ -256,7 +260,7 @@ def test_who_switches_a_picture_on_and_off_without_end_makes_nobody_else_negotia
                 await stage.publish("ann")
             await stage.agree("ben")
             await asyncio.sleep(1 / 3)
-        assert stage.count("ben") <= 90
+        assert stage.count("ben") <= 1 + 20 + 60 + 1
         await stage.publish("ann")
         for _ in range(2):  # and what is so in the end is known soon
             await asyncio.sleep(1.0)
