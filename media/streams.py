@@ -27,9 +27,9 @@ _LEAST: Final = 13
 """Octets of the shortest header that anything else has: that of a DTLS record (RFC 6347 section 4.1)."""
 _READS: Final = 256
 """A browser's first check comes in one piece; so often a stranger is listened to before it is whole."""
-_PER_S: Final = 2_000.0
-_MOST: Final = 2_000.0
-"""Datagrams of one stream that are taken in a second, and at once; each so many octets count as one more.
+_PER_S: Final = 3_000.0
+_MOST: Final = 3_000.0
+"""Datagrams of one stream that are taken in a second, and at once; each reading counts as one, and so many octets.
 
 Sound and a screen in motion are half of that. What is more waits with whoever sent it, and they notice.
 """
@@ -77,7 +77,8 @@ class _Stream:
 
     def wait(self, datagrams: int, octets: int, now: float) -> float:
         """For how many seconds it is not to be read, after this was."""
-        self._left = min(_MOST, self._left + (now - self._at) * _PER_S) - datagrams - octets / _WEIGHT
+        self._left = min(_MOST, self._left + (now - self._at) * _PER_S)
+        self._left -= 1 + datagrams + octets / _WEIGHT
         self._at = now
         return max(0.0, -self._left / _PER_S)
 

@@ -28,7 +28,7 @@ LIMITS: Final = {
 }
 
 
-FIRST_S: Final = 0.25
+FIRST_S: Final = 0.5
 """For so many seconds of it a new one is good at once: or who publishes anew all the time would have many."""
 
 

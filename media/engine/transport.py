@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
+from media.engine.binding import Rebindings
 from media.engine.egress import Slot
 from media.engine.inbound import InboundPace, InboundSources
 from media.engine.ingress import Layer
@@ -58,6 +59,7 @@ class Transport:
         "pace",
         "path",
         "paths",
+        "rebindings",
         "replays",
         "reported",
         "silent_at",
@@ -87,6 +89,7 @@ class Transport:
         self.cipher: Cipher | None = None
         self.inbound = InboundSources()
         self.pace = InboundPace()
+        self.rebindings = Rebindings()
         self.ids = ExtensionIds()
         self.tracks: dict[str, Track] = {}
         self.sources: dict[int, tuple[Layer, bool]] = {}

@@ -233,6 +233,16 @@ async def test_who_spells_it_out_octet_by_octet_for_ever_is_shown_the_door(engin
         raise AssertionError("it may go on for ever")
 
 
+async def test_single_octets_count_as_datagrams_do(engine: SocketEngine) -> None:
+    engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    await client.prove()
+    assert engine._streams is not None
+    (stream,) = engine._streams._streams.values()
+    assert all(stream.wait(0, 1, 1e9) == 0.0 for _ in range(int(streams._MOST) - 10))
+    assert any(stream.wait(0, 1, 1e9) > 0.0 for _ in range(20))
+
+
 class Talk:
     """Someone who speaks over one stream, to someone who reads nothing from another."""
 

@@ -1,7 +1,8 @@
-"""Subscribers who ask for more than their share: by lost packets that were none, and by looking away and back."""
+"""Those who ask for more than their share: by lost packets that were none, by looking away and back, by new names."""
 
 from __future__ import annotations
 
+from media.engine.interface import LayerUp, Switched
 from tests.media.engine.world import Publisher, Subscriber, World, pair
 
 PICTURES = 15
@@ -109,3 +110,20 @@ def test_who_comes_in_at_a_fresh_key_frame_begins_with_it_as_soon_as_the_keys_ar
     subscriber.watch(publisher)
     subscriber.key()
     assert len(subscriber.video) == PARTS
+
+
+def test_a_new_ssrc_with_every_packet_does_not_start_a_picture_anew_with_every_packet() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    world.events()
+    for number in range(200):
+        publisher.video_ssrc = 50_000 + number % 20
+        publisher.frame(key=True)
+        world.advance(0.01)
+    assert sum(isinstance(event, LayerUp | Switched) for event in world.events()) <= 2 * (8 + 2 * 2) + 2
+    world.advance(1.0)
+    publisher.video_ssrc = 60_000
+    before = len(subscriber.video)
+    film(world, publisher, 2.0)
+    assert len(subscriber.video) - before > 15 * PARTS
