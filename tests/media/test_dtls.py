@@ -261,7 +261,10 @@ class RawClient:
         self.fingerprint = Fingerprint("sha-256", hashlib.sha256(der).digest().hex(":").upper())
         self.keys: asyncio.Future[SrtpKeys] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.endpoint = DtlsEndpoint(CERTIFICATE, self.ssl.bio_write, self.keys.set_result, self.closed.set_result)
+        self.endpoint = DtlsEndpoint(CERTIFICATE, self._take, self.keys.set_result, self.closed.set_result)
+
+    def _take(self, data: bytes) -> None:
+        self.ssl.bio_write(data)
 
     async def shake(self) -> None:
         """Until it is done, or has nothing more to say."""
