@@ -1,8 +1,8 @@
 """DTLS-SRTP (RFC 5764) by aiortc's `RTCDtlsTransport` over our own packet engine.
 
 The one file that uses private names of aiortc, aioice's transport among them: `_recv` and `_send` of the
-ICE object, and `_set_role`, `_setup_srtp`, `_srtp_profiles`, `_ssl`, `_write_ssl`. Their versions are
-therefore pinned exactly.
+ICE object, and `_recv_next`, `_set_role`, `_set_state`, `_setup_srtp`, `_srtp_profiles`, `_ssl`, `_state`,
+`_validate_peer_identity`. Their versions are therefore pinned exactly.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S: Final = 20.0
 _QUEUE: Final = 32
+_UP_PER_S: Final = 4.0
+_UP_MOST: Final = 16.0
+"""Datagrams that are taken in a second, and at once, once the handshake is done: all that is left to say is goodbye.
+
+None of it is needed, so it does no harm when someone who forges a client's address uses it up.
+"""
+_RECORD: Final = 1_500
 _RESEND_FIRST_S: Final = 0.1
 _RESEND_MAX_S: Final = 1.6
 # AES-128-GCM is the fastest; browsers offer AES-256-GCM first and take what we prefer.
@@ -100,6 +107,25 @@ class _Dtls(RTCDtlsTransport):
         self._srtp_profiles = list(_PREFERRED)
         self.keys: SrtpKeys | None = None
 
+    async def _recv_next(self) -> None:
+        await super()._recv_next()
+        # It takes one record of a datagram. Nothing that clients send inside DTLS is for us: nothing of it is to stay.
+        if self.encrypted and self._ssl is not None:
+            try:
+                while self._ssl.recv(_RECORD):
+                    pass
+            except SSL.ZeroReturnError:
+                raise ConnectionError from None
+            except SSL.Error:
+                return
+
+    def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:  # noqa: N803
+        # By the octets alone: a certificate that OpenSSL takes may be none to a stricter reader.
+        expected = remoteParameters.fingerprints[0]
+        shown = self._ssl.get_peer_certificate() if self._ssl is not None else None
+        if shown is None or shown.digest(expected.algorithm.replace("-", "")).decode("ascii") != expected.value:
+            self._set_state(State.FAILED)
+
     def _setup_srtp(self) -> None:
         ssl = self._ssl
         chosen = ssl.get_selected_srtp_profile() if ssl is not None else b""
@@ -148,6 +174,8 @@ class DtlsEndpoint:
         self._task: asyncio.Task[None] | None = None
         self._over: asyncio.Event = asyncio.Event()
         self._resend: asyncio.TimerHandle | None = None
+        self._left = _UP_MOST
+        self._left_at = 0.0
         self._dtls.add_listener("statechange", self._state_changed)
 
     def start(self, fingerprint: Fingerprint) -> None:
@@ -156,7 +184,14 @@ class DtlsEndpoint:
             self._task = asyncio.get_running_loop().create_task(self._run(fingerprint))
 
     def feed(self, data: bytes) -> bool:
-        """Takes a datagram, also before `start`. False when the queue is full and it was dropped."""
+        """Takes a datagram, also before `start`. False when it was dropped, as too much came."""
+        if self._dtls.encrypted:
+            now = asyncio.get_running_loop().time()
+            self._left = min(_UP_MOST, self._left + (now - self._left_at) * _UP_PER_S)
+            self._left_at = now
+            if self._left < 1:
+                return False
+            self._left -= 1
         return self._wire.feed(data)
 
     def close(self) -> None:
@@ -191,6 +226,9 @@ class DtlsEndpoint:
             log.debug("DTLS handshake timed out")
         except SSL.Error:
             log.debug("DTLS handshake failed", exc_info=True)
+        # A bug that one client meets is the end of its connection, and of no other.
+        except Exception as error:
+            log.error("DTLS fault: %s", type(error).__name__)  # noqa: TRY400 — a message may hold what clients sent
         finally:
             told = self._wire.closed
             self._wire.close()

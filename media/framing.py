@@ -31,11 +31,12 @@ class FramingError(Exception):
 class Deframer:
     """Takes octets as they come and gives whole datagrams. Keeps less than one datagram."""
 
-    __slots__ = ("_rest", "least")
+    __slots__ = ("_rest", "empty", "least")
 
-    def __init__(self, least: int = 0) -> None:
-        """Refuses datagrams of fewer octets than `least`."""
+    def __init__(self, least: int = 0, *, empty: bool = True) -> None:
+        """Refuses datagrams of fewer octets than `least`; `empty`: but for those of none at all."""
         self.least = least
+        self.empty = empty
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -45,7 +46,7 @@ class Deframer:
         at = 0
         while len(data) - at >= 2:
             (length,) = _LENGTH.unpack_from(data, at)
-            if not self.least <= length <= MAX_DATAGRAM:
+            if not self.least <= length <= MAX_DATAGRAM and (length or not self.empty):
                 raise FramingError
             end = at + 2 + length
             if end > len(data):

@@ -35,6 +35,10 @@ class Publication:
     def take(self, offer: PublishOffer) -> None:
         """Lets the engine expect what is offered from now on."""
         transport = self.connection.transport
+        for track in offer.tracks:
+            # With nothing of what it was before: neither its gate, nor its place among the voices, nor its budget.
+            if self.source_of(track.mid) not in (None, track.source):
+                self._engine.remove_ingress(transport, track.mid)
         self._engine.set_ext_ids(transport, offer.extensions)
         for track in offer.tracks:
             if track.sending:

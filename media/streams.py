@@ -23,6 +23,17 @@ _NO_ROOM_S: Final = 0.5
 _UNSENT: Final = 16_384
 _CHECK: Final = 20
 """Octets of the shortest STUN message."""
+_LEAST: Final = 13
+"""Octets of the shortest header that anything else has: that of a DTLS record (RFC 6347 section 4.1)."""
+_READS: Final = 256
+"""A browser's first check comes in one piece; so often a stranger is listened to before it is whole."""
+_PER_S: Final = 3_000.0
+_MOST: Final = 3_000.0
+"""Datagrams of one stream that are taken in a second, and at once; each reading counts as one, and so many octets.
+
+Sound and a screen in motion are half of that. What is more waits with whoever sent it, and they notice.
+"""
+_WEIGHT: Final = 1_024
 _UNACKNOWLEDGED_MS: Final = 20_000
 # linux/tcp.h; Python 3.11 does not name both.
 _TCP_NOTSENT_LOWAT: Final = 25
@@ -47,16 +58,29 @@ def open_tcp(host: str, port: int) -> socket.socket:
 
 
 class _Stream:
-    __slots__ = ("answered", "deframer", "path", "socket", "waiting", "writing")
+    __slots__ = ("_at", "_left", "answered", "deframer", "path", "reads", "rest", "socket", "waiting", "writing")
 
-    def __init__(self, opened: socket.socket, path: Path) -> None:
+    def __init__(self, opened: socket.socket, path: Path, now: float) -> None:
         self.socket = opened
         self.path = path
-        self.deframer = Deframer(_CHECK)
+        self.deframer = Deframer(_CHECK, empty=False)
         self.answered = False
+        self.reads = 0
+        """While it is a stranger."""
+        self.rest: asyncio.TimerHandle | None = None
+        """When it is read again, as it said more than it may."""
+        self._left = _MOST
+        self._at = now
         self.waiting = Waiting()
         self.writing = False
         """Whether the loop is to say when it can be written to."""
+
+    def wait(self, datagrams: int, octets: int, now: float) -> float:
+        """For how many seconds it is not to be read, after this was."""
+        self._left = min(_MOST, self._left + (now - self._at) * _PER_S)
+        self._left -= 1 + datagrams + octets / _WEIGHT
+        self._at = now
+        return max(0.0, -self._left / _PER_S)
 
 
 class Streams:
@@ -169,7 +193,7 @@ class Streams:
             return
         if superfluous is not None:
             self._end(self._streams[superfluous])
-        stream = self._streams[path.via] = _Stream(accepted, path)
+        stream = self._streams[path.via] = _Stream(accepted, path, self._loop.time())
         self._loop.add_reader(accepted.fileno(), self._readable, stream)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
@@ -186,6 +210,9 @@ class Streams:
             return
         self._door.leave(stream.path.via)
         self._loop.remove_reader(stream.socket.fileno())
+        if stream.rest is not None:
+            stream.rest.cancel()
+            stream.rest = None
         if stream.writing:
             self._loop.remove_writer(stream.socket.fileno())
         stream.socket.close()
@@ -205,19 +232,35 @@ class Streams:
         if not data:
             self._end(stream)
             return
-        if datagrams and self._door.is_stranger(stream.path.via):
-            # No browser begins with anything but a check that is right.
-            if datagrams[0][0] <= 3:
-                self._take(datagrams[:1], stream.path)
-            if not stream.answered:
-                self._end(stream)
-                return
-            del datagrams[0]
-            if self._known(stream.path):
-                self._door.admit(stream.path.via)
-                stream.deframer.least = 0
+        wait = stream.wait(len(datagrams), len(data), self._loop.time())
+        if self._door.is_stranger(stream.path.via) and not self._introduced(stream, datagrams):
+            self._end(stream)
+            return
         if datagrams:
             self._take(datagrams, stream.path)
+        if wait and stream.path.via in self._streams:
+            self._loop.remove_reader(stream.socket.fileno())
+            stream.rest = self._loop.call_later(wait, self._rested, stream)
+
+    def _introduced(self, stream: _Stream, datagrams: list[bytes]) -> bool:
+        """Takes what a stranger says first out of what came; whether it may say more."""
+        stream.reads += 1
+        if not datagrams:
+            return stream.reads < _READS
+        # No browser begins with anything but a check that is right.
+        if datagrams[0][0] <= 3:
+            self._take(datagrams[:1], stream.path)
+        if not stream.answered:
+            return False
+        del datagrams[0]
+        if self._known(stream.path):
+            self._door.admit(stream.path.via)
+            stream.deframer.least, stream.deframer.empty = _LEAST, True
+        return True
+
+    def _rested(self, stream: _Stream) -> None:
+        stream.rest = None
+        self._loop.add_reader(stream.socket.fileno(), self._readable, stream)
 
     def _write(self, stream: _Stream) -> None:
         try:

@@ -18,6 +18,12 @@ SPACING_S: Final = 0.2
 """So far apart are the offers of one connection, the first aside: a room full of people may come in within a second,
 and each of them would cost everyone else a renegotiation.
 """
+SLOWLY_S: Final = 1.0
+QUICK_OFFERS: Final = 20
+"""So many offers are `SPACING_S` apart, and later ones `SLOWLY_S`; each second without one allows one more.
+
+Somebody who switches something on and off without end must not keep everybody else's pages busy.
+"""
 _MAX_MISSED: Final = 3
 
 
@@ -53,6 +59,8 @@ class Subscriber:
         self._version = 0
         self._next: asyncio.Handle | None = None
         self._not_before = 0.0
+        self._quick = float(QUICK_OFFERS)
+        self._quick_at = 0.0
         self._missed = 0
         """Offers since the last good answer that got a bad one, or none in time."""
         self._healed = False
@@ -111,9 +119,14 @@ class Subscriber:
         if offer is not None:
             loop = asyncio.get_running_loop()
             if not offer.fresh:
-                self._not_before = loop.time() + SPACING_S
+                self._not_before = loop.time() + self._spacing(loop.time())
             loop.call_later(ANSWER_S, self._unanswered, offer.version)
             self._on_offer(offer)
+
+    def _spacing(self, now: float) -> float:
+        self._quick = max(-1.0, min(QUICK_OFFERS, self._quick + (now - self._quick_at) / SLOWLY_S) - 1)
+        self._quick_at = now
+        return SPACING_S if self._quick >= 0 else SLOWLY_S
 
     def _unanswered(self, version: int) -> None:
         if self.subscription is not None and self.subscription.awaits(version) and not self._miss():

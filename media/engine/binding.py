@@ -15,8 +15,31 @@ if TYPE_CHECKING:
 
 MAX_WAITING: Final = 32
 
+_REBINDINGS: Final = 8
+_REBINDINGS_PER_S: Final = 2.0
+"""So often, at once and in a second, an SSRC takes another's place: each change costs all who watch a new start."""
+
 Source = tuple[Layer, bool]
 """A layer, and whether the SSRC is that of its RTX."""
+
+
+class Rebindings:
+    """How many changes of SSRC a transport has left."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self) -> None:
+        self._left: float = _REBINDINGS
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """One, if there is one left."""
+        self._left = min(_REBINDINGS, self._left + (now - self._at) * _REBINDINGS_PER_S)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 def bind(transport: Transport, packet: RtpPacket, now: float) -> Source | None:
@@ -42,7 +65,7 @@ def bind(transport: Transport, packet: RtpPacket, now: float) -> Source | None:
             return None
         before = track.layers.get(rid)
         if before is not None:
-            if _is_late(before, packet, now):
+            if _is_late(before, packet, now) or not transport.rebindings.take(now):
                 return None
             track.former += (before.ssrc,) if before.rtx_ssrc is None else (before.ssrc, before.rtx_ssrc)
             unbind(transport, before)

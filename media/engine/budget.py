@@ -23,9 +23,13 @@ class Limit:
 LIMITS: Final = {
     # Opus in frames of 10 ms, in stereo at its highest rate (RFC 7587), has 100 packets and 64 kB a second.
     Kind.AUDIO: Limit(packets_per_s=150, octets_per_s=64_000, burst_s=2.0),
-    # All layers together; a screen in motion stays below 5 Mbit/s.
-    Kind.VIDEO: Limit(packets_per_s=2_500, octets_per_s=1_250_000, burst_s=2.0),
+    # All layers together; a screen in motion stays below 5 Mbit/s. Each packet leaves as often as there are viewers.
+    Kind.VIDEO: Limit(packets_per_s=1_000, octets_per_s=1_250_000, burst_s=2.0),
 }
+
+
+FIRST_S: Final = 0.5
+"""For so many seconds of it a new one is good at once: or who publishes anew all the time would have many."""
 
 
 class Budget:
@@ -35,14 +39,14 @@ class Budget:
 
     def __init__(self, kind: Kind) -> None:
         self._limit = LIMITS[kind]
-        self._packets = self._limit.packets_per_s * self._limit.burst_s
-        self._octets = self._limit.octets_per_s * self._limit.burst_s
-        self._at = 0.0
+        self._packets = self._limit.packets_per_s * FIRST_S
+        self._octets = self._limit.octets_per_s * FIRST_S
+        self._at: float | None = None
 
     def takes(self, octets: int, now: float) -> bool:
         """Whether a packet of that size is within it; what is not uses nothing up."""
         limit = self._limit
-        passed = min(now - self._at, limit.burst_s)
+        passed = min(now - self._at, limit.burst_s) if self._at is not None else 0.0
         self._at = now
         packets = min(self._packets + passed * limit.packets_per_s, limit.packets_per_s * limit.burst_s)
         weight = min(self._octets + passed * limit.octets_per_s, limit.octets_per_s * limit.burst_s)

@@ -47,7 +47,7 @@ class Control:
                 case rtcp.Reception():
                     self._reception(transport, item)
                 case rtcp.Nack():
-                    self._nack(transport, item, now)
+                    self._nack(transport, item)
                 case rtcp.KeyFrameRequest():
                     self._stats.plis_in += 1
                     slot = transport.slots.get(item.ssrc)
@@ -94,13 +94,13 @@ class Control:
             lost, of = transport.reported
             transport.reported = (lost + expected * reception.fraction_lost / 256, of + expected)
 
-    def _nack(self, transport: Transport, nack: rtcp.Nack, now: float) -> None:
+    def _nack(self, transport: Transport, nack: rtcp.Nack) -> None:
         self._stats.nacks_in += 1
         slot = transport.slots.get(nack.ssrc)
         if slot is None or not slot.open or slot.track is None or not slot.track.open:
             return
         for sequence in nack.lost:
-            if not slot.may_resend(now):
+            if not slot.may_resend():
                 return
             plain = slot.resend(sequence)
             if plain is not None and self._sender.rtp(transport, plain):

@@ -161,6 +161,9 @@ class EngineCore:
         if cipher is None:
             self._drop(Drop.NO_KEYS)
             return
+        if not transport.pace.allows(now):
+            self._drop(Drop.TOO_MUCH)
+            return
         control = len(data) > 1 and 192 <= data[1] <= 223  # RFC 5761 section 4
         at = 4 if control else 8
         ssrc = int.from_bytes(data[at : at + 4], "big")
@@ -171,6 +174,7 @@ class EngineCore:
         if plain is None:
             self._drop(Drop.SRTP_FAILED)
             return
+        transport.pace.count(control=control)
         gone = transport.inbound.heard(ssrc, len(transport.slots), now)
         if gone is not None:
             cipher.forget(gone)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from media.engine import rtcp, rtp, vp8
 from media.engine.ingress import Layer, MediaPacket
-from media.engine.interface import EgressSpec, Kind, OutId
+from media.engine.interface import EgressSpec, Kind, OutId, TransportId
 from media.engine.rtp import unwrap
 from media.engine.vp8 import Vp8Head
 
@@ -28,11 +28,18 @@ UP_AFTER_S: Final = 0.5
 _SEGMENTS: Final = 256
 _MID_PACKETS: Final = 64
 """The mid travels in the first packets after each start; later it is known."""
-_RESEND_PER_S: Final = 400.0
+_RESENT: Final = 0.5
+"""So much of what is sent may be sent again: with a third of it lost both ways, that is what is asked for."""
+_RESENT_AT_ONCE: Final = 256.0
 _NEAR_S: Final = 1
 _REFRESHES: Final = 3
 _REFRESH_AGAIN_S: Final = 3.0
-"""A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone."""
+"""A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone.
+
+As many again may be asked for because something is shown to it that was not before.
+"""
+_PRIMED_AGAIN_S: Final = 2.0
+"""So far apart a slot begins with what was sent before: who looks away and back all the time gets it once."""
 _HEADER: Final = rtp.HEADER
 
 
@@ -51,6 +58,25 @@ class Segment:
         self.tl0 = tl0
 
 
+class _Refreshes:
+    """How many key frames may still be asked for."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self) -> None:
+        self._left: float = _REFRESHES
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """One, if there is one left."""
+        self._left = min(_REFRESHES, self._left + (now - self._at) / _REFRESH_AGAIN_S)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Slot:
     """One egress stream. It is live from its first packet after a start until it is paused."""
 
@@ -61,14 +87,15 @@ class Slot:
         "_octets",
         "_packets",
         "_picture",
-        "_refresh_at",
+        "_primed",
+        "_primed_at",
         "_refreshes",
-        "_resend_at",
         "_resend_left",
         "_rtx_next",
         "_segment",
         "_segments",
         "_sent_at",
+        "_starts",
         "_temporal",
         "_timestamp",
         "_tl0",
@@ -118,10 +145,12 @@ class Slot:
         self._dropped_picture = -1
         self._packets = self._octets = 0
         self._mid_left = _MID_PACKETS
-        self._refresh_at = 0.0
-        self._refreshes: float = _REFRESHES
-        self._resend_at = 0.0
-        self._resend_left = _RESEND_PER_S
+        self._refreshes = _Refreshes()
+        self._starts = _Refreshes()
+        self._primed: tuple[TransportId, str] | None = None
+        """The track that it last began with what was sent before, at `_primed_at`."""
+        self._primed_at = 0.0
+        self._resend_left = _RESENT_AT_ONCE
 
     # ── what feeds it ─────────────────────────────────────────────────────────────────────────
 
@@ -137,9 +166,13 @@ class Slot:
         return not self.live or now >= self.up_at or self.layer is None or not self.layer.up
 
     def may_ask(self, now: float) -> bool:
-        """Whether a key frame may be asked for, for it to begin with."""
+        """Whether a key frame may be asked for, for it to begin with; counts those that may."""
         waits = self.replay is None and not self.spec.monitor and self.transport.cipher is not None
-        return waits and self.may_leave(now)
+        return waits and self.may_leave(now) and self._starts.take(now)
+
+    def may_begin(self, now: float) -> bool:
+        """As `may_ask`, of a slot that was just given what it carries, though it may not be able to send yet."""
+        return not self.spec.monitor and self._starts.take(now)
 
     def pause(self) -> None:
         """Sends nothing until the next start, and nothing again of what it sent."""
@@ -289,6 +322,7 @@ class Slot:
             self._next = sequence + 1
             self._timestamp = timestamp
             self._sent_at = now
+            self._resend_left = min(_RESENT_AT_ONCE, self._resend_left + _RESENT)
             if head is not None:
                 self._picture = head.picture_id + segment.picture
                 self._tl0 = head.tl0 + segment.tl0
@@ -326,10 +360,8 @@ class Slot:
         # Almost every packet comes this way: with no extension at all, or with the one byte of a level.
         return b"" if level is None else _level_block(ids.audio_level, level)
 
-    def may_resend(self, now: float) -> bool:
+    def may_resend(self) -> bool:
         """Whether one more packet may be looked for; each time counts, found or not."""
-        self._resend_left = min(_RESEND_PER_S, self._resend_left + (now - self._resend_at) * _RESEND_PER_S)
-        self._resend_at = now
         if self._resend_left < 1:
             return False
         self._resend_left -= 1
@@ -337,12 +369,21 @@ class Slot:
 
     def may_refresh(self, now: float) -> bool:
         """Whether its subscriber may ask for one more key frame; counts those that it may."""
-        self._refreshes = min(_REFRESHES, self._refreshes + (now - self._refresh_at) / _REFRESH_AGAIN_S)
-        self._refresh_at = now
-        if self._refreshes < 1:
+        return self._refreshes.take(now)
+
+    def may_prime(self, now: float) -> bool:
+        """Whether it may begin with what its track sent before; counts as if it did, where it can send."""
+        track = (self.track.spec.transport, self.track.spec.mid) if self.track is not None else None
+        if track == self._primed and now - self._primed_at < _PRIMED_AGAIN_S:
             return False
-        self._refreshes -= 1
+        if self.can_send:
+            self._primed, self._primed_at = track, now
         return True
+
+    @property
+    def can_send(self) -> bool:
+        """Whether what it is given can leave."""
+        return self.open and self.transport.cipher is not None and self.transport.path is not None
 
     def resend(self, sequence: int) -> bytes | None:
         """A packet sent before, again (RFC 4588 when negotiated), or None when it is gone."""

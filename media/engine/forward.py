@@ -201,14 +201,14 @@ class Forwarder:
         layer = slot.target
         if layer is None or not layer.track.open or slot.live or slot.spec.kind is not Kind.VIDEO:
             return
-        if layer.fresh_key(now):
+        if layer.fresh_key(now) and slot.may_prime(now):
             self._begin(slot, layer, now)
-        elif not slot.spec.monitor:
+        elif layer.track.keys.wants(layer) or slot.may_begin(now):
             layer.want_key(now)
 
     def _begin(self, slot: Slot, layer: Layer, now: float) -> None:
         """Starts a slot, or takes it over to another layer, at that layer's last key frame."""
-        if not slot.open or slot.transport.cipher is None or slot.transport.path is None:
+        if not slot.can_send:
             return
         first = True
         for media in layer.since_key():

@@ -1,4 +1,4 @@
-"""Which SSRCs a client may send under: libsrtp keeps state for each one it met, and looks them up one by one."""
+"""How much a client may send, and under which SSRCs: libsrtp keeps state for each that it met, in a list."""
 
 from __future__ import annotations
 
@@ -9,6 +9,34 @@ MAX_SOURCES: Final = 24
 
 IDLE_SOURCE_S: Final = 30.0
 MAX_RETIRED: Final = 1_024
+
+
+PER_S: Final = 2_000.0
+AT_ONCE: Final = 4_000.0
+"""Authentic packets of one transport, in a second and at once: twice what a browser publishes at most."""
+
+CONTROL: Final = 8.0
+"""What a packet of reports counts as: there may be dozens in one, and browsers send about twenty a second."""
+
+
+class InboundPace:
+    """Whether a transport sends more than anyone has to. What may be forged does not count."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self) -> None:
+        self._left = AT_ONCE
+        self._at = 0.0
+
+    def allows(self, now: float) -> bool:
+        """Whether a packet may be decrypted."""
+        self._left = min(AT_ONCE, self._left + (now - self._at) * PER_S)
+        self._at = now
+        return self._left >= CONTROL
+
+    def count(self, *, control: bool) -> None:
+        """An authentic one came."""
+        self._left -= CONTROL if control else 1.0
 
 
 class InboundSources:

@@ -9,6 +9,9 @@ HEADER: Final = struct.Struct("!BBHII")
 """Without contributing sources: two octets of flags and types, sequence number, timestamp, SSRC."""
 
 _EXTENSION: Final = struct.Struct("!HH")
+_MAX_ELEMENTS: Final = 32
+"""Of one packet: browsers have three or four, and each costs a little."""
+
 _NONE: Final[dict[int, bytes]] = {}
 
 
@@ -72,6 +75,7 @@ def parse(data: bytes) -> RtpPacket | None:
 
 def _extensions(data: bytes, at: int, end: int, profile: int) -> dict[int, bytes] | None:
     found: dict[int, bytes] = {}
+    left = _MAX_ELEMENTS
     if profile == 0xBEDE:
         while at < end:
             first = data[at]
@@ -81,7 +85,8 @@ def _extensions(data: bytes, at: int, end: int, profile: int) -> dict[int, bytes
             if first >> 4 == 15:  # reserved: stop here (RFC 8285 section 4.2)
                 break
             size = (first & 15) + 1
-            if at + size > end:
+            left -= 1
+            if at + size > end or left < 0:
                 return None
             found[first >> 4] = data[at : at + size]
             at += size
@@ -91,7 +96,8 @@ def _extensions(data: bytes, at: int, end: int, profile: int) -> dict[int, bytes
             at += 1
             if name == 0:
                 continue
-            if at >= end or at + 1 + data[at] > end:
+            left -= 1
+            if at >= end or at + 1 + data[at] > end or left < 0:
                 return None
             size = data[at]
             found[name] = data[at + 1 : at + 1 + size]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
+from media.engine.binding import Rebindings
 from media.engine.egress import Slot
-from media.engine.inbound import InboundSources
+from media.engine.inbound import InboundPace, InboundSources
 from media.engine.ingress import Layer
 from media.engine.interface import ExtensionIds, TransportId
 from media.engine.key_frames import NEVER
@@ -55,8 +56,10 @@ class Transport:
         "key",
         "loss_told_at",
         "outbox",
+        "pace",
         "path",
         "paths",
+        "rebindings",
         "replays",
         "reported",
         "silent_at",
@@ -85,6 +88,8 @@ class Transport:
         """Where its datagrams wait for the next poll."""
         self.cipher: Cipher | None = None
         self.inbound = InboundSources()
+        self.pace = InboundPace()
+        self.rebindings = Rebindings()
         self.ids = ExtensionIds()
         self.tracks: dict[str, Track] = {}
         self.sources: dict[int, tuple[Layer, bool]] = {}

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime as dt
+import hashlib
+import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL, crypto
 
 from media.dtls import Certificate, DtlsEndpoint, Fingerprint
 from media.engine.interface import SrtpKeys, SrtpProfile
@@ -166,3 +174,103 @@ async def test_closing_before_anything_came_is_quiet() -> None:
     assert not handshake.endpoint.feed(b"\x16")
     await handshake.finish()
     assert handshake.sent == []
+
+
+async def test_a_certificate_that_is_none_by_the_standard_counts_by_its_digest_and_ends_in_nobodys_error() -> None:
+    # OpenSSL takes one of "version 5"; a stricter reader does not.
+    client = RawClient(odd=True)
+    endpoint = client.endpoint
+    endpoint.start(client.fingerprint)
+    await client.shake()
+    assert client.keys.done()
+    endpoint.close()
+    await endpoint.wait_closed()
+
+
+async def test_an_error_of_ours_in_a_handshake_is_a_handshake_that_failed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("Ellie")
+
+    monkeypatch.setattr("media.dtls._Dtls._setup_srtp", broken)
+    client = RawClient()
+    client.endpoint.start(client.fingerprint)
+    await client.shake()
+    assert await asyncio.wait_for(client.closed, 5) is False
+    await client.endpoint.wait_closed()
+    assert "KeyError" in caplog.text
+    assert "Ellie" not in caplog.text
+
+
+async def test_what_is_sent_inside_dtls_is_not_kept() -> None:
+    """Many records in each datagram: of these OpenSSL would hand over one, and keep the others for ever."""
+    client = RawClient()
+    client.endpoint.start(client.fingerprint)
+    await client.shake()
+    for _ in range(50):
+        for _ in range(20):
+            client.ssl.send(b"x")
+        client.endpoint.feed(client.ssl.bio_read(16_384))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    ssl = client.endpoint._dtls._ssl
+    assert ssl is not None
+    with pytest.raises(SSL.WantReadError):
+        ssl.recv(1_500)
+    client.endpoint.close()
+    await client.endpoint.wait_closed()
+
+
+async def test_a_flood_inside_a_connection_that_is_up_is_hardly_read() -> None:
+    client = RawClient()
+    client.endpoint.start(client.fingerprint)
+    await client.shake()
+    taken = 0
+    for _ in range(200):
+        taken += client.endpoint.feed(b"\x16\xfe\xfd" + bytes(60))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert taken < 40
+    client.endpoint.close()
+    await client.endpoint.wait_closed()
+
+
+class RawClient:
+    """OpenSSL itself at the other end; `odd`: with a certificate that says to be of a version that there is not."""
+
+    def __init__(self, *, odd: bool = False) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "someone")])
+        now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(7).not_valid_before(now).not_valid_after(now)
+        der = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        if odd:
+            der = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+        context = SSL.Context(SSL.DTLS_METHOD)
+        context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        with warnings.catch_warnings():  # the other way would read the certificate itself
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.use_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+        context.use_privatekey(key)
+        context.set_tlsext_use_srtp(b"SRTP_AEAD_AES_128_GCM")
+        self.ssl = SSL.Connection(context, None)
+        self.ssl.set_connect_state()
+        self.ssl.set_ciphertext_mtu(1_200)
+        self.fingerprint = Fingerprint("sha-256", hashlib.sha256(der).digest().hex(":").upper())
+        self.keys: asyncio.Future[SrtpKeys] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.endpoint = DtlsEndpoint(CERTIFICATE, self._take, self.keys.set_result, self.closed.set_result)
+
+    def _take(self, data: bytes) -> None:
+        self.ssl.bio_write(data)
+
+    async def shake(self) -> None:
+        """Until it is done, or has nothing more to say."""
+        for _ in range(50):
+            with contextlib.suppress(SSL.WantReadError):
+                self.ssl.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                self.endpoint.feed(self.ssl.bio_read(16_384))
+            await asyncio.sleep(0)

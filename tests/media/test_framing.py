@@ -50,7 +50,8 @@ def test_a_shorter_one_than_is_expected_is_refused() -> None:
     assert Deframer(20).feed(framed(bytes(20))) == [bytes(20)]
     for short in (b"", bytes(19)):
         with pytest.raises(FramingError):
-            Deframer(20).feed(framed(short))
+            Deframer(20, empty=False).feed(framed(short))
+    assert Deframer(20).feed(framed(b"", bytes(20))) == [bytes(20)]
 
 
 def test_less_than_one_datagram_is_kept() -> None:

@@ -251,6 +251,19 @@ async def test_microphones_of_a_room_compete_with_each_other_and_with_no_shared_
     assert groups[other] not in (0, groups[ann])
 
 
+async def test_an_m_line_that_carries_something_else_from_now_on_begins_anew(stage: Stage) -> None:
+    await stage.join("ann", "ben")
+    stage.gate("ann", Source.MICROPHONE, True)
+    await stage.publish("ann")
+    transport = stage.publishes_on("ann")
+    assert (transport, "0") in stage.engine.audio_groups
+    await stage.publish("ann", sources={"0": Source.SCREEN_AUDIO, "1": Source.CAMERA})
+    assert stage.publishes_on("ann") == transport
+    assert (transport, "0") in stage.engine.ingress
+    assert (transport, "0") not in stage.engine.audio_groups
+    assert (transport, "0") not in stage.engine.open
+
+
 async def test_a_microphone_that_always_passes_does_so_on_each_new_connection_until_it_is_told_otherwise(
     stage: Stage,
 ) -> None:

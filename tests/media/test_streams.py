@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -87,21 +88,22 @@ async def test_checks_and_dtls_go_over_tcp_both_ways(engine: SocketEngine) -> No
         client.writer.write(bytes((octet,)))
         await asyncio.sleep(0)
     assert parse(await client.next()) is not None
-    client.send(b"\x16hello", b"\x16again")
+    hello, again = b"\x16a client's hello", b"\x16a client's hello again"
+    client.send(hello, again)
     engine.send_dtls(transport, b"\x16welcome")
     assert await client.next() == b"\x16welcome"
     heard: list[Event] = []
     while len(heard) < 3:
         heard += engine.drain()
         await asyncio.sleep(0)
-    assert heard == [Selected(transport), DtlsIn(transport, b"\x16hello"), DtlsIn(transport, b"\x16again")]
+    assert heard == [Selected(transport), DtlsIn(transport, hello), DtlsIn(transport, again)]
 
 
 async def test_whoever_speaks_something_else_is_shown_the_door_without_a_word(engine: SocketEngine) -> None:
     engine.add_transport("abcdef", PWD)
     for said in (
         b"GET / HTTP/1.1\r\n\r\n",
-        framed(b"\x16hello"),
+        framed(b"\x16a client's hello"),
         framed(b"\x80" + bytes(40)),
         b"\xff\xff",
         framed(b""),
@@ -173,6 +175,72 @@ async def test_when_a_stream_ends_its_client_is_not_sent_to_any_more(engine: Soc
     engine.send_dtls(transport, b"\x16welcome")
     assert engine.stats().dropped[Drop.SEND_BLOCKED] == 0
     await (await connect(engine)).prove()
+
+
+async def test_a_flood_over_one_stream_is_read_no_faster_than_anyone_may_send(engine: SocketEngine) -> None:
+    engine.add_transport("abcdef", PWD)
+    flooder = await connect(engine)
+    await flooder.prove()
+    flooder.writer.write(framed(*[b"\x80" + bytes(19)] * 20_000))
+    began = time.monotonic()
+    while time.monotonic() < began + 0.2:
+        await asyncio.sleep(0.005)
+    taken = engine.stats().datagrams_in
+    assert streams._MOST < taken < 20_000 / 2  # it waits where it came from
+    while engine.stats().datagrams_in == taken:  # and comes in time
+        await asyncio.sleep(0.005)
+    await (await connect(engine)).prove()
+
+
+async def test_a_stream_that_ends_while_it_is_not_read_leaves_nothing_behind(engine: SocketEngine) -> None:
+    transport = engine.add_transport("abcdef", PWD)
+    flooder = await connect(engine)
+    await flooder.prove()
+    assert engine._streams is not None
+    (stream,) = engine._streams._streams.values()
+    flooder.writer.write(framed(*[b"\x80" + bytes(19)] * 20_000))
+    async with asyncio.timeout(5):
+        while stream.rest is None:
+            await asyncio.sleep(0)
+    engine.remove_transport(transport)
+    assert await flooder.is_closed()
+    assert stream.rest is None
+
+
+@pytest.mark.parametrize("length", [1, 12])
+async def test_datagrams_that_can_be_nothing_end_the_stream_of_whoever_sends_them(
+    engine: SocketEngine, length: int
+) -> None:
+    engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    await client.prove()
+    client.send(b"", b"\x80" + bytes(19))
+    await client.prove()
+    client.send(bytes(length))
+    assert await client.is_closed()
+
+
+async def test_who_spells_it_out_octet_by_octet_for_ever_is_shown_the_door(engine: SocketEngine) -> None:
+    engine.add_transport("abcdef", PWD)
+    slow = await connect(engine)
+    slow.writer.write(struct.pack("!H", 2_000))
+    for _ in range(2_000):
+        slow.writer.write(b"x")
+        await asyncio.sleep(0)
+        if slow.reader.at_eof() or slow.reader.exception() is not None:
+            break
+    else:
+        raise AssertionError("it may go on for ever")
+
+
+async def test_single_octets_count_as_datagrams_do(engine: SocketEngine) -> None:
+    engine.add_transport("abcdef", PWD)
+    client = await connect(engine)
+    await client.prove()
+    assert engine._streams is not None
+    (stream,) = engine._streams._streams.values()
+    assert all(stream.wait(0, 1, 1e9) == 0.0 for _ in range(int(streams._MOST) - 10))
+    assert any(stream.wait(0, 1, 1e9) > 0.0 for _ in range(20))
 
 
 class Talk:

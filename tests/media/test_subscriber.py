@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,7 +13,7 @@ from media.sdp import parse
 from media.subscriber import ANSWER_S, SPACING_S
 from protocol.errors import ErrorCode, Refused
 from protocol.values import Source
-from tests.media.offers import answer_to
+from tests.media.offers import CHROMIUM_OFFER, answer_to
 from tests.media.stage import ROOM, Stage
 from tests.simulation.loop import VirtualLoop
 
@@ -239,6 +240,40 @@ def test_however_many_come_at_once_everyone_else_is_asked_a_few_times_and_knows_
         await asyncio.sleep(SPACING_S)
         assert len(stage.last("ann").tracks) == 2 * len(people)
         assert asked <= 1 + 25 * 0.04 / 0.2
+
+    in_virtual_time(script)
+
+
+def test_who_switches_a_picture_on_and_off_without_end_makes_nobody_else_negotiate_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("media.dtls.HANDSHAKE_TIMEOUT_S", 1_000.0)  # nobody is at the other end
+
+    async def script(stage: Stage) -> None:
+        await stage.join("ann", "ben")
+        head, sound, _ = re.split("(?=m=audio|m=video)", CHROMIUM_OFFER)
+        only_sound = head.replace("BUNDLE 0 1", "BUNDLE 0") + sound
+        for number in range(180):  # three a second, as often as anyone may
+            if number % 2:
+                await stage.publish("ann", only_sound, {"0": Source.MICROPHONE})
+            else:
+                await stage.publish("ann")
+            await stage.agree("ben")
+            await asyncio.sleep(1 / 3)
+        assert stage.count("ben") <= 1 + 20 + 60 + 1
+        await stage.publish("ann")
+        for _ in range(2):  # and what is so in the end is known soon
+            await asyncio.sleep(1.0)
+            await stage.agree("ben")
+        assert {track.source for track in stage.last("ben").tracks} == {Source.MICROPHONE, Source.CAMERA}
+        await asyncio.sleep(10.0)
+        before = stage.count("ben")
+        await stage.publish("ann", only_sound, {"0": Source.MICROPHONE})
+        assert stage.count("ben") == before + 1
+        await stage.agree("ben")
+        await stage.publish("ann")
+        await asyncio.sleep(SPACING_S + 0.01)
+        assert stage.count("ben") == before + 2  # and later nobody is slower for it
 
     in_virtual_time(script)
 

@@ -242,6 +242,52 @@ def test_a_client_sends_under_a_bounded_number_of_ssrcs_and_those_in_use_go_on()
     assert Forgeable.forgotten == [50_000]
 
 
+def test_who_reports_without_end_is_not_even_decrypted_and_others_are_heard() -> None:
+    decrypted: list[bytes] = []
+
+    class Counting(NullCipher):
+        def unprotect_rtcp(self, packet: bytes) -> bytes | None:
+            decrypted.append(packet)
+            return packet
+
+    world = World(cipher=Counting)
+    publisher, subscriber = pair(world)
+    for _ in range(200):
+        publisher.audio()
+        for _ in range(100):
+            subscriber.pli()
+        world.advance(0.02)
+    assert len(decrypted) < 4 * 300 + 600
+    assert len(subscriber.audio) == 200
+    assert dropped(world)["too_much"] == 20_000 - len(decrypted)
+
+
+def test_what_browsers_send_at_most_is_all_taken() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    for _ in range(500):
+        publisher.audio()
+        for _ in range(12):
+            publisher.padding()
+        publisher.send(struct.pack("!BBHI", 0x80, 201, 1, 77))
+        world.advance(0.02)
+    assert "too_much" not in dropped(world)
+
+
+def test_what_is_forged_uses_up_nothing_of_whose_name_it_is_in() -> None:
+    class Strict(NullCipher):
+        def unprotect(self, packet: bytes) -> bytes | None:
+            return None if packet.endswith(b"forged") else packet
+
+    world = World(cipher=Strict)
+    publisher, subscriber = pair(world)
+    for _ in range(20_000):
+        publisher.send(b"\x80\x6f" + bytes(10) + b"forged")
+    publisher.audio()
+    assert len(subscriber.audio) == 1
+
+
 def test_each_slot_allows_one_more_ssrc_for_the_reports_about_it() -> None:
     world = World()
     _, subscriber = pair(world)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +34,16 @@ def test_what_is_built_is_read_back(
     assert (packet.payload_type, packet.marker, packet.sequence) == (kind, marker, sequence)
     assert (packet.timestamp, packet.ssrc, packet.payload) == (timestamp, ssrc, payload)
     assert packet.extensions == extensions
+
+
+@pytest.mark.parametrize("profile", [0xBEDE, 0x1000])
+def test_more_extensions_than_anyone_has_are_malformed(profile: int) -> None:
+    def packet(count: int) -> bytes:
+        body = (b"\x10\1" if profile == 0xBEDE else b"\1\0") * count
+        return struct.pack("!BBHIIHH", 0x90, 96, 1, 2, 3, profile, count // 2) + body
+
+    assert parse_rtp(packet(32)) is not None
+    assert parse_rtp(packet(34)) is None
 
 
 def test_padding_and_contributing_sources_are_not_payload() -> None:
