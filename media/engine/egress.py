@@ -30,6 +30,8 @@ _MID_PACKETS: Final = 64
 """The mid travels in the first packets after each start; later it is known."""
 _RESEND_PER_S: Final = 400.0
 _NEAR_S: Final = 1
+_GUESS_S: Final = 0.25
+"""A moment told by the arrival is not further off: a clock that says more is not the one that was told before."""
 _REFRESHES: Final = 3
 _REFRESH_AGAIN_S: Final = 3.0
 """A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone."""
@@ -198,7 +200,7 @@ class Slot:
         passed = max(1, round((now - self._sent_at) * self.spec.clock_rate))
         if layer is before:
             # The same source keeps its clock, over a pause too, as long as that moves forward.
-            if 0 < self._ahead(timestamp + segment.time):
+            if self._ahead(timestamp + segment.time) > 0:
                 return segment.time, self._due
         elif (time := self._told_time(layer)) is not None:
             ahead = self._ahead(timestamp + time)
@@ -427,7 +429,7 @@ class Slot:
         if self._guessed:
             self._guessed = False
             time = self._told_time(layer)
-            if time is not None and abs(_signed(time - segment.time)) < _NEAR_S * self.spec.clock_rate:
+            if time is not None and abs(_signed(time - segment.time)) < _GUESS_S * self.spec.clock_rate:
                 self._due = time
         timestamp = report.rtp + (segment.time if self._due is None else self._due) & 0xFFFFFFFF
         if self._told is not None and self._told[0] is layer.track and report.ntp < self._told[1]:
