@@ -1,9 +1,10 @@
-import { render } from "preact";
+import { options, render } from "preact";
 import { App } from "./app";
 import { makeApi, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
+import { Drawing } from "./drawing";
 import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
@@ -47,6 +48,8 @@ function start(root: HTMLElement): void {
   const sound = new Sound();
   const makePeer = (config: RTCConfiguration) => new RTCPeerConnection(config);
   const { after } = systemClock;
+  const drawing = new Drawing(after);
+  options.debounceRendering = drawing.later;
 
   function openRoom(me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
     const publisher = new Publisher({
@@ -62,7 +65,10 @@ function start(root: HTMLElement): void {
       after,
       silent: () => session.nudge(),
       trouble: (trouble) => session.mediaTrouble("subscribe", trouble),
-      answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
+      answer: (version, sdp) => {
+        void connection.send({ type: "subscribe_answer", version, sdp });
+        drawing.release();
+      },
       restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
       tracks: (received) => {
         session.received.value = received;
@@ -95,6 +101,7 @@ function start(root: HTMLElement): void {
             on,
           ),
         after,
+        holdDrawing: drawing.hold,
       },
       wanted,
     );

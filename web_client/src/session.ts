@@ -30,6 +30,8 @@ export interface SessionDeps {
   /** Tells whether my own connection is weak, whenever that changes; returns how to stop. */
   watchLink?: (on: (weak: boolean) => void) => () => void;
   after: (ms: number, act: () => void) => () => void;
+  /** The others' pictures are asked for now: drawing the room can wait for that. */
+  holdDrawing?: () => void;
   /** Unix ms on this device. */
   wallNow?: () => number;
 }
@@ -310,6 +312,7 @@ export class RoomSession {
     this.#iceServers = iceServers;
     this.posting.renewed();
     const muted = !wasInside && !snapshot.waiting && this.#muteIfLate();
+    if (!wasInside && !snapshot.waiting) this.#deps.holdDrawing?.();
     batch(() => {
       const after = fromSnapshot(snapshot);
       const led = before?.led ?? after.led;
