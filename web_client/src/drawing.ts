@@ -4,9 +4,9 @@ const LONGEST_MS = 120;
 /** When the page is drawn anew: at once, unless something is under way that people wait for more. */
 export class Drawing {
   readonly #after: (ms: number, act: () => void) => () => void;
-  #held = false;
+  /** What waits for the end of a hold, and calls that off; null: nothing is held. */
+  #held: { then: () => void; cancel: () => void } | null = null;
   #draw: (() => void) | null = null;
-  #cancel: () => void = () => {};
 
   constructor(after: (ms: number, act: () => void) => () => void) {
     this.#after = after;
@@ -15,20 +15,22 @@ export class Drawing {
   /** What Preact calls when something has changed. */
   readonly later = (draw: () => void): void => {
     this.#draw = draw;
-    if (!this.#held) queueMicrotask(() => this.#now());
+    queueMicrotask(() => this.#now());
   };
 
-  /** Until `release`, or for a moment. */
-  readonly hold = (): void => {
-    this.#cancel();
-    this.#held = true;
-    this.#cancel = this.#after(LONGEST_MS, this.release);
+  /** Draws nothing until `release`, or for a moment; `then` is done afterwards, unless a new hold begins before. */
+  readonly hold = (then: () => void): void => {
+    this.#held?.cancel();
+    this.#held = { then, cancel: this.#after(LONGEST_MS, this.release) };
   };
 
   readonly release = (): void => {
-    this.#cancel();
-    this.#held = false;
+    const held = this.#held;
+    if (!held) return;
+    held.cancel();
+    this.#held = null;
     this.#now();
+    held.then();
   };
 
   #now(): void {

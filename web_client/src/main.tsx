@@ -65,13 +65,11 @@ function start(root: HTMLElement): void {
       after,
       silent: () => session.nudge(),
       trouble: (trouble) => session.mediaTrouble("subscribe", trouble),
-      answer: (version, sdp) => {
-        void connection.send({ type: "subscribe_answer", version, sdp });
-        drawing.release();
-      },
+      answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
       restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
       tracks: (received) => {
         session.received.value = received;
+        drawing.release();
       },
     });
     let connection!: Connection;
@@ -101,7 +99,7 @@ function start(root: HTMLElement): void {
             on,
           ),
         after,
-        holdDrawing: drawing.hold,
+        urgent: drawing.hold,
       },
       wanted,
     );
