@@ -210,7 +210,7 @@ test("nothing is shown or stored as somebody who signed in beside this page", as
 
 test("that somebody else signed in is what is told, whatever became of what was asked beside it", async () => {
   api.me.mockResolvedValue({ you: "marcus", name: "Marcus", sessions: [] });
-  api.arrival.mockRejectedValue(new ApiError("forbidden"));
+  api.arrival.mockRejectedValue(new ApiError("not_found"));
   await begin();
   expect(refused).toHaveBeenCalledWith("other_person");
 });
