@@ -69,8 +69,8 @@ function start(root: HTMLElement): void {
       restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
       tracks: (received) => {
         session.received.value = received;
-        drawing.release();
       },
+      underWay: drawing.release,
     });
     let connection!: Connection;
     const session = new RoomSession(
