@@ -43,7 +43,8 @@ _MARKS: Final = """(() => {
   // Who drives this page sees the button a while after it is there.
   let door = 0;
   const atDoor = new MutationObserver(() => {
-    const there = [...document.querySelectorAll("button")].some((each) => each.textContent === "Join" && !each.disabled);
+    const keys = [...document.querySelectorAll("button")];
+    const there = keys.some((each) => each.textContent.trim() === "Join" && !each.disabled);
     if (!there) return;
     door = performance.now();
     atDoor.disconnect();

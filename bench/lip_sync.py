@@ -232,9 +232,8 @@ async def run(samples: int = SAMPLES) -> LipSync:
 
 
 async def _guest(room: LiveRoom, size: tuple[int, int]) -> Page:
-    return await room.enter(
-        0, capture="320x180@10", script=f"{_LOOKS};window.benchDelay = {_DELAY}", width=size[0], height=size[1]
-    )
+    script = f"{_LOOKS};window.benchDelay = {_DELAY}"
+    return await room.enter(0, capture="320x180@10", script=script, width=size[0], height=size[1])
 
 
 async def _measure(scene: str, page: Page, samples: int, *, wide: bool) -> Skew:
