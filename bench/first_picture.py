@@ -40,11 +40,21 @@ _MARKS: Final = """(() => {
   const { promise, resolve } = Promise.withResolvers();
   window.benchShown = promise;
   addEventListener("click", () => { clicked = performance.now(); }, true);
+  // Who drives this page sees the button a while after it is there.
+  let door = 0;
+  const atDoor = new MutationObserver(() => {
+    const keys = [...document.querySelectorAll("button")];
+    const there = keys.some((each) => each.textContent.trim() === "Join" && !each.disabled);
+    if (!there) return;
+    door = performance.now();
+    atDoor.disconnect();
+  });
+  atDoor.observe(document, { childList: true, subtree: true, attributes: true, characterData: true });
   const Socket = window.WebSocket;
   window.WebSocket = class extends Socket {
     constructor(...rest) {
       super(...rest);
-      this.addEventListener("open", () => { if (!marks.shown) marks = { clicked, open: performance.now() }; });
+      this.addEventListener("open", () => { if (!marks.shown) marks = { door, clicked, open: performance.now() }; });
       this.addEventListener("message", () => {
         mark("answer");
         // The last one before the offer is taken brought it, or came right behind it.
@@ -149,6 +159,7 @@ def rows(joins: Joins) -> list[Row]:
     late = percentile(shown, 0.95)
     page = [each["shown"] for each in joins.marks]
     click = [each["shown"] - each["clicked"] for each in joins.marks]
+    without = [each["door"] + each["shown"] - each["clicked"] for each in joins.marks]
     total = len(joins.marks) + joins.failed
     found = [
         Row("Joins that showed a picture within 15 s", f"{len(shown)} of {total}", "all", not joins.failed),
@@ -159,7 +170,9 @@ def rows(joins: Joins) -> list[Row]:
             late < TARGET_MS,
         ),
         Row("Tap on Join → first picture shown", _spread(click)),
-        Row("Page asked for → first picture shown, Join tapped at once", _spread(page)),
+        Row("Page asked for → Join can be tapped", _spread([each["door"] for each in joins.marks])),
+        Row("Page asked for → first picture shown, without the wait for the tap", _spread(without)),
+        Row("The same with that wait", _spread(page)),
     ]
     for before, step in pairwise(STEPS):
         took = [each[step] - each[before] for each in joins.marks if step in each and before in each]

@@ -38,6 +38,7 @@ LIMITS: Final = (
     "By its reports: what Chromium estimates from the sender reports it gets, so it cannot see reports that are wrong.",
     "By looking: offsets of canvas, Web Audio and compositing are in it, and in the direct connection beside it alike.",
     "A page that seldom gets to run looks late: on a busy machine a single look says little, the median more.",
+    "Sound is seen by Web Audio before it goes to the device: what Chromium says of that delay is added to it.",
     "Chromium moves picture towards sound step by step: the first five seconds of a scene are told apart.",
 )
 
@@ -121,6 +122,17 @@ _LOOKS: Final = """(() => {
   };
 })()"""
 
+_DELAY: Final = """async (direct) => {
+  // How long sound waits in the device's buffers, in ms, over the whole life of this page's playout.
+  const peer = direct ? window.benchTo : holdspaceDebug.subscribe;
+  for (const stat of (await peer.getStats()).values()) {
+    if (stat.type === "media-playout" && stat.totalSamplesCount) {
+      return stat.totalPlayoutDelay / stat.totalSamplesCount * 1000;
+    }
+  }
+  return 0;
+}"""
+
 _PLAYOUT: Final = """async () => {
   if (!window.holdspaceDebug?.subscribe) return {};
   const sources = holdspaceDebug.tracks(), seen = {};
@@ -137,12 +149,12 @@ _LOOK: Final = """async (ms) => {
   const seen = benchLook(microphone, camera);
   await new Promise((done) => setTimeout(done, ms));
   seen.stop();
-  return { flashes: seen.flashes, beeps: seen.beeps };
+  return { delay: await benchDelay(false), flashes: seen.flashes, beeps: seen.beeps };
 }"""
 
 _DIRECT: Final = """async (ms) => {
   const { audio, video } = benchSource();
-  const from = new RTCPeerConnection(), to = new RTCPeerConnection();
+  const from = new RTCPeerConnection(), to = window.benchTo = new RTCPeerConnection();
   from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate);
   to.onicecandidate = ({ candidate }) => candidate && from.addIceCandidate(candidate);
   const stream = new MediaStream([audio, video]);
@@ -165,10 +177,11 @@ _DIRECT: Final = """async (ms) => {
     await new Promise((done) => setTimeout(done, 200));
   }
   looked.stop();
+  const delay = await benchDelay(true);
   sound.srcObject = null;
   from.close();
   to.close();
-  return { reports, flashes: looked.flashes, beeps: looked.beeps };
+  return { reports, delay, flashes: looked.flashes, beeps: looked.beeps };
 }"""
 
 
@@ -201,7 +214,7 @@ async def run(samples: int = SAMPLES) -> LipSync:
     """
     found = LipSync()
     async with chromium() as browser, live_room(browser, "lipsync") as room:
-        host = await room.enter(HOST, capture=CAPTURE, script=_FLASHES + ";" + _LOOKS)
+        host = await room.enter(HOST, capture=CAPTURE, script=f"{_FLASHES};{_LOOKS};window.benchDelay = {_DELAY}")
         guest = await _guest(room, NARROW)
         found.skews.append(await _measure("lowest layer", guest, samples, wide=False))
         await guest.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
@@ -213,13 +226,14 @@ async def run(samples: int = SAMPLES) -> LipSync:
         _say("the same pages without a server")
         direct = Skew("directly, without a server", load=os.getloadavg()[0], ours=False)
         seen = await host.evaluate(_DIRECT, samples * EVERY_S * 1000)
-        direct.by_reports, direct.by_looking = seen["reports"], late_by(seen["flashes"], seen["beeps"])
+        direct.by_reports, direct.by_looking = seen["reports"], late_by(seen["flashes"], seen["beeps"], seen["delay"])
         found.skews.append(direct)
     return found
 
 
 async def _guest(room: LiveRoom, size: tuple[int, int]) -> Page:
-    return await room.enter(0, capture="320x180@10", script=_LOOKS, width=size[0], height=size[1])
+    script = f"{_LOOKS};window.benchDelay = {_DELAY}"
+    return await room.enter(0, capture="320x180@10", script=script, width=size[0], height=size[1])
 
 
 async def _measure(scene: str, page: Page, samples: int, *, wide: bool) -> Skew:
@@ -248,9 +262,12 @@ async def _settled(page: Page, *, wide: bool) -> bool:
     return bool(seen.get("audio") and seen.get("video")) and (width >= 640) == wide and width > 0
 
 
-def late_by(flashes: list[float], beeps: list[float]) -> list[float]:
-    """Of each flash: how long after the beep that is nearest to it, in ms; without those that have none near."""
-    nearest = [min((flash - beep for beep in beeps), key=abs, default=None) for flash in flashes]
+def late_by(flashes: list[float], beeps: list[float], delay: float = 0.0) -> list[float]:
+    """Of each flash: how long after the beep that is nearest to it, in ms; without those that have none near.
+
+    `delay`: so long after it was seen a beep is heard.
+    """
+    nearest = [min((flash - beep - delay for beep in beeps), key=abs, default=None) for flash in flashes]
     return [late for late in nearest if late is not None and abs(late) < FAR_MS]
 
 

@@ -96,6 +96,11 @@ class MediaPlane:
         """
         self._room(room).enter(participant, echo=echo)
 
+    def expect(self, room: str) -> None:
+        """Somebody is about to come in: what they will see first is asked for now. Idempotent."""
+        if room in self._rooms:
+            self._rooms[room].expect()
+
     def remove_peer(self, room: str, participant: str) -> None:
         """Takes a participant out, with their tracks. Their gates stay as they are. Idempotent."""
         if room in self._rooms:

@@ -6,7 +6,7 @@ from typing import Final
 
 from media.connection import Connection
 from media.engine.interface import IngressSpec, Kind, PacketEngine
-from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, write_publish_answer
+from media.negotiation import AUDIO_CLOCK, VIDEO_CLOCK, PublishOffer, kind_of, write_publish_answer
 from protocol.values import Source
 
 LOUDEST: Final = 4
@@ -74,6 +74,12 @@ class Publication:
         """Opens or closes a source, if it is sent."""
         if source in self.mids:
             self._engine.set_ingress_gate(self.connection.transport, self.mids[source], open)
+
+    def refresh(self) -> None:
+        """Asks for a key frame of each picture that is open."""
+        for source, mid in self.mids.items():
+            if kind_of(source) is Kind.VIDEO:
+                self._engine.refresh(self.connection.transport, mid)
 
     def set_priority(self, always: bool) -> None:
         """Whether its microphone passes however loud others are."""

@@ -126,6 +126,12 @@ class Room:
             raise Refused(ErrorCode.NOT_FOUND, "participant")
         return peer
 
+    def expect(self) -> None:
+        """Somebody is on the way in: their first pictures are asked for, so that they need not wait for them."""
+        for peer in self.peers.values():
+            if peer.publication is not None:
+                peer.publication.refresh()
+
     # ── who receives what ─────────────────────────────────────────────────────────────────────
 
     def publish(self, participant: str, sdp: str, sources: Mapping[str, Source]) -> str:

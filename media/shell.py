@@ -255,6 +255,12 @@ class SocketEngine:
         self._core.route(out, source, mid, want, now)
         self._flush(now)
 
+    def refresh(self, transport: TransportId, mid: str) -> None:
+        """See `PacketEngine.refresh`."""
+        now = time.monotonic()
+        self._core.refresh(transport, mid, now)
+        self._flush(now)
+
     def prime_from_cache(self, out: OutId) -> None:
         """See `PacketEngine.prime_from_cache`."""
         now = time.monotonic()

@@ -184,7 +184,7 @@ class Node:
 
     async def _start_rooms(self) -> None:
         closing = self._closing
-        plane = MediaPlane(
+        plane = self._plane = MediaPlane(
             SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
@@ -351,6 +351,7 @@ class Node:
             checks=ChangeLimit(self.clock, CHECKS_PER_MINUTE),
             ice_servers=self._turn.ice_servers,
             denied=self._denials.denied,
+            expect=self._plane.expect,
             begin_check=self._checks.begin,
             sockets=sockets,
         )

@@ -290,10 +290,19 @@ class EngineCore:
             return
         track.open = True
         known.waiting.clear()  # whatever it is, it came before
+        self._refresh(known, track, now)  # whoever watches: for those, too, who will and may not ask
+
+    def refresh(self, transport: TransportId, mid: str, now: float) -> None:
+        """See `PacketEngine.refresh`."""
+        known, track = self._transports.get(transport), self._track(transport, mid)
+        if known is not None and track is not None:
+            self._refresh(known, track, now)
+
+    def _refresh(self, transport: Transport, track: Track, now: float) -> None:
         lowest = track.lowest()
-        if lowest is not None:  # whoever watches: for those, too, who will and may not ask
+        if lowest is not None and not lowest.fresh_key(now):
             lowest.want_key(now)
-            self._arm(known, lowest.next_due())
+            self._arm(transport, lowest.next_due())
 
     def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int) -> None:
         """See `PacketEngine.set_audio_group`."""

@@ -32,6 +32,8 @@ _RESENT: Final = 0.5
 """So much of what is sent may be sent again: with a third of it lost both ways, that is what is asked for."""
 _RESENT_AT_ONCE: Final = 256.0
 _NEAR_S: Final = 1
+_GUESS_S: Final = 0.25
+"""A moment told by the arrival is not further off: a clock that says more is not the one that was told before."""
 _REFRESHES: Final = 3
 _REFRESH_AGAIN_S: Final = 3.0
 """A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone.
@@ -82,6 +84,8 @@ class Slot:
 
     __slots__ = (
         "_dropped_picture",
+        "_due",
+        "_guessed",
         "_mid_left",
         "_next",
         "_octets",
@@ -99,6 +103,7 @@ class Slot:
         "_temporal",
         "_timestamp",
         "_tl0",
+        "_told",
         "layer",
         "live",
         "open",
@@ -138,6 +143,12 @@ class Slot:
         self._timestamp = rng.getrandbits(32)
         self._picture = rng.getrandbits(15)
         self._tl0 = rng.getrandbits(8)
+        self._due: int | None = None
+        """What its source's timestamps are shifted by, as reports have it, once they are past what has left already."""
+        self._guessed = False
+        """Its source's first moment was told by the arrival, as it had not reported yet."""
+        self._told: tuple[Track, int, int] | None = None
+        """The clock that it last told of, that of a track: what it showed (RTP) when (NTP)."""
         self._sent_at: float | None = None
         self._segment: Segment | None = None
         self._segments: list[Segment] = []
@@ -189,7 +200,8 @@ class Slot:
     def start(self, layer: Layer, packet: MediaPacket, now: float, later: int = 0) -> None:
         """Begins, or goes on, with this packet: a key frame's first for video. It is shown `later` ticks late."""
         self._end_replay()
-        time = self._time_of(layer, packet.timestamp + later, now) + later
+        time, self._due = self._time_of(layer, packet.timestamp + later, now)
+        time += later
         picture = tl0 = 0
         if self._segment is not None:
             picture, tl0 = self._segment.picture, self._segment.tl0
@@ -212,26 +224,50 @@ class Slot:
             self.replay = None
             self.layer = None  # as its timestamps were compressed, what follows goes on from the last one
 
-    def _time_of(self, layer: Layer, timestamp: int, now: float) -> int:
+    def _time_of(self, layer: Layer, timestamp: int, now: float) -> tuple[int, int | None]:
+        """What is added to timestamps from this one on; and what later, where that would lead back in time."""
         before, segment = self.layer, self._segment
+        self._guessed = False
         if self._sent_at is None or segment is None:
-            return self._timestamp - timestamp
-        clock = self.spec.clock_rate
-        passed = max(1, round((now - self._sent_at) * clock))
+            return self._timestamp - timestamp, None
+        passed = max(1, round((now - self._sent_at) * self.spec.clock_rate))
         if layer is before:
             # The same source keeps its clock, over a pause too, as long as that moves forward.
-            if 0 < (timestamp + segment.time - self._timestamp & 0xFFFFFFFF) < 0x80000000:
-                return segment.time
-        elif self.live and before is not None and before.report is not None and layer.report is not None:
-            # Another layer of the same track: their sender reports say what each clock showed when.
-            old, new = before.report[0], layer.report[0]
-            apart = (new.ntp - old.ntp) * clock >> 32
-            ahead = timestamp - new.rtp + apart + old.rtp + segment.time - self._timestamp & 0xFFFFFFFF
-            ahead -= (ahead & 0x80000000) << 1
-            if abs(ahead - passed) < _NEAR_S * clock:
-                # A picture of this very moment may have left already.
-                return self._timestamp + max(1, ahead) - timestamp
-        return self._timestamp + passed - timestamp
+            if self._ahead(timestamp + segment.time) > 0:
+                return segment.time, self._due
+        elif (time := self._told_time(layer)) is not None:
+            ahead = self._ahead(timestamp + time)
+            if abs(ahead - passed) < _NEAR_S * self.spec.clock_rate:
+                # A picture of this very moment, or of a later one, may have left already.
+                return (time, None) if ahead > 0 else (self._timestamp + 1 - timestamp, time)
+        self._guessed = layer.report is None
+        return self._timestamp + passed - timestamp, None
+
+    def _told_time(self, layer: Layer) -> int | None:
+        """What a layer's timestamps are shifted by to go on with the clock that was told of its track."""
+        if self._told is None or layer.report is None or self._told[0] is not layer.track:
+            return None
+        _, ntp, shown = self._told
+        report = layer.report[0]
+        apart = (report.ntp - ntp) * self.spec.clock_rate + 0x80000000 >> 32
+        return shown + apart - report.rtp
+
+    def _ahead(self, timestamp: int) -> int:
+        """How far after the last timestamp that left; before it: less than 0."""
+        return _signed(timestamp - self._timestamp)
+
+    def _settle(self, packet: MediaPacket, due: int) -> None:
+        """Lets its source's own clock hold from this picture on; one that was overtaken comes right after the last."""
+        at, head = self._segments[-1], packet.head
+        begins = head.begins if head is not None else self.spec.kind is Kind.AUDIO
+        if packet.number + at.shift != self._next or not begins:
+            return
+        time = due
+        if self._ahead(packet.timestamp + due) > 0:
+            self._due = None
+        else:
+            time = self._timestamp + 1 - packet.timestamp
+        self._append(Segment(at.layer, packet.number, self._next, time & 0xFFFFFFFF, at.picture, at.tl0))
 
     def _append(self, segment: Segment) -> None:
         self._segment = segment
@@ -310,6 +346,8 @@ class Slot:
         With `left`, it comes late and of that layer, which was left: None unless the subscriber saw its place.
         """
         number = packet.number
+        if self._due is not None and left is None:
+            self._settle(packet, self._due)
         segment = self._segment
         if segment is None or left is not None or number < segment.first:
             segment = self._segment_of(left or self.layer, number)
@@ -429,8 +467,21 @@ class Slot:
         if layer is None or segment is None or not self.live or layer.report is None:
             return None
         report = layer.report[0]
-        timestamp = report.rtp + segment.time & 0xFFFFFFFF
+        if self._guessed:
+            self._guessed = False
+            time = self._told_time(layer)
+            if time is not None and abs(_signed(time - segment.time)) < _GUESS_S * self.spec.clock_rate:
+                self._due = time
+        timestamp = report.rtp + (segment.time if self._due is None else self._due) & 0xFFFFFFFF
+        if self._told is not None and self._told[0] is layer.track and report.ntp < self._told[1]:
+            return None  # of a layer that reported before the one that was left: receivers take it for disorder
+        self._told = (layer.track, report.ntp, timestamp)
         return rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+
+
+def _signed(difference: int) -> int:
+    """Between two 32-bit timestamps."""
+    return (difference + 0x80000000 & 0xFFFFFFFF) - 0x80000000
 
 
 @lru_cache(1_024)

@@ -292,6 +292,10 @@ class PacketEngine(Protocol):
         """A closed gate forwards nothing, from this call on, retransmissions included."""
         ...
 
+    def refresh(self, transport: TransportId, mid: str) -> None:
+        """Asks for a key frame of a picture whose gate is open, as for somebody who will be fed from it soon."""
+        ...
+
     def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int = 4) -> None:
         """Lets a microphone compete with the others of its `group` (a room): only the loudest of them pass.
 

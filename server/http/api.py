@@ -141,6 +141,7 @@ async def join(request: web.Request) -> web.Response:
     if not arrived:
         raise raise_for(ErrorCode.ARRIVAL_INCOMPLETE)
     grant = JoinGrant(person.id, session.id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
+    deps.expect(session.id)
     return way_in(request, deps.join_tokens.issue(grant))
 
 

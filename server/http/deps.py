@@ -59,6 +59,7 @@ class HttpDeps:
         changes: how often a person may change something of theirs; taking consent back is not counted.
         ways_in: how often a person may ask for a token for a WebSocket, checks: how often for one of a check.
         denied: told of each refusal: who, which action, in which session (or "").
+        expect: told of a session that somebody has just been given a token for.
         begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
         sockets: takes over a `GET /ws` that arrives on a connection that carried other requests before.
     """
@@ -82,6 +83,7 @@ class HttpDeps:
     ways_in: ChangeLimit
     checks: ChangeLimit
     denied: Callable[[IdentityId, str, str], None]
+    expect: Callable[[SessionId], None]
     begin_check: Callable[[IdentityId], SessionId]
     sockets: WebSockets | None = None
     ice_servers: Callable[[], tuple[IceServer, ...]] = field(default=no_ice_servers)

@@ -11,7 +11,7 @@ from bench.lip_sync import rows as skew_rows
 
 
 def _marks(shown: float, **more: float) -> dict[str, float]:
-    return {"clicked": 900.0, "open": 1_000.0, "shown": 1_000.0 + shown, **more}
+    return {"door": 600.0, "clicked": 900.0, "open": 1_000.0, "shown": 1_000.0 + shown, **more}
 
 
 def test_a_join_counts_from_the_open_socket_and_every_step_from_the_one_before() -> None:
@@ -20,6 +20,9 @@ def test_a_join_counts_from_the_open_socket_and_every_step_from_the_one_before()
     whole = told["Room's WebSocket open → first picture shown"]
     assert whole.measured == "p50 200, p95 200, max 200 ms (load 1.0 to 2.0)"
     assert whole.met
+    assert told["Page asked for → Join can be tapped"].measured == "p50 600, p95 600, max 600 ms"
+    without = told["Page asked for → first picture shown, without the wait for the tap"]
+    assert without.measured == "p50 900, p95 900, max 900 ms"
     assert told["Tap on Join → first picture shown"].measured == "p50 300, p95 300, max 300 ms"
     assert told["of that: offer → answered"].measured == "p50 30, p95 30, max 30 ms"
     assert "of that: answered → ice" not in told
@@ -40,6 +43,7 @@ def test_without_any_picture_there_is_nothing_to_tell_but_that() -> None:
 def test_a_flash_belongs_to_the_nearest_beep_and_one_without_a_beep_to_none() -> None:
     assert late_by([1_000, 2_050, 3_900], [990, 2_100]) == [10, -50]
     assert late_by([1_000], []) == []
+    assert late_by([1_000, 2_050], [990, 2_040], 30) == [-20, -20]
 
 
 @pytest.mark.parametrize(("early", "met"), [(-45.0, True), (-46.0, False)])

@@ -114,6 +114,9 @@ class RemoteEngine:
     def prime_from_cache(self, out: OutId, now: float) -> None:
         self._call("prime_from_cache", now, out=out)
 
+    def refresh(self, transport: TransportId, mid: str, now: float) -> None:
+        self._call("refresh", now, transport=transport, mid=mid)
+
     def set_audio_group(self, transport: TransportId, mid: str, group: int, loudest: int, now: float) -> None:
         self._call("set_audio_group", now, transport=transport, mid=mid, group=group, loudest=loudest)
 

@@ -32,6 +32,7 @@ class FakeEngine:
         self.audio_groups: dict[tuple[TransportId, str], int] = {}
         self.priority: set[tuple[TransportId, str]] = set()
         self.primed: list[OutId] = []
+        self.refreshed: list[tuple[TransportId, str]] = []
         self.features: frozenset[Feature] = frozenset()
         self.closed = False
         self._events: list[Event] = []
@@ -125,6 +126,9 @@ class FakeEngine:
             self.routes.pop(out, None)
         else:
             self.routes[out] = (source, mid)
+
+    def refresh(self, transport: TransportId, mid: str) -> None:
+        self.refreshed.append((transport, mid))
 
     def prime_from_cache(self, out: OutId) -> None:
         self.primed.append(out)

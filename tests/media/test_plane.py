@@ -281,6 +281,14 @@ async def test_a_microphone_that_always_passes_does_so_on_each_new_connection_un
     assert stage.plane.stats().rooms == 0
 
 
+async def test_for_who_is_expected_the_pictures_of_the_room_are_asked_for(stage: Stage) -> None:
+    stage.plane.expect(ROOM)  # nobody is there
+    await stage.join("ann", "ben")
+    await stage.publish("ann", SHARING_OFFER, SHARING)
+    stage.plane.expect(ROOM)
+    assert stage.engine.refreshed == [(stage.publishes_on("ann"), mid) for mid in ("1", "3")]
+
+
 async def test_stats_are_flat_numbers(stage: Stage) -> None:
     await stage.join("ann", "ben")
     await stage.publish("ann")

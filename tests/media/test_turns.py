@@ -72,7 +72,7 @@ class CoreEngine:
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any) -> Any:
-            timed = name in {"set_keys", "set_ingress_gate", "prime_from_cache", "set_egress_gate", "route"}
+            timed = name in {"set_keys", "set_ingress_gate", "prime_from_cache", "set_egress_gate", "refresh", "route"}
             if name == "route":
                 out, source, mid, want = (*arguments, "", "")[:4]
                 arguments = (out, source, mid, want)

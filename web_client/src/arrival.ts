@@ -2,7 +2,7 @@ import { batch, signal } from "@preact/signals";
 import type { Api, ArrivalAnswer, Consent } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import { insist, type Waiting } from "./connection/insist";
-import { asMyself } from "./connection/myself";
+import { asMyself, readAsMyself } from "./connection/myself";
 import type { ErrorCode } from "./protocol/generated";
 import {
   changedSince,
@@ -131,7 +131,9 @@ export class Arrival {
     if (Object.keys(wrong).length > 0) return;
     const turn = (this.#turn += 1);
     this.saving.value = true;
-    const code = await this.#insist(turn, () => this.#save(step, answer));
+    const code = await this.#insist(turn, () =>
+      asMyself(this.#deps.api, this.#you, async () => void (turn === this.#turn && (await this.#save(step, answer)))),
+    );
     if (turn !== this.#turn) return;
     this.#still();
     if (code === null) this.#done(step);
@@ -167,8 +169,9 @@ export class Arrival {
   async #load(arrived: (answer: ArrivalAnswer) => void): Promise<void> {
     const turn = this.#turn;
     let answer: ArrivalAnswer | null = null;
+    const { api, language } = this.#deps;
     const code = await this.#insist(turn, async () => {
-      answer = await this.#deps.api.arrival(this.#sessionId, this.#deps.language);
+      answer = await readAsMyself(api, this.#you, () => api.arrival(this.#sessionId, language));
     });
     if (turn !== this.#turn) return;
     this.waiting.value = null;
@@ -258,10 +261,9 @@ export class Arrival {
   }
 
   #insist(turn: number, request: () => Promise<void>): Promise<ErrorCode | null> {
-    const { api, clock, random } = this.#deps;
+    const { clock, random } = this.#deps;
     const wanted = () => turn === this.#turn;
-    const asked = () => asMyself(api, this.#you, async () => void (wanted() && (await request())));
-    return insist(asked, {
+    return insist(request, {
       clock,
       random,
       wanted,

@@ -1,9 +1,10 @@
-import { render } from "preact";
+import { options, render } from "preact";
 import { App } from "./app";
 import { makeApi, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
+import { Drawing } from "./drawing";
 import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
@@ -47,6 +48,8 @@ function start(root: HTMLElement): void {
   const sound = new Sound();
   const makePeer = (config: RTCConfiguration) => new RTCPeerConnection(config);
   const { after } = systemClock;
+  const drawing = new Drawing(after);
+  options.debounceRendering = drawing.later;
 
   function openRoom(me: Me, entry: SessionEntry, wanted: { microphone: boolean; camera: boolean }): RoomSession {
     const publisher = new Publisher({
@@ -67,6 +70,7 @@ function start(root: HTMLElement): void {
       tracks: (received) => {
         session.received.value = received;
       },
+      underWay: drawing.release,
     });
     let connection!: Connection;
     const session = new RoomSession(
@@ -95,6 +99,7 @@ function start(root: HTMLElement): void {
             on,
           ),
         after,
+        urgent: drawing.hold,
       },
       wanted,
     );

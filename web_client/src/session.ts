@@ -30,6 +30,8 @@ export interface SessionDeps {
   /** Tells whether my own connection is weak, whenever that changes; returns how to stop. */
   watchLink?: (on: (weak: boolean) => void) => () => void;
   after: (ms: number, act: () => void) => () => void;
+  /** The others' sound and pictures are being asked for: drawing the room waits for that, and so does `then`. */
+  urgent?: (then: () => void) => void;
   /** Unix ms on this device. */
   wallNow?: () => number;
 }
@@ -75,6 +77,8 @@ export class RoomSession {
   #iceServers: IceServer[] = [];
   /** An offer that came before I knew that I am let in. */
   #held: SubscribeOffer | null = null;
+  /** Grows with each way in and out. */
+  #entries = 0;
   #stopAway: () => void = () => {};
   #stopWatching: () => void = () => {};
 
@@ -172,6 +176,7 @@ export class RoomSession {
   /** Lets go of devices and media; the connection has stopped or is left behind. */
   dispose(): void {
     if (this.#connection.phase.name !== "stopped") this.#connection.leave();
+    this.#entries += 1;
     this.sharing.end();
     this.devices.dispose();
     this.#patience.end();
@@ -383,7 +388,12 @@ export class RoomSession {
   #within(): void {
     this.#patience.end();
     this.#deps.subscriber.configure(this.#iceServers);
-    this.#deps.publisher.start(this.#iceServers);
+    const entry = (this.#entries += 1);
+    const begin = () => {
+      if (entry === this.#entries) this.#deps.publisher.start(this.#iceServers);
+    };
+    if (this.#deps.urgent) this.#deps.urgent(begin);
+    else begin();
     if (this.#held) this.#deps.subscriber.offered(this.#held);
     this.#held = null;
     this.devices.tell();
@@ -404,6 +414,7 @@ export class RoomSession {
 
   /** In the lobby: nothing goes out and nothing comes in. The microphone stays off until tapped. */
   #outside(): void {
+    this.#entries += 1;
     this.#held = null;
     this.#stopWatching();
     this.sharing.end();

@@ -204,7 +204,24 @@ test("what this page does not know is not gone round in circles", async () => {
 test("nothing is shown or stored as somebody who signed in beside this page", async () => {
   api.me.mockResolvedValue({ you: "marcus", name: "Marcus", sessions: [] });
   await begin();
-  expect(api.arrival).not.toHaveBeenCalled();
+  expect([arrival.step.value, arrival.answer.value]).toEqual([null, null]);
+  expect(refused).toHaveBeenCalledWith("other_person");
+});
+
+test("that somebody else signed in is what is told, whatever became of what was asked beside it", async () => {
+  api.me.mockResolvedValue({ you: "marcus", name: "Marcus", sessions: [] });
+  api.arrival.mockRejectedValue(new ApiError("not_found"));
+  await begin();
+  expect(refused).toHaveBeenCalledWith("other_person");
+});
+
+test("what is given is not stored as somebody who signed in meanwhile", async () => {
+  await begin();
+  api.me.mockResolvedValue({ you: "marcus", name: "Marcus", sessions: [] });
+  arrival.type("name", "El");
+  arrival.type("adult", true);
+  await arrival.submit();
+  expect(api.setName).not.toHaveBeenCalled();
   expect(refused).toHaveBeenCalledWith("other_person");
 });
 

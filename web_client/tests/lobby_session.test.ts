@@ -19,7 +19,11 @@ const me: ParticipantView = { id: "ellie", name: "Ellie", role: "participant", p
 const outside = (change: Partial<Snapshot> = {}): Snapshot =>
   snapshotOf({ participants: [{ ...me, place: 0 }], waiting: true, ...change });
 
-async function come(first: Snapshot, wanted = { microphone: true, camera: true }): Promise<void> {
+async function come(
+  first: Snapshot,
+  wanted = { microphone: true, camera: true },
+  urgent?: (then: () => void) => void,
+): Promise<void> {
   server = new FakeServer();
   local = new FakeLocal();
   screen = new FakeScreen();
@@ -34,6 +38,7 @@ async function come(first: Snapshot, wanted = { microphone: true, camera: true }
       screen,
       newId: server.newId,
       after: server.clock.after,
+      ...(urgent && { urgent }),
     },
     wanted,
   );
@@ -129,6 +134,43 @@ describe("in the lobby", () => {
     expect(subscriber.offers).toEqual([]);
     letIn();
     expect(subscriber.offers).toEqual([offer]);
+  });
+});
+
+describe("what I send, while the others are being asked for,", () => {
+  let then: (() => void)[];
+  const urgent = (act: () => void) => void then.push(act);
+  beforeEach(() => {
+    then = [];
+  });
+
+  test("begins when they have been", async () => {
+    await come(snapshotOf(), undefined, urgent);
+    expect(publisher.starts).toBe(0);
+    then[0]?.();
+    expect(publisher.starts).toBe(1);
+  });
+
+  test("does not begin in the lobby any more", async () => {
+    await come(snapshotOf(), undefined, urgent);
+    moveOut();
+    then[0]?.();
+    expect(publisher.starts).toBe(0);
+  });
+
+  test("does not begin after I have left", async () => {
+    await come(snapshotOf(), undefined, urgent);
+    session.dispose();
+    then[0]?.();
+    expect(publisher.starts).toBe(0);
+  });
+
+  test("begins once, however often I was let in", async () => {
+    await come(snapshotOf(), undefined, urgent);
+    server.welcome();
+    await settle();
+    then.forEach((act) => act());
+    expect(publisher.starts).toBe(1);
   });
 });
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from media.engine.interface import ExtensionIds, IngressSpec, Kind
@@ -48,6 +49,10 @@ class Simulcast(Client):
         self.known = False
         """The server knows the SSRCs: no rid is sent any more."""
         self.temporal = True
+        self.late: dict[str, float] = {}
+        """By so much a layer's pictures come after the moment they are of; by none unless told."""
+        self.taken: dict[str, list[float]] = defaultdict(list)
+        """The moments that a layer's pictures are of."""
         self.lose: Callable[[bytes], bool] = lambda _: False
         self.answers_plis = True
         self.one_by_one = False
@@ -89,6 +94,7 @@ class Simulcast(Client):
         stream.tl0 = stream.tl0 + (layer == 0) & 0xFF
         sync = layer == 1 or stream.pictures % len(PATTERN) == 2
         packets: list[bytes] = []
+        self.taken[stream.rid].append(self.world.now - self.late.get(stream.rid, 0.0))
         for part in range(stream.size):
             head = bytes(
                 (
@@ -108,7 +114,8 @@ class Simulcast(Client):
 
     def build(self, stream: Stream, payload: bytes, *, marker: bool) -> bytes:
         """A packet under the present sequence number of a layer."""
-        extensions, time = self.extensions(IDS.rid, stream.rid), stream.time_at(self.world.now)
+        at = self.world.now - self.late.get(stream.rid, 0.0)
+        extensions, time = self.extensions(IDS.rid, stream.rid), stream.time_at(at)
         stream.history[stream.sequence] = (payload, time, marker)
         return build_rtp(VP8, marker, stream.sequence, time, stream.ssrc, extensions, payload)
 
@@ -144,10 +151,10 @@ class Simulcast(Client):
         payload = struct.pack("!H", sequence) + payload
         self.emit(build_rtp(RTX, marker, stream.rtx_sequence, time, stream.rtx_ssrc, extensions, payload))
 
-    def reports(self) -> None:
-        """A sender report of each layer."""
+    def reports(self, rids: Sequence[str] = ()) -> None:
+        """A sender report of each layer, or of these."""
         ntp = int(self.world.now * 2**32) & 0xFFFFFFFFFFFFFFFF
-        for stream in self.streams.values():
+        for stream in (self.streams[rid] for rid in rids or self.streams):
             time = stream.time_at(self.world.now)
             self.send(struct.pack("!BBHIQIII", 0x80, 200, 6, stream.ssrc, ntp, time, 1, 1))
 

@@ -42,6 +42,17 @@ def tl0s(packets: list[RtpPacket]) -> list[int]:
     return [head.tl0 for head in heads if head is not None and head.begins and head.temporal == 0]
 
 
+def clock_of(told: bytes) -> int:
+    """What the clock of a sender report showed at NTP 0."""
+    ntp, timestamp = struct.unpack_from("!QI", told, 8)
+    return timestamp - (ntp * CLOCK + 0x80000000 >> 32) & 0xFFFFFFFF
+
+
+def apart(one: int, other: int) -> int:
+    """Between two timestamps, in ticks."""
+    return min(one - other & 0xFFFFFFFF, other - one & 0xFFFFFFFF)
+
+
 def test_a_slot_starts_on_the_lowest_layer_and_goes_up_half_a_second_later() -> None:
     world = World()
     publisher, subscriber = watching(world)
@@ -133,6 +144,77 @@ def test_a_report_after_the_change_says_the_new_layers_clock() -> None:
     behind = (timestamp - last.timestamp & 0xFFFFFFFF) / CLOCK
     assert abs(behind - 0.1) < 0.001  # the last picture was taken a tenth of a second before
     assert abs(ntp / 2**32 - world.now) < 0.001
+
+
+def test_a_slot_tells_one_clock_to_the_tick_whatever_layer_feeds_it() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.late = {"f": 0.15}  # its pictures come after later ones of the lower layers
+    publisher.run(0.3)
+    publisher.reports()
+    for want in ("f", "q", "h", "q", "f"):
+        want_layer(publisher, subscriber, want)
+        publisher.run(1.5)
+        publisher.reports()
+        publisher.run(0.5)
+        assert rids_of(subscriber.video)[-1] == want
+    shown = [clock_of(told) for told in subscriber.feedback(200, 0)]
+    assert len(shown) >= 5
+    assert all(apart(one, shown[0]) <= 1 for one in shown)
+    assert_seamless(subscriber.video)
+    assert_pictures_follow(subscriber.video)
+
+
+def test_a_picture_is_of_the_moment_that_reports_say_soon_after_a_change_of_layer() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.late = {"f": 0.15}
+    publisher.run(0.3)
+    publisher.reports()
+    publisher.run(3.0)
+    assert rids_of(subscriber.video)[-1] == "f"
+    taken = publisher.taken["f"]
+    clock = clock_of(subscriber.feedback(200, 0)[-1])
+    begins = [packet for packet in subscriber.video if packet.payload[0] & 0x10]
+    late = [
+        apart(packet.timestamp, round(at * CLOCK) + clock)
+        for packet, at in zip(reversed(begins), reversed(taken), strict=False)
+        if chr(packet.payload[-1]) == "f"
+    ]
+    assert len(late) > 20
+    assert all(each <= 1 for each in late[:-2])  # what had been overtaken comes right behind it, not earlier
+    assert_seamless(subscriber.video)
+
+
+def test_a_layer_that_reports_only_after_the_change_still_goes_on_by_the_clock_that_was_told() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.late = {"f": 0.05}
+    publisher.run(0.3)
+    publisher.reports(("q",))
+    publisher.run(1.0)
+    assert rids_of(subscriber.video)[-1] == "f"
+    publisher.reports()
+    publisher.run(1.0)
+    first, *_, last = (clock_of(told) for told in subscriber.feedback(200, 0))
+    assert apart(first, last) <= 1
+    assert apart(subscriber.video[-1].timestamp, round(publisher.taken["f"][-1] * CLOCK) + first) <= 1
+    assert_seamless(subscriber.video)
+
+
+def test_no_report_says_an_earlier_moment_than_the_one_before() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(0.1)
+    publisher.reports(("f",))
+    publisher.run(0.2)
+    publisher.reports(("q",))
+    publisher.run(2.0)
+    assert rids_of(subscriber.video)[-1] == "f"
+    publisher.reports()
+    moments = [struct.unpack_from("!Q", told, 8)[0] for told in subscriber.feedback(200, 0)]
+    assert len(moments) == 2
+    assert moments == sorted(moments)
 
 
 @pytest.mark.parametrize(("dead", "expected"), [("f", "h"), ("fh", "q"), ("qh", "f")])

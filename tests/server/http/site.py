@@ -68,6 +68,7 @@ class Site:
     watch_tokens: WatchTokens
     rooms: FakeRooms
     audit: FakeAudit
+    expected: list[SessionId]
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
@@ -107,6 +108,7 @@ async def site(
         denied: list[tuple[IdentityId, str, str]] = []
         people: dict[ParticipantId, Participant] = {}
         removed: set[tuple[SessionId, IdentityId]] = set()
+        expected: list[SessionId] = []
 
         async def participant(session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
             assert session_id == SESSION
@@ -134,6 +136,7 @@ async def site(
                 ways_in=ChangeLimit(clock, WAYS_IN_PER_MINUTE),
                 checks=ChangeLimit(clock, CHECKS_PER_MINUTE),
                 denied=lambda who, action, where: denied.append((who, action, where)),
+                expect=expected.append,
                 begin_check=checks.begin,
                 sockets=sockets,
                 also_at=also_at,
@@ -153,6 +156,7 @@ async def site(
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
                 tmp_path / "dist", readiness, ended, arrivals, out, denied, people, removed, watch_tokens, rooms, audit,
+                expected,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()

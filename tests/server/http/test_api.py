@@ -85,6 +85,15 @@ async def test_joining_gives_a_token_for_this_person_session_and_role(there: Sit
     assert grant.role == "mentor"
 
 
+async def test_whoever_is_given_a_way_in_is_expected_there_and_nobody_else(there: Site) -> None:
+    assert await code(there, "POST", f"/api/v1/sessions/{SESSION}/join", headers=JSON) == (401, "signed_out")
+    assert there.expected == []
+    await there.sign_in(DANA)
+    async with there.client.post(f"{there.url}/api/v1/sessions/{SESSION}/join", headers=JSON) as answer:
+        assert answer.status == 200
+    assert there.expected == [SESSION]
+
+
 async def test_a_page_goes_on_only_as_the_person_that_it_began_with(there: Site) -> None:
     await there.sign_in(ELLIE)
     path = f"/api/v1/sessions/{SESSION}/join"

@@ -12,6 +12,8 @@ export interface SubscribeDeps extends TriesDeps {
   silent: () => void;
   /** What is received now, by person. */
   tracks: (received: Received) => void;
+  /** Nothing is left to do for this page: what was offered is on its way, or cannot be. */
+  underWay?: () => void;
 }
 
 /** Long enough for every screen to keep the old connection's last picture. */
@@ -95,6 +97,8 @@ export class Subscriber {
     this.#outdated = false;
     const peer = this.#deps.makePeer(this.#config);
     this.#peer = peer;
+    // Browsers look for the ways out with the help of the page's own thread; from the first one on they do without.
+    peer.addEventListener("icecandidate", () => this.#deps.underWay?.(), { once: true });
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "connected" && peer === this.#peer) this.#tries.reset();
       if (peer.connectionState === "disconnected" && peer === this.#peer) {
@@ -125,7 +129,10 @@ export class Subscriber {
     this.#deps.answer(offer.version, peer.localDescription.sdp);
     this.#deps.tracks(receivedOf(peer, offer.tracks));
     // Where there is nobody to receive, nothing will connect either.
-    if (offer.tracks.length === 0) this.#deps.trouble(null);
+    if (offer.tracks.length === 0) {
+      this.#deps.trouble(null);
+      this.#deps.underWay?.();
+    }
   }
 
   #failed(peer: RTCPeerConnection): void {

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 /**
  * Moving pictures of one person. While a new track has no frame yet, and while there is none at all,
@@ -6,7 +6,8 @@ import { useEffect, useRef } from "preact/hooks";
  */
 export function Picture({ track, mirrored = false }: { track: MediaStreamTrack | undefined; mirrored?: boolean }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // At once, and not after the next picture of the page: its first one may be there already.
+  useLayoutEffect(() => {
     if (!box.current) return;
     // A browser turns a video black once its track ends; a still picture of it stays.
     for (const video of box.current.querySelectorAll("video")) freeze(video);

@@ -13,6 +13,7 @@ let restartAnswer: Outcome;
 let troubles: (Trouble | null)[];
 let silences: number;
 let received: Received[];
+let underWay: number;
 let subscriber: Subscriber;
 
 beforeEach(() => {
@@ -24,6 +25,7 @@ beforeEach(() => {
   troubles = [];
   silences = 0;
   received = [];
+  underWay = 0;
   subscriber = new Subscriber({
     makePeer,
     after: clock.after,
@@ -35,6 +37,7 @@ beforeEach(() => {
     trouble: (trouble) => void troubles.push(trouble),
     silent: () => void (silences += 1),
     tracks: (now) => void received.push(now),
+    underWay: () => void (underWay += 1),
   });
   subscriber.configure([]);
 });
@@ -48,6 +51,22 @@ const offer = (version: number, change: Partial<SubscribeOffer> = {}): Subscribe
     { mid: "1", participant_id: "dana", source: "camera" },
   ],
   ...change,
+});
+
+test("what was offered is under way from the first way out that the browser finds", async () => {
+  subscriber.offered(offer(1));
+  await settle();
+  expect(underWay).toBe(0);
+  const peer = FakePeer.all.at(-1) as FakePeer;
+  peer.dispatchEvent(new Event("icecandidate"));
+  peer.dispatchEvent(new Event("icecandidate"));
+  expect(underWay).toBe(1);
+});
+
+test("where there is nobody to receive, nothing is waited for", async () => {
+  subscriber.offered(offer(1, { tracks: [] }));
+  await settle();
+  expect(underWay).toBe(1);
 });
 
 test("a way that fell silent raises a doubt", async () => {
