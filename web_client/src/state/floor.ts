@@ -11,6 +11,8 @@ export interface Turn {
   /** While the clock stands still; negative: over by so much. */
   readonly leftMs: number;
   readonly held: boolean;
+  /** Who stopped the clock: told to who leads, else empty. */
+  readonly heldBy: string;
   readonly firm: boolean;
   readonly grace: boolean;
 }
@@ -43,8 +45,8 @@ export function talkOf(times: readonly TalkTime[]): ReadonlyMap<string, number> 
 
 function turnOf(view: TurnView): Turn {
   const { number, holder_id: holder, form = "spoken", held = false, firm = false, grace = false } = view;
-  const { limit_ms: limitMs = 0, ends_ms: endsMs = 0, left_ms: leftMs = 0 } = view;
-  return { number, holder, form, limitMs, endsMs, leftMs, held, firm, grace };
+  const { limit_ms: limitMs = 0, ends_ms: endsMs = 0, left_ms: leftMs = 0, held_by: heldBy = "" } = view;
+  return { number, holder, form, limitMs, endsMs, leftMs, held, heldBy, firm, grace };
 }
 
 /** How a turn stands to its time: told only to its holder and those who lead. */

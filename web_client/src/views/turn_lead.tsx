@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { RoundOrder, TurnMode } from "../protocol/generated";
 import { clockOf, type Turn } from "../state/floor";
-import { person } from "../state/room";
+import { person, type RoomState } from "../state/room";
 import { leadWordsFor, type LeadWords } from "../words/turn_lead";
 import { Icon } from "./icon";
 import type { RoomActs, RoomModel } from "./room_model";
@@ -191,11 +191,19 @@ function Now({
       <div>
         <h2>{name}</h2>
         <p class="quiet">
-          {say.speaks} {clock.name === "held" ? say.still : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
+          {say.speaks} {clock.name === "held" ? stillBy(say, room, turn) : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
         </p>
       </div>
     </div>
   );
+}
+
+/** Who stopped the clock is said where it is not plain: where several lead. */
+function stillBy(say: LeadWords, room: RoomState, { heldBy }: Turn): string {
+  const leaders = room.participants.filter(({ role }) => role !== "participant");
+  const name = leaders.length > 1 ? leaders.find(({ id }) => id === heldBy)?.name : undefined;
+  if (!name) return say.still;
+  return heldBy === room.you ? say.stillByYou : say.stillBy(name);
 }
 
 /** How the turns to come go: set with the mode. */

@@ -111,6 +111,18 @@ describe("the turn and its clock, for who leads", () => {
     expect(onTurn).toHaveBeenCalledWith({ type: "hold_time", turn: 4, on: false });
   });
 
+  test.each([
+    ["dana", "You stopped the clock."],
+    ["lee", "Lee stopped the clock."],
+    ["gone", "The clock stands still."],
+  ])("name who stopped it where several lead: %s", (heldBy, told) => {
+    const room = roomOf({ mode: "queue", newest: 4, turn: { ...turn, ends_ms: 0, left_ms: 9_000, held: true, held_by: heldBy } });
+    const lee = { id: "lee", name: "Lee", role: "mentor" as const, place: 9 };
+    const model = modelOf({ ...room, participants: [...room.participants, lee] });
+    act(() => render(<LeadTurns model={model} acts={acts} />, box));
+    expect(box.querySelector(".now")?.textContent).toContain(told);
+  });
+
   test("show no clock where there is no limit, also when it is held", () => {
     lead({ mode: "queue", newest: 4, turn: { number: 4, holder_id: "joy", held: true } });
     expect(timer()).toBeUndefined();
