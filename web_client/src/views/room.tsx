@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ParticipantView } from "../protocol/generated";
 import { leads, person, rests } from "../state/room";
 import { Chat } from "./chat";
@@ -13,7 +13,9 @@ import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
+import type { Settings } from "./turn_modes";
 import { useLeading } from "./use_leading";
+import { useRoomy } from "./wide";
 import { turnWordsFor } from "../words/turns";
 import { sourceWordsFor } from "../words/sources";
 
@@ -26,6 +28,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const live = room.session.status === "live";
   const leading = staff && !alone.on && live && (wide || !model.chatOpen);
   const part = useLeading(staff);
+  const roomy = useRoomy();
+  const plan = useState<Settings | null>(null);
   const most = Math.max(0, ...room.talk.values());
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
   const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
@@ -63,6 +67,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       <Top words={words} title={room.session.title} subtitle={now(model)} onQuickExit={acts.onQuickExit}>
         {(staff || sharesNow(model)) && (
           <>
+            {leading && part && roomy && <part.Modes model={model} acts={acts} plan={plan} />}
             {sharesNow(model) && <ShareKey model={model} acts={acts} />}
             {staff && <AtHand model={model} acts={acts} />}
           </>
@@ -74,7 +79,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         inert={inert}
         class={`room${leading ? " leading" : ""}${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
-        {leading && part && <part.LeadTurns model={model} acts={acts} />}
+        {leading && part && <part.LeadTurns model={model} acts={acts} plan={plan} modes={!roomy} />}
         {alone.on ? (
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (

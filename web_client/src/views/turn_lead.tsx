@@ -1,43 +1,34 @@
-import { useState } from "preact/hooks";
-import type { RoundOrder, TurnMode } from "../protocol/generated";
+import type { RoundOrder } from "../protocol/generated";
 import { clockOf, type Turn } from "../state/floor";
 import { person, type RoomState } from "../state/room";
 import { leadWordsFor, type LeadWords } from "../words/turn_lead";
 import { Icon } from "./icon";
-import type { RoomActs, RoomModel } from "./room_model";
+import type { RoomModel } from "./room_model";
 import { useNow } from "./ticking";
+import { goes, Modes, settingsOf, type Leads, type Settings as Wanted } from "./turn_modes";
 import { Order } from "./turn_order";
 import { minutes } from "./turn_talk";
 
-const MODES: readonly TurnMode[] = ["open", "queue", "round", "quiet"];
 const ORDERS: readonly RoundOrder[] = ["list", "least_heard", "passed_on"];
 const LIMITS_MIN: readonly number[] = [0, 1, 2, 3, 5];
 const MINUTE_MS = 60_000;
 
-interface Wanted {
-  readonly order: RoundOrder;
-  readonly limit_ms: number;
-  readonly firm: boolean;
-}
 
 /**
  * Who speaks and who comes next, and what a mentor does about it. Each request names the turn that it is about. What
  * cannot be done right now keeps its place, so that a hand finds the same thing where it was.
  */
-export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs }) {
+export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?: boolean }) {
   const { room, words } = model;
   const { floor } = room;
   const { mode, turn, newest, unsaved } = floor;
   const say = leadWordsFor(words.language);
   const waiting = mode === "round" ? floor.round : floor.hands;
   const over = mode === "round" && !turn && waiting.length === 0;
-  const set = { order: floor.order, limit_ms: floor.limitMs, firm: floor.firm };
-  const [kept, keep] = useState<Wanted | null>(null);
+  const set = settingsOf(floor);
+  const [kept, keep] = plan;
   const wanted = kept ?? set;
-  const go = (to: TurnMode) => {
-    keep(null);
-    acts.onTurn({ type: "set_turn_mode", mode: to, ...wanted });
-  };
+  const go = goes(plan, floor, acts);
   const change = (what: Partial<Wanted>) => {
     // To set a round that is over would begin the next one: what is chosen then waits for its start.
     if (over) keep({ ...wanted, ...what });
@@ -51,13 +42,7 @@ export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs })
   const holder = turn ? (person(room, turn.holder)?.name ?? "") : "";
   return (
     <section class="panel lead" aria-label={say.region}>
-      <div class="modes" role="group" aria-label={say.modes}>
-        {MODES.map((each) => (
-          <button key={each} class="btn" type="button" aria-pressed={mode === each} onClick={() => go(each)}>
-            {say.mode[each]}
-          </button>
-        ))}
-      </div>
+      {modes && <Modes model={model} acts={acts} plan={plan} />}
       <Now model={model} say={say} name={holder} waiting={waiting} />
       {unsaved && (
         <div class="note care" role="group" aria-label={words.notice}>
@@ -100,7 +85,7 @@ export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs })
           class="btn"
           type="button"
           aria-pressed={turn?.held ?? false}
-          {...about(({ number, held }) => acts.onTurn({ type: "hold_time", turn: number, on: !held }))}
+          {...about(({ number, held }) => acts.onTurn({ type: "hold_time", turn: number, on: !held }), (turn?.limitMs ?? 0) > 0)}
         >
           <Icon name="pause" small />
           {say.hold}

@@ -117,6 +117,9 @@ const crowd: RoomState = {
   ],
 };
 
+const mediaOf = (matches: boolean) =>
+  ({ matches, addEventListener: () => undefined, removeEventListener: () => undefined }) as unknown as MediaQueryList;
+
 function show(change: Partial<RoomModel> = {}): void {
   const mine = change.mine ?? chosen(true, false);
   const model: RoomModel = {
@@ -532,7 +535,7 @@ describe("writing", () => {
   const enter = (change: KeyboardEventInit = {}) =>
     field().dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...change }));
   const pointer = (coarse: boolean) =>
-    vi.spyOn(globalThis, "matchMedia").mockReturnValue({ matches: coarse } as MediaQueryList);
+    vi.spyOn(globalThis, "matchMedia").mockReturnValue(mediaOf(coarse));
   afterEach(() => vi.restoreAllMocks());
 
   test("Enter sends, Shift+Enter begins a new line, and a word that is being chosen stays", () => {
@@ -1041,6 +1044,27 @@ describe("speaking turns", () => {
     show({ room: { ...crowd, floor: floorOf(signing) }, wide: false });
     expect(box.querySelector('.tile[data-participant-id="p14"]')).not.toBeNull();
     expect(box.querySelectorAll(".tile").length).toBe(9);
+  });
+
+  test("who leads sees on each card who has the turn, whose hand is up, and whose part of the round is over", () => {
+    const card = (name: string) => byName("div", name).textContent;
+    show({ room: { ...queue("ellie", ["joy"]), you: "dana" } });
+    expect(card("Ellie")).toContain("Ellie, has the turn");
+    expect(card("Joy")).toContain("1st in the queue");
+    const round = { mode: "round" as const, newest: 4, done: ["joy"], round: ["ellie"], later: ["ellie"] };
+    show({ room: { ...room, you: "dana", floor: floorOf(round) } });
+    expect(card("Joy")).toContain("Done");
+    expect(card("Ellie")).toContain("Later");
+  });
+
+  test.each([true, false])("who may speak is set in the top line where it has room: %s", (roomy) => {
+    vi.spyOn(globalThis, "matchMedia").mockImplementation(() => mediaOf(roomy));
+    show({ room: { ...queue("ellie"), you: "dana" } });
+    const modes = box.querySelectorAll("[aria-label='Who may speak']");
+    expect([...modes].map((each) => each.closest("header") !== null)).toEqual([roomy]);
+    byName("button", "Quiet").click();
+    expect(acts.onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false });
+    vi.restoreAllMocks();
   });
 
   test("who leads goes on, gives out of order and moves, each about the turn that is seen", async () => {

@@ -1,11 +1,13 @@
 import axe from "axe-core";
 import { render } from "preact";
+import { useState } from "preact/hooks";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { FloorView, TalkTime } from "../../src/protocol/generated";
 import { floorOf, talkOf } from "../../src/state/floor";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { LeadTurns } from "../../src/views/turn_lead";
+import type { Settings } from "../../src/views/turn_modes";
 import { TurnItems } from "../../src/views/turn_items";
 import { minutes, Talk } from "../../src/views/turn_talk";
 import type { RoomActs, RoomModel } from "../../src/views/room_model";
@@ -45,8 +47,12 @@ let now = 0;
 const modelOf = (room: RoomState) => ({ words: en, room, now: () => now }) as unknown as RoomModel;
 const acts = { onTurn } as unknown as RoomActs;
 
+function Lead({ model }: { model: RoomModel }) {
+  return <LeadTurns model={model} acts={acts} plan={useState<Settings | null>(null)} />;
+}
+
 function lead(floor: FloorView): void {
-  act(() => render(<LeadTurns model={modelOf(roomOf(floor))} acts={acts} />, box));
+  act(() => render(<Lead model={modelOf(roomOf(floor))} />, box));
 }
 
 function items(id: string, floor: FloorView, companions: Readonly<Record<string, string>> = {}): void {
@@ -119,7 +125,7 @@ describe("the turn and its clock, for who leads", () => {
     const room = roomOf({ mode: "queue", newest: 4, turn: { ...turn, ends_ms: 0, left_ms: 9_000, held: true, held_by: heldBy } });
     const lee = { id: "lee", name: "Lee", role: "mentor" as const, place: 9 };
     const model = modelOf({ ...room, participants: [...room.participants, lee] });
-    act(() => render(<LeadTurns model={model} acts={acts} />, box));
+    act(() => render(<Lead model={model} />, box));
     expect(box.querySelector(".now")?.textContent).toContain(told);
   });
 
