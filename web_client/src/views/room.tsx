@@ -14,6 +14,7 @@ import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
 import type { Settings } from "./turn_modes";
+import { useLow } from "./low";
 import { useLeading } from "./use_leading";
 import { useRoomy } from "./wide";
 import { turnWordsFor } from "../words/turns";
@@ -29,6 +30,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const leading = staff && !alone.on && live && (wide || !model.chatOpen);
   const part = useLeading(staff);
   const roomy = useRoomy();
+  const low = useLow();
   const plan = useState<Settings | null>(null);
   const most = Math.max(0, ...room.talk.values());
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
@@ -64,7 +66,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   }, [model.chatOpen, wide]);
   return (
     <>
-      <Top words={words} title={room.session.title} subtitle={now(model)} onQuickExit={acts.onQuickExit}>
+      <Top words={words} title={room.session.title} subtitle={now(model)} loose={low && staff} onQuickExit={acts.onQuickExit}>
         {(staff || sharesNow(model)) && (
           <>
             {leading && part && roomy && <part.Modes model={model} acts={acts} plan={plan} />}
