@@ -50,14 +50,21 @@ SETTLES: Final = (TurnGiven, TurnEnded, TurnModeSet)
 
 class Clock(Struct):
     """What a turn was promised, and what it had. It is never cut off before `ran` is `earliest`; a firm one is over
-    once `ran` is `latest` and the server looks."""
+    once `ran` is `latest` and the server looks. `whole`: how long it may run as it is; `grace`: that is its grace."""
 
     firm: bool
     limit_ms: int
     earliest: int
     latest: int
+    whole: int
     ran: int = 0
     held: bool = False
+    grace: bool = False
+
+    def longer(self, by_ms: int, *, grace: bool) -> None:
+        """From where it is over, or from now on where that was before."""
+        since = self.whole if grace else max(self.whole, self.ran)
+        self.whole, self.limit_ms, self.grace = since + by_ms, self.limit_ms + by_ms, grace
 
 
 class Turns(RuleBasedStateMachine):
@@ -115,7 +122,7 @@ class Turns(RuleBasedStateMachine):
                 assert who in self.here
                 self.newest = number
                 over = self.limit_ms + GRACE_MS
-                self.clock = Clock(self.firm, self.limit_ms, over, over)
+                self.clock = Clock(self.firm, self.limit_ms, over, over, self.limit_ms)
             case TurnEnded():
                 assert clock is not None, "a turn ended that nobody held"
                 if event.why is Ending.TIME:
@@ -133,6 +140,8 @@ class Turns(RuleBasedStateMachine):
             case TurnExtended(by=None):
                 assert clock is not None
                 assert clock.firm
+                assert clock.ran >= clock.whole, "grace before the time was over"
+                clock.longer(GRACE_MS, grace=True)
             case TurnsUnsaved():
                 self.unsaved = True
             case _:
@@ -261,6 +270,7 @@ class Turns(RuleBasedStateMachine):
         if saved and clock.limit_ms:
             clock.earliest = max(clock.earliest, clock.ran) + by_ms
             clock.latest = max(clock.latest, clock.ran + GRACE_MS) + by_ms
+            clock.longer(by_ms, grace=False)
 
     @precondition(somebody_speaks)
     @rule(on=st.booleans())
@@ -344,6 +354,13 @@ class Turns(RuleBasedStateMachine):
             assert self.turn.held == self.clock.held
             runs = self.clock.limit_ms > 0 and self.led and not self.clock.held
             assert (self.turn.ends_ms is not None) == runs
+
+    @invariant()
+    def what_is_left_is_what_was_promised_less_what_it_had(self) -> None:
+        clock = self.clock
+        if clock is not None and clock.limit_ms:
+            assert self.turn.left(self.now_ms) == clock.whole - clock.ran
+            assert (self.turn.limit_ms, self.turn.grace) == (clock.limit_ms, clock.grace)
 
 
 Turns.TestCase.settings = settings(
