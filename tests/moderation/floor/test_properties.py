@@ -43,6 +43,8 @@ from tests.moderation.floor.stage import MINUTE, MIRA, PEOPLE
 people = st.sampled_from(PEOPLE)
 anyone = st.sampled_from((*PEOPLE, MIRA))
 saved = st.sampled_from([True, True, True, False])
+awhile = st.sampled_from([0, 10_000, MINUTE + 10_000])
+"""Time that passes before something is asked about it: chance alone would rarely let the two meet."""
 LED: Final = (TurnMode.QUEUE, TurnMode.ROUND)
 SETTLES: Final = (TurnGiven, TurnEnded, TurnModeSet)
 """What says who is heard."""
@@ -193,13 +195,16 @@ class Turns(RuleBasedStateMachine):
         if who in self.listening:
             self.floor = left_out(self.floor, who)
 
+    def later(self, ms: int) -> None:
+        """Nobody looks at the time meanwhile."""
+        self.now_ms += ms
+        if self.clock is not None and self.led and not self.clock.held:
+            self.clock.ran += ms
+
     @precondition(somebody_speaks)
     @rule(ms=st.sampled_from([1, 10_000, GRACE_MS, MINUTE, MINUTE]), looks=st.sampled_from([True, True, False]))
     def time_passes(self, ms: int, *, looks: bool) -> None:
-        self.now_ms += ms
-        clock = self.clock
-        if clock is not None and self.led and not clock.held:
-            clock.ran += ms
+        self.later(ms)
         if not looks:
             return
         if self.led:
@@ -209,8 +214,9 @@ class Turns(RuleBasedStateMachine):
         if self.clock is not None and self.clock.firm and self.clock.limit_ms:
             assert self.clock.ran < self.clock.latest, "a firm limit was over, and the turn goes on"
 
-    @rule()
-    def the_leader_is_lost_or_returns(self) -> None:
+    @rule(after_ms=awhile)
+    def the_leader_is_lost_or_returns(self, after_ms: int) -> None:
+        self.later(after_ms)
         self.led = not self.led
         self.floor = running_on(self.floor, self.now_ms) if self.led else stopped(self.floor, self.now_ms)
         self.follow()
@@ -262,8 +268,9 @@ class Turns(RuleBasedStateMachine):
         self.do(rules.end(self.floor, self.turn, by, self.now_ms, how), saved=saved)
 
     @precondition(somebody_speaks)
-    @rule(by_ms=st.sampled_from([1_000, MINUTE]), saved=saved)
-    def extends(self, by_ms: int, *, saved: bool) -> None:
+    @rule(after_ms=awhile, by_ms=st.sampled_from([1_000, MINUTE]), saved=saved)
+    def extends(self, after_ms: int, by_ms: int, *, saved: bool) -> None:
+        self.later(after_ms)
         answer, clock = rules.extend(self.turn, by_ms, MIRA, self.now_ms), self.clock
         assert clock is not None
         self.do(answer, saved=saved)
@@ -273,8 +280,9 @@ class Turns(RuleBasedStateMachine):
             clock.longer(by_ms, grace=False)
 
     @precondition(somebody_speaks)
-    @rule(on=st.booleans())
-    def holds(self, *, on: bool) -> None:
+    @rule(after_ms=awhile, on=st.booleans())
+    def holds(self, after_ms: int, *, on: bool) -> None:
+        self.later(after_ms)
         self.do(rules.hold(self.turn, MIRA, self.now_ms, on=on))
 
     @rule(whom=people, before=st.none() | people)
