@@ -184,7 +184,7 @@ class Node:
 
     async def _start_rooms(self) -> None:
         closing = self._closing
-        plane = MediaPlane(
+        self._plane = plane = MediaPlane(
             SocketEngine(self.config.media.places()),
             on_offer=self._offer,
             on_speakers=self._speakers,
@@ -251,6 +251,8 @@ class Node:
         """
         self.readiness = Readiness.DRAINING
         self._stop_by = self.clock.monotonic() + self.config.server.shutdown_grace_s
+        # While rooms still take it, and their streams are open.
+        self._plane.count_all_talk()
         await self._closing.aclose()
         _log.info("stopped")
 
