@@ -232,7 +232,7 @@ function paused(state: RoomState, untilMs: number, closings: number): RoomState 
 
 /** `closings`: my own number. Who is not heard any more is silent in what I see of myself at once. */
 function floored(state: RoomState, { floor, closings = 0 }: FloorChanged): RoomState {
-  const next = { ...state, floor: floorOf(floor) };
+  const next = { ...state, floor: floorOf(floor, state.floor) };
   const silent = unheard(next) !== null;
   return changed(next, state.you, (one) => ({ ...one, closings, ...(silent ? { microphone: false } : {}) }));
 }

@@ -226,7 +226,7 @@ function faceTurn({ room, reconnecting }: RoomModel, { id, role, companion_of: c
   const round = mode !== "round" || turn?.holder === id ? null : later.includes(id) ? "later" : done.includes(id) ? "done" : null;
   const companionOf = companion ? (person(room, companion)?.name ?? null) : null;
   const silent = role === "participant" && mode !== "open" && turn?.holder !== id;
-  return { holds, rests: silent, hand: mode === "round" ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
+  return { holds, rests: silent, hand: mode === "round" && !leads(room) ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
 }
 
 /** What holds right now, in a word. */

@@ -61,13 +61,16 @@ function ForStaff({ words, face }: { words: Words; face: Face }) {
 function TurnTag({ words, face }: { words: Words; face: Face }) {
   const say = turnWordsFor(words.language);
   const { hand, round } = face.turn;
-  if (round) return <Tag icon={round === "done" ? "check" : "again"}>{say.tag[round]}</Tag>;
-  if (hand === 0) return null;
   return (
-    <Tag icon="hand">
-      {say.ordinal(hand)}
-      <span class="vh"> {say.inQueue}</span>
-    </Tag>
+    <>
+      {round && <Tag icon={round === "done" ? "check" : "again"}>{say.tag[round]}</Tag>}
+      {hand > 0 && (
+        <Tag icon="hand">
+          {say.ordinal(hand)}
+          <span class="vh"> {say.inQueue}</span>
+        </Tag>
+      )}
+    </>
   );
 }
 

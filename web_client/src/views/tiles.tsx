@@ -127,7 +127,7 @@ export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, res
             >
               <Inside words={words} face={face} />
               <span class="tag who">
-                {(face.speaking || (face.turn.holds && face.microphone)) && <Icon name="mic" />}
+                {(face.speaking || (face.turn.holds && face.microphone && face.connected)) && <Icon name="mic" />}
                 <span class="nm">{label(words, face)}</span>
                 <TurnSign words={words} face={face} />
                 <Off words={words} face={face} />
@@ -171,7 +171,7 @@ function stateClasses(face: Face): string {
 }
 
 function isFramed(face: Face): boolean {
-  return face.speaking || face.turn.holds;
+  return face.speaking || (face.turn.holds && face.connected);
 }
 
 /** My place among the hands, or that my part of the round is over. */

@@ -1,5 +1,5 @@
 import type { RoundOrder } from "../protocol/generated";
-import { clockOf, type Turn } from "../state/floor";
+import { clockOf, comesBack, type Turn } from "../state/floor";
 import { person, type RoomState } from "../state/room";
 import { leadWordsFor, type LeadWords } from "../words/turn_lead";
 import { Icon } from "./icon";
@@ -34,7 +34,9 @@ export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?:
     if (over) keep({ ...wanted, ...what });
     else acts.onTurn({ type: "set_turn_mode", mode, ...set, ...what });
   };
-  const goesOn = mode !== "quiet" && waiting.length > 0;
+  // After a round the hands follow.
+  const following = mode === "round" ? [...floor.round, ...floor.hands] : floor.hands;
+  const goesOn = mode !== "quiet" && following.length > 0;
   const about = (act: (turn: Turn) => void, can = true) => ({
     "aria-disabled": turn && can ? undefined : ("true" as const),
     onClick: () => turn && can && act(turn),
@@ -43,7 +45,7 @@ export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?:
   return (
     <section class="panel lead" aria-label={say.region}>
       {modes && <Modes model={model} acts={acts} plan={plan} />}
-      <Now model={model} say={say} name={holder} waiting={waiting} />
+      <Now model={model} say={say} name={holder} waiting={following} />
       {unsaved && (
         <div class="note care" role="group" aria-label={words.notice}>
           <div class="grow">
@@ -102,7 +104,7 @@ export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?:
             class="btn"
             type="button"
             aria-label={turn ? say.laterFor(holder) : undefined}
-            {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number, how: "later" }))}
+            {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number, how: "later" }), comesBack(floor))}
           >
             {say.later}
           </button>
@@ -142,7 +144,7 @@ function Now({
     return (
       <div class="now">
         <div>
-          <h2>{mode === "quiet" ? say.quiet : say.nobody}</h2>
+          <h2 tabIndex={-1}>{mode === "quiet" ? say.quiet : say.nobody}</h2>
           {follows && <p class="quiet">{follows}</p>}
         </div>
       </div>
@@ -157,6 +159,7 @@ function Now({
         ? `+${minutes(-clock.leftMs)}`
         : minutes(clock.name === "none" ? 0 : clock.leftMs, Math.ceil);
   const spoken = clock.name === "over" ? say.overBy(time.slice(1)) : clock.name === "held" ? say.heldAt(time) : say.left(time);
+  const away = person(room, turn.holder)?.connected === false;
   const share = clock.name === "runs" || clock.name === "grace" ? clock.share : 0;
   return (
     <div class="now">
@@ -174,9 +177,13 @@ function Now({
         </div>
       )}
       <div>
-        <h2>{name}</h2>
+        <h2 tabIndex={-1}>{name}</h2>
         <p class="quiet">
-          {say.speaks} {clock.name === "held" ? stillBy(say, room, turn) : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
+          {away ? say.away : say.speaks} {clock.name === "held" ? stillBy(say, room, turn) : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
+        </p>
+        {/* The same region all through the turn, so that what changes in it is said. */}
+        <p class="vh" role="status">
+          {clock.name === "over" ? `${name}: ${say.over}` : clock.name === "grace" ? `${name}: ${say.grace}` : ""}
         </p>
       </div>
     </div>

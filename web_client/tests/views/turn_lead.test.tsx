@@ -108,6 +108,25 @@ describe("the turn and its clock, for who leads", () => {
     expect(box.querySelector(".now")?.textContent).toContain("Nobody is cut off.");
   });
 
+  test("say aloud, once, that a time is over", () => {
+    const said = () => box.querySelector("[role=status]")?.textContent;
+    now = 199_000;
+    lead({ mode: "queue", newest: 4, turn });
+    const region = box.querySelector("[role=status]");
+    expect(said()).toBe("");
+    now = 201_000;
+    lead({ mode: "queue", newest: 4, turn });
+    expect(said()).toBe("Joy: The time is over. Nobody is cut off.");
+    expect(box.querySelector("[role=status]")).toBe(region);
+  });
+
+  test("say that its holder is reconnecting", () => {
+    const away = roomOf({ mode: "queue", newest: 4, turn });
+    const participants = away.participants.map((one) => (one.id === "joy" ? { ...one, connected: false } : one));
+    act(() => render(<Lead model={modelOf({ ...away, participants })} />, box));
+    expect(box.querySelector(".now")?.textContent).toContain("has the turn, and is reconnecting.");
+  });
+
   test("say that a held clock stands still", () => {
     lead({ mode: "queue", newest: 4, turn: { ...turn, ends_ms: 0, left_ms: 72_000, held: true } });
     expect(timer()).toBe("Time held at 1:12");
@@ -136,6 +155,37 @@ describe("the turn and its clock, for who leads", () => {
 });
 
 describe("what a mentor does", () => {
+  test("has nothing to stop in a turn without a limit, and nobody to come back to where nobody else comes", () => {
+    lead({ mode: "round", newest: 4, turn: { number: 4, holder_id: "joy" } });
+    press("Hold time");
+    press("Later, come back to Joy");
+    expect(onTurn).not.toHaveBeenCalled();
+  });
+
+  test("goes on at who has the turn, once the row that gave it is gone", () => {
+    lead({ mode: "queue", newest: 3, hands: ["priya"] });
+    press("Give turn to Priya");
+    lead({ mode: "queue", newest: 4, turn: { number: 4, holder_id: "priya" } });
+    expect(document.activeElement?.textContent).toBe("Priya");
+  });
+
+  test("sees the hands in a round as well, and calls on them after it", () => {
+    lead({ mode: "round", newest: 4, round: ["ellie"], hands: ["joy", "ellie"], turn: { number: 4, holder_id: "priya" } });
+    expect(buttons().filter((name) => name.startsWith("Give turn"))).toEqual(["Give turn to Ellie", "Give turn to Joy"]);
+    expect(box.textContent).toContain("2 hands");
+    lead({ mode: "round", newest: 4, hands: ["joy"], turn: { number: 4, holder_id: "priya" } });
+    expect(box.querySelector(".now")?.textContent).toContain("Next is Joy.");
+    press("Next speaker");
+    expect(onTurn).toHaveBeenCalledWith({ type: "next_speaker", after: 4 });
+  });
+
+  test("hears the order that least heard first made", () => {
+    lead({ mode: "queue", newest: 4, hands: ["priya", "joy"] });
+    press("Least heard first");
+    lead({ mode: "queue", newest: 4, hands: ["joy", "priya"] });
+    expect(box.querySelector("[aria-live]")?.textContent).toBe("The order is Joy, Priya");
+  });
+
   test("stays in its place without a turn, and then does nothing", () => {
     const turn = { number: 4, holder_id: "joy", limit_ms: 60_000, ends_ms: 9e12 };
     lead({ mode: "queue", newest: 4, turn });
