@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class Server:
     folder: Path
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict[str, str])
-    process: asyncio.subprocess.Process | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         self.port, metrics, media = free_ports(3)
@@ -88,11 +89,16 @@ class Server:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self) -> None:
+    def launch(self) -> None:
+        """Begins to start; belongs to no event loop."""
         with (self.folder / "server.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "server.cli", "serve", cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "server.cli", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
+
+    async def start(self) -> None:
+        if self.process is None:
+            self.launch()
         async with aiohttp.ClientSession() as http:
 
             async def ready() -> bool:
@@ -115,7 +121,7 @@ class Server:
         if process is None:
             return 0
         process.send_signal(number)
-        return await process.wait()
+        return await asyncio.to_thread(process.wait)
 
     async def links(self, *, ready: bool = True) -> dict[str, Any]:
         """Fresh links; unless `ready` is false, their people have agreed to everything before they come."""

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import type { RoundOrder } from "../protocol/generated";
 import { clockOf, comesBack, type Turn } from "../state/floor";
 import { person, type RoomState } from "../state/room";
@@ -30,10 +31,17 @@ export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?:
   const wanted = kept ?? set;
   const go = goes(plan, floor, acts);
   const change = (what: Partial<Wanted>) => {
+    // Kept until it holds: who picks an order and begins the round at once means that order.
+    keep({ ...wanted, ...what });
     // To set a round that is over would begin the next one: what is chosen then waits for its start.
-    if (over) keep({ ...wanted, ...what });
-    else acts.onTurn({ type: "set_turn_mode", mode, ...set, ...what });
+    if (!over) acts.onTurn({ type: "set_turn_mode", mode, ...wanted, ...what });
   };
+  const holds = `${set.order} ${set.limit_ms} ${set.firm}`;
+  const held = useRef(holds);
+  useEffect(() => {
+    if (held.current !== holds) keep(null);
+    held.current = holds;
+  }, [holds]);
   // After a round the hands follow.
   const following = mode === "round" ? [...floor.round, ...floor.hands] : floor.hands;
   const goesOn = mode !== "quiet" && following.length > 0;

@@ -155,6 +155,17 @@ describe("the turn and its clock, for who leads", () => {
 });
 
 describe("what a mentor does", () => {
+  test("picks an order and begins the round before the first is answered: it is that order, until another holds", () => {
+    lead({ mode: "open", newest: 4 });
+    pick("Order of a round", "passed_on");
+    press("Round");
+    expect(onTurn.mock.lastCall?.[0]).toMatchObject({ type: "set_turn_mode", mode: "round", order: "passed_on" });
+    pick("Order of a round", "passed_on");
+    lead({ mode: "open", newest: 4, order: "least_heard" });
+    press("Round");
+    expect(onTurn.mock.lastCall?.[0]).toMatchObject({ mode: "round", order: "least_heard" });
+  });
+
   test("has nothing to stop in a turn without a limit, and nobody to come back to where nobody else comes", () => {
     lead({ mode: "round", newest: 4, turn: { number: 4, holder_id: "joy" } });
     press("Hold time");
