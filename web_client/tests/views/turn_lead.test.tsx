@@ -236,15 +236,15 @@ describe("what a mentor does", () => {
 describe("time and order of the turns to come", () => {
   const set = { mode: "queue", order: "list", limit_ms: 120_000, firm: false } as const;
 
-  test("are set at once, each with what stays as it is", () => {
+  test("are set at once, each with what was chosen before it and may still be on its way", () => {
     lead(set);
     pick("Time for each turn", "5");
     pick("When the time is over", "firm");
     pick("Order of a round", "passed_on");
     expect(onTurn.mock.calls.map(([request]) => request)).toEqual([
       { type: "set_turn_mode", ...set, limit_ms: 300_000 },
-      { type: "set_turn_mode", ...set, firm: true },
-      { type: "set_turn_mode", ...set, order: "passed_on" },
+      { type: "set_turn_mode", ...set, limit_ms: 300_000, firm: true },
+      { type: "set_turn_mode", ...set, limit_ms: 300_000, firm: true, order: "passed_on" },
     ]);
   });
 
