@@ -8,9 +8,9 @@ export function useLow(): boolean {
   const [low, setLow] = useState(isLow);
   useEffect(() => {
     const look = () => setLow(isLow());
-    // Larger text makes the page longer, and says nothing else.
+    // Larger text makes the top line taller, and says nothing else.
     const observer = typeof ResizeObserver === "undefined" ? null : new ResizeObserver(look);
-    observer?.observe(document.body);
+    observer?.observe(document.querySelector(".top") ?? document.body);
     addEventListener("resize", look);
     return () => {
       observer?.disconnect();

@@ -37,10 +37,10 @@ export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?:
     if (!over) acts.onTurn({ type: "set_turn_mode", mode, ...wanted, ...what });
   };
   const holds = `${set.order} ${set.limit_ms} ${set.firm}`;
-  const held = useRef(holds);
+  const holding = useRef(holds);
   useEffect(() => {
-    if (held.current !== holds) keep(null);
-    held.current = holds;
+    if (holding.current !== holds) keep(null);
+    holding.current = holds;
   }, [holds]);
   // After a round the hands follow.
   const following = mode === "round" ? [...floor.round, ...floor.hands] : floor.hands;
