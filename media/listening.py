@@ -12,7 +12,9 @@ TALK_EVERY_S: Final = 10.0
 
 
 class Listening:
-    """One room's speakers. What is told is told from the loop, never from inside `hush` or `count_talk`."""
+    """One room's speakers. What is told is told from the loop, never from inside `hush` or `count_talk`;
+    but `count_now` tells before it returns.
+    """
 
     def __init__(self, tell: Callable[[tuple[str, ...]], None], tell_talk: Callable[[Mapping[str, int]], None]) -> None:
         """`tell` hears who speaks.
@@ -44,6 +46,12 @@ class Listening:
         if self._talk_timer is not None:
             self._talk_timer.cancel()
             self._talk_timer = asyncio.get_running_loop().call_soon(self._talk)
+
+    def count_now(self) -> None:
+        """Says at once who spoke for how long so far."""
+        if self._talk_timer is not None:
+            self._talk_timer.cancel()
+            self._talk()
 
     def close(self) -> None:
         """Tells nothing any more, until something is heard again."""

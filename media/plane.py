@@ -191,6 +191,11 @@ class MediaPlane:
         if room in self._rooms:
             self._rooms[room].listening.count_talk()
 
+    def count_all_talk(self) -> None:
+        """Calls `on_talk` for every room in which anyone spoke since: who goes then is counted to the end."""
+        for room in self._rooms.values():
+            room.listening.count_now()
+
     # ── the engine's events ───────────────────────────────────────────────────────────────────
 
     def _drain(self) -> None:

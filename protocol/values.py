@@ -303,6 +303,7 @@ class TurnView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
         ends_ms: when that is over, or was, by the server's clock; 0: no limit, or the clock stands still.
         left_ms: what is left of it while the clock stands still; negative: over by so much.
         held: the clock stands still.
+        held_by: who stopped it. Told only to mentors and therapists; empty to others.
         firm: it ends at `ends_ms`, unless somebody adds to it.
         grace: it is in the 30 s that a firm limit gives once.
     """
@@ -315,6 +316,7 @@ class TurnView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     ends_ms: Millis = 0
     left_ms: int = 0
     held: bool = False
+    held_by: ParticipantId = ParticipantId("")
     firm: bool = False
     grace: bool = False
 

@@ -17,7 +17,7 @@ def floor_view(state: RoomState, viewer: ParticipantId, role: Role) -> FloorView
     holds = leads or floor.holder_id == viewer
     return FloorView(
         mode=floor.mode,
-        turn=None if floor.turn is None else _turn_view(state, floor.turn, viewer, role),
+        turn=None if floor.turn is None else _turn_view(state, floor.turn, viewer, role, leads=leads),
         newest=floor.newest,
         hands=floor.hands,
         round=floor.to_come,
@@ -43,7 +43,7 @@ def sees_talk(role: Role) -> bool:
     return permitted(role, Action.SEE_TALK_TIME, Relation.PARTICIPANT)
 
 
-def _turn_view(state: RoomState, turn: Turn, viewer: ParticipantId, role: Role) -> TurnView:
+def _turn_view(state: RoomState, turn: Turn, viewer: ParticipantId, role: Role, *, leads: bool) -> TurnView:
     relation = relation_to(state.people[turn.holder_id].role, own=turn.holder_id == viewer)
     if not permitted(role, Action.SEE_TURN_TIME, relation):
         return TurnView(turn.number, turn.holder_id, turn.form)
@@ -56,6 +56,7 @@ def _turn_view(state: RoomState, turn: Turn, viewer: ParticipantId, role: Role) 
         ends_ms=turn.ends_ms or 0,
         left_ms=turn.left_ms,
         held=turn.held,
+        held_by=(turn.held_by if leads else None) or ParticipantId(""),
         firm=turn.firm,
         grace=turn.grace,
     )

@@ -251,6 +251,8 @@ class Node:
         """
         self.readiness = Readiness.DRAINING
         self._stop_by = self.clock.monotonic() + self.config.server.shutdown_grace_s
+        # While rooms still take it, and their streams are open.
+        self._plane.count_all_talk()
         await self._closing.aclose()
         _log.info("stopped")
 

@@ -56,7 +56,7 @@ class Turn(Struct, frozen=True):
         grace_given: it had that grace.
         ends_ms: when its time is over; None: there is no limit, or the clock stands still.
         left_ms: what is left of it while the clock stands still; negative: over by so much.
-        held: a mentor stopped the clock. It also stands still while nobody leads the group.
+        held_by: the mentor who stopped the clock. It also stands still while nobody leads the group.
         of_round: it is its holder's turn in the round that goes on.
         again: its holder asked to be come back to, and was.
     """
@@ -71,9 +71,14 @@ class Turn(Struct, frozen=True):
     grace_given: bool = False
     ends_ms: Millis | None = None
     left_ms: int = 0
-    held: bool = False
+    held_by: ParticipantId | None = None
     of_round: bool = False
     again: bool = False
+
+    @property
+    def held(self) -> bool:
+        """Whether a mentor stopped the clock."""
+        return self.held_by is not None
 
     def left(self, now_ms: Millis) -> int:
         """What is left of a turn with a limit; negative: over by so much."""

@@ -206,9 +206,9 @@ def _about_turn(
                 return replace(floor, turn=replace(longer, left_ms=event.left_ms))
             return replace(floor, turn=_timed(longer, event.at_ms, event.left_ms))
         case TurnHeld():
-            return replace(floor, turn=replace(turn, held=True, ends_ms=None, left_ms=event.left_ms))
+            return replace(floor, turn=replace(turn, held_by=event.by, ends_ms=None, left_ms=event.left_ms))
         case TurnResumed():
-            return replace(floor, turn=_timed(replace(turn, held=False), event.at_ms, event.left_ms))
+            return replace(floor, turn=_timed(replace(turn, held_by=None), event.at_ms, event.left_ms))
         case TurnFormSet():
             return replace(floor, turn=replace(turn, form=event.form))
     assert_never(event)

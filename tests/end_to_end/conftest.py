@@ -1,8 +1,8 @@
-"""One browser for all, a server with its own data for each test."""
+"""A browser and a server with its own data for each test."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,42 @@ async def browser() -> AsyncIterator[Browser]:
         yield browser
 
 
+class Spares:
+    """While a test waits for its browser, the server of the next one starts."""
+
+    def __init__(self, folder: Callable[[], Path], wanted: int) -> None:
+        self._folder = folder
+        self._wanted = wanted
+        self._next: Server | None = None
+
+    def take(self) -> Server:
+        taken = self._next or self._begin()
+        self._wanted -= 1
+        self._next = self._begin() if self._wanted > 0 else None
+        return taken
+
+    def close(self) -> None:
+        if self._next is not None and self._next.process is not None:
+            self._next.process.kill()
+            self._next.process.wait()
+
+    def _begin(self) -> Server:
+        server = Server(self._folder())
+        server.launch()
+        return server
+
+
+@pytest.fixture(scope="session")
+def spares(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spares]:
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    spares = Spares(lambda: tmp_path_factory.mktemp("server"), sum("server" in item.fixturenames for item in items))
+    yield spares
+    spares.close()
+
+
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
+async def server(spares: Spares) -> AsyncIterator[Server]:
+    server = spares.take()
     await server.start()
     yield server
     await server.kill()

@@ -7,14 +7,26 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, Page
+
+from server.arrivals import Arrivals, notices_of
+from server.auth import Auth
+from server.cli_ops import settings_file
+from server.clock import SystemClock
+from server.config import load_config
+from server.demo import demo_links, make_all_ready, seed
+from server.keys import load_root_key
+from server.storage.engine import open_engine
+from server.storage.reading import newest_event_ms
+from server.storage.vault import Vault
 
 ROOT: Final = Path(__file__).parents[2]
 CAPTURE: Final = "320x180@10"
@@ -71,7 +83,7 @@ class Server:
     folder: Path
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict[str, str])
-    process: asyncio.subprocess.Process | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         self.port, metrics, media = free_ports(3)
@@ -88,11 +100,16 @@ class Server:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self) -> None:
+    def launch(self) -> None:
+        """Begins to start; belongs to no event loop."""
         with (self.folder / "server.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "server.cli", "serve", cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "server.cli", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
+
+    async def start(self) -> None:
+        if self.process is None:
+            self.launch()
         async with aiohttp.ClientSession() as http:
 
             async def ready() -> bool:
@@ -115,23 +132,38 @@ class Server:
         if process is None:
             return 0
         process.send_signal(number)
-        return await process.wait()
+        return await asyncio.to_thread(process.wait)
 
     async def links(self, *, ready: bool = True) -> dict[str, Any]:
         """Fresh links; unless `ready` is false, their people have agreed to everything before they come."""
+        if ready:
+            return await self._ready_links()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "server.cli",
             "links",
             "--json",
-            *(("--demo-ready",) if ready else ()),
             cwd=ROOT,
             env=self.environment,
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
         return cast("dict[str, Any]", json.loads(out))
+
+    async def _ready_links(self) -> dict[str, Any]:
+        """As `holdspace links --demo-ready` does it, without a process that is slow to begin."""
+        settings = load_config(settings_file(None), self.environment)
+        engine = open_engine(settings.storage.url, busy_timeout_ms=settings.storage.busy_timeout_ms)
+        try:
+            clock = SystemClock()
+            clock.not_before(await newest_event_ms(engine))
+            people = await seed(engine, clock)
+            vault = Vault(load_root_key(settings, self.environment))
+            await make_all_ready(engine, Arrivals(engine, vault, clock, notices_of(settings)), people)
+            return asdict(await demo_links(Auth(engine, clock), people, settings.base_url(), lan=False))
+        finally:
+            await engine.dispose()
 
     def log(self) -> str:
         return (self.folder / "server.log").read_text()

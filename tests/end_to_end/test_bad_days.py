@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from playwright.async_api import Browser
 
 from tests.bad_days.disks import Limited
@@ -22,9 +20,9 @@ async def chat_draft(someone: Person) -> str:
 
 
 async def test_while_nothing_can_be_saved_everybody_reads_so_and_it_goes_on_by_itself(
-    server: Server, browser: Browser, tmp_path: Path
+    server: Server, browser: Browser
 ) -> None:
-    disk = Limited(tmp_path)
+    disk = Limited(server.folder)
     links = await server.links()
     ellie, dana = await person(browser, "Ellie"), await person(browser, "Dana")
     await dana.join(links["mentor"])

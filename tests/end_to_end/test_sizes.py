@@ -94,7 +94,27 @@ async def test_large_text_and_small_screens_cut_nothing(
     await closed.wait_for()
     notice = ellie.page.get_by_role("region", name="Microphone").get_by_role("heading")
     await holds(ellie, "closed microphone", notice, closed, ellie.button("Leave"))
-    assert ellie.complaints == []
+    await leads(dana, ellie, width, height, percent)
+    for each in (ellie, dana):
+        assert each.complaints == []
+
+
+async def leads(dana: Person, ellie: Person, width: int, height: int, percent: int) -> None:
+    """All that leads a turn is reached, and stays where it is when the turn begins."""
+    await enlarge(dana, width, height, percent)
+    await dana.button("Queue").click()
+    await ellie.button("Raise hand").click()
+    give = dana.button("Give turn to Ellie")
+    await give.wait_for()
+    acts = [dana.button(name) for name in ("Next speaker", "Extend turn", "Hold time", "Pass", "End turn")]
+    settings = dana.page.get_by_text("Time and order")
+    await holds(dana, "queue", dana.button("Queue"), *acts, give, settings, dana.button("I need cover"))
+    before = [await each.bounding_box() for each in acts]
+    await acts[0].click()
+    await dana.page.get_by_role("region", name="Speaking queue").get_by_role("heading", name="Ellie").wait_for()
+    await dana.page.evaluate("scrollTo(0, 0)")
+    assert [await each.bounding_box() for each in acts] == before, "the controls moved"
+    await holds(dana, "turn", *acts, settings)
 
 
 async def test_long_words_wrap_and_the_newest_message_stays_in_view(server: Server, browser: Browser) -> None:

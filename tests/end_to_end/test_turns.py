@@ -68,6 +68,74 @@ async def test_in_the_queue_the_holder_is_heard_and_nobody_who_sends_without_a_t
         assert someone.complaints == [], someone.name
 
 
+async def test_a_round_is_typed_signed_and_passed_on_and_a_companion_speaks_in_their_turn(
+    server: Server, browser: Browser
+) -> None:
+    links = await server.links()
+    ellie, marcus = await person(browser, "Ellie", 360, 740), await person(browser, "Marcus")
+    dana = await person(browser, "Dana")
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await marcus.join(links["participants"][1])
+    for each in (ellie, marcus):
+        await dana.tile(each.name).wait_for()
+    await dana.page.get_by_text("Time and order").click()
+    await dana.page.get_by_label("Order of a round").select_option(label="Speaker passes it on")
+    await dana.button("Round").click()
+
+    # Ellie writes instead: everyone reads that it was her turn.
+    await ellie.page.get_by_text("Type, sign, notes").click()
+    await ellie.button("Type instead").click()
+    await dana.tile("Ellie").get_by_text("types").wait_for()
+    await ellie.button("Write your turn").click()
+    await ellie.page.get_by_role("region", name="Chat").get_by_role("textbox").fill("Today is better")
+    await ellie.button("Send").click()
+    written = marcus.page.get_by_role("listitem").filter(has_text="Today is better")
+    await written.get_by_text("typed turn").wait_for()
+    await ellie.button("Close chat").click()
+    await ellie.button("Give the turn to Marcus").click()
+
+    # Marcus signs: everyone reads it, and sees him; nothing opens his microphone.
+    await marcus.button("Tap to speak").wait_for()
+    silent = await packets(dana, "Marcus")
+    await marcus.page.get_by_text("Type, sign, notes").click()
+    await marcus.button("Sign instead").click()
+    await ellie.tile("Marcus").get_by_text("signs").wait_for()
+    await dana.tile("Ellie").get_by_text("Done").wait_for()
+    await seen(ellie, "Marcus")
+    assert await packets(dana, "Marcus") == silent
+    await marcus.button("End turn").click()
+    await dana.button("Start a round").wait_for()
+
+    # An interpreter, say: they are heard in the turn of whom they are here with, and in no other.
+    await dana.tile("Marcus").get_by_role("button").click()
+    await dana.button("Speaks with …").click()
+    await dana.page.get_by_role("group", name="Speaks with …").get_by_role("button", name="Ellie").click()
+    await dana.button("Queue").click()
+    await marcus.page.get_by_role("button", name="Unmute microphone, closed until it is your turn").wait_for()
+    await ellie.button("Raise hand").click()
+    await dana.button("Give turn to Ellie").click()
+    await ellie.button("Tap to speak").wait_for()
+    await marcus.button("Unmute microphone").click()
+    for viewer in (ellie, dana):
+        await heard(viewer, "Marcus")
+    await ellie.button("Pass").click()
+    await marcus.page.get_by_role("button", name="Unmute microphone, closed until it is your turn").wait_for()
+    for someone in (ellie, marcus, dana):
+        assert someone.complaints == [], someone.name
+
+
+async def seen(viewer: Person, name: str) -> None:
+    """Their picture moves."""
+    who = await viewer.id_of(name)
+    before = await viewer.inbound(who, "camera", "frames")
+
+    async def moves() -> bool:
+        return await viewer.inbound(who, "camera", "frames") > before + 3
+
+    await until(f"{viewer.name} sees {name}", moves, within_s=15)
+
+
 async def packets(viewer: Person, name: str) -> float:
     """How many of somebody's microphone arrived so far."""
     return await viewer.inbound(await viewer.id_of(name), "microphone", "packets")

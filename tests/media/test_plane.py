@@ -238,6 +238,21 @@ async def test_who_spoke_is_counted_when_asked_and_nothing_is_told_when_nobody_d
     assert len(stage.talk) == 1
 
 
+async def test_before_a_node_stops_what_was_spoken_in_every_room_is_told_at_once(stage: Stage) -> None:
+    stage.plane.count_all_talk()
+    await stage.join("ann", "ben")
+    await stage.publish("ann")
+    for _ in range(5):
+        stage.engine.happen(Levels(0.0, (Level(stage.publishes_on("ann"), "0", 20),)))
+        await asyncio.sleep(0.002)
+    stage.plane.count_all_talk()
+    (told,) = stage.talk
+    assert told.keys() == {"ann"}
+    stage.plane.count_all_talk()
+    await stage.turn()
+    assert len(stage.talk) == 1, "and once"
+
+
 async def test_microphones_of_a_room_compete_with_each_other_and_with_no_shared_sound(stage: Stage) -> None:
     await stage.join("ann", "ben")
     stage.plane.add_peer("other", "cy")

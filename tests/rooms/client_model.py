@@ -37,6 +37,7 @@ TURN = {
     "ends_ms": 0,
     "left_ms": 0,
     "held": False,
+    "held_by": "",
     "firm": False,
     "grace": False,
 }

@@ -50,6 +50,12 @@ def give(room: RoomHarness, whom: ParticipantId) -> int:
     return room.state.floor.newest
 
 
+def turn_of(client: ClientModel) -> Wire:
+    assert client.floor is not None
+    turn: Wire = client.floor["turn"]
+    return turn
+
+
 def heard(room: RoomHarness) -> set[ParticipantId]:
     return {who for who, source in room.gates if source is Source.MICROPHONE}
 
@@ -267,6 +273,19 @@ def test_time_is_added_and_stopped_and_runs_on(room: RoomHarness, ana: Seat, mia
     room.wait(10 * MINUTE)
     room.request("mia", HoldTime(ID, number, on=False))
     assert room.deadline_ms == room.now_ms + MINUTE
+
+
+def test_who_stopped_the_clock_is_told_to_those_who_lead(
+    room: RoomHarness, ana: Seat, ben: Seat, mia: Seat, theo: Seat
+) -> None:
+    room.request("mia", SetTurnMode(ID, TurnMode.QUEUE, limit_ms=MINUTE))
+    number = give(room, ANA)
+    told = (mia.client, theo.client, ana.client, ben.client)
+    for who, on, seen in (("theo", True, THEO), ("mia", False, ""), ("mia", True, MIA)):
+        room.request(who, HoldTime(ID, number, on=on))
+        assert [turn_of(client)["held_by"] for client in told] == [seen, seen, "", ""]
+    room.request("mia", ExtendTurn(ID, number, MINUTE))
+    assert turn_of(theo.client)["held_by"] == MIA
 
 
 def test_a_turn_without_a_limit_has_no_clock_to_stop(room: RoomHarness, mia: Seat) -> None:

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from protocol.codec import Wire, decode_server, encode_client
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import ClientMessage, Frame, Join, PauseChanged, Resume, Resumed, Supervised, Watch
+from protocol.messages import ClientMessage, Frame, Join, PauseChanged, Resume, Resumed, Supervised, Watch, Welcome
 from protocol.values import ConcernKind, Role
 from server.app import Node
 from server.config import Config, MediaConfig, ServerConfig, StorageConfig
 from server.demo import DemoPeople, make_all_ready, seed
+from server.storage.engine import open_existing, reading
+from server.storage.schema import events
 from server.tokens import JoinGrant, WatchGrant
 from tests.server.secret import ROOT_KEY
 from tests.server.test_node_audit import free_port
@@ -122,3 +125,20 @@ async def test_a_page_that_answers_is_left_alone(evening: Evening) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(4.5):
             await dana.ws.wait_closed()
+
+
+async def test_what_was_spoken_last_is_counted_when_the_node_stops(evening: Evening) -> None:
+    dana = await evening.join(evening.demo.mentor, Role.MENTOR)
+    welcome = await dana.until(Welcome)
+    listening = evening.node._plane._rooms[evening.demo.session_id].listening
+    for _ in range(5):
+        listening.hear([(welcome.snapshot.you, 20)])
+        await asyncio.sleep(0.01)
+
+    await evening.node.stop()
+
+    engine = open_existing(evening.node.config.storage.url)
+    async with reading(engine) as connection:
+        kinds = (await connection.execute(select(events.c.type))).scalars().all()
+    await engine.dispose()
+    assert kinds.count("talk_counted") == 1

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from moderation.decision import Accepted
+from moderation.floor.events import TurnEnded, TurnGiven, TurnModeSet
 from protocol.errors import ErrorCode
 from protocol.ids import ParticipantId
 from protocol.messages import (
@@ -45,13 +47,14 @@ from protocol.messages import (
     Welcome,
     WithdrawCover,
 )
-from protocol.turns import EndTurn
-from protocol.values import Role, SessionStatus, Source, TurnMode
-from rooms.commands import RoomRequest
+from protocol.turns import EndTurn, GiveTurn, NextSpeaker, Pass, PassTurnOn, SetTurnMode
+from protocol.values import Role, SessionStatus, Source
+from rooms.commands import RoomRequest, TurnRequest
 from rooms.events import ChatWritten
-from rooms.evolve import evolve
+from rooms.evolve import evolve, evolve_all
 from rooms.gates import open_gates
 from rooms.state import EMPTY, Participant, RoomState
+from rooms.turns import turn_requested
 from rooms.upcasting import present_event
 from rooms.view import Viewer, snapshot
 from server.keeper import Keeper
@@ -110,8 +113,8 @@ class Judge:
         """Of participants: closings that were answered, by their order, and whether they are stored."""
         self._allowances: dict[str, dict[int, int]] = {}
         """Of participants: when each allowance was asked for, and when nothing more could come of it."""
-        self._closed_turns: set[int] = set()
-        """Turns that were ended, as far as could be done without storing it."""
+        self._unsaved = False
+        """Turns closed somebody, and that could not be stored."""
         self.checked = 0
 
     @property
@@ -146,6 +149,8 @@ class Judge:
                 assert event.message_id not in self._places, "a message was stored twice"
                 self._places[event.message_id] = seq
             self.states.append(evolve(self.states[-1], event))
+            if isinstance(event, TurnGiven | TurnEnded | TurnModeSet):
+                self._unsaved = False
             for person in self.states[-1].inside():
                 self._last_inside[person.identity_id] = seq
                 assert not person.removed, "who was removed is back"
@@ -220,9 +225,11 @@ class Judge:
                     # What could not be stored holds as long as that room.
                     if code is None or stamp.order > self._lost_at:
                         self._closings.setdefault(target, {})[asked.order] = code is None
-                case EndTurn(turn=number) if stamp.order > self._lost_at and code is not None:
-                    if self.states[head].floor.running(number) is not None:
-                        self._closed_turns.add(number)
+                case EndTurn() | GiveTurn() | NextSpeaker() | PassTurnOn() | Pass() | SetTurnMode() if (
+                    code is not None and stamp.order > self._lost_at
+                ):
+                    if all(self._would_close(state, whose, message) for state in self.states[asked.head : head + 1]):
+                        self._unsaved = True
                 case SetDevices(microphone=on, camera=also) if whose is not None:
                     off = [source for source, on in ((Source.MICROPHONE, on), (Source.CAMERA, also)) if not on]
                     self._turn_off(whose, off, asked.order)
@@ -248,7 +255,7 @@ class Judge:
     def room_was_lost(self) -> None:
         """The server, or its keeper of the room, is gone, with what it could not store."""
         self._lost_at = self._next()
-        self._closed_turns.clear()
+        self._unsaved = False
         for closings in self._closings.values():
             for order in [order for order, stored in closings.items() if not stored]:
                 del closings[order]
@@ -368,10 +375,22 @@ class Judge:
         assert len(sharing) <= 1, f"two screens are seen: {sharing}"
 
     def _may_be_heard(self, state: RoomState, person: Participant) -> bool:
-        turn = state.floor.turn
         # What could not be stored holds all the same.
-        closed = turn is not None and turn.number in self._closed_turns and state.floor.mode is not TurnMode.OPEN
-        return person.is_staff or (state.may_be_heard(person) and not closed)
+        return person.is_staff or (state.may_be_heard(person) and not self._unsaved)
+
+    def _would_close(self, state: RoomState, whose: str | None, message: TurnRequest) -> bool:
+        actor = state.people.get(ParticipantId(whose or ""))
+        if actor is None or not actor.inside:
+            return False
+        decision = turn_requested(state, actor, message, self._world.clock.now_ms())
+        if not isinstance(decision, Accepted):
+            return False
+        after = evolve_all(state, decision.events)
+        return any(
+            state.may_be_heard(person) and not after.may_be_heard(after.people[person.id])
+            for person in state.inside()
+            if not person.is_staff
+        )
 
     def _is_participant(self, who: str) -> bool:
         person = self.states[-1].people.get(ParticipantId(who))

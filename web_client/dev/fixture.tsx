@@ -121,6 +121,14 @@ const ownTurn = (turn: Partial<TurnView> = {}, view: FloorView = {}) =>
   });
 const round: FloorView = { mode: "round", newest: 3, done: ["joy", "samir"], round: ["priya", "ellie", "tomas", "wren"], later: ["wren"], turn: { number: 3, holder_id: "marcus" } };
 const ownRound: FloorView = { mode: "round", done: ["joy", "samir", "marcus", "priya"], round: ["tomas", "wren"], later: ["wren"], hands: [] };
+const leadTurn: TurnView = { number: 3, holder_id: "marcus", limit_ms: 120_000, ends_ms: 72_000 };
+const spokenMs: Readonly<Record<string, number>> = { dana: 200_000, marcus: 245_000, priya: 130_000, joy: 588_000, tomas: 35_000, samir: 110_000, ellie: 75_000 };
+const lead = (view: FloorView) => {
+  const { room: state } = floor(view, "dana");
+  const ruth: ParticipantView = { id: "ruth", name: "Ruth", role: "mentor", place: 9, microphone: true };
+  const talk = new Map(Object.entries(spokenMs));
+  return { room: { ...state, talk, participants: [...state.participants, ruth], lobby: [noor] }, mine: chosen(true, true) };
+};
 const spoken = { mine: chosen(true, true) };
 
 const showing = (who: string, you: string) =>
@@ -489,6 +497,15 @@ const STATES: Record<string, () => ComponentChildren> = {
   "turn-round-own": () => room(ownTurn({}, ownRound)),
   "turn-pass-on": () => room(ownTurn({}, { ...ownRound, order: "passed_on" })),
   "turn-quiet": () => room(floor({ mode: "quiet" })),
+  "lead-queue": () => room(lead({ mode: "queue", newest: 3, hands: ["priya", "samir", "ellie"], turn: leadTurn })),
+  "lead-soft": () => room({ ...lead({ mode: "queue", newest: 3, hands: ["priya"], turn: { ...leadTurn, ends_ms: 1 } }), now: () => 20_000 }),
+  "lead-held": () => room(lead({ mode: "queue", newest: 3, hands: ["priya"], turn: { ...leadTurn, ends_ms: 0, left_ms: 72_000, held: true, held_by: "ruth" } })),
+  "lead-free": () => room(lead({ mode: "queue", newest: 3 })),
+  "lead-open": () => room(lead({ mode: "open" })),
+  "lead-round": () => room(lead({ ...round, passed: ["samir"], turn: { ...leadTurn, number: 3 } })),
+  "lead-over": () => room(lead({ mode: "round", newest: 9, done: ["joy", "samir"] })),
+  "lead-quiet": () => room(lead({ mode: "quiet" })),
+  "lead-unsaved": () => room(lead({ mode: "queue", newest: 3, hands: ["priya"], turn: leadTurn, unsaved: true })),
   "may-share": () => room({ room: roomOf("ellie", everyone.map((one) => (one.id === "ellie" ? { ...one, may_share: true } : one))) }),
   "mentor-shares": () => room({ room: showing("dana", "dana"), mine: chosen(true, true), share: { state: "on", possible: true } }),
   "mentor-shared": () => room({ room: showing("priya", "dana"), received: shown("priya"), mine: chosen(true, true) }),

@@ -269,6 +269,8 @@ export class App {
     if (me === null) return;
     const entry = "entry" in stage ? stage.entry : null;
     this.help.value = false;
+    // What was written is not left to read for whoever comes next, also where it takes long to be stored.
+    this.draft.value = "";
     this.notes.value = "";
     this.stage.value = { name: "revoking", me, entry, trouble: null, failed: null };
     this.arrival.forget();

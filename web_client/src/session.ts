@@ -18,7 +18,7 @@ import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/a
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
 import { Viewing } from "./viewing";
-import { fromSnapshot, person, reduce, rests, tookOver, unheard, type RoomState } from "./state/room";
+import { fromSnapshot, person, reduce, rests, tookOver, unheard, isNewTurn, type RoomState } from "./state/room";
 
 export interface SessionDeps {
   connect: (events: ConnectionEvents) => Connection;
@@ -319,7 +319,7 @@ export class RoomSession {
       const after = fromSnapshot(snapshot);
       const led = before?.led ?? after.led;
       this.room.value = { ...after, asked: after.waiting && (before?.asked ?? false), led };
-      this.#settle();
+      this.#settle(before);
       if (before && rests(before) && !rests(after) && !after.waiting) {
         this.#explain({ about: "back", leader: tookOver(before, after) });
       }
@@ -351,7 +351,7 @@ export class RoomSession {
     batch(() => {
       const after = reduce(before, frame);
       this.room.value = after;
-      this.#settle();
+      this.#settle(before);
       this.#note(before, after, frame);
       const told = muted ? ({ key: "sayLetInMuted" } as const) : announce(before, after, frame);
       if (told && !(this.notAlone.on.value && tellsOfOthers(told))) this.announcement.value = told;
@@ -440,7 +440,7 @@ export class RoomSession {
     return true;
   }
 
-  #settle(): void {
+  #settle(before: RoomState | null): void {
     this.posting.settle(this.room.value?.chat ?? []);
     const room = this.room.value;
     const me = room ? person(room, room.you) : undefined;
@@ -448,7 +448,7 @@ export class RoomSession {
     this.sharing.hear(me);
     if (!room) return;
     // Also what was on at the door, or before the turns changed: it opens again only by a tap.
-    if (unheard(room)) this.devices.mute();
+    if (unheard(room) || isNewTurn(before, room)) this.devices.mute();
     else if (this.notice.peek()?.about === "not_heard") this.notice.value = null;
   }
 

@@ -465,6 +465,15 @@ describe("taking the agreement back", () => {
     expect(app.stage.value.name).toBe("revoked");
   });
 
+  test("leaves nothing to read behind, at once", async () => {
+    app.join();
+    app.draft.value = "half a thought";
+    app.notes.value = "for my turn";
+    const taken = app.takeBack();
+    expect([app.draft.value, app.notes.value, ...stored.values(), ...notes.values()]).toEqual(["", "", "", ""]);
+    await taken;
+  });
+
   test("goes on until the server has it, and says what it waits for", async () => {
     api.takeBack.mockRejectedValueOnce(new ApiError(null)).mockRejectedValueOnce(new ApiError("overloaded"));
     void app.takeBack();

@@ -12,7 +12,7 @@ let publisher: FakePublisher;
 let subscriber: FakeSubscriber;
 let session: RoomSession;
 
-async function enter(wanted = { microphone: true, camera: true }): Promise<void> {
+async function enter(wanted = { microphone: true, camera: true }, snapshot = snapshotOf()): Promise<void> {
   server = new FakeServer();
   local = new FakeLocal();
   screen = new FakeScreen();
@@ -32,7 +32,7 @@ async function enter(wanted = { microphone: true, camera: true }): Promise<void>
   );
   session.start();
   await settle();
-  server.welcome();
+  server.welcome(snapshot);
   await server.clock.advance(6_000);
 }
 
@@ -186,6 +186,36 @@ describe("my microphone", () => {
     );
     expect(publisher.sending.microphone).toBeNull();
     expect(session.mine.value).toMatchObject({ microphone: false, closed: false, closings: 1 });
+  });
+
+  const inTurn = (number: number, mode: "open" | "queue" = "queue") =>
+    snapshotOf({ floor: { mode, newest: number, turn: { number, holder_id: "ellie" } } });
+
+  test("stays on in my turn over a lost connection", async () => {
+    server.socket.say({ type: "floor_changed", floor: inTurn(4, "open").floor ?? {}, closings: 0 });
+    server.socket.say({ type: "floor_changed", floor: inTurn(4).floor ?? {}, closings: 0 });
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome(inTurn(4));
+    expect(publisher.sending.microphone).toBe(local.microphone.value.track);
+  });
+
+  test("is off in a turn that was given while the connection was away, however the room counts closings", async () => {
+    server.socket.say({ type: "floor_changed", floor: inTurn(4, "open").floor ?? {}, closings: 9 });
+    await session.tapMicrophone();
+    expect(publisher.sending.microphone).not.toBeNull();
+    server.socket.drop(4505);
+    await server.clock.advance(0);
+    server.welcome(inTurn(5));
+    expect(publisher.sending.microphone).toBeNull();
+    expect(microphonesTold().at(-1)).toBe(false);
+    await session.tapMicrophone();
+    expect(publisher.sending.microphone).not.toBeNull();
+  });
+
+  test("is off where the first that this page sees is my turn", async () => {
+    await enter({ microphone: true, camera: false }, inTurn(4));
+    expect(publisher.sending.microphone).toBeNull();
   });
 
   test("held is silent, and stays silent when no longer held", () => {

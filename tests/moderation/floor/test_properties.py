@@ -43,6 +43,8 @@ from tests.moderation.floor.stage import MINUTE, MIRA, PEOPLE
 people = st.sampled_from(PEOPLE)
 anyone = st.sampled_from((*PEOPLE, MIRA))
 saved = st.sampled_from([True, True, True, False])
+awhile = st.sampled_from([0, 10_000, MINUTE + 10_000])
+"""Time that passes before something is asked about it: chance alone would rarely let the two meet."""
 LED: Final = (TurnMode.QUEUE, TurnMode.ROUND)
 SETTLES: Final = (TurnGiven, TurnEnded, TurnModeSet)
 """What says who is heard."""
@@ -50,14 +52,21 @@ SETTLES: Final = (TurnGiven, TurnEnded, TurnModeSet)
 
 class Clock(Struct):
     """What a turn was promised, and what it had. It is never cut off before `ran` is `earliest`; a firm one is over
-    once `ran` is `latest` and the server looks."""
+    once `ran` is `latest` and the server looks. `whole`: how long it may run as it is; `grace`: that is its grace."""
 
     firm: bool
     limit_ms: int
     earliest: int
     latest: int
+    whole: int
     ran: int = 0
     held: bool = False
+    grace: bool = False
+
+    def longer(self, by_ms: int, *, grace: bool) -> None:
+        """From where it is over, or from now on where that was before."""
+        since = self.whole if grace else max(self.whole, self.ran)
+        self.whole, self.limit_ms, self.grace = since + by_ms, self.limit_ms + by_ms, grace
 
 
 class Turns(RuleBasedStateMachine):
@@ -115,7 +124,7 @@ class Turns(RuleBasedStateMachine):
                 assert who in self.here
                 self.newest = number
                 over = self.limit_ms + GRACE_MS
-                self.clock = Clock(self.firm, self.limit_ms, over, over)
+                self.clock = Clock(self.firm, self.limit_ms, over, over, self.limit_ms)
             case TurnEnded():
                 assert clock is not None, "a turn ended that nobody held"
                 if event.why is Ending.TIME:
@@ -133,6 +142,8 @@ class Turns(RuleBasedStateMachine):
             case TurnExtended(by=None):
                 assert clock is not None
                 assert clock.firm
+                assert clock.ran >= clock.whole, "grace before the time was over"
+                clock.longer(GRACE_MS, grace=True)
             case TurnsUnsaved():
                 self.unsaved = True
             case _:
@@ -184,13 +195,16 @@ class Turns(RuleBasedStateMachine):
         if who in self.listening:
             self.floor = left_out(self.floor, who)
 
+    def later(self, ms: int) -> None:
+        """Nobody looks at the time meanwhile."""
+        self.now_ms += ms
+        if self.clock is not None and self.led and not self.clock.held:
+            self.clock.ran += ms
+
     @precondition(somebody_speaks)
     @rule(ms=st.sampled_from([1, 10_000, GRACE_MS, MINUTE, MINUTE]), looks=st.sampled_from([True, True, False]))
     def time_passes(self, ms: int, *, looks: bool) -> None:
-        self.now_ms += ms
-        clock = self.clock
-        if clock is not None and self.led and not clock.held:
-            clock.ran += ms
+        self.later(ms)
         if not looks:
             return
         if self.led:
@@ -200,8 +214,9 @@ class Turns(RuleBasedStateMachine):
         if self.clock is not None and self.clock.firm and self.clock.limit_ms:
             assert self.clock.ran < self.clock.latest, "a firm limit was over, and the turn goes on"
 
-    @rule()
-    def the_leader_is_lost_or_returns(self) -> None:
+    @rule(after_ms=awhile)
+    def the_leader_is_lost_or_returns(self, after_ms: int) -> None:
+        self.later(after_ms)
         self.led = not self.led
         self.floor = running_on(self.floor, self.now_ms) if self.led else stopped(self.floor, self.now_ms)
         self.follow()
@@ -253,18 +268,21 @@ class Turns(RuleBasedStateMachine):
         self.do(rules.end(self.floor, self.turn, by, self.now_ms, how), saved=saved)
 
     @precondition(somebody_speaks)
-    @rule(by_ms=st.sampled_from([1_000, MINUTE]), saved=saved)
-    def extends(self, by_ms: int, *, saved: bool) -> None:
+    @rule(after_ms=awhile, by_ms=st.sampled_from([1_000, MINUTE]), saved=saved)
+    def extends(self, after_ms: int, by_ms: int, *, saved: bool) -> None:
+        self.later(after_ms)
         answer, clock = rules.extend(self.turn, by_ms, MIRA, self.now_ms), self.clock
         assert clock is not None
         self.do(answer, saved=saved)
         if saved and clock.limit_ms:
             clock.earliest = max(clock.earliest, clock.ran) + by_ms
             clock.latest = max(clock.latest, clock.ran + GRACE_MS) + by_ms
+            clock.longer(by_ms, grace=False)
 
     @precondition(somebody_speaks)
-    @rule(on=st.booleans())
-    def holds(self, *, on: bool) -> None:
+    @rule(after_ms=awhile, on=st.booleans())
+    def holds(self, after_ms: int, *, on: bool) -> None:
+        self.later(after_ms)
         self.do(rules.hold(self.turn, MIRA, self.now_ms, on=on))
 
     @rule(whom=people, before=st.none() | people)
@@ -344,6 +362,13 @@ class Turns(RuleBasedStateMachine):
             assert self.turn.held == self.clock.held
             runs = self.clock.limit_ms > 0 and self.led and not self.clock.held
             assert (self.turn.ends_ms is not None) == runs
+
+    @invariant()
+    def what_is_left_is_what_was_promised_less_what_it_had(self) -> None:
+        clock = self.clock
+        if clock is not None and clock.limit_ms:
+            assert self.turn.left(self.now_ms) == clock.whole - clock.ran
+            assert (self.turn.limit_ms, self.turn.grace) == (clock.limit_ms, clock.grace)
 
 
 Turns.TestCase.settings = settings(

@@ -352,6 +352,8 @@ export interface TurnView {
   left_ms?: number;
   /** The clock stands still. Left out when false. */
   held?: boolean;
+  /** Who stopped it. Told only to mentors and therapists; empty to others. Left out when "". */
+  held_by?: string;
   /** It ends at `ends_ms`, unless somebody adds to it. Left out when false. */
   firm?: boolean;
   /** It is in the 30 s that a firm limit gives once. Left out when false. */

@@ -1,6 +1,6 @@
 import type { Reaction, RoomFrame } from "../protocol/generated";
 import { leads, ledByNobody, person, rests, tookOver, type RoomState } from "./room";
-import { turnNews, type TurnNews } from "./turn_news";
+import { companionNews, turnNews, type TurnNews } from "./turn_news";
 
 /** What the polite live region says; views put it into words. */
 export type Announcement =
@@ -39,6 +39,8 @@ export function announce(before: RoomState, after: RoomState, frame: RoomFrame):
   switch (frame.type) {
     case "participant_joined": {
       const { id, name } = frame.participant;
+      const news = id === after.you ? companionNews(before, after) : [];
+      if (news.length > 0) return { key: "sayTurn", news };
       return person(before, id) ? null : { key: "sayJoined", name };
     }
     case "participant_left": {

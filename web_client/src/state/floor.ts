@@ -11,8 +11,12 @@ export interface Turn {
   /** While the clock stands still; negative: over by so much. */
   readonly leftMs: number;
   readonly held: boolean;
+  /** Who stopped the clock: told to who leads, else empty. */
+  readonly heldBy: string;
   readonly firm: boolean;
   readonly grace: boolean;
+  /** Its holder was come back to, as far as this page saw it: once is all. */
+  readonly again: boolean;
 }
 
 /** The speaking turns as this viewer sees them, with nothing left out. */
@@ -31,20 +35,22 @@ export interface Floor {
   readonly unsaved: boolean;
 }
 
-export function floorOf(view: FloorView | null | undefined): Floor {
+/** `before`: as it was seen until now. */
+export function floorOf(view: FloorView | null | undefined, before?: Floor): Floor {
   const { mode = "open", turn, newest = 0, hands = [], round = [], later = [], done = [], passed = [] } = view ?? {};
   const { order = "list", limit_ms: limitMs = 0, firm = false, unsaved = false } = view ?? {};
-  return { mode, turn: turn ? turnOf(turn) : null, newest, hands, round, later, done, passed, order, limitMs, firm, unsaved };
+  return { mode, turn: turn ? turnOf(turn, before) : null, newest, hands, round, later, done, passed, order, limitMs, firm, unsaved };
 }
 
 export function talkOf(times: readonly TalkTime[]): ReadonlyMap<string, number> {
   return new Map(times.map(({ participant_id: id, ms }) => [id, ms]));
 }
 
-function turnOf(view: TurnView): Turn {
+function turnOf(view: TurnView, before: Floor | undefined): Turn {
   const { number, holder_id: holder, form = "spoken", held = false, firm = false, grace = false } = view;
-  const { limit_ms: limitMs = 0, ends_ms: endsMs = 0, left_ms: leftMs = 0 } = view;
-  return { number, holder, form, limitMs, endsMs, leftMs, held, firm, grace };
+  const { limit_ms: limitMs = 0, ends_ms: endsMs = 0, left_ms: leftMs = 0, held_by: heldBy = "" } = view;
+  const known = before?.turn?.number === number ? before.turn.again : before?.later.includes(holder);
+  return { number, holder, form, limitMs, endsMs, leftMs, held, heldBy, firm, grace, again: known ?? false };
 }
 
 /** How a turn stands to its time: told only to its holder and those who lead. */
@@ -66,6 +72,11 @@ export function clockOf(turn: Turn, nowMs: number): TurnClock {
   if (leftMs <= 0) return turn.firm ? { name: "grace", leftMs: 0, share: 0 } : { name: "over", byMs: -leftMs };
   const whole = turn.grace ? GRACE_MS : Math.max(turn.limitMs, leftMs);
   return { name: turn.grace ? "grace" : "runs", leftMs, share: Math.min(1, leftMs / whole) };
+}
+
+/** Who holds the turn can be come back to: once, and where somebody else comes first. */
+export function comesBack({ mode, turn, round }: Floor): boolean {
+  return mode === "round" && turn !== null && !turn.again && round.length > 0;
 }
 
 /** My place in what is still to come, from 1; 0: none. */

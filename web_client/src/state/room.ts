@@ -154,6 +154,13 @@ export function unheard(state: RoomState): Unheard | null {
   return holder === state.you || holder === person(state, state.you)?.companion_of ? null : "turn";
 }
 
+/** I am heard by a turn that this page did not know to be mine: it was given meanwhile, and opens nothing. */
+export function isNewTurn(before: RoomState | null, after: RoomState): boolean {
+  const { mode, turn } = after.floor;
+  if (leads(after) || !turn || mode === "open" || unheard(after) !== null) return false;
+  return before?.floor.turn?.number !== turn.number || before.you !== after.you;
+}
+
 /** Nobody is in the room who could lead it, also nobody whose connection may come back. */
 export function ledByNobody(state: RoomState): boolean {
   return !state.participants.some(isStaff);
@@ -232,7 +239,7 @@ function paused(state: RoomState, untilMs: number, closings: number): RoomState 
 
 /** `closings`: my own number. Who is not heard any more is silent in what I see of myself at once. */
 function floored(state: RoomState, { floor, closings = 0 }: FloorChanged): RoomState {
-  const next = { ...state, floor: floorOf(floor) };
+  const next = { ...state, floor: floorOf(floor, state.floor) };
   const silent = unheard(next) !== null;
   return changed(next, state.you, (one) => ({ ...one, closings, ...(silent ? { microphone: false } : {}) }));
 }

@@ -11,11 +11,14 @@ export function Top({
   title,
   subtitle,
   onQuickExit,
+  loose = false,
   children,
 }: {
   words: Words;
   title: string | null;
   subtitle?: string;
+  /** Only Quick exit stays; the rest would leave no room to read. */
+  loose?: boolean;
   onQuickExit: () => void;
   /** What has to be at hand whatever is open: beside Quick exit, or on a line of its own where there is no room. */
   children?: ComponentChildren;
@@ -34,7 +37,7 @@ export function Top({
       >
         {words.skip}
       </a>
-      <header class="top">
+      <header class={loose ? "top loose" : "top"}>
         <div class="where">
           {title === null ? (
             <p class="name brand">

@@ -2,5 +2,6 @@
 import "../styles/lead.css";
 
 export { LeadTurns } from "./turn_lead";
+export { Modes } from "./turn_modes";
 export { TurnItems } from "./turn_items";
 export { Talk } from "./turn_talk";

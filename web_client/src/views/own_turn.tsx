@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { clockOf, type Turn, type TurnClock } from "../state/floor";
+import { clockOf, comesBack, type Turn, type TurnClock } from "../state/floor";
 import { person, type RoomState } from "../state/room";
 import { turnWordsFor, type TurnWords } from "../words/turns";
 import { Icon, type IconName } from "./icon";
@@ -51,7 +51,7 @@ export function OwnTurn({ model, acts, turn }: Props) {
           {!signed && <Way acts={acts} turn={turn} form="signed">{say.form.signed}</Way>}
         </Notes>
       )}
-      {!heard && turn.form === "spoken" && <p class="wide-only">{room.floor.mode === "round" ? say.backLater : say.opensByTap}</p>}
+      {!heard && turn.form === "spoken" && <p class="wide-only">{comesBack(room.floor) ? say.backLater : say.opensByTap}</p>}
     </section>
   );
 }
@@ -91,9 +91,9 @@ function Acts({ model, acts, turn, say, heard }: Props & { say: TurnWords; heard
     );
   }
   if (heard || turn.form !== "spoken") return <div class="acts">{end(true)}</div>;
-  const round = room.floor.mode === "round";
+  const back = comesBack(room.floor);
   return (
-    <div class={round ? "acts three" : "acts"}>
+    <div class={back ? "acts three" : "acts"}>
       <button class="btn main l" type="button" onClick={acts.onMicrophone}>
         <Icon name="mic" />
         {say.tap}
@@ -101,7 +101,7 @@ function Acts({ model, acts, turn, say, heard }: Props & { say: TurnWords; heard
       <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass" })}>
         {say.pass}
       </button>
-      {round && (
+      {back && (
         <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass", come_back: true })}>
           {say.comeBack}
         </button>

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ParticipantView } from "../protocol/generated";
 import { leads, person, rests } from "../state/room";
 import { Chat } from "./chat";
@@ -13,7 +13,10 @@ import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
 import { ShareItem, ShareKey, sharesNow, Stage, staged } from "./sharing";
+import type { Settings } from "./turn_modes";
+import { useLow } from "./low";
 import { useLeading } from "./use_leading";
+import { useRoomy } from "./wide";
 import { turnWordsFor } from "../words/turns";
 import { sourceWordsFor } from "../words/sources";
 
@@ -26,6 +29,9 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const live = room.session.status === "live";
   const leading = staff && !alone.on && live && (wide || !model.chatOpen);
   const part = useLeading(staff);
+  const roomy = useRoomy();
+  const low = useLow();
+  const plan = useState<Settings | null>(null);
   const most = Math.max(0, ...room.talk.values());
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
   const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
@@ -60,9 +66,10 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   }, [model.chatOpen, wide]);
   return (
     <>
-      <Top words={words} title={room.session.title} subtitle={now(model)} onQuickExit={acts.onQuickExit}>
+      <Top words={words} title={room.session.title} subtitle={now(model)} loose={low && staff} onQuickExit={acts.onQuickExit}>
         {(staff || sharesNow(model)) && (
           <>
+            {leading && part && roomy && <part.Modes model={model} acts={acts} plan={plan} />}
             {sharesNow(model) && <ShareKey model={model} acts={acts} />}
             {staff && <AtHand model={model} acts={acts} />}
           </>
@@ -74,7 +81,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         inert={inert}
         class={`room${leading ? " leading" : ""}${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
-        {leading && part && <part.LeadTurns model={model} acts={acts} />}
+        {leading && part && <part.LeadTurns model={model} acts={acts} plan={plan} modes={!roomy} />}
         {alone.on ? (
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (
@@ -219,7 +226,7 @@ function faceTurn({ room, reconnecting }: RoomModel, { id, role, companion_of: c
   const round = mode !== "round" || turn?.holder === id ? null : later.includes(id) ? "later" : done.includes(id) ? "done" : null;
   const companionOf = companion ? (person(room, companion)?.name ?? null) : null;
   const silent = role === "participant" && mode !== "open" && turn?.holder !== id;
-  return { holds, rests: silent, hand: mode === "round" ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
+  return { holds, rests: silent, hand: mode === "round" && !leads(room) ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
 }
 
 /** What holds right now, in a word. */

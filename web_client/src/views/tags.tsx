@@ -11,6 +11,7 @@ export function Tags({ words, face, staff }: { words: Words; face: Face; staff: 
   return (
     <span class="tags">
       {staff && <ForStaff words={words} face={face} />}
+      {staff && <TurnTag words={words} face={face} />}
       {face.resting && face.camera && <Tag icon="wifi">{pictureWordsFor(words.language).rests}</Tag>}
       {face.turn.companionOf && <Tag icon="two">{turnWordsFor(words.language).companion(face.turn.companionOf)}</Tag>}
       {face.turn.holds && face.turn.form !== "spoken" && (
@@ -50,6 +51,23 @@ function ForStaff({ words, face }: { words: Words; face: Face }) {
         <Tag care icon="people">
           {words.tagNotAlone}
           <span class="vh">, {words.tagNotAloneMore}</span>
+        </Tag>
+      )}
+    </>
+  );
+}
+
+/** The place among the hands, or how they stand to the round: on a card the name's line has no room for it. */
+function TurnTag({ words, face }: { words: Words; face: Face }) {
+  const say = turnWordsFor(words.language);
+  const { hand, round } = face.turn;
+  return (
+    <>
+      {round && <Tag icon={round === "done" ? "check" : "again"}>{say.tag[round]}</Tag>}
+      {hand > 0 && (
+        <Tag icon="hand">
+          {say.ordinal(hand)}
+          <span class="vh"> {say.inQueue}</span>
         </Tag>
       )}
     </>

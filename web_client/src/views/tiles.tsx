@@ -127,7 +127,7 @@ export function Tiles({ words, faces: everyone, staff, wide, own, audioOnly, res
             >
               <Inside words={words} face={face} />
               <span class="tag who">
-                {(face.speaking || (face.turn.holds && face.microphone)) && <Icon name="mic" />}
+                {(face.speaking || (face.turn.holds && face.microphone && face.connected)) && <Icon name="mic" />}
                 <span class="nm">{label(words, face)}</span>
                 <TurnSign words={words} face={face} />
                 <Off words={words} face={face} />
@@ -171,11 +171,11 @@ function stateClasses(face: Face): string {
 }
 
 function isFramed(face: Face): boolean {
-  return face.speaking || face.turn.holds;
+  return face.speaking || (face.turn.holds && face.connected);
 }
 
 /** My place among the hands, or that my part of the round is over. */
-export function TurnSign({ words, face }: { words: Words; face: Face }) {
+function TurnSign({ words, face }: { words: Words; face: Face }) {
   const say = turnWordsFor(words.language);
   const { hand, round, holds } = face.turn;
   if (holds) return face.speaking ? null : <span class="vh">, {say.hasTurn}</span>;
@@ -238,7 +238,7 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
     <div
       role="group"
       aria-label={face.name}
-      class={`person${face.speaking ? " talking" : ""}`}
+      class={`person${isFramed(face) ? " talking" : ""}`}
       data-participant-id={face.id}
     >
       <div class={`tile${face.connected ? "" : " away"}`} {...inSight(face)}>
@@ -249,6 +249,7 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
           {face.name}
           {face.self && <span class="quiet"> {words.youSuffix}</span>}
           {face.role !== "participant" && <span class="quiet"> · {roleOf(words, face)}</span>}
+          {face.turn.holds && !face.speaking && <span class="vh">, {turnWordsFor(words.language).hasTurn}</span>}
           {staff.talkOf(face.id)}
         </span>
         <Off words={words} face={face} />

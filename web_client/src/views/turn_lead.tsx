@@ -1,49 +1,50 @@
-import { useState } from "preact/hooks";
-import type { RoundOrder, TurnMode } from "../protocol/generated";
-import { clockOf, type Turn } from "../state/floor";
-import { person } from "../state/room";
+import { useEffect, useRef } from "preact/hooks";
+import type { RoundOrder } from "../protocol/generated";
+import { clockOf, comesBack, type Turn } from "../state/floor";
+import { person, type RoomState } from "../state/room";
 import { leadWordsFor, type LeadWords } from "../words/turn_lead";
 import { Icon } from "./icon";
-import type { RoomActs, RoomModel } from "./room_model";
+import type { RoomModel } from "./room_model";
 import { useNow } from "./ticking";
+import { goes, Modes, settingsOf, type Leads, type Settings as Wanted } from "./turn_modes";
 import { Order } from "./turn_order";
 import { minutes } from "./turn_talk";
 
-const MODES: readonly TurnMode[] = ["open", "queue", "round", "quiet"];
 const ORDERS: readonly RoundOrder[] = ["list", "least_heard", "passed_on"];
 const LIMITS_MIN: readonly number[] = [0, 1, 2, 3, 5];
 const MINUTE_MS = 60_000;
 
-interface Wanted {
-  readonly order: RoundOrder;
-  readonly limit_ms: number;
-  readonly firm: boolean;
-}
 
 /**
  * Who speaks and who comes next, and what a mentor does about it. Each request names the turn that it is about. What
  * cannot be done right now keeps its place, so that a hand finds the same thing where it was.
  */
-export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs }) {
+export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?: boolean }) {
   const { room, words } = model;
   const { floor } = room;
   const { mode, turn, newest, unsaved } = floor;
   const say = leadWordsFor(words.language);
   const waiting = mode === "round" ? floor.round : floor.hands;
   const over = mode === "round" && !turn && waiting.length === 0;
-  const set = { order: floor.order, limit_ms: floor.limitMs, firm: floor.firm };
-  const [kept, keep] = useState<Wanted | null>(null);
+  const set = settingsOf(floor);
+  const [kept, keep] = plan;
   const wanted = kept ?? set;
-  const go = (to: TurnMode) => {
-    keep(null);
-    acts.onTurn({ type: "set_turn_mode", mode: to, ...wanted });
-  };
+  const go = goes(plan, floor, acts);
   const change = (what: Partial<Wanted>) => {
+    // Kept until it holds: who picks an order and begins the round at once means that order.
+    keep({ ...wanted, ...what });
     // To set a round that is over would begin the next one: what is chosen then waits for its start.
-    if (over) keep({ ...wanted, ...what });
-    else acts.onTurn({ type: "set_turn_mode", mode, ...set, ...what });
+    if (!over) acts.onTurn({ type: "set_turn_mode", mode, ...wanted, ...what });
   };
-  const goesOn = mode !== "quiet" && waiting.length > 0;
+  const holds = `${set.order} ${set.limit_ms} ${set.firm}`;
+  const holding = useRef(holds);
+  useEffect(() => {
+    if (holding.current !== holds) keep(null);
+    holding.current = holds;
+  }, [holds]);
+  // After a round the hands follow.
+  const following = mode === "round" ? [...floor.round, ...floor.hands] : floor.hands;
+  const goesOn = mode !== "quiet" && following.length > 0;
   const about = (act: (turn: Turn) => void, can = true) => ({
     "aria-disabled": turn && can ? undefined : ("true" as const),
     onClick: () => turn && can && act(turn),
@@ -51,14 +52,8 @@ export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs })
   const holder = turn ? (person(room, turn.holder)?.name ?? "") : "";
   return (
     <section class="panel lead" aria-label={say.region}>
-      <div class="modes" role="group" aria-label={say.modes}>
-        {MODES.map((each) => (
-          <button key={each} class="btn" type="button" aria-pressed={mode === each} onClick={() => go(each)}>
-            {say.mode[each]}
-          </button>
-        ))}
-      </div>
-      <Now model={model} say={say} name={holder} waiting={waiting} />
+      {modes && <Modes model={model} acts={acts} plan={plan} />}
+      <Now model={model} say={say} name={holder} waiting={following} />
       {unsaved && (
         <div class="note care" role="group" aria-label={words.notice}>
           <div class="grow">
@@ -100,7 +95,7 @@ export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs })
           class="btn"
           type="button"
           aria-pressed={turn?.held ?? false}
-          {...about(({ number, held }) => acts.onTurn({ type: "hold_time", turn: number, on: !held }))}
+          {...about(({ number, held }) => acts.onTurn({ type: "hold_time", turn: number, on: !held }), (turn?.limitMs ?? 0) > 0)}
         >
           <Icon name="pause" small />
           {say.hold}
@@ -117,7 +112,7 @@ export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs })
             class="btn"
             type="button"
             aria-label={turn ? say.laterFor(holder) : undefined}
-            {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number, how: "later" }))}
+            {...about(({ number }) => acts.onTurn({ type: "end_turn", turn: number, how: "later" }), comesBack(floor))}
           >
             {say.later}
           </button>
@@ -157,7 +152,7 @@ function Now({
     return (
       <div class="now">
         <div>
-          <h2>{mode === "quiet" ? say.quiet : say.nobody}</h2>
+          <h2 tabIndex={-1}>{mode === "quiet" ? say.quiet : say.nobody}</h2>
           {follows && <p class="quiet">{follows}</p>}
         </div>
       </div>
@@ -172,6 +167,7 @@ function Now({
         ? `+${minutes(-clock.leftMs)}`
         : minutes(clock.name === "none" ? 0 : clock.leftMs, Math.ceil);
   const spoken = clock.name === "over" ? say.overBy(time.slice(1)) : clock.name === "held" ? say.heldAt(time) : say.left(time);
+  const away = person(room, turn.holder)?.connected === false;
   const share = clock.name === "runs" || clock.name === "grace" ? clock.share : 0;
   return (
     <div class="now">
@@ -189,13 +185,25 @@ function Now({
         </div>
       )}
       <div>
-        <h2>{name}</h2>
+        <h2 tabIndex={-1}>{name}</h2>
         <p class="quiet">
-          {say.speaks} {clock.name === "held" ? say.still : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
+          {away ? say.away : say.speaks} {clock.name === "held" ? stillBy(say, room, turn) : clock.name === "over" ? say.over : clock.name === "grace" ? say.grace : follows}
+        </p>
+        {/* The same region all through the turn, so that what changes in it is said. */}
+        <p class="vh" role="status">
+          {clock.name === "over" ? `${name}: ${say.over}` : clock.name === "grace" ? `${name}: ${say.grace}` : ""}
         </p>
       </div>
     </div>
   );
+}
+
+/** Who stopped the clock is said where it is not plain: where several lead. */
+function stillBy(say: LeadWords, room: RoomState, { heldBy }: Turn): string {
+  const leaders = room.participants.filter(({ role }) => role !== "participant");
+  const name = leaders.length > 1 ? leaders.find(({ id }) => id === heldBy)?.name : undefined;
+  if (!name) return say.still;
+  return heldBy === room.you ? say.stillByYou : say.stillBy(name);
 }
 
 /** How the turns to come go: set with the mode. */

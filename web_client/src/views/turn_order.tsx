@@ -27,7 +27,15 @@ export function Order({ model, acts, say, waiting }: Props) {
   // Who left and spoke before stands in the round no more: nobody is there to be named.
   const here = listed(floor).filter(({ id }) => person(room, id) !== undefined);
   const order = waiting.join(" ");
+  const sorted = useRef(false);
+  const give = (id: string) => {
+    // The row that was pressed goes: who has the turn is where one reads on.
+    region.current?.closest(".lead")?.querySelector<HTMLElement>(".now h2")?.focus();
+    acts.onTurn({ type: "give_turn", after: floor.newest, participant_id: id });
+  };
   useLayoutEffect(() => {
+    if (sorted.current) tell(say.orderIs(waiting.map(nameOf).join(", ")));
+    sorted.current = false;
     const mine = moved.current;
     if (!mine) return;
     const place = waiting.indexOf(mine.id);
@@ -55,7 +63,14 @@ export function Order({ model, acts, say, waiting }: Props) {
       <div class="order-head">
         <h3>{mode === "round" ? say.round : say.handsUp(waiting.length)}</h3>
         {waiting.length > 1 && (
-          <button class="btn snug" type="button" onClick={() => acts.onTurn({ type: "least_heard_first" })}>
+          <button
+            class="btn snug"
+            type="button"
+            onClick={() => {
+              sorted.current = true;
+              acts.onTurn({ type: "least_heard_first" });
+            }}
+          >
             {say.leastHeard}
           </button>
         )}
@@ -84,7 +99,7 @@ export function Order({ model, acts, say, waiting }: Props) {
                   class="btn snug"
                   type="button"
                   aria-label={say.giveTo(name)}
-                  onClick={() => acts.onTurn({ type: "give_turn", after: floor.newest, participant_id: id })}
+                  onClick={() => give(id)}
                 >
                   {say.give}
                 </button>
@@ -110,6 +125,24 @@ export function Order({ model, acts, say, waiting }: Props) {
           );
         })}
       </ol>
+      {mode === "round" && floor.hands.length > 0 && (
+        <>
+          <h3>{say.handsUp(floor.hands.length)}</h3>
+          <ol>
+            {floor.hands.map((id, index) => (
+              <li key={id}>
+                <span class="num quiet">{index + 1}</span>
+                <span class="nm">{nameOf(id)}</span>
+                {!waiting.includes(id) && (
+                  <button class="btn snug" type="button" aria-label={say.giveTo(nameOf(id))} onClick={() => give(id)}>
+                    {say.give}
+                  </button>
+                )}
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
       <p class="vh" aria-live="polite">
         {told}
       </p>

@@ -22,12 +22,18 @@ const en = {
   ordinal: (place: number) => `${place}${ENDINGS[englishPlaces.select(place)] ?? "th"}`,
   place: (ordinal: string) => `You are ${ordinal}`,
   speaks: (name: string) => `${name} is speaking`,
+  has: (name: string) => `${name} has the turn`,
+  types: (name: string) => `${name} is writing`,
+  signs: (name: string) => `${name} is signing`,
+  isAway: (name: string) => `${name} is reconnecting`,
+  withHolder: "You can speak in this turn, too.",
   nobody: "Nobody is speaking right now",
   handUp: (ordinal: string) => `Your hand is up. You are ${ordinal}.`,
   inRound: (ordinal: string) => `You are ${ordinal}. You can pass, too.`,
   done: "done",
   speakingNow: "speaking",
   later: "later",
+  tag: { done: "Done", later: "Later" },
   you: "You",
   queue: "Speaking queue",
   hands: "Hands up",
@@ -74,7 +80,14 @@ const en = {
   companion: (name: string) => `with ${name}`,
   say: {
     mine: (length: string) => (length ? `It's your turn. You have up to ${length}.` : "It's your turn. Take your time."),
-    speaks: (name: string) => `${name} is speaking.`,
+    has: (name: string) => `${name} has the turn.`,
+    types: (name: string) => `${name} is writing.`,
+    signs: (name: string) => `${name} is signing.`,
+    ended: (name: string) => `The turn of ${name} is over.`,
+    handUp: (name: string) => `${name} raised a hand.`,
+    companion: (name: string) => `You are here with ${name}, and can speak in their turn.`,
+    aloneAgain: "You take part for yourself again.",
+    outOfRound: "You are not in the round any more.",
     place: (ordinal: string) => `You are ${ordinal}.`,
     placeInRound: (ordinal: string) => `You are ${ordinal} in the round.`,
     over: "Your turn is over.",
@@ -86,7 +99,7 @@ const en = {
   },
   unheard: {
     turn: "You can speak when it is your turn.",
-    quiet: "It is quiet time. Only your mentor speaks.",
+    quiet: "It is quiet time. Only those who lead the group speak.",
     unsaved: "Nobody hears you right now. Your mentor is settling it.",
   },
   unmute: {
@@ -107,12 +120,18 @@ const es: TurnWords = {
   ordinal: (place) => `${place}.º`,
   place: (ordinal) => `Su lugar: ${ordinal}`,
   speaks: (name) => `${name} está hablando`,
+  has: (name) => `${name} tiene el turno`,
+  types: (name) => `${name} está escribiendo`,
+  signs: (name) => `${name} habla en señas`,
+  isAway: (name) => `${name} se está reconectando`,
+  withHolder: "Usted también puede hablar en este turno.",
   nobody: "Ahora no habla nadie",
   handUp: (ordinal) => `Su mano está levantada. Su lugar: ${ordinal}.`,
   inRound: (ordinal) => `Su lugar: ${ordinal}. También puede pasar.`,
   done: "listo",
   speakingNow: "habla",
   later: "después",
+  tag: { done: "Listo", later: "Después" },
   you: "Usted",
   queue: "Orden de palabra",
   hands: "Manos levantadas",
@@ -159,7 +178,14 @@ const es: TurnWords = {
   companion: (name) => `con ${name}`,
   say: {
     mine: (length) => (length ? `Es su turno. Tiene hasta ${length}.` : "Es su turno. Tómese su tiempo."),
-    speaks: (name) => `${name} está hablando.`,
+    has: (name) => `${name} tiene el turno.`,
+    types: (name) => `${name} está escribiendo.`,
+    signs: (name) => `${name} habla en señas.`,
+    ended: (name) => `El turno de ${name} terminó.`,
+    handUp: (name) => `${name} levantó la mano.`,
+    companion: (name) => `Usted está aquí con ${name} y puede hablar en su turno.`,
+    aloneAgain: "Usted participa de nuevo por su cuenta.",
+    outOfRound: "Ya no está en la ronda.",
     place: (ordinal) => `Su lugar: ${ordinal}.`,
     placeInRound: (ordinal) => `Su lugar en la ronda: ${ordinal}.`,
     over: "Su turno terminó.",
@@ -171,7 +197,7 @@ const es: TurnWords = {
   },
   unheard: {
     turn: "Puede hablar cuando sea su turno.",
-    quiet: "Es tiempo de silencio. Solo habla su mentor.",
+    quiet: "Es tiempo de silencio. Solo hablan quienes guían el grupo.",
     unsaved: "Ahora nadie le oye. Su mentor lo está resolviendo.",
   },
   unmute: {
@@ -194,8 +220,13 @@ export function sayTurn(language: string, news: readonly TurnNews[]): string {
     switch (each.key) {
       case "mine":
         return words.say.mine(each.limitMs > 0 ? words.length(each.limitMs) : "");
-      case "speaks":
-        return words.say.speaks(each.name);
+      case "has":
+      case "types":
+      case "signs":
+      case "ended":
+      case "handUp":
+      case "companion":
+        return words.say[each.key](each.name);
       case "place":
       case "placeInRound":
         return words.say[each.key](words.ordinal(each.place));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { FloorView, RoomFrame } from "../../src/protocol/generated";
 import { announce } from "../../src/state/announce";
-import { clockOf, floorOf, listed } from "../../src/state/floor";
+import { clockOf, comesBack, floorOf, listed } from "../../src/state/floor";
 import { fromSnapshot, person, reduce, unheard, type RoomState } from "../../src/state/room";
 import { ServerClock } from "../../src/connection/clock";
 import { sayTurn, turnCatalogs, turnWordsFor } from "../../src/words/turns";
@@ -93,7 +93,7 @@ test("of the turns only what changed for me is said", () => {
   };
   const queue: FloorView = { mode: "queue", newest: 1 };
   const own = held("ellie");
-  expect(said(queue, { ...held("marcus"), hands: ["tomas", "ellie"] })).toBe("Marcus is speaking. You are 2nd.");
+  expect(said(queue, { ...held("marcus"), hands: ["tomas", "ellie"] })).toBe("Marcus has the turn. You are 2nd.");
   expect(said(held("marcus"), { ...held("marcus"), hands: ["tomas"] })).toBeNull();
   expect(said({ ...queue, hands: ["ellie"] }, { ...own, turn: { number: 1, holder_id: "ellie", limit_ms: 120_000 } })).toBe(
     "It's your turn. You have up to 2 minutes.",
@@ -102,6 +102,44 @@ test("of the turns only what changed for me is said", () => {
   expect(said(own, queue)).toBe("Your turn is over.");
   expect(said({ ...queue, hands: ["ellie"] }, queue)).toBe("Your hand is down.");
   expect(said({}, queue)).toBe("From now on: One person at a time.");
+  expect(said(held("marcus"), queue)).toBe("The turn of Marcus is over.");
+  expect(said(held("marcus"), { ...queue, turn: { number: 1, holder_id: "marcus", form: "typed" } })).toBe("Marcus is writing.");
+  const round = { ...held("marcus"), mode: "round" as const, round: ["ellie"] };
+  expect(said(round, { ...round, round: [] })).toBe("You are not in the round any more.");
+  expect(said({ ...held("marcus"), hands: ["ellie"] }, { ...round, hands: ["ellie"] })).toBe(
+    "From now on: Check-in round. You are 1st in the round.",
+  );
+});
+
+test("who leads hears whose hand goes up", () => {
+  const leading = (view: FloorView): RoomState => reduce({ ...open, you: "dana" }, changed(view));
+  const after = leading({ mode: "queue", hands: ["ellie", "marcus"] });
+  const told = announce(leading({ mode: "queue", hands: ["ellie"] }), after, changed({}));
+  expect(told?.key === "sayTurn" && sayTurn("en", told.news)).toBe("Marcus raised a hand.");
+});
+
+test("who is made a companion hears with whom, and when that ends", () => {
+  const me = { id: "ellie", name: "Ellie", role: "participant" as const, place: 7 };
+  const said = (from: string, to: string) => {
+    const joined = (of: string) => ({ type: "participant_joined" as const, participant: { ...me, ...(of && { companion_of: of }) } });
+    const before = reduce({ ...open, you: "ellie" }, joined(from));
+    const told = announce(before, reduce(before, joined(to)), joined(to));
+    return told?.key === "sayTurn" ? sayTurn("en", told.news) : told;
+  };
+  expect(said("", "marcus")).toBe("You are here with Marcus, and can speak in their turn.");
+  expect(said("marcus", "")).toBe("You take part for yourself again.");
+  expect(said("marcus", "marcus")).toBeNull();
+});
+
+test("who was come back to in a round is not come back to again, nor is who comes last", () => {
+  const round = { mode: "round" as const, round: ["marcus", "ellie"], later: ["ellie"], turn: { number: 1, holder_id: "tomas" } };
+  const first = floorOf(round);
+  expect(comesBack(first)).toBe(true);
+  expect(comesBack(floorOf({ ...round, round: [] }))).toBe(false);
+  const own = { mode: "round" as const, round: ["marcus"], turn: { number: 2, holder_id: "ellie" } };
+  const again = floorOf(own, first);
+  expect(comesBack(again)).toBe(false);
+  expect(comesBack(floorOf({ ...own, round: ["marcus", "joy"] }, again))).toBe(false);
 });
 
 test("a length is said in whole seconds, as each language says it", () => {

@@ -117,6 +117,9 @@ const crowd: RoomState = {
   ],
 };
 
+const mediaOf = (matches: boolean) =>
+  ({ matches, addEventListener: () => undefined, removeEventListener: () => undefined }) as unknown as MediaQueryList;
+
 function show(change: Partial<RoomModel> = {}): void {
   const mine = change.mine ?? chosen(true, false);
   const model: RoomModel = {
@@ -532,7 +535,7 @@ describe("writing", () => {
   const enter = (change: KeyboardEventInit = {}) =>
     field().dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...change }));
   const pointer = (coarse: boolean) =>
-    vi.spyOn(globalThis, "matchMedia").mockReturnValue({ matches: coarse } as MediaQueryList);
+    vi.spyOn(globalThis, "matchMedia").mockReturnValue(mediaOf(coarse));
   afterEach(() => vi.restoreAllMocks());
 
   test("Enter sends, Shift+Enter begins a new line, and a word that is being chosen stays", () => {
@@ -976,7 +979,7 @@ describe("speaking turns", () => {
 
   test("who waits reads who speaks and the own place, and the microphone's key stays in reach", async () => {
     show({ room: queue("joy", ["dana", "ellie"]), mine: chosen(false, false) });
-    expect(byName("section", "Turn").textContent).toContain("Joy is speaking");
+    expect(byName("section", "Turn").textContent).toContain("Joy is reconnecting");
     expect(byName("section", "Turn").textContent).toContain("Your hand is up. You are 2nd.");
     byName("button", "Unmute microphone, closed until it is your turn").click();
     expect(acts.onMicrophone).toHaveBeenCalled();
@@ -1041,6 +1044,67 @@ describe("speaking turns", () => {
     show({ room: { ...crowd, floor: floorOf(signing) }, wide: false });
     expect(box.querySelector('.tile[data-participant-id="p14"]')).not.toBeNull();
     expect(box.querySelectorAll(".tile").length).toBe(9);
+  });
+
+  test("to be given the turn is not yet to speak, and who speaks without one is named", () => {
+    const joy = (change: object, floor: FloorView = queue("joy").floor as unknown as FloorView): string => {
+      const participants = room.participants.map((one) => (one.id === "joy" ? { ...one, connected: true, ...change } : one));
+      show({ room: { ...queue("joy"), participants, ...(floor.turn === null && { floor: floorOf({ mode: "queue" }), speakers: ["dana"] }) } });
+      return byName("section", "Turn").querySelector("h2")?.textContent ?? "";
+    };
+    expect(joy({})).toBe("Joy has the turn");
+    expect(joy({ microphone: true })).toBe("Joy is speaking");
+    expect(joy({}, { turn: null } as unknown as FloorView)).toBe("Dana is speaking");
+  });
+
+  test("who is refused while everyone may speak is told why", () => {
+    show({ notice: { about: "not_heard" } });
+    expect(byName("section", "Turn").querySelector("[role=status]")?.textContent).toBe(
+      "Nobody hears you right now. Your mentor is settling it.",
+    );
+  });
+
+  test("who is here with the turn's holder reads that they can speak, too", () => {
+    const participants = room.participants.map((one) => (one.id === "ellie" ? { ...one, companion_of: "joy" } : one));
+    show({ room: { ...queue("joy"), participants } });
+    expect(byName("section", "Turn").textContent).toContain("You can speak in this turn, too.");
+  });
+
+  test("in a round the hand's key tells no second place", () => {
+    const floor = floorOf({ mode: "round", newest: 1, round: ["joy", "ellie"], hands: ["ellie"], turn: { number: 1, holder_id: "dana" } });
+    show({ room: { ...room, floor } });
+    expect(byName("section", "Turn").textContent).toContain("You are 2nd.");
+    expect(byName("button", "Lower hand").textContent).toBe("Lower hand");
+  });
+
+  test("come back to me is offered where it can be kept", () => {
+    const own = (round: string[]) => floorOf({ mode: "round", newest: 4, round, turn: { number: 4, holder_id: "ellie" } });
+    const names = () => [...byName("section", "Your turn").querySelectorAll("button")].map(nameOf);
+    show({ room: { ...room, floor: own(["joy"]) }, mine: chosen(false, false) });
+    expect(names()).toContain("Come back to me");
+    show({ room: { ...room, floor: own([]) }, mine: chosen(false, false) });
+    expect(names()).not.toContain("Come back to me");
+  });
+
+  test("who leads sees on each card who has the turn, whose hand is up, and whose part of the round is over", () => {
+    const card = (name: string) => byName("div", name).textContent;
+    show({ room: { ...queue("ellie", ["joy"]), you: "dana" } });
+    expect(card("Ellie")).toContain("Ellie, has the turn");
+    expect(card("Joy")).toContain("1st in the queue");
+    const round = { mode: "round" as const, newest: 4, done: ["joy"], round: ["ellie"], later: ["ellie"] };
+    show({ room: { ...room, you: "dana", floor: floorOf(round) } });
+    expect(card("Joy")).toContain("Done");
+    expect(card("Ellie")).toContain("Later");
+  });
+
+  test.each([true, false])("who may speak is set in the top line where it has room: %s", (roomy) => {
+    vi.spyOn(globalThis, "matchMedia").mockImplementation(() => mediaOf(roomy));
+    show({ room: { ...queue("ellie"), you: "dana" } });
+    const modes = box.querySelectorAll("[aria-label='Who may speak']");
+    expect([...modes].map((each) => each.closest("header") !== null)).toEqual([roomy]);
+    byName("button", "Quiet").click();
+    expect(acts.onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false });
+    vi.restoreAllMocks();
   });
 
   test("who leads goes on, gives out of order and moves, each about the turn that is seen", async () => {

@@ -1,11 +1,13 @@
 import axe from "axe-core";
 import { render } from "preact";
+import { useState } from "preact/hooks";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { FloorView, TalkTime } from "../../src/protocol/generated";
 import { floorOf, talkOf } from "../../src/state/floor";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { LeadTurns } from "../../src/views/turn_lead";
+import type { Settings } from "../../src/views/turn_modes";
 import { TurnItems } from "../../src/views/turn_items";
 import { minutes, Talk } from "../../src/views/turn_talk";
 import type { RoomActs, RoomModel } from "../../src/views/room_model";
@@ -45,8 +47,12 @@ let now = 0;
 const modelOf = (room: RoomState) => ({ words: en, room, now: () => now }) as unknown as RoomModel;
 const acts = { onTurn } as unknown as RoomActs;
 
+function Lead({ model }: { model: RoomModel }) {
+  return <LeadTurns model={model} acts={acts} plan={useState<Settings | null>(null)} />;
+}
+
 function lead(floor: FloorView): void {
-  act(() => render(<LeadTurns model={modelOf(roomOf(floor))} acts={acts} />, box));
+  act(() => render(<Lead model={modelOf(roomOf(floor))} />, box));
 }
 
 function items(id: string, floor: FloorView, companions: Readonly<Record<string, string>> = {}): void {
@@ -102,6 +108,25 @@ describe("the turn and its clock, for who leads", () => {
     expect(box.querySelector(".now")?.textContent).toContain("Nobody is cut off.");
   });
 
+  test("say aloud, once, that a time is over", () => {
+    const said = () => box.querySelector("[role=status]")?.textContent;
+    now = 199_000;
+    lead({ mode: "queue", newest: 4, turn });
+    const region = box.querySelector("[role=status]");
+    expect(said()).toBe("");
+    now = 201_000;
+    lead({ mode: "queue", newest: 4, turn });
+    expect(said()).toBe("Joy: The time is over. Nobody is cut off.");
+    expect(box.querySelector("[role=status]")).toBe(region);
+  });
+
+  test("say that its holder is reconnecting", () => {
+    const away = roomOf({ mode: "queue", newest: 4, turn });
+    const participants = away.participants.map((one) => (one.id === "joy" ? { ...one, connected: false } : one));
+    act(() => render(<Lead model={modelOf({ ...away, participants })} />, box));
+    expect(box.querySelector(".now")?.textContent).toContain("has the turn, and is reconnecting.");
+  });
+
   test("say that a held clock stands still", () => {
     lead({ mode: "queue", newest: 4, turn: { ...turn, ends_ms: 0, left_ms: 72_000, held: true } });
     expect(timer()).toBe("Time held at 1:12");
@@ -111,6 +136,18 @@ describe("the turn and its clock, for who leads", () => {
     expect(onTurn).toHaveBeenCalledWith({ type: "hold_time", turn: 4, on: false });
   });
 
+  test.each([
+    ["dana", "You stopped the clock."],
+    ["lee", "Lee stopped the clock."],
+    ["gone", "The clock stands still."],
+  ])("name who stopped it where several lead: %s", (heldBy, told) => {
+    const room = roomOf({ mode: "queue", newest: 4, turn: { ...turn, ends_ms: 0, left_ms: 9_000, held: true, held_by: heldBy } });
+    const lee = { id: "lee", name: "Lee", role: "mentor" as const, place: 9 };
+    const model = modelOf({ ...room, participants: [...room.participants, lee] });
+    act(() => render(<Lead model={model} />, box));
+    expect(box.querySelector(".now")?.textContent).toContain(told);
+  });
+
   test("show no clock where there is no limit, also when it is held", () => {
     lead({ mode: "queue", newest: 4, turn: { number: 4, holder_id: "joy", held: true } });
     expect(timer()).toBeUndefined();
@@ -118,6 +155,48 @@ describe("the turn and its clock, for who leads", () => {
 });
 
 describe("what a mentor does", () => {
+  test("picks an order and begins the round before the first is answered: it is that order, until another holds", () => {
+    lead({ mode: "open", newest: 4 });
+    pick("Order of a round", "passed_on");
+    press("Round");
+    expect(onTurn.mock.lastCall?.[0]).toMatchObject({ type: "set_turn_mode", mode: "round", order: "passed_on" });
+    pick("Order of a round", "passed_on");
+    lead({ mode: "open", newest: 4, order: "least_heard" });
+    press("Round");
+    expect(onTurn.mock.lastCall?.[0]).toMatchObject({ mode: "round", order: "least_heard" });
+  });
+
+  test("has nothing to stop in a turn without a limit, and nobody to come back to where nobody else comes", () => {
+    lead({ mode: "round", newest: 4, turn: { number: 4, holder_id: "joy" } });
+    press("Hold time");
+    press("Later, come back to Joy");
+    expect(onTurn).not.toHaveBeenCalled();
+  });
+
+  test("goes on at who has the turn, once the row that gave it is gone", () => {
+    lead({ mode: "queue", newest: 3, hands: ["priya"] });
+    press("Give turn to Priya");
+    lead({ mode: "queue", newest: 4, turn: { number: 4, holder_id: "priya" } });
+    expect(document.activeElement?.textContent).toBe("Priya");
+  });
+
+  test("sees the hands in a round as well, and calls on them after it", () => {
+    lead({ mode: "round", newest: 4, round: ["ellie"], hands: ["joy", "ellie"], turn: { number: 4, holder_id: "priya" } });
+    expect(buttons().filter((name) => name.startsWith("Give turn"))).toEqual(["Give turn to Ellie", "Give turn to Joy"]);
+    expect(box.textContent).toContain("2 hands");
+    lead({ mode: "round", newest: 4, hands: ["joy"], turn: { number: 4, holder_id: "priya" } });
+    expect(box.querySelector(".now")?.textContent).toContain("Next is Joy.");
+    press("Next speaker");
+    expect(onTurn).toHaveBeenCalledWith({ type: "next_speaker", after: 4 });
+  });
+
+  test("hears the order that least heard first made", () => {
+    lead({ mode: "queue", newest: 4, hands: ["priya", "joy"] });
+    press("Least heard first");
+    lead({ mode: "queue", newest: 4, hands: ["joy", "priya"] });
+    expect(box.querySelector("[aria-live]")?.textContent).toBe("The order is Joy, Priya");
+  });
+
   test("stays in its place without a turn, and then does nothing", () => {
     const turn = { number: 4, holder_id: "joy", limit_ms: 60_000, ends_ms: 9e12 };
     lead({ mode: "queue", newest: 4, turn });
@@ -157,15 +236,15 @@ describe("what a mentor does", () => {
 describe("time and order of the turns to come", () => {
   const set = { mode: "queue", order: "list", limit_ms: 120_000, firm: false } as const;
 
-  test("are set at once, each with what stays as it is", () => {
+  test("are set at once, each with what was chosen before it and may still be on its way", () => {
     lead(set);
     pick("Time for each turn", "5");
     pick("When the time is over", "firm");
     pick("Order of a round", "passed_on");
     expect(onTurn.mock.calls.map(([request]) => request)).toEqual([
       { type: "set_turn_mode", ...set, limit_ms: 300_000 },
-      { type: "set_turn_mode", ...set, firm: true },
-      { type: "set_turn_mode", ...set, order: "passed_on" },
+      { type: "set_turn_mode", ...set, limit_ms: 300_000, firm: true },
+      { type: "set_turn_mode", ...set, limit_ms: 300_000, firm: true, order: "passed_on" },
     ]);
   });
 
