@@ -101,6 +101,54 @@ def test_any_pattern_of_loss_and_delay_decodes_to_what_arrived(steps: list[tuple
     assert log.feedback(1, 2) is None
 
 
+def reported(log: ArrivalLog) -> dict[int, float | None]:
+    packet = log.feedback(1, 2)
+    assert packet is not None
+    return decode(packet)
+
+
+def test_a_packet_that_comes_after_the_feedback_on_its_range_is_reported_with_the_next() -> None:
+    log = ArrivalLog()
+    for number in (65_534, 65_535, 1, 2):
+        log.add(number, 500.0 + (number + 10 & 0xFFFF) / 100)
+    assert reported(log)[0] is None
+    log.add(0, 500.5)
+    log.add(0, 500.9)  # once more: the first arrival counts
+    log.add(3, 500.6)
+    told = reported(log)
+    assert list(told) == [0, 1, 2, 3]
+    assert [round(at or 0.0, 2) for at in told.values()] == [500.5, 500.11, 500.12, 500.6]
+    for number in (0, 1, 65_535):  # they were reported as arrived
+        log.add(number, 501.0)
+    assert log.feedback(1, 2) is None
+
+
+def test_a_packet_that_is_late_beyond_all_use_is_not_reported() -> None:
+    log = ArrivalLog()
+    for number in range(1_000):
+        if number not in (700, 800):
+            log.add(number, 500.0 + number / 1_000)
+        if number % 50 == 49:
+            assert reported(log)
+    log.add(700, 501.0)
+    assert log.feedback(1, 2) is None
+    log.add(800, 501.0)
+    told = reported(log)
+    assert list(told) == list(range(800, 1_000))
+    assert None not in told.values()
+
+
+def test_each_feedback_packet_has_the_next_count() -> None:
+    log = ArrivalLog()
+    counts: list[int] = []
+    for number in range(300):
+        log.add(number, number / 100)
+        packet = log.feedback(1, 2)
+        assert packet is not None
+        counts.append(packet[19])
+    assert counts == [number & 0xFF for number in range(300)]
+
+
 def test_memory_stays_flat_under_wild_sequence_numbers() -> None:
     log, rng = ArrivalLog(), Random(3)
     for _ in range(5_000):
