@@ -8,7 +8,7 @@ from typing import Final
 from media.engine import rtcp
 from media.engine.ingress import Layer
 from media.engine.interface import Drop, EngineStats, Event, LayerDown, Loss, TransportId
-from media.engine.key_frames import IDLE_S, NEVER
+from media.engine.key_frames import NEVER
 from media.engine.sending import Sender
 from media.engine.transport import Transport
 
@@ -110,7 +110,7 @@ class Control:
         """A layer has ceased; who was on it looks for another."""
         if not layer.up:
             return
-        layer.up = False
+        layer.up, layer.ceased = False, True
         track = layer.track
         self._events.append(LayerDown(track.spec.transport, track.spec.mid, layer.rid))
         if track.cache.layer is layer:
@@ -130,7 +130,7 @@ class Control:
                         self._stats.nacks_out += 1
                         self._sender.rtcp(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
                 if now >= layer.report_at:
-                    if now - layer.last_at >= IDLE_S:
+                    if layer.idle(now):
                         self.down(layer)
                     blocks.append(layer.take_report(now))
                     lost, expected = transport.reported

@@ -141,6 +141,14 @@ class Slot:
         waits = self.replay is None and not self.spec.monitor and self.transport.cipher is not None
         return waits and self.may_leave(now)
 
+    def may_change(self, now: float) -> bool:
+        """Whether it may have one more key frame for a layer, where it has one that flows; counts those that it may."""
+        return not self.live or self.layer is None or not self.layer.up or self.may_refresh(now)
+
+    def fed_by(self, layer: Layer) -> bool:
+        """Whether that layer's packets leave by it now."""
+        return self.live and self.layer is layer
+
     def pause(self) -> None:
         """Sends nothing until the next start, and nothing again of what it sent."""
         self._end_replay()
