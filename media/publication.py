@@ -36,6 +36,7 @@ class Publication:
         """Lets the engine expect what is offered from now on."""
         transport = self.connection.transport
         self._engine.set_ext_ids(transport, offer.extensions)
+        self._engine.set_reduced_rtcp(transport, offer.reduced_rtcp)
         for track in offer.tracks:
             if track.sending:
                 self._engine.add_ingress(

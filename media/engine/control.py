@@ -21,9 +21,11 @@ LOSS_APART_S: Final = 1.0
 class Control:
     """Appends to the events it was given; packets leave by the sender."""
 
-    def __init__(self, ssrc: int, sender: Sender, events: deque[Event], stats: EngineStats) -> None:
-        """`ssrc` is the one that we send RTCP under."""
+    def __init__(self, ssrc: int, cname: str, sender: Sender, events: deque[Event], stats: EngineStats) -> None:
+        """`ssrc` and `cname` are those that we send RTCP under."""
         self._ssrc = ssrc
+        self._description = rtcp.description(ssrc, cname)
+        self._preface = rtcp.receiver_report(ssrc, []) + self._description
         self._sender = sender
         self._events = events
         self._stats = stats
@@ -128,7 +130,7 @@ class Control:
                     missing = layer.take_lost(now)
                     if missing:
                         self._stats.nacks_out += 1
-                        self._sender.rtcp(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
+                        self._say(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
                 if now >= layer.report_at:
                     if layer.idle(now):
                         self.down(layer)
@@ -141,15 +143,20 @@ class Control:
             asked = keys.take(track.lowest(), now)
             if asked is not None:
                 self._stats.plis_out += 1
-                self._sender.rtcp(transport, rtcp.pli(self._ssrc, asked.ssrc))
+                self._say(transport, rtcp.pli(self._ssrc, asked.ssrc))
         if now >= transport.feedback_at:
             transport.feedback_at = NEVER
             ssrc = next(iter(transport.sources), 0)
             feedback = transport.arrivals.feedback(self._ssrc, ssrc)
             if feedback is not None:
                 self._stats.feedback_out += 1
-                self._sender.rtcp(transport, feedback)
+                self._say(transport, feedback)
         for at in range(0, len(blocks), 31):
-            self._sender.rtcp(transport, rtcp.receiver_report(self._ssrc, blocks[at : at + 31]))
+            report = rtcp.receiver_report(self._ssrc, blocks[at : at + 31])
+            self._sender.rtcp(transport, report + self._description)
         if blocks:
             self._tell_loss(transport, now)
+
+    def _say(self, transport: Transport, feedback: bytes) -> None:
+        """Alone where that was negotiated (RFC 5506), else in the smallest compound there is (RFC 4585 section 3.1)."""
+        self._sender.rtcp(transport, feedback if transport.reduced_rtcp else self._preface + feedback)

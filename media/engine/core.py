@@ -70,7 +70,9 @@ class EngineCore:
         self._groups = AudioGroups()
         self._handles = 0
         sender = Sender(self._stats)
-        self._control = Control(rng.getrandbits(31) + 1, sender, self.events, self._stats)
+        ssrc = rng.getrandbits(31) + 1
+        cname = f"{rng.getrandbits(96):024x}"  # RFC 7022 section 4.2
+        self._control = Control(ssrc, cname, sender, self.events, self._stats)
         self._forward = Forwarder(sender, self._control, self.events, self._stats)
         self._replays = Replays(sender, self.events)
 
@@ -244,6 +246,12 @@ class EngineCore:
         known = self._transports.get(transport)
         if known is not None:
             known.ids = ids
+
+    def set_reduced_rtcp(self, transport: TransportId, allowed: bool) -> None:
+        """See `PacketEngine.set_reduced_rtcp`."""
+        known = self._transports.get(transport)
+        if known is not None:
+            known.reduced_rtcp = allowed
 
     def add_ingress(self, spec: IngressSpec) -> None:
         """See `PacketEngine.add_ingress`."""

@@ -397,7 +397,8 @@ class Slot:
             return None
         report = layer.report[0]
         timestamp = report.rtp + segment.time & 0xFFFFFFFF
-        return rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+        told = rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+        return told + rtcp.description(self.spec.ssrc, self.spec.cname or self.spec.mid)
 
 
 @lru_cache(1_024)

@@ -57,6 +57,7 @@ class Transport:
         "outbox",
         "path",
         "paths",
+        "reduced_rtcp",
         "replays",
         "reported",
         "silent_at",
@@ -86,6 +87,8 @@ class Transport:
         self.cipher: Cipher | None = None
         self.inbound = InboundSources()
         self.ids = ExtensionIds()
+        self.reduced_rtcp = False
+        """Feedback may come without a report and a name before it."""
         self.tracks: dict[str, Track] = {}
         self.sources: dict[int, tuple[Layer, bool]] = {}
         """SSRC to layer, and whether it is the layer's RTX."""

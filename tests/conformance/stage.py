@@ -127,6 +127,8 @@ class Client:
     """Of its address that the last media came to."""
     control: list[Control] = field(default_factory=list[Control])
     dtls: list[bytes] = field(default_factory=list[bytes])
+    reduced: bool = False
+    """It takes RTCP feedback without a report and a name before it."""
 
 
 @dataclass(slots=True)
@@ -226,7 +228,7 @@ class Stage:
         elif data[0] < 64:
             client.dtls.append(data)
         elif is_rtcp(data):
-            client.control += read_rtcp(data)
+            client.control += read_rtcp(data, reduced=client.reduced)
         else:
             client.port = path.port
             packet = read_rtp(data)

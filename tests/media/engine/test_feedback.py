@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from media.engine.interface import Loss
 from media.engine.rtp import unwrap
 from media.engine.twcc import ArrivalLog
-from tests.media.engine.world import Client, World, pair
+from tests.media.engine.world import Client, Publisher, Subscriber, World, packets_of, pair
 
 
 def decode(packet: bytes) -> dict[int, float | None]:
@@ -202,6 +202,70 @@ def test_receiver_reports_count_what_was_lost() -> None:
     assert highest >> 16 == 2  # it wrapped; counting began at one cycle
     assert last == 0x22223333
     assert abs(delay / 65_536 - 0.9) < 0.001
+
+
+def say_everything(world: World, publisher: Publisher, subscriber: Subscriber) -> None:
+    """Reports, feedback on arrivals, a NACK, and a request for a key frame."""
+    publisher.frame(key=True)
+    for ssrc in (publisher.audio_ssrc, publisher.video_ssrc):
+        publisher.send(struct.pack("!BBHIQIII", 0x80, 200, 6, ssrc, 1 << 40, 5, 1, 1))
+    for step in range(80):
+        publisher.audio()
+        publisher.frame(parts=2, lose=(0,) if step == 10 else ())
+        if step == 40:
+            subscriber.pli()
+        world.advance(0.02)
+
+
+def cname_of(packet: bytes) -> tuple[int, str]:
+    """Of a source description of one chunk, which must fill its words and end its list (RFC 3550 section 6.5)."""
+    first, kind, words, ssrc, item, size = struct.unpack_from("!BBHIBB", packet)
+    assert (first, kind, item, len(packet)) == (0x81, 202, 1, 4 * words + 4)
+    assert packet[10 + size :] == bytes(len(packet) - 10 - size)
+    assert 1 <= len(packet) - 10 - size <= 4
+    return ssrc, packet[10 : 10 + size].decode()
+
+
+def test_each_compound_begins_with_a_report_and_names_its_source() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    say_everything(world, publisher, subscriber)
+    names: set[tuple[int, str]] = set()
+    for compound in publisher.compounds:
+        report, description, *feedback = packets_of(compound)
+        assert report[1] == 201
+        assert all(packet[1] in (205, 206) for packet in feedback)
+        assert len(feedback) == (0 if report[0] & 31 else 1)
+        names.add(cname_of(description))
+        assert report[4:8] == description[4:8]
+    assert len(names) == 1
+    assert len(names.pop()[1]) >= 16  # RFC 7022: nobody else's
+    assert publisher.nacks
+    assert publisher.plis
+    assert len(publisher.feedback(205, 15)) > 20
+    assert subscriber.compounds
+    for compound in subscriber.compounds:
+        report, description = packets_of(compound)
+        assert report[1] == 200
+        assert report[4:8] == description[4:8]
+        name = {subscriber.audio_ssrc: "a0", subscriber.video_ssrc: "the one of the stream"}
+        ssrc, cname = cname_of(description)
+        assert cname == name[ssrc]
+
+
+def test_feedback_comes_alone_only_where_that_was_negotiated() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    world.core.set_reduced_rtcp(publisher.handle, True)
+    say_everything(world, publisher, subscriber)
+    assert {len(packets_of(compound)) for compound in publisher.compounds if compound[1] >= 205} == {1}
+    reports = [packets_of(compound) for compound in publisher.compounds if compound[1] < 205]
+    assert reports
+    assert all([packet[1] for packet in report] == [201, 202] for report in reports)
+    world.core.set_reduced_rtcp(publisher.handle, False)
+    publisher.compounds.clear()
+    say_everything(world, publisher, subscriber)
+    assert {compound[1] for compound in publisher.compounds} == {201}
 
 
 def losses(world: World, of: Client) -> list[Loss]:

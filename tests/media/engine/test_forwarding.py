@@ -190,7 +190,7 @@ def test_a_sender_report_is_told_in_the_slots_own_terms() -> None:
     sent = publisher.video_time
     report = struct.pack("!BBHIQIII", 0x80, 200, 6, publisher.video_ssrc, 0x0123456789ABCDEF, sent, 1, 1)
     publisher.send(report)
-    ((_, data),) = subscriber.control
+    (data,) = subscriber.feedback(200, 0)
     _, kind, _, ssrc, ntp, timestamp, packets, octets = struct.unpack("!BBHIQIII", data)
     assert (kind, ssrc, ntp) == (200, subscriber.video_ssrc, 0x0123456789ABCDEF)
     assert timestamp == subscriber.video[0].timestamp
