@@ -286,6 +286,7 @@ class EngineCore:
         track = known.tracks.get(mid) if known is not None else None
         if known is None or track is None or track.open == is_open:
             return
+        known.waiting.clear()  # whatever it is, it came before
         if not is_open:
             track.close()
             for slot in track.slots:
@@ -293,7 +294,6 @@ class EngineCore:
             self._forward.hush(transport, mid)
             return
         track.open = True
-        known.waiting.clear()  # whatever it is, it came before
         lowest = track.lowest()
         if lowest is not None:  # whoever watches: for those, too, who will and may not ask
             lowest.want_key(now)

@@ -166,3 +166,12 @@ async def test_closing_before_anything_came_is_quiet() -> None:
     assert not handshake.endpoint.feed(b"\x16")
     await handshake.finish()
     assert handshake.sent == []
+
+
+async def test_what_is_closed_does_not_start() -> None:
+    handshake = Handshake()
+    handshake.endpoint.close()
+    before = asyncio.all_tasks()
+    handshake.endpoint.start(handshake.fingerprint)
+    assert asyncio.all_tasks() == before
+    await handshake.finish()

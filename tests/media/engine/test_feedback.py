@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from media.engine.interface import Loss
 from media.engine.rtp import unwrap
 from media.engine.twcc import ArrivalLog
-from tests.media.engine.world import Client, Publisher, Subscriber, World, packets_of, pair
+from media.engine.rtp import build as build_rtp
+from tests.media.engine.world import OPUS, Client, Publisher, Subscriber, World, packets_of, pair
 
 
 def decode(packet: bytes) -> dict[int, float | None]:
@@ -312,3 +313,48 @@ def test_what_a_subscriber_reports_as_lost_is_told_over_all_its_slots() -> None:
     world.advance(2.0)
     report(0, 0xFFFF0000)
     assert losses(world, subscriber) == []
+
+
+def blocks_of(publisher: Publisher, ssrc: int) -> list[tuple[int, int, int, int, int, int]]:
+    """Report blocks on one source, oldest first."""
+    found = [
+        struct.unpack_from("!IIIIII", data, at)
+        for _, data in publisher.control
+        if data[1] == 201
+        for at in range(8, len(data), 24)
+    ]
+    return [block for block in found if block[0] == ssrc]
+
+
+def test_jitter_is_that_of_the_arrivals_also_where_timestamps_wrap() -> None:
+    world, rng = World(), Random(5)
+    publisher, _ = pair(world)
+    wrapped, transit, jitter = publisher.audio_time, 0.0, 0.0
+    for step in range(55):
+        delay = rng.uniform(0, 0.004)
+        publisher.audio_time = publisher.audio_time + 960 & 0xFFFFFFFF
+        publisher.audio_seq = publisher.audio_seq + 1 & 0xFFFF
+        packet = build_rtp(OPUS, False, publisher.audio_seq, publisher.audio_time, publisher.audio_ssrc, b"", b"opus")
+        publisher.send(packet, world.now + delay)
+        before, transit = transit, delay * 48_000
+        if 0 < step <= 50:  # the report comes with the fifty-first
+            jitter += (abs(transit - before) - jitter) / 16
+        world.advance(0.02)
+    assert publisher.audio_time < wrapped, "the case in question"
+    (block,) = blocks_of(publisher, publisher.audio_ssrc)
+    assert abs(block[3] - jitter) <= 1.0
+
+
+def test_a_source_that_begins_anew_keeps_no_clock_of_before() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio()
+    publisher.send(struct.pack("!BBHIQIII", 0x80, 200, 6, publisher.audio_ssrc, 0x11112222_33334444, 0, 1, 1))
+    assert len(subscriber.feedback(200, 0)) == 1
+    publisher.audio_seq = publisher.audio_seq + 20_000 & 0xFFFF
+    publisher.audio_time = publisher.audio_time + 7_000_000 & 0xFFFFFFFF
+    for _ in range(120):
+        publisher.audio()
+        world.advance(0.02)
+    assert len(subscriber.feedback(200, 0)) == 1
+    assert [block[4:] for block in blocks_of(publisher, publisher.audio_ssrc)] == [(0, 0)] * 2

@@ -290,3 +290,17 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
         return [seen.raw for seen in subscriber.media] + [data for _, data in publisher.control]
 
     assert run() == run()
+
+
+def test_the_mid_is_in_the_first_packets_after_each_start_and_then_no_more() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    for _ in range(100):
+        publisher.audio()
+    subscriber.watch(None)
+    publisher.audio()
+    subscriber.watch(publisher)
+    for _ in range(100):
+        publisher.audio()
+    named = [packet.extensions.get(4) == b"a0" for packet in subscriber.audio]
+    assert named == 2 * ([True] * 64 + [False] * 36)

@@ -506,3 +506,18 @@ def test_an_ssrc_that_comes_back_when_its_follower_has_ceased_is_taken_again() -
     before, stream.ssrc = len(viewer.video), first
     camera.capture(key=True)
     assert len(viewer.video) == before + 1
+
+
+def test_what_an_ssrc_sent_is_gone_with_it_also_for_who_had_left_that_layer() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(2.0)
+    of_f = [packet.sequence for packet in subscriber.video if packet.payload[-1:] == b"f"]
+    want_layer(publisher, subscriber, "q")
+    publisher.run(2.0)
+    subscriber.nack(of_f[-1])
+    assert len(subscriber.of(subscriber.rtx_ssrc)) == 1
+    publisher.streams["f"].ssrc += 50
+    publisher.run(0.1)
+    subscriber.nack(*of_f)
+    assert len(subscriber.of(subscriber.rtx_ssrc)) == 1
