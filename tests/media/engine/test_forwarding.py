@@ -211,6 +211,18 @@ def test_layers_are_announced_when_they_come_and_when_they_cease() -> None:
     assert [type(event) for event in world.events()] == [LayerUp]
 
 
+def test_a_slow_source_is_down_too_when_it_ceases_and_not_before() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    for _ in range(6):
+        publisher.frame()
+        world.advance(1.9)
+    down = [event for event in world.events() if isinstance(event, LayerDown)]
+    assert down == []
+    world.advance(4.0)
+    assert world.events().count(LayerDown(publisher.handle, VIDEO, "")) == 1
+
+
 def test_a_source_that_says_goodbye_is_down_at_once() -> None:
     world = World()
     publisher, _ = pair(world)

@@ -102,6 +102,28 @@ def test_a_picture_that_stands_still_is_asked_for_until_it_comes_but_seldom() ->
     assert publisher.plis == asked
 
 
+def test_who_sends_a_picture_a_second_is_asked_once_for_the_next_one() -> None:
+    world = World()
+    publisher = Publisher(world)
+    publisher.connect()
+    publisher.open_all()
+    publisher.frame(key=True)
+    for _ in range(5):
+        world.advance(1.0)
+        publisher.frame()
+    subscriber = Subscriber(world)
+    subscriber.connect()
+    world.advance(0.05)
+    subscriber.watch(publisher)
+    world.advance(0.94)
+    assert len(publisher.plis) == 1
+    publisher.frame()  # it did not hear
+    world.advance(1.0)
+    assert len(publisher.plis) in (2, 3)
+    publisher.frame(key=True)
+    assert len(subscriber.video) == 1
+
+
 def test_nobody_waits_for_a_picture_that_stands_still_and_its_publisher_is_asked_every_ten_seconds() -> None:
     world = World()
     publisher, subscriber = waiting(world)

@@ -188,9 +188,8 @@ def test_what_was_slow_and_is_fast_again_is_missed_at_once_when_it_ceases() -> N
     publisher.active = {"q", "h", "f"}
     publisher.run(40.0)
     publisher.active = {"q", "h"}
-    subscriber.media.clear()
     publisher.run(3.0)
-    no_freeze(subscriber, 0.85)
+    no_freeze(subscriber, 1.1)
 
 
 def test_one_picture_of_a_layer_that_had_ceased_is_no_return_but_a_key_frame_is() -> None:
@@ -227,19 +226,21 @@ def test_one_listener_who_wants_now_this_layer_and_now_that_costs_few_key_frames
     assert newcomer.video
 
 
-def test_a_crowd_of_listeners_who_change_their_minds_costs_a_key_frame_every_other_second() -> None:
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_crowd_of_listeners_who_change_their_minds_costs_a_key_frame_every_other_second(one_by_one: bool) -> None:
     world, rng = World(), Random(3)
     publisher, subscriber = watching(world)
+    publisher.one_by_one = one_by_one
     crowd = [subscriber, *(Subscriber(world, 6_100 + n, 9_100 + 10 * n) for n in range(9))]
     for each in crowd[1:]:
         each.connect()
     publisher.run(2.0)
-    before = publisher.key_frames
+    before = len(publisher.plis)
     for _ in range(400):
         want_layer(publisher, rng.choice(crowd), rng.choice("qhf"))
         rng.choice(crowd).pli()
         publisher.run(0.1)
-    assert 15 <= publisher.key_frames - before <= 6 + 40 / 2
+    assert 15 <= len(publisher.plis) - before <= 6 + 40 / 2
 
 
 def test_without_the_wanted_layer_the_best_one_below_stands_in() -> None:
