@@ -48,6 +48,8 @@ class Stream:
     rtx_ssrc: int = 0
     rtx_seq: int = 100
     made: int = 0
+    named: bool = True
+    """Its packets say their mid and rid: browsers stop when they know that they were heard."""
 
     def extensions(self, level: int | None = None, *, repair: bool = False) -> dict[int, bytes]:
         """What a browser puts into its first packets."""
@@ -56,12 +58,12 @@ class Stream:
         if ids.transport_cc:
             self.client.counter = self.client.counter + 1 & 0xFFFF
             found[ids.transport_cc] = struct.pack("!H", self.client.counter)
-        if ids.mid:
+        if ids.mid and self.named:
             found[ids.mid] = self.mid.encode()
         if level is not None and ids.audio_level:
             found[ids.audio_level] = bytes((level,))
         rid_id = getattr(ids, "repaired_rid" if repair else "rid", 0)
-        if self.rid and rid_id:
+        if self.rid and rid_id and self.named:
             found[rid_id] = self.rid.encode()
         return found
 

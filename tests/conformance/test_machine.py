@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,6 +23,9 @@ LAYERS = ("low", "high")
 PATTERNS = ((0, 0, 0, 0), (0, 1, 0, 1), (0, 2, 1, 2))
 """Of temporal layers."""
 
+SSRC_CHANGES = 5
+"""In one run, of one publisher: an engine may refuse more sources than a browser ever has."""
+
 IDS = ExtensionIds(mid=1, audio_level=2, transport_cc=3, rid=4, repaired_rid=5)
 
 
@@ -36,6 +39,8 @@ class Flow:
     reached: set[int] = field(default_factory=set[int])
     """Extended numbers of what reached the engine under its own SSRC."""
     number: int = 0
+    known: bool = False
+    """A packet of it that says its mid and rid has reached the engine."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,9 @@ class Source:
     opened: int = 0
     """How often its gate was opened: what came in an earlier time of being open may not leave in a later one."""
     held: deque[Sent] = field(default_factory=deque[Sent])
+    former: list[Flow] = field(default_factory=list[Flow])
+    """Whose SSRC another one followed."""
+    changes: int = 0
 
     @property
     def stream(self) -> Stream:
@@ -76,6 +84,7 @@ class Watched:
     top_number: int = 0
     top_flow: Flow | None = None
     top_pid: int = 0
+    top_pid_bits: int = 15
     top_tl0: tuple[int, int] = (0, 0)
     """As it was sent, and as it came out."""
     payloads: dict[int, bytes] = field(default_factory=dict[int, bytes])
@@ -188,6 +197,39 @@ class EngineMachine(RuleBasedStateMachine):
         flow.swallowed.add(flow.number)
         self.stage.deliver(write_rtp(packet), flow.stream.client.path)
 
+    @rule(
+        which=SOURCES,
+        layer=st.integers(0, 1),
+        pid_bits=st.sampled_from([15, 7]),
+        seq=st.sampled_from([1, 30_000, 65_530]),
+        back=st.booleans(),
+    )
+    def other_ssrc(self, which: int, layer: int, pid_bits: int, seq: int, back: bool) -> None:
+        """An encoder restarts, or one that had been left goes on after all; what was held of either may yet come."""
+        source = self.sources[which]
+        if source.changes >= SSRC_CHANGES:
+            return
+        source.changes += 1
+        layer %= len(source.flows)
+        before = source.flows[layer]
+        again = [flow for flow in source.former if flow.stream.rid == before.stream.rid]
+        if back and again:
+            source.flows[layer] = again[-1]
+            source.former.remove(again[-1])
+        else:
+            ssrc = 50_000 + 1_000 * which + 2 * source.changes
+            stream = replace(before.stream, ssrc=ssrc, rtx_ssrc=ssrc + 1, seq=seq, ts=seq * 65_521, named=True)
+            stream.pid, stream.pid_bits, stream.tl0 = seq & 0x7F, pid_bits, seq & 0xFF
+            stream.made = (before.stream.made >> 20 << 20) + (source.changes << 16)
+            source.flows[layer] = Flow(stream)
+        source.former.append(before)
+
+    @rule(which=SOURCES, layer=st.integers(0, 1), named=st.booleans())
+    def names(self, which: int, layer: int, named: bool) -> None:
+        source = self.sources[which]
+        flow = source.flows[layer % len(source.flows)]
+        flow.stream.named = named or not flow.known
+
     def _made(self, source: Source, flow: Flow, packet: Rtp, fate: str) -> None:
         flow.number += 1
         sent = Sent(flow.stream, packet, write_rtp(packet))
@@ -205,6 +247,7 @@ class EngineMachine(RuleBasedStateMachine):
             origin.came_in = origin.source.opened if origin.source.is_open else -1
         if int.from_bytes(raw[8:12], "big") == sent.packet.ssrc:
             origin.flow.reached.add(origin.number)
+            origin.flow.known |= IDS.mid in sent.packet.extensions
         self.stage.deliver(raw, sent.stream.client.path)
 
     @rule(which=SOURCES, newest=st.booleans(), over_rtx=st.booleans())
@@ -339,7 +382,9 @@ class EngineMachine(RuleBasedStateMachine):
                 assert ahead == 1, "a gap at a change of source"
                 assert picture is None or picture.key, "a new source does not begin with a key frame"
             if picture is not None:
-                pid_ahead = picture.pid - watched.top_pid & 0x7FFF
+                pid_ahead = picture.pid - watched.top_pid & (
+                    0x7F if 7 in (picture.pid_bits, watched.top_pid_bits) else 0x7FFF
+                )
                 assert pid_ahead <= max(1, 40 + gap), "picture ids jump"
                 allowed = {1} if picture.key else set[int]()
                 sent_tl0 = picture_of(origin.sent.packet).tl0
@@ -352,7 +397,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert picture is None or picture.key, "a slot does not begin with a key frame"
         watched.top, watched.top_number, watched.top_flow = packet, origin.number, flow
         if picture is not None:
-            watched.top_pid = picture.pid
+            watched.top_pid, watched.top_pid_bits = picture.pid, picture.pid_bits
             watched.top_tl0 = picture_of(origin.sent.packet).tl0 or 0, picture.tl0 or 0
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.engine.interface import Loss
+from media.engine.rtp import build as build_rtp
 from media.engine.rtp import unwrap
 from media.engine.twcc import ArrivalLog
-from media.engine.rtp import build as build_rtp
 from tests.media.engine.world import OPUS, Client, Publisher, Subscriber, World, packets_of, pair
 
 
