@@ -171,14 +171,29 @@ class EngineMachine(RuleBasedStateMachine):
         lose_each=st.integers(2, 12),
         layers=st.integers(1, 2),
         pattern=st.integers(0, 2),
+        restart=st.sampled_from([0, 0, 7, 15]),
     )
-    def stretch(self, place: int, pictures: int, key: bool, lose_each: int, layers: int, pattern: int) -> None:
-        """A while of both, on a network that holds each so-manyth packet back, to subscribers who ask again."""
+    def stretch(
+        self, place: int, pictures: int, key: bool, lose_each: int, layers: int, pattern: int, restart: int
+    ) -> None:
+        """A while of both, on a network that holds each so-manyth packet back, to subscribers who ask again.
+
+        Half-way both may `restart` under other SSRCs, the picture with ids of so many bits.
+        """
         sound, camera = self.sources[2 * place], self.sources[2 * place + 1]
+        half = pictures // 2
         for turn in range(pictures):
+            if restart and turn == half:
+                self.other_ssrc(2 * place, 0, 15, 65_530, False)
+                self.other_ssrc(2 * place + 1, 0, restart, 65_530, False)
+            elif restart and turn > half:
+                self.late_of_another_ssrc(2 * place, 0)
+                self.late_of_another_ssrc(2 * place + 1, 0)
             for flow in camera.flows[:layers]:
                 tid = PATTERNS[pattern][turn % 4]
-                for packet in flow.stream.picture(key=key and turn == 0, parts=1 + turn % 3, step=9_000, tid=tid):
+                for packet in flow.stream.picture(
+                    key=key and turn in (0, half), parts=1 + turn % 3, step=9_000, tid=tid
+                ):
                     self._made(camera, flow, packet, "held" if flow.number % lose_each == 0 else "comes")
             for _ in range(5):
                 flow = sound.flows[0]
