@@ -293,7 +293,7 @@ class EngineCore:
                 self._withdraw(slot)
             self._forward.hush(transport, mid)
             return
-        track.open = True
+        track.reopen()
         lowest = track.lowest()
         if lowest is not None:  # whoever watches: for those, too, who will and may not ask
             lowest.want_key(now)

@@ -97,7 +97,7 @@ class Forwarder:
             if len(track.layers) > 1:
                 for stalled in track.stalled(layer, now):
                     self._control.down(stalled)
-        if not track.open:
+        if not track.open or number <= layer.before:
             stats.dropped[Drop.GATE_CLOSED] += 1
         elif not track.budget.takes(len(packet.payload), now):
             stats.dropped[Drop.TOO_MUCH] += 1

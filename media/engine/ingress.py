@@ -67,6 +67,7 @@ class Layer:
         "_received_before",
         "_transit",
         "_video",
+        "before",
         "behind",
         "ceased",
         "highest",
@@ -102,6 +103,8 @@ class Layer:
         """The longest time between two of its pictures lately: it fades, and is bounded."""
         self.received = 0
         self.highest = -1
+        self.before = -1
+        """What has no higher number was on its way when the gate was opened."""
         self.last_at = -NEVER
         self.report: tuple[rtcp.SenderReport, float] | None = None
         """The publisher's last sender report, and when it came."""

@@ -99,6 +99,12 @@ class Track:
             for slot in self.slots:
                 slot.pause()
 
+    def reopen(self) -> None:
+        """What was sent before, and comes only now, is not passed on: what it belongs to was not, either."""
+        self.open = True
+        for layer in self.layers.values():
+            layer.before = layer.highest
+
     def close(self) -> None:
         """Nothing that came before may be sent any more, retransmissions included."""
         self.open = False

@@ -211,6 +211,25 @@ def test_a_closed_camera_beside_an_open_screen_leaves_nothing_to_be_sent_later()
     assert len(viewer.video) == 1
 
 
+def test_what_was_sent_to_a_closed_gate_and_is_late_does_not_leave_when_it_is_open_again() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(1.0, key_first=True)
+    (late,) = publisher.frame(key=True, lose=(0,))
+    publisher.frame()
+    heard = len(subscriber.video)
+    publisher.open(VIDEO, False)
+    publisher.frame()
+    publisher.open(VIDEO)
+    publisher.frame()
+    publisher.send(late)
+    assert len(subscriber.video) == heard
+    publisher.frame(key=True)
+    publisher.frame()
+    assert len(subscriber.video) == heard + 2
+    assert_seamless(subscriber.video[heard - 1 :])
+
+
 def test_a_flood_of_sound_reaches_nobody_beyond_what_a_browser_would_send() -> None:
     world = World()
     publisher, subscriber = pair(world)
