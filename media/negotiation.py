@@ -72,6 +72,10 @@ class PublishOffer:
     extensions: ExtensionIds
     tracks: tuple[PublishedTrack, ...]
     sections: tuple[tuple[Section, PublishedTrack | None], ...]
+    reduced_rtcp: bool
+    """All of them take RTCP feedback alone (RFC 5506): some of it is about them all."""
+    mixed: bool
+    """One-byte and two-byte header extensions may be mixed in the whole session."""
 
 
 def kind_of(source: Source) -> Kind:
@@ -104,6 +108,8 @@ def read_publish_offer(text: str, sources: Mapping[str, Source]) -> PublishOffer
         extensions=_extensions([section for section, _ in taken]),
         tracks=tuple(track for _, track in taken),
         sections=tuple(sections),
+        reduced_rtcp=all(section.reduced_rtcp for section, _ in taken),
+        mixed=description.mixed,
     )
 
 
@@ -176,7 +182,7 @@ def _their_fingerprint(section: Section, setups: tuple[str, ...]) -> Fingerprint
 def write_publish_answer(offer: PublishOffer, local: Local, version: int) -> str:
     """Our answer: takes what `read_publish_offer` took, rejects the rest."""
     bundle = [track.mid for track in offer.tracks]
-    lines = _session(local, version, bundle)
+    lines = _session(local, version, bundle, mixed=offer.mixed)
     candidates = local.candidates
     for section, track in offer.sections:
         if track is None:
@@ -191,6 +197,8 @@ def write_publish_answer(offer: PublishOffer, local: Local, version: int) -> str
         lines += _media(
             section.protocol, track.kind, track.mid, direction, track.payload_type, track.rtx_payload_type, extensions
         )
+        lines += ["a=rtcp-rsize"] if section.reduced_rtcp else []
+        lines += ["a=extmap-allow-mixed"] if section.mixed and not offer.mixed else []
         lines += _feedback(track.kind, track.payload_type, transport_cc=TRANSPORT_CC_URI in section.extensions)
         if track.rids:
             lines += [f"a=rid:{rid} recv" for rid in track.rids] + [f"a=simulcast:recv {';'.join(track.rids)}"]
@@ -213,7 +221,7 @@ class OfferedSlot:
 
 def write_subscribe_offer(slots: Sequence[OfferedSlot], local: Local, version: int) -> str:
     """Our offer: one m-section a slot, `sendonly` or `inactive`."""
-    lines = _session(local, version, [slot.mid for slot in slots])
+    lines = _session(local, version, [slot.mid for slot in slots], mixed=True)
     candidates = local.candidates
     for slot in slots:
         audio = slot.kind is Kind.AUDIO
@@ -222,6 +230,7 @@ def write_subscribe_offer(slots: Sequence[OfferedSlot], local: Local, version: i
         extensions += [(EGRESS_EXTENSIONS.audio_level, AUDIO_LEVEL_URI)] if audio else []
         direction = Direction.SENDONLY if slot.active else Direction.INACTIVE
         lines += _media("UDP/TLS/RTP/SAVPF", slot.kind, slot.mid, direction, payload_type, rtx, extensions)
+        lines.append("a=rtcp-rsize")
         lines += _feedback(slot.kind, payload_type, transport_cc=False)
         lines.append(f"a=msid:{slot.stream} {slot.stream}-{slot.kind}")
         if slot.rtx_ssrc is not None:
@@ -244,17 +253,17 @@ def read_subscribe_answer(text: str) -> tuple[Fingerprint, frozenset[str]]:
     return _their_fingerprint(live[0], ("active",)), receiving
 
 
-def _session(local: Local, version: int, bundle: list[str]) -> list[str]:
-    return [
+def _session(local: Local, version: int, bundle: list[str], *, mixed: bool) -> list[str]:
+    lines = [
         "v=0",
         f"o=- {local.session} {version} IN IP4 127.0.0.1",
         "s=-",
         "t=0 0",
         "a=ice-lite",
         f"a=group:BUNDLE {' '.join(bundle)}",
-        "a=extmap-allow-mixed",
         "a=msid-semantic: WMS *",
     ]
+    return [*lines, "a=extmap-allow-mixed"] if mixed else lines
 
 
 def _media(
@@ -273,7 +282,6 @@ def _media(
         f"a=mid:{mid}",
         f"a={direction}",
         "a=rtcp-mux",
-        "a=rtcp-rsize",
     ]
     if kind is Kind.AUDIO:
         lines += [f"a=rtpmap:{payload_type} opus/{AUDIO_CLOCK}/2", f"a=fmtp:{payload_type} {_OPUS_FMTP}"]

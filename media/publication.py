@@ -40,6 +40,7 @@ class Publication:
             if self.source_of(track.mid) not in (None, track.source):
                 self._engine.remove_ingress(transport, track.mid)
         self._engine.set_ext_ids(transport, offer.extensions)
+        self._engine.set_reduced_rtcp(transport, offer.reduced_rtcp)
         for track in offer.tracks:
             if track.sending:
                 self._engine.add_ingress(

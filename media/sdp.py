@@ -75,6 +75,10 @@ class Section:
     pwd: str = ""
     fingerprints: list[FingerprintLine] = field(default_factory=list[FingerprintLine])
     rtcp_mux: bool = False
+    reduced_rtcp: bool = False
+    """`a=rtcp-rsize` (RFC 5506)."""
+    mixed: bool = False
+    """`a=extmap-allow-mixed` (RFC 8285 section 6), of this section or of all."""
     bundle_only: bool = False
     codecs: dict[int, Codec] = field(default_factory=dict[int, Codec])
     extensions: dict[str, int] = field(default_factory=dict[str, int])
@@ -113,6 +117,8 @@ class Description:
     """A whole description."""
 
     bundle: tuple[str, ...] = ()
+    mixed: bool = False
+    """`a=extmap-allow-mixed` of the session."""
     sections: list[Section] = field(default_factory=list[Section])
 
 
@@ -151,6 +157,7 @@ def parse(text: str, max_sections: int = MAX_SECTIONS) -> Description:
                     _bound(description.bundle, MAX_SECTIONS, name)
             else:
                 _attribute(section, session, name, value)
+    description.mixed = session.mixed
     mids = [section.mid for section in description.sections if section.mid]
     if len(set(mids)) != len(mids):
         raise refuse("mid")
@@ -171,7 +178,7 @@ def _media(value: str, session: Section) -> Section:
     section.direction = session.direction
     section.setup, section.ufrag, section.pwd = session.setup, session.ufrag, session.pwd
     section.fingerprints = list(session.fingerprints)
-    section.rtcp_mux = session.rtcp_mux
+    section.rtcp_mux, section.mixed = session.rtcp_mux, session.mixed
     return section
 
 
@@ -193,6 +200,10 @@ def _attribute(section: Section, session: Section, name: str, value: str) -> Non
             _fingerprint(section, session, value)
         case "rtcp-mux":
             section.rtcp_mux = True
+        case "rtcp-rsize":
+            section.reduced_rtcp = True
+        case "extmap-allow-mixed":
+            section.mixed = True
         case "bundle-only":
             section.bundle_only = True
         case "rtpmap":

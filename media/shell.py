@@ -219,6 +219,10 @@ class SocketEngine:
         """See `PacketEngine.set_ext_ids`."""
         self._core.set_ext_ids(transport, ids)
 
+    def set_reduced_rtcp(self, transport: TransportId, allowed: bool) -> None:
+        """See `PacketEngine.set_reduced_rtcp`."""
+        self._core.set_reduced_rtcp(transport, allowed)
+
     def add_ingress(self, spec: IngressSpec) -> None:
         """See `PacketEngine.add_ingress`."""
         self._core.add_ingress(spec)

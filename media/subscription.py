@@ -195,11 +195,12 @@ class Subscription:
 
     def _add_seat(self) -> _Seat:
         number = len(self._seats)
-        seat = _Seat(f"seat{number}", self._add_slot(Kind.AUDIO, number), self._add_slot(Kind.VIDEO, number))
+        stream = f"seat{number}"
+        seat = _Seat(stream, *(self._add_slot(kind, number, stream) for kind in (Kind.AUDIO, Kind.VIDEO)))
         self._seats.append(seat)
         return seat
 
-    def _add_slot(self, kind: Kind, number: int) -> _Slot:
+    def _add_slot(self, kind: Kind, number: int, stream: str) -> _Slot:
         audio = kind is Kind.AUDIO
         ssrc, rtx_ssrc = secrets.randbits(31) + 1, None if audio else secrets.randbits(31) + 1
         mid = f"{'a' if audio else 'v'}{number}"
@@ -212,6 +213,7 @@ class Subscription:
             clock_rate=AUDIO_CLOCK if audio else VIDEO_CLOCK,
             rtx_ssrc=rtx_ssrc,
             rtx_payload_type=None if audio else VP8_RTX,
+            cname=stream,
         )
         out = self._engine.add_egress(spec)
         self._engine.set_egress_gate(out, False)

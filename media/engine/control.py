@@ -8,7 +8,7 @@ from typing import Final
 from media.engine import rtcp
 from media.engine.ingress import Layer
 from media.engine.interface import Drop, EngineStats, Event, LayerDown, Loss, TransportId
-from media.engine.key_frames import IDLE_S, NEVER
+from media.engine.key_frames import NEVER
 from media.engine.sending import Sender
 from media.engine.transport import Transport
 
@@ -21,9 +21,11 @@ LOSS_APART_S: Final = 1.0
 class Control:
     """Appends to the events it was given; packets leave by the sender."""
 
-    def __init__(self, ssrc: int, sender: Sender, events: deque[Event], stats: EngineStats) -> None:
-        """`ssrc` is the one that we send RTCP under."""
+    def __init__(self, ssrc: int, cname: str, sender: Sender, events: deque[Event], stats: EngineStats) -> None:
+        """`ssrc` and `cname` are those that we send RTCP under."""
         self._ssrc = ssrc
+        self._description = rtcp.description(ssrc, cname)
+        self._preface = rtcp.receiver_report(ssrc, []) + self._description
         self._sender = sender
         self._events = events
         self._stats = stats
@@ -110,7 +112,7 @@ class Control:
         """A layer has ceased; who was on it looks for another."""
         if not layer.up:
             return
-        layer.up = False
+        layer.up, layer.ceased = False, True
         track = layer.track
         self._events.append(LayerDown(track.spec.transport, track.spec.mid, layer.rid))
         if track.cache.layer is layer:
@@ -128,9 +130,9 @@ class Control:
                     missing = layer.take_lost(now)
                     if missing:
                         self._stats.nacks_out += 1
-                        self._sender.rtcp(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
+                        self._say(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
                 if now >= layer.report_at:
-                    if now - layer.last_at >= IDLE_S:
+                    if layer.idle(now):
                         self.down(layer)
                     blocks.append(layer.take_report(now))
                     lost, expected = transport.reported
@@ -141,15 +143,20 @@ class Control:
             asked = keys.take(track.lowest(), now)
             if asked is not None:
                 self._stats.plis_out += 1
-                self._sender.rtcp(transport, rtcp.pli(self._ssrc, asked.ssrc))
+                self._say(transport, rtcp.pli(self._ssrc, asked.ssrc))
         if now >= transport.feedback_at:
             transport.feedback_at = NEVER
             ssrc = next(iter(transport.sources), 0)
             feedback = transport.arrivals.feedback(self._ssrc, ssrc)
             if feedback is not None:
                 self._stats.feedback_out += 1
-                self._sender.rtcp(transport, feedback)
+                self._say(transport, feedback)
         for at in range(0, len(blocks), 31):
-            self._sender.rtcp(transport, rtcp.receiver_report(self._ssrc, blocks[at : at + 31]))
+            report = rtcp.receiver_report(self._ssrc, blocks[at : at + 31])
+            self._sender.rtcp(transport, report + self._description)
         if blocks:
             self._tell_loss(transport, now)
+
+    def _say(self, transport: Transport, feedback: bytes) -> None:
+        """Alone where that was negotiated (RFC 5506), else in the smallest compound there is (RFC 4585 section 3.1)."""
+        self._sender.rtcp(transport, feedback if transport.reduced_rtcp else self._preface + feedback)

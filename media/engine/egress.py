@@ -99,6 +99,7 @@ class Slot:
         "_segment",
         "_segments",
         "_sent_at",
+        "_starting",
         "_starts",
         "_temporal",
         "_timestamp",
@@ -158,6 +159,7 @@ class Slot:
         self._mid_left = _MID_PACKETS
         self._refreshes = _Refreshes()
         self._starts = _Refreshes()
+        self._starting = False
         self._primed: tuple[TransportId, str] | None = None
         """The track that it last began with what was sent before, at `_primed_at`."""
         self._primed_at = 0.0
@@ -179,16 +181,29 @@ class Slot:
     def may_ask(self, now: float) -> bool:
         """Whether a key frame may be asked for, for it to begin with; counts those that may."""
         waits = self.replay is None and not self.spec.monitor and self.transport.cipher is not None
-        return waits and self.may_leave(now) and self._starts.take(now)
+        return waits and self.may_leave(now) and self._may_start(now)
 
     def may_begin(self, now: float) -> bool:
         """As `may_ask`, of a slot that was just given what it carries, though it may not be able to send yet."""
-        return not self.spec.monitor and self._starts.take(now)
+        return not self.spec.monitor and self._may_start(now)
+
+    def _may_start(self, now: float) -> bool:
+        """Who once may begin asks on until it has begun, or turns away."""
+        self._starting = self._starting or self._starts.take(now)
+        return self._starting
+
+    def may_change(self, now: float) -> bool:
+        """Whether it may have one more key frame for a layer, where it has one that flows; counts those that it may."""
+        return not self.live or self.layer is None or not self.layer.up or self.may_refresh(now)
+
+    def fed_by(self, layer: Layer) -> bool:
+        """Whether that layer's packets leave by it now."""
+        return self.live and self.layer is layer
 
     def pause(self) -> None:
         """Sends nothing until the next start, and nothing again of what it sent."""
         self._end_replay()
-        self.live = False
+        self.live = self._starting = False
         self._segments = []
         self.aim()
 
@@ -200,6 +215,7 @@ class Slot:
     def start(self, layer: Layer, packet: MediaPacket, now: float, later: int = 0) -> None:
         """Begins, or goes on, with this packet: a key frame's first for video. It is shown `later` ticks late."""
         self._end_replay()
+        self._starting = False
         time, self._due = self._time_of(layer, packet.timestamp + later, now)
         time += later
         picture = tl0 = 0
@@ -476,7 +492,8 @@ class Slot:
         if self._told is not None and self._told[0] is layer.track and report.ntp < self._told[1]:
             return None  # of a layer that reported before the one that was left: receivers take it for disorder
         self._told = (layer.track, report.ntp, timestamp)
-        return rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+        told = rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+        return told + rtcp.description(self.spec.ssrc, self.spec.cname or self.spec.mid)
 
 
 def _signed(difference: int) -> int:

@@ -88,14 +88,16 @@ class Forwarder:
         if number is None:
             stats.dropped[Drop.DUPLICATE] += 1
             return
-        if not layer.up:
-            layer.up = True
+        if not layer.up and (layer.returns(packet, now) or len(track.layers) < 2):
+            layer.up, layer.ceased = True, False
             self._events.append(LayerUp(transport.id, spec.mid, layer.rid, layer.ssrc))
             track.aim()
-        if packet.marker and len(track.layers) > 1:
-            for stalled in track.stalled(layer, now):
-                self._control.down(stalled)
-        if not track.open:
+        if packet.marker:
+            layer.shown(now)
+            if len(track.layers) > 1:
+                for stalled in track.stalled(layer, now):
+                    self._control.down(stalled)
+        if not track.open or number <= layer.before:
             stats.dropped[Drop.GATE_CLOSED] += 1
         elif not track.budget.takes(len(packet.payload), now):
             stats.dropped[Drop.TOO_MUCH] += 1
@@ -181,7 +183,7 @@ class Forwarder:
                 if key:
                     if slot.may_leave(now):
                         self._begin(slot, layer, now)
-                elif not keys.wants(layer) and slot.may_ask(now):
+                elif not keys.wants(layer) and slot.may_ask(now) and slot.may_change(now):
                     keys.want(layer, now)
             elif slot.live and not newest:
                 self._send(slot, media, now, layer)

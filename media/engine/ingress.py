@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from media.engine import rtcp
 from media.engine.interface import Kind
 from media.engine.key_frames import IDLE_S, NEVER
-from media.engine.rtp import unwrap
-from media.engine.vp8 import Vp8Head
+from media.engine.rtp import RtpPacket, unwrap
+from media.engine.vp8 import Vp8Head, parse_head
 
 if TYPE_CHECKING:
     from media.engine.track import Track
@@ -32,6 +32,9 @@ _MAX_MISSING: Final = 256
 _MAX_DROPOUT: Final = 3_000
 _MAX_MISORDER: Final = HISTORY
 REPORT_S: Final = 1.0
+_PACE_MAX_S: Final = 2.0
+_PACE_FADES_S: Final = 10.0
+_STALLED_S: Final = 0.5
 
 
 class MediaPacket:
@@ -64,7 +67,9 @@ class Layer:
         "_received_before",
         "_transit",
         "_video",
+        "before",
         "behind",
+        "ceased",
         "highest",
         "key_at",
         "key_number",
@@ -72,6 +77,8 @@ class Layer:
         "lost_of",
         "nack_at",
         "named_at",
+        "pace",
+        "picture_at",
         "received",
         "report",
         "report_at",
@@ -89,8 +96,15 @@ class Layer:
         self.ssrc = ssrc
         self.rtx_ssrc: int | None = None
         self.up = False
+        self.ceased = False
+        """It was up, and is not any more."""
+        self.picture_at = -NEVER
+        self.pace = 0.0
+        """The longest time between two of its pictures lately: it fades, and is bounded."""
         self.received = 0
         self.highest = -1
+        self.before = -1
+        """What has no higher number was on its way when the gate was opened."""
         self.last_at = -NEVER
         self.report: tuple[rtcp.SenderReport, float] | None = None
         """The publisher's last sender report, and when it came."""
@@ -204,7 +218,7 @@ class Layer:
 
     def take_report(self, now: float) -> rtcp.ReportBlock:
         """The report block of the time since the last one (RFC 3550 appendix A.3)."""
-        self.report_at = now + REPORT_S if now - self.last_at < IDLE_S else NEVER
+        self.report_at = NEVER if self.idle(now) else now + REPORT_S
         expected = self.highest - self._base + 1
         expected_now, received_now = expected - self._expected_before, self.received - self._received_before
         self._expected_before, self._received_before = expected, self.received
@@ -217,6 +231,37 @@ class Layer:
             delay = int((now - self.report[1]) * 65_536)
         lost = max(0, min(0x7FFFFF, expected - self.received))
         return rtcp.ReportBlock(self.ssrc, fraction, lost, self.highest, int(self._jitter), last_report, delay)
+
+    # ── rhythm ────────────────────────────────────────────────────────────────────────────────
+
+    def shown(self, now: float) -> None:
+        """A picture is complete, or a burst of sound begins."""
+        gap = now - self.picture_at
+        self.picture_at = now
+        if gap <= self.pace:
+            self.pace -= self.pace * gap / _PACE_FADES_S
+        elif gap < 2 * _PACE_MAX_S:  # beyond that it had stopped
+            self.pace = min(gap, _PACE_MAX_S)
+
+    @property
+    def patience(self) -> float:
+        """How long to wait for its next picture: slow is not dead."""
+        return max(_STALLED_S, 2 * self.pace)
+
+    def idle(self, now: float) -> bool:
+        """Whether nothing at all comes any more."""
+        return now - self.last_at >= max(IDLE_S, 2 * self.pace)
+
+    def returns(self, packet: RtpPacket, now: float) -> bool:
+        """Whether one that had ceased flows again, as a key frame says, or a second picture soon after the first."""
+        if not self.ceased or now - self.picture_at < self.patience:
+            return True
+        head = parse_head(packet.payload) if packet.payload else None
+        return head is not None and head.key_frame
+
+    def awaited(self, now: float) -> bool:
+        """Whether anyone waits for a key frame to begin this layer with."""
+        return any(slot.target is self and not slot.fed_by(self) and slot.may_ask(now) for slot in self.track.slots)
 
     # ── history ───────────────────────────────────────────────────────────────────────────────
 

@@ -103,6 +103,8 @@ class EgressSpec:
     rtx_ssrc: int | None = None
     rtx_payload_type: int | None = None
     monitor: bool = False
+    cname: str = ""
+    """The name of its source in RTCP (RFC 3550 section 6.5.1), in ASCII; "" is its mid."""
 
 
 class Feature(StrEnum):
@@ -278,6 +280,10 @@ class PacketEngine(Protocol):
 
     def set_ext_ids(self, transport: TransportId, ids: ExtensionIds) -> None:
         """Says which header extensions a transport uses."""
+        ...
+
+    def set_reduced_rtcp(self, transport: TransportId, allowed: bool) -> None:
+        """Whether RTCP feedback may be sent alone (RFC 5506). At first it may not, and is part of a compound packet."""
         ...
 
     def add_ingress(self, spec: IngressSpec) -> None:

@@ -13,6 +13,7 @@ _FEEDBACK: Final = struct.Struct("!BBHII")
 
 SR: Final = 200
 RR: Final = 201
+SDES: Final = 202
 BYE: Final = 203
 RTPFB: Final = 205
 PSFB: Final = 206
@@ -178,6 +179,14 @@ def nack(sender: int, ssrc: int, lost: list[int]) -> bytes:
 def sender_report(ssrc: int, ntp: int, rtp: int, packets: int, octets: int) -> bytes:
     """A sender report without report blocks."""
     return _SENDER_REPORT.pack(0x80, SR, 6, ssrc, ntp, rtp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
+
+
+def description(ssrc: int, cname: str) -> bytes:
+    """A source description that names the source (RFC 3550 section 6.5.1)."""
+    name = cname.encode("ascii")
+    chunk = struct.pack("!IBB", ssrc, 1, len(name)) + name
+    chunk += bytes(4 - len(chunk) % 4)
+    return _HEADER.pack(0x81, SDES, len(chunk) // 4) + chunk
 
 
 def receiver_report(sender: int, blocks: list[ReportBlock]) -> bytes:

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from media.engine.ingress import Layer
     from media.engine.selection import AudioGroup
 
-_STALLED_S: Final = 0.5
 _STALLED_PICTURES: Final = 5
-"""A layer that missed so many pictures of another one, for so long, is not sent any more."""
+"""A layer that missed so many pictures of another one, and is overdue itself, is not sent any more."""
 
 _FORMER: Final = 16
 
@@ -89,7 +88,7 @@ class Track:
         for other in self.layers.values():
             if other is not layer and other.up:
                 other.behind += 1
-                if other.behind >= _STALLED_PICTURES and now - other.last_at >= _STALLED_S:
+                if other.behind >= _STALLED_PICTURES and now - other.last_at >= other.patience:
                     found.append(other)
         return found
 
@@ -99,6 +98,12 @@ class Track:
             self.passes = False
             for slot in self.slots:
                 slot.pause()
+
+    def reopen(self) -> None:
+        """What was sent before, and comes only now, is not passed on: what it belongs to was not, either."""
+        self.open = True
+        for layer in self.layers.values():
+            layer.before = layer.highest
 
     def close(self) -> None:
         """Nothing that came before may be sent any more, retransmissions included."""

@@ -60,6 +60,7 @@ class Transport:
         "path",
         "paths",
         "rebindings",
+        "reduced_rtcp",
         "replays",
         "reported",
         "silent_at",
@@ -91,6 +92,8 @@ class Transport:
         self.pace = InboundPace()
         self.rebindings = Rebindings()
         self.ids = ExtensionIds()
+        self.reduced_rtcp = False
+        """Feedback may come without a report and a name before it."""
         self.tracks: dict[str, Track] = {}
         self.sources: dict[int, tuple[Layer, bool]] = {}
         """SSRC to layer, and whether it is the layer's RTX."""

@@ -11,13 +11,21 @@ _TICK_S: Final = 0.00025
 _REFERENCE_S: Final = 0.064
 _MAX_SPAN: Final = 1_000
 _MAX_PENDING: Final = 600
+_BACK: Final = 256
+"""Numbers. A packet that comes late, but not later than that, is reported after all."""
 
 
 class ArrivalLog:
-    """When packets of one transport arrived, by transport-wide sequence number, until they are reported."""
+    """When packets of one transport arrived, by transport-wide sequence number, until they are reported.
+
+    One that comes after the feedback on its range was told to be lost. The next feedback begins there anew, and says
+    of the others what it said before: libwebrtc's receivers do so, and its senders keep what was lost for that.
+    """
 
     def __init__(self) -> None:
         self._arrivals: dict[int, float] = {}
+        self._told: dict[int, float] = {}
+        """Those reported lately."""
         self._next: int | None = None
         """First number not yet reported."""
         self._newest = 0
@@ -29,12 +37,18 @@ class ArrivalLog:
         return len(self._arrivals)
 
     def add(self, sequence: int, at: float) -> None:
-        """Notes an arrival. `sequence` has 16 bits; `at` is in seconds."""
+        """Notes an arrival; of the same number the first. `sequence` has 16 bits; `at` is in seconds."""
         if self._next is None:
             self._next = self._newest = sequence + 0x10000
         number = unwrap(sequence, self._newest)
-        self._newest = max(self._newest, number)
-        if number >= self._next and len(self._arrivals) < _MAX_PENDING:
+        if number > self._newest:
+            self._newest = number
+        elif number < self._next:
+            if number <= self._newest - _BACK or number in self._told:
+                return
+            self._arrivals |= {told: when for told, when in self._told.items() if told > number}
+            self._next = number
+        if len(self._arrivals) < _MAX_PENDING:
             self._arrivals.setdefault(number, at)
 
     def feedback(self, sender: int, ssrc: int) -> bytes | None:
@@ -70,6 +84,9 @@ class ArrivalLog:
         body += _chunks(symbols) + deltas
         self._count += 1
         self._next = last + 1
+        self._told |= self._arrivals
+        if len(self._told) > 2 * _BACK:
+            self._told = {number: at for number, at in self._told.items() if number > last - _BACK}
         self._arrivals = {}
         padding = -len(body) & 3
         if padding:

@@ -76,7 +76,10 @@ class Player:
     def _do_publisher(self, line: Line) -> None:
         known = {each.name for each in dataclasses.fields(ExtensionIds)}
         ids = {key: int(value) for key, value in line.given.items() if key in known}
-        self.stage.add_client(line.words[0], ExtensionIds(**ids))
+        client = self.stage.add_client(line.words[0], ExtensionIds(**ids))
+        if "rsize" in line.words:
+            client.reduced = True
+            self.stage.engine.set_reduced_rtcp(client.handle, True, self.stage.now)
 
     _do_subscriber = _do_publisher
 

@@ -90,6 +90,9 @@ class RemoteEngine:
     def set_ext_ids(self, transport: TransportId, ids: ExtensionIds, now: float) -> None:
         self._call("set_ext_ids", now, transport=transport, ids=ids)
 
+    def set_reduced_rtcp(self, transport: TransportId, allowed: bool, now: float) -> None:
+        self._call("set_reduced_rtcp", now, transport=transport, allowed=allowed)
+
     def add_ingress(self, spec: IngressSpec, now: float) -> None:
         self._call("add_ingress", now, spec=spec)
 

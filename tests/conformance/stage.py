@@ -48,6 +48,8 @@ class Stream:
     rtx_ssrc: int = 0
     rtx_seq: int = 100
     made: int = 0
+    named: bool = True
+    """Its packets say their mid and rid: browsers stop when they know that they were heard."""
 
     def extensions(self, level: int | None = None, *, repair: bool = False) -> dict[int, bytes]:
         """What a browser puts into its first packets."""
@@ -56,12 +58,12 @@ class Stream:
         if ids.transport_cc:
             self.client.counter = self.client.counter + 1 & 0xFFFF
             found[ids.transport_cc] = struct.pack("!H", self.client.counter)
-        if ids.mid:
+        if ids.mid and self.named:
             found[ids.mid] = self.mid.encode()
         if level is not None and ids.audio_level:
             found[ids.audio_level] = bytes((level,))
         rid_id = getattr(ids, "repaired_rid" if repair else "rid", 0)
-        if self.rid and rid_id:
+        if self.rid and rid_id and self.named:
             found[rid_id] = self.rid.encode()
         return found
 
@@ -127,6 +129,8 @@ class Client:
     """Of its address that the last media came to."""
     control: list[Control] = field(default_factory=list[Control])
     dtls: list[bytes] = field(default_factory=list[bytes])
+    reduced: bool = False
+    """It takes RTCP feedback without a report and a name before it."""
 
 
 @dataclass(slots=True)
@@ -226,7 +230,7 @@ class Stage:
         elif data[0] < 64:
             client.dtls.append(data)
         elif is_rtcp(data):
-            client.control += read_rtcp(data)
+            client.control += read_rtcp(data, reduced=client.reduced)
         else:
             client.port = path.port
             packet = read_rtp(data)

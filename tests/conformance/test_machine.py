@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,6 +23,9 @@ LAYERS = ("low", "high")
 PATTERNS = ((0, 0, 0, 0), (0, 1, 0, 1), (0, 2, 1, 2))
 """Of temporal layers."""
 
+SSRC_CHANGES = 5
+"""In one run, of one publisher: an engine may refuse more sources than a browser ever has."""
+
 IDS = ExtensionIds(mid=1, audio_level=2, transport_cc=3, rid=4, repaired_rid=5)
 
 
@@ -36,6 +39,8 @@ class Flow:
     reached: set[int] = field(default_factory=set[int])
     """Extended numbers of what reached the engine under its own SSRC."""
     number: int = 0
+    known: bool = False
+    """A packet of it that says its mid and rid has reached the engine."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,9 @@ class Source:
     opened: int = 0
     """How often its gate was opened: what came in an earlier time of being open may not leave in a later one."""
     held: deque[Sent] = field(default_factory=deque[Sent])
+    former: list[Flow] = field(default_factory=list[Flow])
+    """Whose SSRC another one followed."""
+    changes: int = 0
 
     @property
     def stream(self) -> Stream:
@@ -76,6 +84,7 @@ class Watched:
     top_number: int = 0
     top_flow: Flow | None = None
     top_pid: int = 0
+    top_pid_bits: int = 15
     top_tl0: tuple[int, int] = (0, 0)
     """As it was sent, and as it came out."""
     payloads: dict[int, bytes] = field(default_factory=dict[int, bytes])
@@ -162,14 +171,29 @@ class EngineMachine(RuleBasedStateMachine):
         lose_each=st.integers(2, 12),
         layers=st.integers(1, 2),
         pattern=st.integers(0, 2),
+        restart=st.sampled_from([0, 0, 7, 15]),
     )
-    def stretch(self, place: int, pictures: int, key: bool, lose_each: int, layers: int, pattern: int) -> None:
-        """A while of both, on a network that holds each so-manyth packet back, to subscribers who ask again."""
+    def stretch(
+        self, place: int, pictures: int, key: bool, lose_each: int, layers: int, pattern: int, restart: int
+    ) -> None:
+        """A while of both, on a network that holds each so-manyth packet back, to subscribers who ask again.
+
+        Half-way both may `restart` under other SSRCs, the picture with ids of so many bits.
+        """
         sound, camera = self.sources[2 * place], self.sources[2 * place + 1]
+        half = pictures // 2
         for turn in range(pictures):
+            if restart and turn == half:
+                self.other_ssrc(2 * place, 0, 15, 65_530, False)
+                self.other_ssrc(2 * place + 1, 0, restart, 65_530, False)
+            elif restart and turn > half:
+                self.late_of_another_ssrc(2 * place, 0)
+                self.late_of_another_ssrc(2 * place + 1, 0)
             for flow in camera.flows[:layers]:
                 tid = PATTERNS[pattern][turn % 4]
-                for packet in flow.stream.picture(key=key and turn == 0, parts=1 + turn % 3, step=9_000, tid=tid):
+                for packet in flow.stream.picture(
+                    key=key and turn in (0, half), parts=1 + turn % 3, step=9_000, tid=tid
+                ):
                     self._made(camera, flow, packet, "held" if flow.number % lose_each == 0 else "comes")
             for _ in range(5):
                 flow = sound.flows[0]
@@ -188,6 +212,60 @@ class EngineMachine(RuleBasedStateMachine):
         flow.swallowed.add(flow.number)
         self.stage.deliver(write_rtp(packet), flow.stream.client.path)
 
+    @rule(
+        which=SOURCES,
+        layer=st.integers(0, 1),
+        pid_bits=st.sampled_from([15, 7]),
+        seq=st.sampled_from([1, 30_000, 65_530]),
+        back=st.booleans(),
+    )
+    def other_ssrc(self, which: int, layer: int, pid_bits: int, seq: int, back: bool) -> None:
+        """An encoder restarts, or one that had been left goes on after all; what was held of either may yet come."""
+        source = self.sources[which]
+        if source.changes >= SSRC_CHANGES:
+            return
+        source.changes += 1
+        layer %= len(source.flows)
+        before = source.flows[layer]
+        again = [flow for flow in source.former if flow.stream.rid == before.stream.rid]
+        if back and again:
+            source.flows[layer] = again[-1]
+            source.former.remove(again[-1])
+        else:
+            ssrc = 50_000 + 1_000 * which + 2 * source.changes
+            stream = replace(before.stream, ssrc=ssrc, rtx_ssrc=ssrc + 1, seq=seq, ts=seq * 65_521, named=True)
+            stream.pid, stream.pid_bits, stream.tl0 = seq & 0x7F, pid_bits, seq & 0xFF
+            stream.made = (before.stream.made >> 20 << 20) + (source.changes << 16)
+            source.flows[layer] = Flow(stream)
+        source.former.append(before)
+
+    @rule(which=SOURCES, layer=st.integers(0, 1))
+    def late_of_another_ssrc(self, which: int, layer: int) -> None:
+        """What still comes of an SSRC whose place was taken does not take it back from one that flows."""
+        source = self.sources[which]
+        flow = source.flows[layer % len(source.flows)]
+        former = [each for each in source.former if each.known and each.stream.rid == flow.stream.rid]
+        if former and flow.known:
+            self._one_more(source, flow)
+            fed = [
+                watched for watched in self.watched if watched.top_flow is flow and watched.top_number == flow.number
+            ]
+            self._one_more(source, former[-1])
+            self._one_more(source, flow)
+            assert all(watched.top_number == flow.number for watched in fed), "a late packet cut a source off"
+
+    def _one_more(self, source: Source, flow: Flow) -> None:
+        video = flow.stream.kind is Kind.VIDEO
+        packets = flow.stream.picture(key=False, parts=1, step=9_000, tid=0) if video else [flow.stream.audio(20)]
+        self._made(source, flow, packets[0], "comes")
+        self.what_came_out_is_in_order()
+
+    @rule(which=SOURCES, layer=st.integers(0, 1), named=st.booleans())
+    def names(self, which: int, layer: int, named: bool) -> None:
+        source = self.sources[which]
+        flow = source.flows[layer % len(source.flows)]
+        flow.stream.named = named or not flow.known
+
     def _made(self, source: Source, flow: Flow, packet: Rtp, fate: str) -> None:
         flow.number += 1
         sent = Sent(flow.stream, packet, write_rtp(packet))
@@ -205,6 +283,7 @@ class EngineMachine(RuleBasedStateMachine):
             origin.came_in = origin.source.opened if origin.source.is_open else -1
         if int.from_bytes(raw[8:12], "big") == sent.packet.ssrc:
             origin.flow.reached.add(origin.number)
+            origin.flow.known |= IDS.mid in sent.packet.extensions
         self.stage.deliver(raw, sent.stream.client.path)
 
     @rule(which=SOURCES, newest=st.booleans(), over_rtx=st.booleans())
@@ -339,8 +418,11 @@ class EngineMachine(RuleBasedStateMachine):
                 assert ahead == 1, "a gap at a change of source"
                 assert picture is None or picture.key, "a new source does not begin with a key frame"
             if picture is not None:
-                pid_ahead = picture.pid - watched.top_pid & 0x7FFF
-                assert pid_ahead <= max(1, 40 + gap), "picture ids jump"
+                pid_ahead = picture.pid - watched.top_pid & (
+                    0x7F if 7 in (picture.pid_bits, watched.top_pid_bits) else 0x7FFF
+                )
+                most = 40 + gap if watched.top_flow is flow else 1
+                assert 0 <= pid_ahead <= most, "picture ids jump"
                 allowed = {1} if picture.key else set[int]()
                 sent_tl0 = picture_of(origin.sent.packet).tl0
                 assert sent_tl0 is not None
@@ -352,7 +434,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert picture is None or picture.key, "a slot does not begin with a key frame"
         watched.top, watched.top_number, watched.top_flow = packet, origin.number, flow
         if picture is not None:
-            watched.top_pid = picture.pid
+            watched.top_pid, watched.top_pid_bits = picture.pid, picture.pid_bits
             watched.top_tl0 = picture_of(origin.sent.packet).tl0 or 0, picture.tl0 or 0
 
 

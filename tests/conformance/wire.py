@@ -148,9 +148,10 @@ class Control:
     """sr: NTP, RTP timestamp, packets, octets; rr: highest, lost, fraction; nack and arrivals: the numbers."""
 
 
-def read_rtcp(data: bytes) -> list[Control]:
-    """Raises ValueError for a compound that does not add up."""
+def read_rtcp(data: bytes, *, reduced: bool = True) -> list[Control]:
+    """Raises ValueError for a compound that does not add up, or lacks a report or a name where it may not."""
     found: list[Control] = []
+    kinds: list[int] = []
     at = 0
     while at < len(data):
         first, kind, words = struct.unpack_from("!BBH", data, at)
@@ -158,6 +159,7 @@ def read_rtcp(data: bytes) -> list[Control]:
         if first >> 6 != 2 or len(packet) != 4 * words + 4:
             raise ValueError("RTCP")
         at += len(packet)
+        kinds.append(kind)
         form = first & 31
         if kind == 200:
             found.append(Control("sr", struct.unpack_from("!I", packet, 4)[0], struct.unpack_from("!QIII", packet, 8)))
@@ -176,6 +178,8 @@ def read_rtcp(data: bytes) -> list[Control]:
             found.append(Control("pli", struct.unpack_from("!I", packet, 8)[0]))
         elif (kind, form) == (206, 4):
             found += [Control("pli", struct.unpack_from("!I", packet, place)[0]) for place in range(12, len(packet), 8)]
+    if not reduced and (kinds[0] not in (200, 201) or 202 not in kinds):
+        raise ValueError("RTCP that is no whole compound")
     return found
 
 

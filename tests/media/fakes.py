@@ -81,6 +81,9 @@ class FakeEngine:
     def set_ext_ids(self, transport: TransportId, ids: ExtensionIds) -> None:
         pass
 
+    def set_reduced_rtcp(self, transport: TransportId, allowed: bool) -> None:
+        pass
+
     def add_ingress(self, spec: IngressSpec) -> None:
         self.ingress[spec.transport, spec.mid] = spec
 

@@ -176,6 +176,15 @@ async def test_closing_before_anything_came_is_quiet() -> None:
     assert handshake.sent == []
 
 
+async def test_what_is_closed_does_not_start() -> None:
+    handshake = Handshake()
+    handshake.endpoint.close()
+    before = asyncio.all_tasks()
+    handshake.endpoint.start(handshake.fingerprint)
+    assert asyncio.all_tasks() == before
+    await handshake.finish()
+
+
 async def test_a_certificate_that_is_none_by_the_standard_counts_by_its_digest_and_ends_in_nobodys_error() -> None:
     # OpenSSL takes one of "version 5"; a stricter reader does not.
     client = RawClient(odd=True)

@@ -199,3 +199,34 @@ def test_what_the_answer_rejects_or_leaves_idle_is_not_received() -> None:
 def test_an_answer_that_does_not_fit_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         read_subscribe_answer(text)
+
+
+def test_reduced_rtcp_and_mixed_extensions_are_answered_where_they_were_offered_and_only_there() -> None:
+    def lines(text: str, section: int) -> list[str]:
+        return text.split("m=")[section].splitlines()
+
+    def answer(offer: str) -> str:
+        return write_publish_answer(read_publish_offer(offer, SOURCES), LOCAL, 1)
+
+    chromium = answer(CHROMIUM_OFFER)  # of which the second section lacks rtcp-rsize here
+    assert ["a=rtcp-rsize" in lines(chromium, section) for section in range(3)] == [False, True, False]
+    assert ["a=extmap-allow-mixed" in lines(chromium, section) for section in range(3)] == [True, False, False]
+    firefox = answer(FIREFOX_SIMULCAST)
+    assert ["a=rtcp-rsize" in lines(firefox, section) for section in range(3)] == [False, False, True]
+    assert ["a=extmap-allow-mixed" in lines(firefox, section) for section in range(3)] == [False, True, False]
+    neither = answer(CHROMIUM_OFFER.replace("a=rtcp-rsize\r\n", "").replace("a=extmap-allow-mixed\r\n", ""))
+    assert "rsize" not in neither
+    assert "mixed" not in neither
+
+
+def test_feedback_may_come_alone_where_all_sections_take_it() -> None:
+    assert not read_publish_offer(CHROMIUM_OFFER, SOURCES).reduced_rtcp
+    both = CHROMIUM_OFFER.replace("a=mid:1", "a=mid:1\r\na=rtcp-rsize")
+    assert read_publish_offer(both, SOURCES).reduced_rtcp
+
+
+def test_we_offer_both_to_subscribers() -> None:
+    slots = [OfferedSlot("a0", Kind.AUDIO, True, 1, None, "seat0"), OfferedSlot("v0", Kind.VIDEO, True, 2, 3, "seat0")]
+    head, *sections = write_subscribe_offer(slots, LOCAL, 1).split("m=")
+    assert "a=extmap-allow-mixed\r\n" in head
+    assert all("a=rtcp-rsize\r\n" in section for section in sections)

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.engine.interface import Loss
+from media.engine.rtp import build as build_rtp
 from media.engine.rtp import unwrap
 from media.engine.twcc import ArrivalLog
-from tests.media.engine.world import Client, World, pair
+from tests.media.engine.world import OPUS, Client, Publisher, Subscriber, World, packets_of, pair
 
 
 def decode(packet: bytes) -> dict[int, float | None]:
@@ -101,6 +102,54 @@ def test_any_pattern_of_loss_and_delay_decodes_to_what_arrived(steps: list[tuple
     assert log.feedback(1, 2) is None
 
 
+def reported(log: ArrivalLog) -> dict[int, float | None]:
+    packet = log.feedback(1, 2)
+    assert packet is not None
+    return decode(packet)
+
+
+def test_a_packet_that_comes_after_the_feedback_on_its_range_is_reported_with_the_next() -> None:
+    log = ArrivalLog()
+    for number in (65_534, 65_535, 1, 2):
+        log.add(number, 500.0 + (number + 10 & 0xFFFF) / 100)
+    assert reported(log)[0] is None
+    log.add(0, 500.5)
+    log.add(0, 500.9)  # once more: the first arrival counts
+    log.add(3, 500.6)
+    told = reported(log)
+    assert list(told) == [0, 1, 2, 3]
+    assert [round(at or 0.0, 2) for at in told.values()] == [500.5, 500.11, 500.12, 500.6]
+    for number in (0, 1, 65_535):  # they were reported as arrived
+        log.add(number, 501.0)
+    assert log.feedback(1, 2) is None
+
+
+def test_a_packet_that_is_late_beyond_all_use_is_not_reported() -> None:
+    log = ArrivalLog()
+    for number in range(1_000):
+        if number not in (700, 800):
+            log.add(number, 500.0 + number / 1_000)
+        if number % 50 == 49:
+            assert reported(log)
+    log.add(700, 501.0)
+    assert log.feedback(1, 2) is None
+    log.add(800, 501.0)
+    told = reported(log)
+    assert list(told) == list(range(800, 1_000))
+    assert None not in told.values()
+
+
+def test_each_feedback_packet_has_the_next_count() -> None:
+    log = ArrivalLog()
+    counts: list[int] = []
+    for number in range(300):
+        log.add(number, number / 100)
+        packet = log.feedback(1, 2)
+        assert packet is not None
+        counts.append(packet[19])
+    assert counts == [number & 0xFF for number in range(300)]
+
+
 def test_memory_stays_flat_under_wild_sequence_numbers() -> None:
     log, rng = ArrivalLog(), Random(3)
     for _ in range(5_000):
@@ -156,6 +205,70 @@ def test_receiver_reports_count_what_was_lost() -> None:
     assert abs(delay / 65_536 - 0.9) < 0.001
 
 
+def say_everything(world: World, publisher: Publisher, subscriber: Subscriber) -> None:
+    """Reports, feedback on arrivals, a NACK, and a request for a key frame."""
+    publisher.frame(key=True)
+    for ssrc in (publisher.audio_ssrc, publisher.video_ssrc):
+        publisher.send(struct.pack("!BBHIQIII", 0x80, 200, 6, ssrc, 1 << 40, 5, 1, 1))
+    for step in range(80):
+        publisher.audio()
+        publisher.frame(parts=2, lose=(0,) if step == 10 else ())
+        if step == 40:
+            subscriber.pli()
+        world.advance(0.02)
+
+
+def cname_of(packet: bytes) -> tuple[int, str]:
+    """Of a source description of one chunk, which must fill its words and end its list (RFC 3550 section 6.5)."""
+    first, kind, words, ssrc, item, size = struct.unpack_from("!BBHIBB", packet)
+    assert (first, kind, item, len(packet)) == (0x81, 202, 1, 4 * words + 4)
+    assert packet[10 + size :] == bytes(len(packet) - 10 - size)
+    assert 1 <= len(packet) - 10 - size <= 4
+    return ssrc, packet[10 : 10 + size].decode()
+
+
+def test_each_compound_begins_with_a_report_and_names_its_source() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    say_everything(world, publisher, subscriber)
+    names: set[tuple[int, str]] = set()
+    for compound in publisher.compounds:
+        report, description, *feedback = packets_of(compound)
+        assert report[1] == 201
+        assert all(packet[1] in (205, 206) for packet in feedback)
+        assert len(feedback) == (0 if report[0] & 31 else 1)
+        names.add(cname_of(description))
+        assert report[4:8] == description[4:8]
+    assert len(names) == 1
+    assert len(names.pop()[1]) >= 16  # RFC 7022: nobody else's
+    assert publisher.nacks
+    assert publisher.plis
+    assert len(publisher.feedback(205, 15)) > 20
+    assert subscriber.compounds
+    for compound in subscriber.compounds:
+        report, description = packets_of(compound)
+        assert report[1] == 200
+        assert report[4:8] == description[4:8]
+        name = {subscriber.audio_ssrc: "a0", subscriber.video_ssrc: "the one of the stream"}
+        ssrc, cname = cname_of(description)
+        assert cname == name[ssrc]
+
+
+def test_feedback_comes_alone_only_where_that_was_negotiated() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    world.core.set_reduced_rtcp(publisher.handle, True)
+    say_everything(world, publisher, subscriber)
+    assert {len(packets_of(compound)) for compound in publisher.compounds if compound[1] >= 205} == {1}
+    reports = [packets_of(compound) for compound in publisher.compounds if compound[1] < 205]
+    assert reports
+    assert all([packet[1] for packet in report] == [201, 202] for report in reports)
+    world.core.set_reduced_rtcp(publisher.handle, False)
+    publisher.compounds.clear()
+    say_everything(world, publisher, subscriber)
+    assert {compound[1] for compound in publisher.compounds} == {201}
+
+
 def losses(world: World, of: Client) -> list[Loss]:
     return [event for event in world.events() if isinstance(event, Loss) and event.transport == of.handle]
 
@@ -200,3 +313,48 @@ def test_what_a_subscriber_reports_as_lost_is_told_over_all_its_slots() -> None:
     world.advance(2.0)
     report(0, 0xFFFF0000)
     assert losses(world, subscriber) == []
+
+
+def blocks_of(publisher: Publisher, ssrc: int) -> list[tuple[int, int, int, int, int, int]]:
+    """Report blocks on one source, oldest first."""
+    found = [
+        struct.unpack_from("!IIIIII", data, at)
+        for _, data in publisher.control
+        if data[1] == 201
+        for at in range(8, len(data), 24)
+    ]
+    return [block for block in found if block[0] == ssrc]
+
+
+def test_jitter_is_that_of_the_arrivals_also_where_timestamps_wrap() -> None:
+    world, rng = World(), Random(5)
+    publisher, _ = pair(world)
+    wrapped, transit, jitter = publisher.audio_time, 0.0, 0.0
+    for step in range(55):
+        delay = rng.uniform(0, 0.004)
+        publisher.audio_time = publisher.audio_time + 960 & 0xFFFFFFFF
+        publisher.audio_seq = publisher.audio_seq + 1 & 0xFFFF
+        packet = build_rtp(OPUS, False, publisher.audio_seq, publisher.audio_time, publisher.audio_ssrc, b"", b"opus")
+        publisher.send(packet, world.now + delay)
+        before, transit = transit, delay * 48_000
+        if 0 < step <= 50:  # the report comes with the fifty-first
+            jitter += (abs(transit - before) - jitter) / 16
+        world.advance(0.02)
+    assert publisher.audio_time < wrapped, "the case in question"
+    (block,) = blocks_of(publisher, publisher.audio_ssrc)
+    assert abs(block[3] - jitter) <= 1.0
+
+
+def test_a_source_that_begins_anew_keeps_no_clock_of_before() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.audio()
+    publisher.send(struct.pack("!BBHIQIII", 0x80, 200, 6, publisher.audio_ssrc, 0x11112222_33334444, 0, 1, 1))
+    assert len(subscriber.feedback(200, 0)) == 1
+    publisher.audio_seq = publisher.audio_seq + 20_000 & 0xFFFF
+    publisher.audio_time = publisher.audio_time + 7_000_000 & 0xFFFFFFFF
+    for _ in range(120):
+        publisher.audio()
+        world.advance(0.02)
+    assert len(subscriber.feedback(200, 0)) == 1
+    assert [block[4:] for block in blocks_of(publisher, publisher.audio_ssrc)] == [(0, 0)] * 2

@@ -190,7 +190,7 @@ def test_a_sender_report_is_told_in_the_slots_own_terms() -> None:
     sent = publisher.video_time
     report = struct.pack("!BBHIQIII", 0x80, 200, 6, publisher.video_ssrc, 0x0123456789ABCDEF, sent, 1, 1)
     publisher.send(report)
-    ((_, data),) = subscriber.control
+    (data,) = subscriber.feedback(200, 0)
     _, kind, _, ssrc, ntp, timestamp, packets, octets = struct.unpack("!BBHIQIII", data)
     assert (kind, ssrc, ntp) == (200, subscriber.video_ssrc, 0x0123456789ABCDEF)
     assert timestamp == subscriber.video[0].timestamp
@@ -209,6 +209,18 @@ def test_layers_are_announced_when_they_come_and_when_they_cease() -> None:
     ]
     publisher.audio()
     assert [type(event) for event in world.events()] == [LayerUp]
+
+
+def test_a_slow_source_is_down_too_when_it_ceases_and_not_before() -> None:
+    world = World()
+    publisher, _ = pair(world)
+    for _ in range(6):
+        publisher.frame()
+        world.advance(1.9)
+    down = [event for event in world.events() if isinstance(event, LayerDown)]
+    assert down == []
+    world.advance(4.0)
+    assert world.events().count(LayerDown(publisher.handle, VIDEO, "")) == 1
 
 
 def test_a_source_that_says_goodbye_is_down_at_once() -> None:
@@ -290,3 +302,19 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
         return [seen.raw for seen in subscriber.media] + [data for _, data in publisher.control]
 
     assert run() == run()
+
+
+def test_the_mid_is_in_the_first_packets_after_each_start_and_then_no_more() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    for _ in range(100):
+        publisher.audio()
+        world.advance(0.02)
+    subscriber.watch(None)
+    publisher.audio()
+    subscriber.watch(publisher)
+    for _ in range(100):
+        publisher.audio()
+        world.advance(0.02)
+    named = [packet.extensions.get(4) == b"a0" for packet in subscriber.audio]
+    assert named == 2 * ([True] * 64 + [False] * 36)

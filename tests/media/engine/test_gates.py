@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from media.engine.budget import LIMITS
-from media.engine.interface import Drop, Kind
+from media.engine.interface import Drop, IngressSpec, Kind
 from tests.media.engine.layers import Simulcast
 from tests.media.engine.world import (
     AUDIO,
+    RTX,
     VIDEO,
+    VP8,
     Publisher,
     Subscriber,
     World,
@@ -181,6 +183,51 @@ def test_what_came_to_a_closed_camera_before_it_could_be_bound_does_not_leave_la
     camera.known = False
     camera.capture(key=True)
     assert len(viewer.video) == 1
+
+
+def test_a_closed_camera_beside_an_open_screen_leaves_nothing_to_be_sent_later() -> None:
+    world = World()
+    camera, viewer = Simulcast(world), Subscriber(world)
+    for client in (camera, viewer):
+        client.connect()
+    screen = IngressSpec(camera.handle, "2", Kind.VIDEO, VP8, 90_000, RTX, rids=("q", "h", "f"))
+    world.core.add_ingress(screen)
+    world.core.set_ingress_gate(camera.handle, "2", True, world.now)
+    world.core.route(viewer.video_out, camera.handle, VIDEO, "", world.now)
+    camera.known = True  # nothing says whether these are of the camera or of the screen
+    for _ in range(3):
+        camera.capture(key=True)
+    assert world.core._transports[camera.handle].waiting
+    camera.open()
+    camera.capture(key=True)
+    camera.open(False)
+    assert not world.core._transports[camera.handle].waiting
+    camera.capture(key=True)
+    camera.open()
+    camera.known = False
+    camera.capture()
+    assert viewer.video == []
+    camera.capture(key=True)
+    assert len(viewer.video) == 1
+
+
+def test_what_was_sent_to_a_closed_gate_and_is_late_does_not_leave_when_it_is_open_again() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.run(1.0, key_first=True)
+    (late,) = publisher.frame(key=True, lose=(0,))
+    publisher.frame()
+    heard = len(subscriber.video)
+    publisher.open(VIDEO, False)
+    publisher.frame()
+    publisher.open(VIDEO)
+    publisher.frame()
+    publisher.send(late)
+    assert len(subscriber.video) == heard
+    publisher.frame(key=True)
+    publisher.frame()
+    assert len(subscriber.video) == heard + 2
+    assert_seamless(subscriber.video[heard - 1 :])
 
 
 def test_a_flood_of_sound_reaches_nobody_beyond_what_a_browser_would_send() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 from media.engine.key_frames import KEY_HOLD_OFF_S
 from tests.media.engine.world import VIDEO, Publisher, Subscriber, World, pair
@@ -85,16 +86,107 @@ def test_a_request_soon_after_a_key_frame_waits() -> None:
     assert round(publisher.plis[0] - came, 3) == KEY_HOLD_OFF_S
 
 
-def test_a_publisher_that_sends_nothing_is_not_asked_for_ever() -> None:
+def test_a_picture_that_stands_still_is_asked_for_until_it_comes_but_seldom() -> None:
     world = World()
     publisher, subscriber = waiting(world)
     subscriber.watch(publisher)
     world.advance(60.0)
-    assert len(publisher.plis) < 8
-    seen = len(publisher.plis)
-    publisher.frame()  # it is back, and the subscriber still waits
-    world.advance(0.01)
-    assert len(publisher.plis) == seen + 1
+    asked = publisher.plis
+    assert asked[0] < 1_005.1
+    assert all(0.25 < after - before <= 5.001 for before, after in pairwise(asked))
+    assert world.now - asked[-1] <= 5.0
+    assert len(asked) <= 5 + 60 / 5
+    publisher.frame(key=True)
+    assert len(subscriber.video) == 1
+    world.advance(9.0)
+    assert publisher.plis == asked
+
+
+def test_who_sends_a_picture_a_second_is_asked_once_for_the_next_one() -> None:
+    world = World()
+    publisher = Publisher(world)
+    publisher.connect()
+    publisher.open_all()
+    publisher.frame(key=True)
+    for _ in range(5):
+        world.advance(1.0)
+        publisher.frame()
+    subscriber = Subscriber(world)
+    subscriber.connect()
+    world.advance(0.05)
+    subscriber.watch(publisher)
+    world.advance(0.94)
+    assert len(publisher.plis) == 1
+    publisher.frame()  # it did not hear
+    world.advance(1.0)
+    assert len(publisher.plis) in (2, 3)
+    publisher.frame(key=True)
+    assert len(subscriber.video) == 1
+
+
+def test_nobody_waits_for_a_picture_that_stands_still_and_its_publisher_is_asked_every_ten_seconds() -> None:
+    world = World()
+    publisher, subscriber = waiting(world)
+    subscriber.watch(publisher)
+    publisher.frame(key=True)
+    world.advance(61.0)
+    assert [round(after - before, 3) for before, after in pairwise(publisher.plis[1:])] == [10.0] * 5
+
+
+def test_who_left_a_picture_that_stands_still_waits_no_more() -> None:
+    world = World()
+    publisher, subscriber = waiting(world)
+    world.advance(3.0)
+    subscriber.watch(publisher)
+    world.advance(0.1)
+    subscriber.watch(None)
+    asked = len(publisher.plis)
+    world.advance(9.0)
+    assert len(publisher.plis) - asked <= 2  # one that was due, and the regular one
+
+
+def test_a_request_or_its_key_frame_may_get_lost_and_who_waits_sees_the_picture_within_seconds() -> None:
+    world, rng = World(), Random(15)
+    times: list[float] = []
+    for n in range(40):
+        publisher, subscriber = (
+            Publisher(world, 5_000 + n, 1_000 + 10 * n),
+            Subscriber(world, 6_000 + n, 9_000 + 10 * n),
+        )
+        publisher.connect()
+        publisher.open_all()
+        publisher.frame(key=True)
+        world.advance(5.0)  # it stands still from now on
+        subscriber.connect()
+        subscriber.watch(publisher)
+        began, asked = world.now, 0
+        while not subscriber.video and world.now < began + 30:
+            if len(publisher.plis) > asked:
+                asked = len(publisher.plis)
+                if rng.random() > 0.15:  # it was heard
+                    publisher.frame(key=True, lose=(0,) if rng.random() < 0.15 else ())
+            world.advance(0.05)
+        times.append(world.now - began)
+        assert asked <= 6
+    assert max(times) < 3.0
+    assert sorted(times)[len(times) // 2] < 0.1
+
+
+def test_one_listener_who_turns_to_and_fro_costs_few_key_frames() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    before = asked = 0
+    for step in range(400):
+        if step % 5 == 0:
+            subscriber.watch(None)
+            subscriber.watch(publisher)
+        publisher.frame(key=len(publisher.plis) > asked)
+        before += len(publisher.plis) > asked
+        asked = len(publisher.plis)
+        world.advance(0.1)
+    assert before <= 6 + 40 / 2
+    assert before >= 12  # nobody waits much longer than two seconds
 
 
 def test_a_closed_camera_is_not_asked() -> None:

@@ -130,3 +130,24 @@ def test_whose_checks_can_no_longer_all_be_remembered_stays_where_they_are(monke
     assert world.events() == []
     client.check()
     assert len(client.stun) == MAX_CHECKS + 66
+
+
+def test_the_newest_checks_are_remembered_with_where_they_came_from_and_no_more_than_that() -> None:
+    world = World()
+    client = Client(world, 5_000)
+    client.check()
+    elsewhere = client.path._replace(port=6_000)
+    world.clients[elsewhere] = client
+    check = client.make_check(nominate=False)
+    world.deliver(check, elsewhere)
+    for _ in range(100):
+        client.check()
+    answered = len(client.stun)
+    world.deliver(check, elsewhere)  # it was not heard that we answered
+    assert len(client.stun) == answered + 1
+    for _ in range(1_000):
+        client.check()
+    assert len(world.core._transports[client.handle].checks) <= 128
+    answered = len(client.stun)
+    world.deliver(check, elsewhere)  # nobody repeats a check for so long
+    assert len(client.stun) == answered

@@ -235,6 +235,96 @@ def test_nothing_freezes_when_layers_die(dead: str, expected: str) -> None:
     assert_pictures_follow(subscriber.video)
 
 
+@pytest.mark.parametrize("gap", [0.6, 1.0, 1.9, 3.5])
+def test_a_layer_that_is_slow_and_no_more_is_neither_left_nor_begged_for(gap: float) -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(3.0)
+    asked = answered = len(publisher.plis)
+    due = world.now + gap
+    world.events()
+    for _ in range(200):
+        publisher.active, key = {"q", "h"}, False
+        if world.now >= due:
+            due += gap
+            publisher.active.add("f")
+            key, answered = len(publisher.plis) > answered, len(publisher.plis)
+        publisher.capture(key=key)
+        world.advance(0.1)
+    told = [event for event in world.events() if isinstance(event, LayerDown | LayerUp | Switched)]
+    # It took the first long gap for its end, and learned.
+    assert [type(event) for event in told] == [LayerDown, Switched, LayerUp, Switched]
+    assert len(publisher.plis) - asked <= 5  # down, up, and the regular ones
+    assert rids_of(subscriber.video)[-1] == "f"
+
+
+def test_what_was_slow_and_is_fast_again_is_missed_at_once_when_it_ceases() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(3.0)
+    for _ in range(8):
+        publisher.active = {"q", "h", "f"}
+        publisher.capture()
+        publisher.active = {"q", "h"}
+        publisher.run(1.0)
+    publisher.active = {"q", "h", "f"}
+    publisher.run(40.0)
+    publisher.active = {"q", "h"}
+    publisher.run(3.0)
+    no_freeze(subscriber, 1.1)
+
+
+def test_one_picture_of_a_layer_that_had_ceased_is_no_return_but_a_key_frame_is() -> None:
+    world = World()
+    publisher, _ = watching(world)
+    publisher.run(3.0)
+    publisher.active = {"q", "h"}
+    publisher.run(6.0)
+    world.events()
+    publisher.show(publisher.streams["f"])
+    publisher.run(1.0)
+    assert not [event for event in world.events() if isinstance(event, LayerUp)]
+    for packet in publisher.picture(publisher.streams["f"], key=True):
+        publisher.send(packet)
+    assert [event.rid for event in world.events() if isinstance(event, LayerUp)] == ["f"]
+
+
+def test_one_listener_who_wants_now_this_layer_and_now_that_costs_few_key_frames() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(2.0)
+    before = publisher.key_frames
+    for step in range(400):
+        if step % 6 == 0:
+            want_layer(publisher, subscriber, "q" if step % 12 else "f")
+        publisher.run(0.1)
+    assert publisher.key_frames - before <= 3 + 40 / 3 + 40 / 10
+    # A newcomer does not wait for that.
+    newcomer = Subscriber(world, 6_100, 9_100)
+    newcomer.connect()
+    publisher.run(2.0)
+    want_layer(publisher, newcomer, "q")
+    publisher.run(0.2)
+    assert newcomer.video
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_crowd_of_listeners_who_change_their_minds_costs_a_key_frame_every_other_second(one_by_one: bool) -> None:
+    world, rng = World(), Random(3)
+    publisher, subscriber = watching(world)
+    publisher.one_by_one = one_by_one
+    crowd = [subscriber, *(Subscriber(world, 6_100 + n, 9_100 + 10 * n) for n in range(9))]
+    for each in crowd[1:]:
+        each.connect()
+    publisher.run(2.0)
+    before = len(publisher.plis)
+    for _ in range(400):
+        want_layer(publisher, rng.choice(crowd), rng.choice("qhf"))
+        rng.choice(crowd).pli()
+        publisher.run(0.1)
+    assert 15 <= len(publisher.plis) - before <= 6 + 40 / 2
+
+
 def test_without_the_wanted_layer_the_best_one_below_stands_in() -> None:
     world = World()
     publisher, subscriber = watching(world)
@@ -499,3 +589,18 @@ def test_an_ssrc_that_comes_back_when_its_follower_has_ceased_is_taken_again() -
     before, stream.ssrc = len(viewer.video), first
     camera.capture(key=True)
     assert len(viewer.video) == before + 1
+
+
+def test_what_an_ssrc_sent_is_gone_with_it_also_for_who_had_left_that_layer() -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(2.0)
+    of_f = [packet.sequence for packet in subscriber.video if packet.payload[-1:] == b"f"]
+    want_layer(publisher, subscriber, "q")
+    publisher.run(2.0)
+    subscriber.nack(of_f[-1])
+    assert len(subscriber.of(subscriber.rtx_ssrc)) == 1
+    publisher.streams["f"].ssrc += 50
+    publisher.run(0.1)
+    subscriber.nack(*of_f)
+    assert len(subscriber.of(subscriber.rtx_ssrc)) == 1

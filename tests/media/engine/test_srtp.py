@@ -88,3 +88,14 @@ def _number(profile: SrtpProfile) -> int:
         SrtpProfile.AES128_CM_SHA1_80: pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
         SrtpProfile.AEAD_AES_256_GCM: pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
     }[profile]
+
+
+def test_a_packet_a_thousand_behind_the_newest_is_still_taken_and_still_sent_again() -> None:
+    one, two = bytes(range(28)), bytes(range(100, 128))
+    here = LibSrtp(SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, receive=one, send=two))
+    there = LibSrtp(SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, receive=two, send=one))
+    plain = [build_rtp(96, True, sequence, 2, 3, b"", b"x") for sequence in range(1_001)]
+    sealed = [here.protect(packet) for packet in plain]
+    assert there.unprotect(sealed[1_000] or b"") == plain[1_000]
+    assert there.unprotect(sealed[0] or b"") == plain[0]
+    assert here.protect(plain[0]) == sealed[0]

@@ -108,6 +108,7 @@ class Client:
         self.checks = 0
         self.media: list[Seen] = []
         self.control: list[tuple[float, bytes]] = []
+        self.compounds: list[bytes] = []
         self.stun: list[StunMessage] = []
         self.dtls: list[bytes] = []
         world.clients[self.path] = self
@@ -140,7 +141,8 @@ class Client:
         elif data[0] < 64:
             self.dtls.append(data)
         elif 192 <= data[1] <= 223:
-            self.control.append((self.world.now, data))
+            self.compounds.append(data)
+            self.control += [(self.world.now, packet) for packet in packets_of(data)]
         else:
             packet = parse_rtp(data)
             assert packet is not None
@@ -278,6 +280,7 @@ class Subscriber(Client):
                 90_000,
                 self.rtx_ssrc if rtx else None,
                 101 if rtx else None,
+                cname="the one of the stream",
             )
         )
 
@@ -313,6 +316,16 @@ def pair(world: World) -> tuple[Publisher, Subscriber]:
     publisher.open_all()
     subscriber.watch(publisher)
     return publisher, subscriber
+
+
+def packets_of(compound: bytes) -> list[bytes]:
+    """The RTCP packets of a datagram."""
+    packets: list[bytes] = []
+    while compound:
+        size = 4 * int.from_bytes(compound[2:4], "big") + 4
+        packets.append(compound[:size])
+        compound = compound[size:]
+    return packets
 
 
 def assert_seamless(packets: list[RtpPacket]) -> None:
