@@ -1,12 +1,12 @@
 // Prints what a first load weighs and fails the build when it is more than people on a slow line should pay.
-// What the page does not name is loaded one of each: of the catalogs, the largest is counted in. The room's part is
+// What the page does not name is loaded one of each: of the catalogs, the largest is counted in. What rooms need is
 // loaded while people arrive; it is said, and not counted.
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const LIMIT = 60_000;
-const ROOM = /\/room_screen-[^/]+$/;
+const ROOM = /\/(room_screen|message_pack)-[^/]+$/;
 /** Only therapists load these, and only once they are signed in. */
 const STAFF = /\/therapist-[^/]+$/;
 /** Only who leads a session loads these. */

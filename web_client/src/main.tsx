@@ -5,6 +5,7 @@ import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
 import { Drawing } from "./drawing";
+import { codecReady } from "./protocol/codec";
 import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
@@ -37,6 +38,7 @@ function start(root: HTMLElement): void {
   const query = new URLSearchParams(location.search);
   // Beside the first requests, so that nobody waits for both.
   const loading = wordsFor(navigator.languages);
+  codecReady().catch(() => {});
   const api = makeApi((input, init) => fetch(input, init));
   const capture = captureFrom(query);
   const local = new LocalMedia(capture, navigator.mediaDevices, {

@@ -1,5 +1,19 @@
-import { decode as unpack, encode as pack } from "@msgpack/msgpack";
 import { ERRORS, type ClientMessage, type ErrorCode, type ServerMessage } from "./generated";
+
+type MessagePack = typeof import("./message_pack");
+
+/** Loaded while people read and choose: nobody needs it before the first socket is open. */
+let messagePack: MessagePack | null = null;
+
+/** Rejects where it cannot be loaded; asked again, it is tried again. */
+export async function codecReady(): Promise<void> {
+  messagePack ??= await import("./message_pack");
+}
+
+function loaded(): MessagePack {
+  if (!messagePack) throw new Error("a frame before the codec was ready");
+  return messagePack;
+}
 
 /** The WebSocket subprotocol this client speaks: each frame is one MessagePack value. */
 export const SUBPROTOCOL = "holdspace.msgpack";
@@ -14,11 +28,12 @@ export interface ServerFrame {
 export class FrameError extends Error {}
 
 export function encode(message: ClientMessage): Uint8Array<ArrayBuffer> {
-  return pack(message);
+  return loaded().encode(message);
 }
 
 /** Reads one server frame. The server is trusted for the fields of a type, never for the frame's shape. */
 export function decode(bytes: Uint8Array): ServerFrame {
+  const { decode: unpack } = loaded();
   let frame: unknown;
   try {
     frame = unpack(bytes);
