@@ -17,12 +17,14 @@ from msgspec.structs import replace
 
 from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import CoverOver, Fact, SeeRoom
+from moderation.supervision.commands import CoverOver, Fact, Handle, SeeRoom
+from moderation.supervision.escalation import Duty
 from moderation.supervision.events import Decision
 from moderation.supervision.upcasting import UnknownEvent as UnknownConcern
 from protocol.errors import ErrorCode
-from protocol.ids import ConcernId, IdentityId, SessionId
-from protocol.values import ConcernView, SessionStatus
+from protocol.ids import IdentityId, SessionId
+from protocol.supervision import ConcernView
+from protocol.values import SessionStatus
 from rooms.events import DurableEvent, Event, ResponderNamed, is_durable
 from rooms.state import RoomState
 from rooms.upcasting import UnknownEvent, present_event
@@ -170,13 +172,11 @@ class Supervision:
         session = self._sessions.get(session_id)
         return session is not None and session.unreadable
 
-    def acknowledge(
-        self, session_id: SessionId, by: IdentityId, capacity: Office, concern_id: ConcernId
-    ) -> asyncio.Future[Decision]:
-        """A therapist has taken note; the answer comes when that is stored."""
+    def handle(self, session_id: SessionId, command: Handle) -> asyncio.Future[Decision]:
+        """A therapist does something about a concern; the answer comes when that is stored."""
         session = self._sessions.get(session_id)
         if session is not None and session.supervisor is not None:
-            return session.supervisor.acknowledge(by, capacity, concern_id)
+            return session.supervisor.handle(command)
         reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         reply.set_result(Rejection(ErrorCode.NOT_SAVED))
         return reply
@@ -262,6 +262,7 @@ class Supervision:
             self._log,
             self._clock,
             self._timers,
+            duty=Duty,
             on_changed=lambda: self._follow_soon(session),
             on_failed=lambda: self._failed(session),
         )

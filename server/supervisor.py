@@ -13,16 +13,18 @@ from typing import Final
 import msgspec
 
 from moderation.permissions import Office
-from moderation.supervision.commands import Command, StoreAgain, TakeNote
+from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
 from moderation.supervision.decide import aftermath, decide, next_deadline
+from moderation.supervision.escalation import Duty
 from moderation.supervision.events import Decision, Event, is_durable
 from moderation.supervision.evolve import evolve, evolve_all
 from moderation.supervision.retention import retention_of
-from moderation.supervision.state import EMPTY, SupervisionState
+from moderation.supervision.state import EMPTY, Concern, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
-from moderation.supervision.view import concerns_for
-from protocol.ids import ConcernId, IdentityId, SessionId
-from protocol.values import ConcernView
+from moderation.supervision.view import OwnFlag, concerns_for, flags_of, in_unanswered_crisis
+from protocol.ids import IdentityId, SessionId
+from protocol.supervision import ConcernView
+from protocol.values import Role
 from server.clock import Clock
 from server.storage.log import Claim, NewEvent, StoredEvent
 from server.stream import Log, StreamWriter, Timers
@@ -44,11 +46,14 @@ def replay(stored: Iterable[StoredEvent]) -> SupervisionState:
 
 
 class SupervisionCore:
-    """`moderation.supervision`, as a stream writer uses it."""
+    """`moderation.supervision`, as a stream writer uses it. `duty` says who could be told now."""
+
+    def __init__(self, duty: Callable[[], Duty]) -> None:
+        self._duty = duty
 
     def decide(self, state: SupervisionState, command: Command, now_ms: int) -> Decision:
         """See `moderation.supervision.decide`."""
-        return decide(state, command, now_ms)
+        return decide(state, command, now_ms, self._duty())
 
     def evolve(self, state: SupervisionState, event: Event) -> SupervisionState:
         """See `moderation.supervision.evolve`."""
@@ -70,12 +75,12 @@ class SupervisionCore:
         return NewEvent(now_ms, tag, VERSIONS[tag], msgspec.msgpack.encode(event), retention_of(event).value)
 
     def passing_time(self) -> Command:
-        """What could not be stored is tried again."""
-        return StoreAgain()
+        """Something has waited for long enough, or is to be stored again."""
+        return PassTime()
 
     def must_wait(self, command: Command, waiting: Sequence[Command]) -> bool:
-        """What the room tells is always taken."""
-        return isinstance(command, TakeNote) and len(waiting) >= MAX_NOTES_IN_FLIGHT
+        """What the room tells is always taken, and so is every flag."""
+        return isinstance(command, Handling) and len(waiting) >= MAX_NOTES_IN_FLIGHT
 
 
 class Supervisor:
@@ -90,16 +95,21 @@ class Supervisor:
         clock: Clock,
         timers: Timers,
         *,
+        duty: Callable[[], Duty],
         on_changed: Callable[[], None],
         on_failed: Callable[[], None],
     ) -> None:
         """`state` and `claim` are as read from the log.
 
-        `on_changed` hears that therapists may see something else now, `on_failed` that a bug ended this writer.
+        `duty` says who could be told now. `on_changed` hears that therapists may see something else now, `on_failed`
+        that a bug ended this writer.
         """
+        self._duty = duty
         self._on_changed = on_changed
         self._on_failed = on_failed
-        self._writer = StreamWriter(stream_of(session_id), SupervisionCore(), self, state, claim, log, clock, timers)
+        self._writer = StreamWriter(
+            stream_of(session_id), SupervisionCore(duty), self, state, claim, log, clock, timers
+        )
 
     @property
     def room_seq(self) -> int:
@@ -115,13 +125,30 @@ class Supervisor:
         """The room tells something. It is known at once, and stored when that is possible."""
         self._writer.submit(command)
 
-    def acknowledge(self, by: IdentityId, capacity: Office, concern_id: ConcernId) -> asyncio.Future[Decision]:
-        """A therapist has taken note; the answer comes when that is stored."""
-        return self._writer.submit(TakeNote(by, capacity, concern_id))
+    def raise_flag(self, flag: RaiseFlag) -> asyncio.Future[Decision]:
+        """Therapists are told at once; the answer comes when it is stored."""
+        return self._writer.submit(flag)
+
+    def handle(self, command: Handle) -> asyncio.Future[Decision]:
+        """A therapist does something about a concern; the answer comes when that is stored."""
+        return self._writer.submit(command)
 
     def concerns_for(self, viewer: IdentityId, capacity: Office) -> tuple[ConcernView, ...]:
-        """What that therapist sees."""
-        return concerns_for(self._writer.pending, self._writer.committed, viewer, capacity)
+        """What that person sees."""
+        return concerns_for(self._writer.pending, self._writer.committed, viewer, capacity, self._duty())
+
+    def flags_of(self, raiser: IdentityId, role: Role) -> tuple[OwnFlag, ...]:
+        """What that person is told of the flags that they raised."""
+        return flags_of(self._writer.pending, self._writer.committed, raiser, role)
+
+    def in_unanswered_crisis(self, raiser: IdentityId) -> frozenset[IdentityId]:
+        """Whom that person's flags of a crisis concern that nobody has acknowledged."""
+        return in_unanswered_crisis(self._writer.pending, raiser)
+
+    @property
+    def open(self) -> tuple[Concern, ...]:
+        """What a therapist still has to do something about, as far as it is stored."""
+        return tuple(each for each in self._writer.committed.concerns.values() if each.open)
 
     def retire(self) -> None:
         """Takes no more: the stream will be loaded anew. Only when idle."""

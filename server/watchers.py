@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from msgspec.structs import replace
@@ -18,11 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moderation.decision import Rejection
 from moderation.permissions import Action, Office
+from moderation.supervision.commands import Handle, ResolveConcern, TakeConcernOver, TakeNote
+from moderation.supervision.escalation import Someone
 from moderation.supervision.events import Decision
+from program.people import find_person
 from program.sessions import Assignment, assignments_of
 from protocol.errors import ErrorCode
-from protocol.ids import ConcernId, IdentityId, SessionId
-from protocol.values import SessionStatus, SessionView, SupervisedView, WaitsFor
+from protocol.ids import IdentityId, SessionId
+from protocol.supervision import Acknowledge, Handling, Resolve, SupervisedView, TakeOver
+from protocol.values import SessionStatus, SessionView, WaitsFor
 from rooms.outside import from_outside
 from server.logs import where_it_failed
 from server.storage.engine import reading
@@ -42,9 +46,10 @@ _log = structlog.get_logger("supervision")
 
 @dataclass(slots=True, eq=False)
 class _Watch:
-    """One watching page. `shown` is what it was sent last."""
+    """One watching page. `name`: what its person is called; `shown`: what it was sent last."""
 
     watcher: Watcher
+    name: str
     theirs: dict[SessionId, Assignment] = field(default_factory=dict[SessionId, Assignment])
     shown: dict[SessionId, SupervisedView] = field(default_factory=dict[SessionId, SupervisedView])
 
@@ -83,6 +88,9 @@ class Watchers:
 
     async def begin(self, watcher: Watcher) -> tuple[SupervisedView, ...]:
         """From now on the watcher is shown every change after the views that are returned."""
+        async with reading(self._engine) as connection:
+            person = await find_person(connection, watcher.identity_id)
+        name = "" if person is None else person.display_name
         theirs = await self._assignments(watcher.identity_id)
         for session_id in theirs:
             self._supervision.keep(session_id)
@@ -96,7 +104,7 @@ class Watchers:
             for session_id in theirs:
                 self._supervision.release(session_id)
             raise
-        watch = self._watches[watcher] = _Watch(watcher, theirs)
+        watch = self._watches[watcher] = _Watch(watcher, name, theirs)
         watch.shown = {each: view for each in theirs if (view := self._view(watch, each)) is not None}
         self._look_later()
         return tuple(watch.shown.values())
@@ -108,17 +116,17 @@ class Watchers:
             for session_id in watch.theirs:
                 self._supervision.release(session_id)
 
-    def acknowledge(self, watcher: Watcher, session_id: SessionId, concern_id: ConcernId) -> asyncio.Future[Decision]:
-        """The watcher has taken note of a concern; the answer comes when that is stored."""
+    def handle(self, watcher: Watcher, asked: Handling) -> asyncio.Future[Decision]:
+        """The watcher does something about a concern; the answer comes when that is stored."""
         watch = self._watches.get(watcher)
+        by, session_id = watcher.identity_id, asked.session_id
         if watch is None or session_id not in watch.theirs:
             reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             reply.set_result(Rejection(ErrorCode.NOT_FOUND))
             # Where is not written down: an id that a page sends may be anything.
-            self._on_denied(watcher.identity_id, Action.ACKNOWLEDGE_FLAG, SessionId(""))
+            self._on_denied(by, _action_of(asked), SessionId(""))
             return reply
-        by = watcher.identity_id
-        reply = self._supervision.acknowledge(session_id, by, Office.ASSIGNED, concern_id)
+        reply = self._supervision.handle(session_id, _command_of(asked, Someone(by, watch.name), Office.ASSIGNED))
         reply.add_done_callback(lambda done: self._count_denied(by, session_id, done.result()))
         return reply
 
@@ -215,3 +223,18 @@ class Watchers:
     def _count_denied(self, by: IdentityId, session_id: SessionId, decision: Decision) -> None:
         if isinstance(decision, Rejection) and decision.denied is not None:
             self._on_denied(by, decision.denied, session_id)
+
+
+def _action_of(asked: Handling) -> Action:
+    return Action.RESOLVE_FLAG if isinstance(asked, Resolve) else Action.ACKNOWLEDGE_FLAG
+
+
+def _command_of(asked: Handling, by: Someone, capacity: Office) -> Handle:
+    match asked:
+        case Acknowledge():
+            return TakeNote(by, capacity, asked.concern_id, asked.flags)
+        case TakeOver():
+            return TakeConcernOver(by, capacity, asked.concern_id)
+        case Resolve():
+            return ResolveConcern(by, capacity, asked.concern_id, resolution=asked.resolution, flags=asked.flags)
+    assert_never(asked)

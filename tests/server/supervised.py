@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from moderation.permissions import Action
 from protocol.codec import Wire
 from protocol.ids import IdentityId, RequestId, SessionId
-from protocol.messages import Acknowledge, ClientMessage, Frame, Join, Supervised, Unsupervised, Watch, Watching
-from protocol.values import ConcernView, Role, SupervisedView
+from protocol.messages import ClientMessage, Frame, Join, Watch
+from protocol.supervision import Acknowledge, ConcernView, Supervised, SupervisedView, Unsupervised, Watching
+from protocol.values import Role
 from rooms.life import Rules
 from server.hall import Hall
 from server.responders import Responders

@@ -20,7 +20,7 @@ from program.people import Person, ProgramRole, add_person
 from program.sessions import end_session
 from program.tables import contacts, sessions, whereabouts
 from protocol.ids import ConcernId, IdentityId, SessionId
-from protocol.values import ConcernKind, Severity
+from protocol.supervision import ConcernKind, Severity
 from server.audit import verify
 from server.auditing import AUDIT_STREAM, SCHEDULE, Auditor, entry_of
 from server.entries import ChatPurged, ContactPurged, Entry, LegalHoldSet, WhereaboutsConfirmed, WhereaboutsPurged

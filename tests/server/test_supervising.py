@@ -16,7 +16,6 @@ from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId, ParticipantId, SessionId
 from protocol.messages import (
     Ack,
-    Acknowledge,
     AskForCover,
     EndSession,
     Goodbye,
@@ -24,13 +23,11 @@ from protocol.messages import (
     Ping,
     Rejected,
     Remove,
-    Supervised,
-    Unsupervised,
-    Watching,
     Welcome,
     WithdrawCover,
 )
-from protocol.values import Role, SessionStatus, Severity, WaitsFor
+from protocol.supervision import Acknowledge, Severity, Supervised, Unsupervised, Watching
+from protocol.values import Role, SessionStatus, WaitsFor
 from server.storage.engine import writing
 from server.storage.log import NewEvent
 from server.supervisor import stream_of

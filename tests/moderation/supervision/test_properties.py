@@ -16,22 +16,22 @@ from moderation.supervision.commands import (
     Fact,
     GroupReturned,
     LobbyUnattended,
+    PassTime,
     PersonRemoved,
     SeeRoom,
     SessionLed,
     SessionOver,
-    Someone,
-    StoreAgain,
     TakeNote,
 )
 from moderation.supervision.decide import aftermath, decide, next_deadline
+from moderation.supervision.escalation import Duty, Someone
 from moderation.supervision.events import Event, is_durable
 from moderation.supervision.evolve import evolve_all
 from moderation.supervision.state import EMPTY
 from moderation.supervision.upcasting import VERSIONS, present_event
 from moderation.supervision.view import concerns_for
 from protocol.ids import ConcernId, IdentityId
-from protocol.values import ConcernKind
+from protocol.supervision import ConcernKind
 
 PEOPLE = [Someone(IdentityId(f"i{n}"), f"Name {n}") for n in range(4)]
 people = st.sampled_from(PEOPLE)
@@ -63,7 +63,7 @@ class Supervised(RuleBasedStateMachine):
 
     def submit(self, command: Command, *, works: bool) -> None:
         self.now += 1
-        decision = decide(self.state, command, self.now)
+        decision = decide(self.state, command, self.now, Duty())
         if not isinstance(decision, Accepted):
             return
         if works:
@@ -84,7 +84,7 @@ class Supervised(RuleBasedStateMachine):
     def the_room_is_seen(self, paused: bool, led: bool, late: bool, alone: bool, works: bool) -> None:
         led, alone = led and not paused, alone and not paused
         self.submit(SeeRoom(len(self.room), paused, led, late, alone), works=works)
-        lasting = {each.raised.kind for each in self.state.concerns.values() if not each.over}
+        lasting = {each.kind for each in self.state.concerns.values() if not each.over}
         if paused:
             assert lasting & {ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED}
         elif led:
@@ -95,15 +95,15 @@ class Supervised(RuleBasedStateMachine):
     def a_therapist_takes_note(self, by: Someone, which: int, works: bool) -> None:
         concern = self.state.concerns.get(ConcernId(f"c{which}"))
         known = concern is not None and concern.acknowledged
-        self.submit(TakeNote(by.identity_id, Office.ASSIGNED, ConcernId(f"c{which}")), works=works)
+        self.submit(TakeNote(by, Office.ASSIGNED, ConcernId(f"c{which}")), works=works)
         now = self.state.concerns.get(ConcernId(f"c{which}"))
-        if concern is not None and concern.raised.person == by.identity_id:
+        if concern is not None and concern.person == by.identity_id:
             assert now is not None
             assert now.acknowledged == known
 
     @rule()
     def the_disk_works_again(self) -> None:
-        self.submit(StoreAgain(), works=True)
+        self.submit(PassTime(), works=True)
         assert next_deadline(self.state) is None
 
     @rule()
@@ -116,9 +116,7 @@ class Supervised(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_removed_unnoticed_or_twice(self) -> None:
-        seqs = [
-            each.raised.room_seq for each in self.state.concerns.values() if each.raised.kind is ConcernKind.REMOVED
-        ]
+        seqs = [each.room_seq for each in self.state.concerns.values() if each.kind is ConcernKind.REMOVED]
         assert sorted(seqs) == sorted(self.removed)
 
     @invariant()
@@ -137,7 +135,7 @@ class Supervised(RuleBasedStateMachine):
     @invariant()
     def nobody_sees_what_concerns_themselves_and_open_ones_come_first(self) -> None:
         for person in PEOPLE:
-            seen = concerns_for(self.state, self.state, person.identity_id, Office.ASSIGNED)
+            seen = concerns_for(self.state, self.state, person.identity_id, Office.ASSIGNED, Duty())
             assert person.name not in {each.person for each in seen}
             noted = [each.acknowledged for each in seen]
             assert noted == sorted(noted)

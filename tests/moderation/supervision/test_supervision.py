@@ -12,22 +12,22 @@ from moderation.supervision.commands import (
     CoverOver,
     GroupReturned,
     LobbyUnattended,
+    PassTime,
     PersonRemoved,
     SeeRoom,
     SessionLed,
     SessionOver,
-    Someone,
-    StoreAgain,
     TakeNote,
 )
 from moderation.supervision.decide import aftermath, decide, next_deadline
+from moderation.supervision.escalation import Duty, Someone
 from moderation.supervision.events import ConcernAcknowledged, ConcernRaised, Event, Held, is_durable
 from moderation.supervision.evolve import evolve_all
 from moderation.supervision.state import EMPTY, SupervisionState
-from moderation.supervision.view import MAX_ACKNOWLEDGED, concerns_for
+from moderation.supervision.view import MAX_DONE, concerns_for
 from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId
-from protocol.values import ConcernKind, ConcernView, Severity
+from protocol.supervision import ConcernKind, ConcernView, Severity
 
 DANA, ELLIE, RUTH, OMAR = (Someone(IdentityId(f"i-{name}"), name.title()) for name in ("dana", "ellie", "ruth", "omar"))
 PAUSED, LED, NEITHER = (True, False), (False, True), (False, False)
@@ -43,7 +43,7 @@ class Stream:
 
     def do(self, command: Command) -> tuple[Event, ...]:
         self.now_ms += 1000
-        decision = decide(self.state, command, self.now_ms)
+        decision = decide(self.state, command, self.now_ms, Duty())
         assert isinstance(decision, Accepted), decision
         self.state = evolve_all(self.state, decision.events)
         self.events += decision.events
@@ -57,20 +57,20 @@ class Stream:
         pending, lost = self.state, list[Event]()
         for command in commands:
             self.now_ms += 1000
-            decision = decide(pending, command, self.now_ms)
+            decision = decide(pending, command, self.now_ms, Duty())
             assert isinstance(decision, Accepted), decision
             pending = evolve_all(pending, decision.events)
             lost += decision.events
         self.state = evolve_all(self.state, aftermath(self.state, lost))
 
     def seen(self, by: Someone = RUTH) -> tuple[ConcernView, ...]:
-        return concerns_for(self.state, self.state, by.identity_id, Office.ASSIGNED)
+        return concerns_for(self.state, self.state, by.identity_id, Office.ASSIGNED, Duty())
 
     def kinds(self, by: Someone = RUTH) -> list[tuple[ConcernKind, bool]]:
         return [(each.kind, each.over) for each in self.seen(by)]
 
     def note(self, concern: str, by: Someone = RUTH) -> Accepted[Event] | Rejection:
-        return decide(self.state, TakeNote(by.identity_id, Office.ASSIGNED, ConcernId(concern)), self.now_ms)
+        return decide(self.state, TakeNote(by, Office.ASSIGNED, ConcernId(concern)), self.now_ms, Duty())
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def test_to_note_an_older_one_leaves_a_newer_one_open(stream: Stream) -> None:
 
 
 def test_of_noted_concerns_the_newest_are_shown_and_of_open_ones_all(stream: Stream) -> None:
-    people = [Someone(IdentityId(f"i-{n}"), f"P{n}") for n in range(MAX_ACKNOWLEDGED + 5)]
+    people = [Someone(IdentityId(f"i-{n}"), f"P{n}") for n in range(MAX_DONE + 5)]
     for seq, person in enumerate(people, start=1):
         stream.do(PersonRemoved(seq, person, DANA))
     assert len(stream.seen()) == len(people)
@@ -274,18 +274,18 @@ def test_what_cannot_be_stored_is_shown_and_tried_again(stream: Stream) -> None:
     assert next_deadline(stream.state) == 0
     shown = stream.seen()
 
-    stored = stream.do(StoreAgain())
+    stored = stream.do(PassTime())
 
     assert all(is_durable(event) for event in stored)
     assert evolve_all(EMPTY, stored) == stream.state
     assert stream.seen() == shown
     assert next_deadline(stream.state) is None
-    assert stream.do(StoreAgain()) == ()
+    assert stream.do(PassTime()) == ()
 
 
 def test_what_is_held_is_not_held_twice(stream: Stream) -> None:
     stream.fail(PersonRemoved(5, ELLIE, DANA))
-    stream.fail(StoreAgain(), PersonRemoved(6, OMAR, DANA))
+    stream.fail(PassTime(), PersonRemoved(6, OMAR, DANA))
 
     assert [each.person for each in stream.seen()] == ["Omar", "Ellie"]
     assert len(stream.state.unstored) == 2
@@ -322,6 +322,6 @@ def test_a_note_is_shown_once_it_is_stored(stream: Stream) -> None:
     assert isinstance(decision, Accepted)
     pending = evolve_all(stream.state, decision.events)
 
-    assert not concerns_for(pending, stream.state, RUTH.identity_id, Office.ASSIGNED)[0].acknowledged
-    assert concerns_for(pending, pending, RUTH.identity_id, Office.ASSIGNED)[0].acknowledged
-    assert not concerns_for(pending, EMPTY, RUTH.identity_id, Office.ASSIGNED)[0].acknowledged
+    assert not concerns_for(pending, stream.state, RUTH.identity_id, Office.ASSIGNED, Duty())[0].acknowledged
+    assert concerns_for(pending, pending, RUTH.identity_id, Office.ASSIGNED, Duty())[0].acknowledged
+    assert not concerns_for(pending, EMPTY, RUTH.identity_id, Office.ASSIGNED, Duty())[0].acknowledged
