@@ -137,7 +137,8 @@ def due_after(since_ms: Millis, severity: Severity, duty: Duty, *, ended: bool) 
         case Severity.CONCERN:
             return since_ms + duty.waits.after_end if ended else NEVER
         case Severity.NOTE:
-            return duty.working_day_ms
+            # Should the calendar be behind: early rather than at once, again and again.
+            return duty.working_day_ms if duty.working_day_ms > since_ms else since_ms + duty.waits.after_end
     assert_never(severity)
 
 
