@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from moderation.permissions import Office
 from moderation.supervision.commands import GroupReturned, LobbyUnattended, PersonRemoved, SessionLed, SessionOver
 from moderation.supervision.decide import next_deadline
 from moderation.supervision.escalation import NEVER, Duty, Waits
-from moderation.supervision.events import ConcernEscalated
+from moderation.supervision.events import ConcernEscalated, Event
 from protocol.supervision import FlagKind, Severity, Step
 from protocol.values import Role
 from tests.moderation.supervision.stage import BEN, DANA, ELLIE, MARIA, OMAR, ON_DUTY, RUTH, TOMAS, Stage, about
@@ -20,7 +22,7 @@ def stage() -> Stage:
     return Stage()
 
 
-def steps(events: list[object]) -> list[tuple[int, Step]]:
+def steps(events: Iterable[Event]) -> list[tuple[int, Step]]:
     return [(each.at_ms, each.step) for each in events if isinstance(each, ConcernEscalated)]
 
 
