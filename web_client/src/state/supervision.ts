@@ -32,8 +32,8 @@ export function reduce(state: Supervision, frame: Supervised | Unsupervised): Su
 export function acknowledged(state: Supervision, sessionId: string, concernId: string, seen: number): Supervision {
   return concernChanged(state, sessionId, concernId, (concern) => {
     if (!concern.flags?.length) return { ...concern, acknowledged: true };
-    const flags = concern.flags.map((flag, number) => (number < seen ? { ...flag, acknowledged: true } : flag));
-    return { ...concern, flags, acknowledged: flags.every((flag) => flag.acknowledged) };
+    const all = concern.flags.map((flag, number) => (number < seen ? { ...flag, acknowledged: true } : flag));
+    return { ...concern, flags: all, acknowledged: all.every((flag) => flag.acknowledged) };
   });
 }
 
