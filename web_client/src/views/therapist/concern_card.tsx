@@ -3,7 +3,7 @@ import { keyOf, type Flag } from "../../state/supervision";
 import { listOf, timeOfDay } from "../../words";
 import { agoOf, tellOf } from "../../words/therapist";
 import { Icon, type IconName } from "../icon";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { Open, TherapistActs, TherapistModel } from "./model";
 
 const SIGNS: Record<Severity, IconName> = { crisis: "alert", urgent: "triangle", concern: "diamond", note: "pencil" };
 
@@ -17,10 +17,10 @@ interface Props {
   flag: Flag;
   model: TherapistModel;
   acts: TherapistActs;
-  onResolve: (flag: Flag) => void;
+  onOpen: (open: Open) => void;
 }
 
-export function ConcernCard({ flag, model, acts, onResolve }: Props) {
+export function ConcernCard({ flag, model, acts, onOpen }: Props) {
   const { words, own } = model;
   const { concern, title, ended } = flag;
   const id = `flag-${keyOf(flag).replace("/", "-")}`;
@@ -53,7 +53,7 @@ export function ConcernCard({ flag, model, acts, onResolve }: Props) {
         )}
         <Clock concern={concern} model={model} />
         <Held concern={concern} model={model} />
-        <Acts flag={flag} id={id} model={model} acts={acts} onResolve={onResolve} />
+        <Acts flag={flag} id={id} model={model} acts={acts} onOpen={onOpen} />
       </article>
     </li>
   );
@@ -140,7 +140,7 @@ function Held({ concern, model }: { concern: ConcernView; model: TherapistModel 
   return <Done>{mine ? own.yoursSince(since) : own.withSince(holder, since)}</Done>;
 }
 
-function Acts({ flag, id, model, acts, onResolve }: Props & { id: string }) {
+function Acts({ flag, id, model, acts, onOpen }: Props & { id: string }) {
   const { words, own } = model;
   const { concern } = flag;
   const key = keyOf(flag);
@@ -162,7 +162,7 @@ function Acts({ flag, id, model, acts, onResolve }: Props & { id: string }) {
         </button>
       )}
       {concern.acknowledged && open && concern.mine && (
-        <button class="btn" type="button" aria-haspopup="dialog" aria-describedby={describedBy} onClick={() => onResolve(flag)}>
+        <button class="btn" type="button" aria-haspopup="dialog" aria-describedby={describedBy} onClick={() => onOpen({ name: "resolve", flag })}>
           <Icon name="check" small />
           {own.resolve}
         </button>
@@ -178,6 +178,21 @@ function Acts({ flag, id, model, acts, onResolve }: Props & { id: string }) {
           {saving ? own.saving : own.takeOver}
         </button>
       )}
+      {concern.participant_id && !concern.resolution && (
+        <button class="btn" type="button" aria-haspopup="dialog" onClick={() => onOpen({ name: "where", flag })}>
+          <Icon name="pin" small />
+          {own.where(concern.person ?? "")}
+        </button>
+      )}
+      <button
+        class="btn plain"
+        type="button"
+        aria-haspopup="dialog"
+        aria-describedby={`${id}-in`}
+        onClick={() => onOpen({ name: "timeline", sessionId: flag.sessionId, title: flag.title })}
+      >
+        {own.timeline}
+      </button>
       <p class="quiet grow" role="status">
         {saving && model.phase.name !== "live" && own.savingAway}
         {failure !== undefined && (failure ? words.error(failure) : own.notSaved)}
