@@ -141,7 +141,10 @@ export const therapistEn = {
   takenList: "Acknowledged, not resolved yet",
   doneList: "Done",
   about: ({ kind, person = "", flags = [] }: ConcernView) => {
-    const what = [...new Set(flags.map((flag) => category[flag.category]))].join(", ");
+    const kinds = new Set(flags.map((flag) => flag.category));
+    // "Other" says nothing beside something else.
+    if (kinds.size > 1) kinds.delete("other");
+    const what = [...kinds].map((one) => category[one]).join(", ");
     if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
     return `${person || "Session"} · ${what}`;
   },

@@ -137,7 +137,10 @@ export const therapistEs: TherapistWords = {
   takenList: "Confirmados, sin resolver todavía",
   doneList: "Hechos",
   about: ({ kind, person = "", flags = [] }) => {
-    const what = [...new Set(flags.map((flag) => category[flag.category]))].join(", ");
+    const kinds = new Set(flags.map((flag) => flag.category));
+    // "Other" says nothing beside something else.
+    if (kinds.size > 1) kinds.delete("other");
+    const what = [...kinds].map((one) => category[one]).join(", ");
     if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
     return `${person || "Sesión"} · ${what}`;
   },

@@ -1,7 +1,7 @@
 import type { ConcernView, FlagView, Severity } from "../../protocol/generated";
 import { keyOf, type Flag } from "../../state/supervision";
-import { listOf, timeOfDay } from "../../words";
-import { agoOf, tellOf } from "../../words/therapist";
+import { listOf } from "../../words";
+import { agoOf, tellOf, whenOf } from "../../words/therapist";
 import { Icon, type IconName } from "../icon";
 import type { Open, TherapistActs, TherapistModel } from "./model";
 
@@ -75,7 +75,7 @@ function Raised({ concern, model }: { concern: ConcernView; model: TherapistMode
               <ol class="moment">
                 {flag.moment.map((line, number) => (
                   <li key={number}>
-                    <b>{line.author}</b> <span class="quiet num">{timeOfDay(words, line.at_ms)}</span>
+                    <b>{line.author}</b> <span class="quiet num">{whenOf(words.language, line.at_ms, model.now)}</span>
                     <br />
                     {line.text}
                   </li>
@@ -89,8 +89,8 @@ function Raised({ concern, model }: { concern: ConcernView; model: TherapistMode
   );
 }
 
-function raisedBy(flag: FlagView, { words, own }: TherapistModel): string {
-  return own.raised(flag.kind, flag.by, flag.by_role, timeOfDay(words, flag.at_ms));
+function raisedBy(flag: FlagView, { words, own, now }: TherapistModel): string {
+  return own.raised(flag.kind, flag.by, flag.by_role, whenOf(words.language, flag.at_ms, now));
 }
 
 /** How long until it goes on, and to whom. */
@@ -116,7 +116,7 @@ function Clock({ concern, model }: { concern: ConcernView; model: TherapistModel
         <Icon name="clock" />
       )}
       <p class="grow">
-        {full && left <= full ? next : own.thenAt(timeOfDay(words, concern.due_ms), next)}
+        {full && left <= full ? next : own.thenAt(whenOf(words.language, concern.due_ms, model.now), next)}
         {reached && <span class="quiet"> {reached}</span>}
       </p>
     </div>
@@ -130,13 +130,13 @@ function Held({ concern, model }: { concern: ConcernView; model: TherapistModel 
   if (resolution)
     return (
       <>
-        <Done>{own.resolved(own.outcome(resolution.outcome), timeOfDay(words, concern.resolved_ms ?? 0))}</Done>
+        <Done>{own.resolved(own.outcome(resolution.outcome), whenOf(words.language, concern.resolved_ms ?? 0, model.now))}</Done>
         {resolution.note && <p>{resolution.note}</p>}
       </>
     );
   if (!concern.acknowledged) return null;
   if (!holder) return <Done>{own.acknowledged}</Done>;
-  const since = timeOfDay(words, held_ms);
+  const since = whenOf(words.language, held_ms, model.now);
   return <Done>{mine ? own.yoursSince(since) : own.withSince(holder, since)}</Done>;
 }
 

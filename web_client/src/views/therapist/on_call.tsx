@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import type { OnCall } from "../../connection/supervision_api";
-import { listOf, timeOfDay } from "../../words";
+import { listOf } from "../../words";
 import { Sheet } from "../frame";
+import { whenOf } from "../../words/therapist";
 import { Icon } from "../icon";
 import type { TherapistActs, TherapistModel } from "./model";
 
@@ -16,7 +17,7 @@ export function OnCallKey({ model, onOpen }: { model: TherapistModel; onOpen: ()
   return (
     <button class={on ? "btn soft" : "btn plain"} type="button" aria-haspopup="dialog" onClick={onOpen}>
       {on && <Icon name="check" small />}
-      {on ? own.onCallUntil(timeOfDay(words, onCall.until_ms)) : own.notOnCall}
+      {on ? own.onCallUntil(whenOf(words.language, onCall.until_ms, model.now)) : own.notOnCall}
     </button>
   );
 }
@@ -28,7 +29,7 @@ export function Asked({ model, acts }: { model: TherapistModel; acts: TherapistA
     <section key={shift} class="note care" aria-label={own.onCallTitle}>
       <Icon name="phone" />
       <div class="row s wrap grow">
-        <p class="grow">{own.askedToTakeOver(name, timeOfDay(words, until_ms))}</p>
+        <p class="grow">{own.askedToTakeOver(name, whenOf(words.language, until_ms, model.now))}</p>
         <button
           class="btn"
           type="button"
@@ -49,7 +50,7 @@ export function OnCallSheet({ model, acts, onClose }: { model: TherapistModel; a
       <p class="quiet">{own.onCallMore}</p>
       {onCall && <Shift onCall={onCall} model={model} acts={acts} />}
       {onCall && onCall.on_call.length > 0 && (
-        <p>{own.allOnCall(listOf(words, onCall.on_call.map(({ name, until_ms }) => own.nameUntil(name, timeOfDay(words, until_ms)))))}</p>
+        <p>{own.allOnCall(listOf(words, onCall.on_call.map(({ name, until_ms }) => own.nameUntil(name, whenOf(words.language, until_ms, model.now)))))}</p>
       )}
       <p class="wrong" role="alert">
         {model.onCallFailed !== undefined && (model.onCallFailed ? words.error(model.onCallFailed) : own.notSaved)}
@@ -66,13 +67,13 @@ function Shift({ onCall, model, acts }: { onCall: OnCall; model: TherapistModel;
   return (
     <>
       <div class="stack s" role="group" aria-labelledby="on-call-until">
-        <h3 id="on-call-until">{on ? own.onCallUntil(timeOfDay(words, onCall.until_ms)) : own.beOnCall}</h3>
+        <h3 id="on-call-until">{on ? own.onCallUntil(whenOf(words.language, onCall.until_ms, model.now)) : own.beOnCall}</h3>
         <div class="row s wrap">
           {HOURS.map((hours) => {
             const until = Math.ceil((now + hours * HOUR_MS) / 60_000) * 60_000;
             return (
               <button key={hours} class="btn" type="button" aria-disabled={saving} onClick={() => saving || acts.onBeOnCall(until)}>
-                {own.until(timeOfDay(words, until))}
+                {own.until(whenOf(words.language, until, model.now))}
               </button>
             );
           })}

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { ApiError } from "../../connection/api";
 import type { Flag } from "../../state/supervision";
-import { timeOfDay } from "../../words";
+import { whenOf } from "../../words/therapist";
 import { Sheet } from "../frame";
 import type { TherapistActs, TherapistModel } from "./model";
 
@@ -43,7 +43,7 @@ export function WhereSheet({ flag, model, acts, onClose }: Props & { flag: Flag 
                 )}
               </dd>
             </dl>
-            <p class="quiet">{own.confirmedAt(timeOfDay(words, read.value.confirmed_ms))}</p>
+            <p class="quiet">{own.confirmedAt(whenOf(words.language, read.value.confirmed_ms, model.now))}</p>
           </>
         )}
       </Reading>
@@ -66,7 +66,7 @@ export function TimelineSheet({ sessionId, title, model, acts, onClose }: Props 
             <ol class="log">
               {read.value.entries.map((entry, number) => (
                 <li key={number}>
-                  <span class="quiet num">{timeOfDay(words, entry.at_ms)}</span>
+                  <span class="quiet num">{whenOf(words.language, entry.at_ms, model.now)}</span>
                   <span>{own.entry(entry.what, entry.who, entry.about)}</span>
                 </li>
               ))}
