@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import group_members, groups, people, sessions
+from program.tables import group_members, groups, open_supervision, people, sessions
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
 
@@ -192,6 +192,50 @@ async def assignments_of(connection: AsyncConnection, person_id: IdentityId) -> 
         .order_by(sessions.c.opened_ms, sessions.c.id)
     )
     return [Assignment(_session(row), row.display_name or "") for row in rows]
+
+
+async def supervised_sessions(connection: AsyncConnection, *, only: IdentityId | None = None) -> list[Assignment]:
+    """The sessions of whose concerns somebody may still have to hear, of all groups or of those whose therapist that
+    person is; the oldest first."""
+    wanted = (
+        select(sessions, people.c.display_name)
+        .join(open_supervision, open_supervision.c.session_id == sessions.c.id)
+        .outerjoin(people, people.c.id == sessions.c.responder_id)
+        .order_by(sessions.c.opened_ms, sessions.c.id)
+    )
+    if only is not None:
+        wanted = wanted.join(group_members, sessions.c.group_id == group_members.c.group_id).where(
+            group_members.c.person_id == only, group_members.c.role == Role.THERAPIST.value
+        )
+    return [Assignment(_session(row), row.display_name or "") for row in await connection.execute(wanted)]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The therapists of a session's group, by name; `responder` says to be reachable, whoever that is."""
+
+    responder: tuple[tuple[IdentityId, str], ...]
+    therapists: tuple[tuple[IdentityId, str], ...]
+
+
+async def who_answers(connection: AsyncConnection, session_id: SessionId) -> Answering:
+    """Who answers for a session, and who else could."""
+    responder = await connection.execute(
+        select(people.c.id, people.c.display_name)
+        .join(sessions, sessions.c.responder_id == people.c.id)
+        .where(sessions.c.id == session_id)
+    )
+    therapists = await connection.execute(
+        select(people.c.id, people.c.display_name)
+        .join(group_members, group_members.c.person_id == people.c.id)
+        .join(sessions, sessions.c.group_id == group_members.c.group_id)
+        .where(sessions.c.id == session_id, group_members.c.role == Role.THERAPIST.value)
+        .order_by(people.c.id)
+    )
+    return Answering(
+        tuple((IdentityId(row.id), row.display_name) for row in responder),
+        tuple((IdentityId(row.id), row.display_name) for row in therapists),
+    )
 
 
 async def hold_session(connection: AsyncConnection, session_id: SessionId, *, hold: bool) -> bool:

@@ -138,15 +138,23 @@ class EventLog:
             self._writer = None
             await self._transactions.close()
 
-    async def claim(self, stream_id: str, kind: str) -> Claim:
+    async def claim(self, stream_id: str, kind: str, also: Callable[[Connection], None] | None = None) -> Claim:
         """Makes the caller the stream's owner, and the stream if it is not there. Earlier owners' appends fail.
+
+        `also`: what is to be stored together with that.
 
         Raises:
             ValueError: the stream is of another kind.
         """
+
+        def attempt(connection: Connection) -> Claim:
+            if also is not None:
+                also(connection)
+            return claim(connection, stream_id, kind)
+
         while True:
             try:
-                return await self._transactions.run(lambda connection: claim(connection, stream_id, kind))
+                return await self._transactions.run(attempt)
             except IntegrityError:
                 # Another node created the row between our look and our insert; now it is there to be claimed.
                 continue
