@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from program.tables import group_members, groups, open_supervision, people, sessions
+from program.tables import group_members, groups, people, sessions
 from protocol.ids import IdentityId, SessionId
 from protocol.values import Role, SessionStatus
 
@@ -194,20 +195,25 @@ async def assignments_of(connection: AsyncConnection, person_id: IdentityId) -> 
     return [Assignment(_session(row), row.display_name or "") for row in rows]
 
 
-async def supervised_sessions(connection: AsyncConnection, *, only: IdentityId | None = None) -> list[Assignment]:
-    """The sessions of whose concerns somebody may still have to hear, of all groups or of those whose therapist that
-    person is; the oldest first."""
-    wanted = (
+async def sessions_by(connection: AsyncConnection, session_ids: Iterable[SessionId]) -> list[Assignment]:
+    """Those sessions, ended ones as well; the oldest first."""
+    rows = await connection.execute(
         select(sessions, people.c.display_name)
-        .join(open_supervision, open_supervision.c.session_id == sessions.c.id)
         .outerjoin(people, people.c.id == sessions.c.responder_id)
+        .where(sessions.c.id.in_(sorted(session_ids)))
         .order_by(sessions.c.opened_ms, sessions.c.id)
     )
-    if only is not None:
-        wanted = wanted.join(group_members, sessions.c.group_id == group_members.c.group_id).where(
-            group_members.c.person_id == only, group_members.c.role == Role.THERAPIST.value
+    return [Assignment(_session(row), row.display_name or "") for row in rows]
+
+
+async def groups_assigned(connection: AsyncConnection, person_id: IdentityId) -> frozenset[str]:
+    """The groups whose therapist the person is."""
+    found = await connection.scalars(
+        select(group_members.c.group_id).where(
+            group_members.c.person_id == person_id, group_members.c.role == Role.THERAPIST.value
         )
-    return [Assignment(_session(row), row.display_name or "") for row in await connection.execute(wanted)]
+    )
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

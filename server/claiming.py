@@ -19,14 +19,23 @@ class ClaimedStream:
     """Appends to one stream; what is appended before it is claimed waits for that. Implements `server.stream.Log`."""
 
     def __init__(
-        self, log: EventLog, stream_id: str, kind: str, head: int, also: Callable[[Connection], None] | None = None
+        self,
+        log: EventLog,
+        stream_id: str,
+        kind: str,
+        head: int,
+        *,
+        also: Callable[[Connection], None],
+        on_settled: Callable[[], None],
     ) -> None:
-        """`head`: as it was read. `also`: what is stored together with each claim. Begins to claim it."""
+        """`head`: as it was read. `also`: what is stored together with each claim. `on_settled` hears of the end of
+        each try. Begins to claim it."""
         self._log = log
         self._stream_id = stream_id
         self._kind = kind
         self._head = head
         self._also = also
+        self._on_settled = on_settled
         self._claim: Claim | None = None
         self._waiting: list[tuple[int, Sequence[NewEvent], asyncio.Future[None]]] = []
         self._claiming: asyncio.Task[None] | None = None
@@ -82,6 +91,7 @@ class ClaimedStream:
         finally:
             self._claiming = None
             self._fail(AppendFailed(self._stream_id))
+            self._on_settled()
 
     def _go_on(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -103,7 +113,13 @@ class NoStream:
     epoch = 0
     busy = False
 
-    def append(self, stream_id: str, *_: object) -> asyncio.Future[None]:
+    def append(
+        self,
+        stream_id: str,
+        epoch: int,  # noqa: ARG002 - a port's signature
+        expected_head: int,  # noqa: ARG002
+        new_events: Sequence[NewEvent],  # noqa: ARG002
+    ) -> asyncio.Future[None]:
         """Fails."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_exception(AppendFailed(stream_id))

@@ -70,6 +70,10 @@ class Duties:
             waits=self._waits,
         )
 
+    def answers(self, person_id: IdentityId, session_id: SessionId) -> bool:
+        """Whether that person answers for that session."""
+        return any(who == person_id for who, _ in self._answering.get(session_id, _NOBODY).responder)
+
     def on_call(self) -> tuple[Someone, ...]:
         """Everyone who is on call now."""
         now_ms = self._clock.now_ms()

@@ -116,7 +116,7 @@ class Supervisor:
     def __init__(
         self,
         session_id: SessionId,
-        stored: Iterable[StoredEvent],
+        stored: Sequence[StoredEvent],
         stream: Stream,
         clock: Clock,
         timers: Timers,
@@ -135,8 +135,8 @@ class Supervisor:
         Raises:
             UnknownEvent: of an event that this version cannot read.
         """
-        events = [(each.seq, present_event(each.type, each.version, each.payload)) for each in stored if each.payload]
-        state = evolve_all(EMPTY, (event for _, event in events))
+        events = [present_event(e.type, e.version, e.payload) for e in stored if e.payload is not None]
+        state = evolve_all(EMPTY, events)
         self._duty = duty
         self._on_contact = on_contact
         self._on_changed = on_changed
@@ -154,7 +154,7 @@ class Supervisor:
             clock,
             timers,
         )
-        for _, event in events:
+        for event in events:
             self._tell_contact(event, again=True)
 
     def begin(self) -> None:

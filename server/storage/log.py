@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -46,6 +46,8 @@ __all__ = [
     "Synced",
     "Unreadable",
 ]
+
+T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger("holdspace.storage")
 
@@ -158,6 +160,10 @@ class EventLog:
             except IntegrityError:
                 # Another node created the row between our look and our insert; now it is there to be claimed.
                 continue
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """One writing transaction, in its turn. Raises what the database does."""
+        return await self._transactions.run(work)
 
     async def read(self, stream_id: str, after: int = 0) -> list[StoredEvent]:
         """The stream's events whose seq is greater than `after`, in order; none if there is no such stream.
