@@ -6,14 +6,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from moderation.permissions import Action, Office, Relation, permitted
+from moderation.permissions import Action, Capacity, Office, Relation, permitted
 from moderation.supervision.escalation import NEVER, Duty
 from moderation.supervision.events import FlagRaised
 from moderation.supervision.flags import relation_of
 from moderation.supervision.state import Concern, Flag, SupervisionState
 from protocol.ids import FlagId, IdentityId, ParticipantId
 from protocol.supervision import ConcernView, FlagKind, FlagStatus, FlagView, Severity
-from protocol.values import Millis, Role
+from protocol.values import Millis
 
 MAX_DONE: Final = 20
 """Concerns that are shown although nothing is left to do about them, the newest of them. No open one is left out."""
@@ -64,7 +64,9 @@ def concerns_for(
     return (*waiting, *taken, *done[:MAX_DONE])
 
 
-def flags_of(told: SupervisionState, stored: SupervisionState, raiser: IdentityId, role: Role) -> tuple[OwnFlag, ...]:
+def flags_of(
+    told: SupervisionState, stored: SupervisionState, raiser: IdentityId, role: Capacity
+) -> tuple[OwnFlag, ...]:
     """The flags that this person raised, the newest first: whether one was read, and to staff what came of it."""
     if not permitted(role, Action.SEE_FLAG_RECEIVED, Relation.OWN):
         return ()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from moderation.decision import Accepted, Rejection
-from moderation.permissions import Office
+from moderation.permissions import Capacity, Office
 from moderation.supervision.commands import (
     About,
     Command,
@@ -112,7 +112,7 @@ class Stage:
     def seen(self, by: Someone = RUTH, office: Office = Office.ASSIGNED) -> Sequence[ConcernView]:
         return concerns_for(self.state, self.state, by.identity_id, office, self.duty)
 
-    def own(self, by: Someone, role: Role = Role.PARTICIPANT) -> Sequence[OwnFlag]:
+    def own(self, by: Someone, role: Capacity = Role.PARTICIPANT) -> Sequence[OwnFlag]:
         return flags_of(self.state, self.state, by.identity_id, role)
 
     def off_duty(self, **who: tuple[Someone, ...]) -> None:

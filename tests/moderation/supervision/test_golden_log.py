@@ -46,7 +46,7 @@ def test_an_event_is_stored_today_as_it_was_then(row: dict[str, Any]) -> None:
     event = read(row)
 
     assert row["version"] == VERSIONS[row["type"]]
-    assert msgspec.to_builtins(event) == row["payload"]
+    assert json.loads(msgspec.json.encode(event)) == row["payload"]
 
 
 @pytest.mark.parametrize("log", LOGS.values(), ids=LOGS)
@@ -56,7 +56,9 @@ def test_a_log_leads_to_the_concerns_it_led_to_then(log: dict[str, Any]) -> None
     assert state.room_seq == log["room_seq"]
     for viewer, expected in log["seen_by"].items():
         seen = concerns_for(state, state, IdentityId(viewer), Office.ASSIGNED, Duty())
-        assert json.loads(msgspec.json.encode(seen)) == expected
+        # What a view says by now that it did not say then is beside the point.
+        told = json.loads(msgspec.json.encode(seen))
+        assert [{key: one.get(key) for key in then} for one, then in zip(told, expected, strict=True)] == expected
 
 
 def test_all_of_it_is_kept_as_long_as_any_of_it() -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from moderation.decision import Accepted
 from moderation.permissions import Office
 from moderation.supervision.commands import (
+    About,
     Command,
     CoverAsked,
     CoverOver,
@@ -125,7 +126,7 @@ class Supervised(RuleBasedStateMachine):
         kind: FlagKind,
         category: Category,
         by: Someone,
-        whom: object,
+        whom: About | None,
         works: bool,
         again: bool,
     ) -> None:
