@@ -161,7 +161,7 @@ async def test_an_acknowledgement_made_while_the_server_is_away_arrives(server: 
     await flags.get_by_role("button", name="Show what is done").click()
 
     async def stored() -> bool:
-        return await flags.get_by_role("article").get_by_text("Acknowledged", exact=True).count() == 1
+        return await flags.get_by_role("article").get_by_text("Yours since", exact=False).count() == 1
 
     await until("the acknowledgement is stored", stored)
     await ruth.page.reload()
