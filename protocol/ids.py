@@ -19,6 +19,9 @@ MessageId = NewType("MessageId", str)
 ConcernId = NewType("ConcernId", str)
 """Something in a session that a therapist has to know of. Made by the server."""
 
+FlagId = NewType("FlagId", str)
+"""One flag. Made by the client that raises it, so that sending twice raises one."""
+
 RequestId = NewType("RequestId", str)
 """One request on one connection. Made by the client; the reply carries it back."""
 

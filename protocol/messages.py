@@ -15,7 +15,8 @@ from msgspec import Meta
 
 from protocol.errors import ErrorCode, Next
 from protocol.frame import Frame
-from protocol.ids import ConcernId, ParticipantId, RequestId, SessionId
+from protocol.ids import ParticipantId, RequestId
+from protocol.supervision import Acknowledge, Resolve, Supervised, TakeOver, Unsupervised, Watching
 from protocol.turns import (
     DenyTurn,
     EndTurn,
@@ -50,7 +51,6 @@ from protocol.values import (
     SessionView,
     Snapshot,
     Source,
-    SupervisedView,
     Text,
     Tile,
     Token,
@@ -81,14 +81,6 @@ class Watch(Frame, frozen=True, tag="watch"):
     """
 
     token: Token
-
-
-class Acknowledge(Frame, frozen=True, tag="acknowledge"):
-    """I have taken note of this concern. Only on a socket that watches."""
-
-    id: ClientRequestId
-    session_id: SessionId
-    concern_id: ConcernId
 
 
 class Ping(Frame, frozen=True, tag="ping"):
@@ -324,6 +316,8 @@ ClientMessage = (
     | RestartSubscribe
     | SetView
     | Acknowledge
+    | TakeOver
+    | Resolve
 )
 
 
@@ -337,26 +331,6 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     resume_token: str
     server_time_ms: Millis
     ping_every_s: float
-
-
-class Watching(Frame, frozen=True, tag="watching"):
-    """Answer to `watch`: the sessions of your groups that people can come to now. A lost socket is begun anew."""
-
-    sessions: tuple[SupervisedView, ...]
-    server_time_ms: Millis
-    ping_every_s: float
-
-
-class Supervised(Frame, frozen=True, tag="supervised"):
-    """A session of your groups as it is now. Only the latest counts."""
-
-    view: SupervisedView
-
-
-class Unsupervised(Frame, frozen=True, tag="unsupervised"):
-    """That session has ended, or is no longer yours."""
-
-    session_id: SessionId
 
 
 class Resumed(Frame, frozen=True, tag="resumed"):

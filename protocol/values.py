@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from protocol.ids import CLIENT_ID_PATTERN, ConcernId, MessageId, ParticipantId, RequestId, SessionId
+from protocol.ids import CLIENT_ID_PATTERN, MessageId, ParticipantId, RequestId, SessionId
 
 MAX_TEXT = 2_000
 """Longest chat message, in characters."""
@@ -207,50 +207,6 @@ class ChatView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     turn: bool = False
 
 
-class ConcernKind(StrEnum):
-    """What a therapist has to know of."""
-
-    LEADER_LOST = "leader_lost"
-    """The last who led is gone, and the group pauses."""
-    COVER_NEEDED = "cover_needed"
-    """Who leads asked for someone to take over."""
-    LOBBY_UNATTENDED = "lobby_unattended"
-    """People have waited for long, and nobody came to lead."""
-    REMOVED = "removed"
-    """A mentor removed a participant from the session."""
-    NOBODY_ANSWERS = "nobody_answers"
-    """No therapist answers for the session but who leads it, and it is live, or people have waited for long."""
-
-
-class Severity(StrEnum):
-    """How much it presses."""
-
-    NOTE = "note"
-    CONCERN = "concern"
-    URGENT = "urgent"
-    CRISIS = "crisis"
-
-
-class ConcernView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Something in a session that a therapist has to know of.
-
-    Attributes:
-        person: whom it concerns, by the name in the room; empty when it is the session.
-        by: who did or asked it; empty when nobody did.
-        over: it has passed by itself (someone leads again). It still wants to be acknowledged.
-        acknowledged: a therapist has taken note.
-    """
-
-    id: ConcernId
-    kind: ConcernKind
-    severity: Severity
-    at_ms: Millis
-    person: str = ""
-    by: str = ""
-    over: bool = False
-    acknowledged: bool = False
-
-
 class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The session as such.
 
@@ -268,29 +224,6 @@ class SessionView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     waits_for: WaitsFor = WaitsFor.NOTHING
     late: bool = False
     begun: bool = False
-
-
-class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A session of an assigned group, as its therapists see it from outside.
-
-    Attributes:
-        people: how many are in the room; waiting: how many are in its lobby.
-        leaders: the names of those who lead it now.
-        responder: the name of the therapist who said to be reachable; empty when nobody did.
-        you_respond: it is you.
-        concerns: not acknowledged ones first, then the newest.
-        unread: what was told of it cannot be read, so that concerns may be missing here.
-    """
-
-    session: SessionView
-    people: int = 0
-    waiting: int = 0
-    leaders: tuple[str, ...] = ()
-    paused_until_ms: Millis = 0
-    responder: str = ""
-    you_respond: bool = False
-    concerns: tuple[ConcernView, ...] = ()
-    unread: bool = False
 
 
 class TurnView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

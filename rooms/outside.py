@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from protocol.ids import ParticipantId
-from protocol.values import Role, SupervisedView
+from protocol.supervision import SupervisedView
+from protocol.values import Role
 from rooms.state import RoomState
 from rooms.view import Viewer, session_view
 

@@ -33,12 +33,12 @@ ALL: Final = Concerned(frozenset(), everyone=True)
 
 
 async def concerned(connection: AsyncConnection, vault: Vault, session_id: SessionId) -> Concerned:
-    """By the concerns that have not passed, and that no therapist has taken note of. In doubt, everyone."""
+    """By the concerns that have not passed, and leave a therapist something to do. In doubt, everyone."""
     try:
         stored = [event async for event in read_events(connection, vault, stream_of(session_id))]
         state = replay(stored)
     except (Unreadable, UnknownEvent, LookupError) as error:
         _log.error("concerns unreadable", session=session_id, **where_it_failed(error))
         return ALL
-    about = [each.raised.person for each in state.concerns.values() if not (each.over or each.acknowledged)]
+    about = [each.person for each in state.concerns.values() if each.open and not each.over]
     return Concerned(frozenset(who for who in about if who is not None), everyone=None in about)

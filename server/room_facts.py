@@ -15,8 +15,8 @@ from moderation.supervision.commands import (
     SeeRoom,
     SessionLed,
     SessionOver,
-    Someone,
 )
+from moderation.supervision.escalation import Someone
 from protocol.ids import ParticipantId
 from protocol.values import SessionStatus
 from rooms import events as room

@@ -14,7 +14,6 @@ from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused
 from protocol.ids import RequestId
 from protocol.messages import (
     Ack,
-    Acknowledge,
     Admit,
     AllowMicrophone,
     AllowScreen,
@@ -47,6 +46,7 @@ from protocol.messages import (
     WithdrawCover,
     tag_of,
 )
+from protocol.supervision import Acknowledge, Resolve, TakeOver
 from protocol.turns import (
     DenyTurn,
     EndTurn,
@@ -186,7 +186,7 @@ class Conversation:
                 | SetTurnMode()
             ):
                 self._ask_room(message)
-            case Acknowledge():
+            case Acknowledge() | TakeOver() | Resolve():
                 raise Refused(ErrorCode.NOT_ALLOWED)
             case Join() | Resume() | Watch() | Ping():
                 raise ProtocolError(ErrorCode.UNEXPECTED)

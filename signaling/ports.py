@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
-from protocol.ids import ConcernId, IdentityId, ParticipantId, SessionId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import RoomFrame
-from protocol.values import Role, Snapshot, Source, SupervisedView, Tile
+from protocol.supervision import Handling, SupervisedView
+from protocol.values import Role, Snapshot, Source, Tile
 from rooms.commands import Command
 from rooms.events import Decision
 from rooms.view import Viewer
@@ -140,10 +141,8 @@ class Supervision(Protocol):
         """The watcher is shown nothing more. Idempotent."""
         ...
 
-    def acknowledge(
-        self, watcher: Watcher, session_id: SessionId, concern_id: ConcernId
-    ) -> Future[Accepted[Any] | Rejection]:
-        """The watcher has taken note of a concern; the answer comes when that is stored."""
+    def handle(self, watcher: Watcher, asked: Handling) -> Future[Accepted[Any] | Rejection]:
+        """The watcher does something about a concern; the answer comes when that is stored."""
         ...
 
 

@@ -14,8 +14,17 @@ import structlog
 from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import Ack, Acknowledge, ClientMessage, Frame, Ping, Supervised, Unsupervised, Watching, tag_of
-from protocol.values import SupervisedView
+from protocol.messages import Ack, ClientMessage, Frame, Ping, tag_of
+from protocol.supervision import (
+    Acknowledge,
+    Handling,
+    Resolve,
+    Supervised,
+    SupervisedView,
+    TakeOver,
+    Unsupervised,
+    Watching,
+)
 from signaling.outbox import Prepared
 from signaling.ports import Supervision, Telemetry, WatchAdmission
 from signaling.rate import Allowance, Allowances
@@ -124,15 +133,15 @@ class WatchingSockets:
         match message:
             case Ping():
                 watching.send(Ack(message.id))
-            case Acknowledge():
-                self._acknowledge(watching, message)
+            case Acknowledge() | TakeOver() | Resolve():
+                self._handle(watching, message)
             case _:
                 raise ProtocolError(ErrorCode.UNEXPECTED, "on a socket that watches")
 
-    def _acknowledge(self, watching: WatchingSocket, message: Acknowledge) -> None:
+    def _handle(self, watching: WatchingSocket, message: Handling) -> None:
         try:
             watching.allowance.take(message)
-            asked = self._supervision.acknowledge(watching, message.session_id, message.concern_id)
+            asked = self._supervision.handle(watching, message)
         except HoldspaceError as error:
             self._telemetry.frame_refused(error.code)
             watching.send(rejected(message.id, error.code))

@@ -1,4 +1,4 @@
-"""What reaches a supervision stream: what its room tells, and what therapists do.
+"""What reaches a supervision stream: what its room tells, what people flag, and what therapists do.
 
 What the room tells carries the room's seq that it is from. Durable facts come in the room's order, and may come again
 after a crash; what is seen of the room as it is now may be said any number of times.
@@ -9,14 +9,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from moderation.permissions import Office
-from protocol.ids import ConcernId, IdentityId
-
-
-class Someone(Struct, frozen=True):
-    """A person, and what they were called in the room at that time."""
-
-    identity_id: IdentityId
-    name: str
+from moderation.supervision.escalation import Someone
+from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId
+from protocol.supervision import Category, FlagKind, MomentLine, Resolution, Severity
+from protocol.values import Role
 
 
 class RoomFact(Struct, frozen=True):
@@ -77,17 +73,58 @@ class SeeRoom(Struct, frozen=True):
     unanswered: bool = False
 
 
-class TakeNote(Struct, frozen=True):
-    """A therapist has taken note of a concern, in that capacity."""
+class About(Struct, frozen=True):
+    """Whom a flag concerns, and in what role they are here. A therapist never hears of flags about themselves."""
 
-    by: IdentityId
+    identity_id: IdentityId
+    participant_id: ParticipantId
+    name: str
+    role: Role
+
+
+class RaiseFlag(Struct, frozen=True):
+    """Somebody raises a flag. `role`: theirs in the session; `about`: None when it is the session."""
+
+    flag_id: FlagId
+    kind: FlagKind
+    severity: Severity
+    category: Category
+    by: Someone
+    role: Role
+    about: About | None = None
+    text: str = ""
+    moment: tuple[MomentLine, ...] = ()
+
+
+class Handling(Struct, frozen=True):
+    """Base of what a therapist does about a concern, in that capacity."""
+
+    by: Someone
     capacity: Office
     concern_id: ConcernId
 
 
-class StoreAgain(Struct, frozen=True):
-    """What could not be stored may be tried again."""
+class TakeNote(Handling, frozen=True):
+    """They have taken note of it, and of the first `flags` of its flags."""
+
+    flags: int = 0
+
+
+class TakeConcernOver(Handling, frozen=True):
+    """It is theirs from now on."""
+
+
+class ResolveConcern(Handling, frozen=True, kw_only=True):
+    """It ended so, with the first `flags` of its flags."""
+
+    resolution: Resolution
+    flags: int
+
+
+class PassTime(Struct, frozen=True):
+    """A concern may have waited for long enough, and what could not be stored may be tried again."""
 
 
 Fact = CoverAsked | CoverOver | LobbyUnattended | PersonRemoved | GroupReturned | SessionLed | SessionOver
-Command = Fact | SeeRoom | TakeNote | StoreAgain
+Handle = TakeNote | TakeConcernOver | ResolveConcern
+Command = Fact | SeeRoom | RaiseFlag | Handle | PassTime

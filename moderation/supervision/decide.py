@@ -1,12 +1,11 @@
-"""`decide(state, command, now_ms)`: what a command makes happen, or why it is refused."""
+"""`decide(state, command, now_ms, duty)`: what a command makes happen, or why it is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, assert_never
 
-from moderation.decision import NOT_FOUND, NOTHING, Accepted, Rejection, denied
-from moderation.permissions import Action, permitted
+from moderation.decision import NOTHING, Accepted, Rejection
 from moderation.supervision.commands import (
     Command,
     CoverAsked,
@@ -14,26 +13,33 @@ from moderation.supervision.commands import (
     Fact,
     GroupReturned,
     LobbyUnattended,
+    PassTime,
     PersonRemoved,
+    RaiseFlag,
+    ResolveConcern,
     SeeRoom,
     SessionLed,
     SessionOver,
-    StoreAgain,
+    TakeConcernOver,
     TakeNote,
 )
+from moderation.supervision.escalation import NEVER, Duty, Someone, Whom, due_after, due_again, earliest
 from moderation.supervision.events import (
-    ConcernAcknowledged,
+    ConcernEscalated,
     ConcernPassed,
     ConcernRaised,
     Decision,
     Event,
     Held,
+    is_told,
 )
+from moderation.supervision.events import SessionOver as EndNoted
 from moderation.supervision.evolve import evolve
+from moderation.supervision.flags import raise_flag, resolve, take_note, take_over
 from moderation.supervision.state import Concern, SupervisionState
-from moderation.supervision.view import relation_of
-from protocol.ids import ConcernId, IdentityId
-from protocol.values import ConcernKind, Millis, Severity
+from protocol.ids import ConcernId
+from protocol.supervision import ConcernKind, Severity
+from protocol.values import Millis
 
 SEVERITY: Final = {
     ConcernKind.LEADER_LOST: Severity.URGENT,
@@ -49,79 +55,87 @@ _NOW: Final[Millis] = 0
 _NEED_A_LEADER: Final = (ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED, ConcernKind.LOBBY_UNATTENDED)
 
 
-def decide(state: SupervisionState, command: Command, now_ms: Millis) -> Decision:
+def decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty) -> Decision:
     """Decides one command. What holds in memory only is stored before anything that builds on it."""
-    decision = _decide(state, command, now_ms)
-    if isinstance(decision, Rejection) or not state.unstored or not (decision.events or command == StoreAgain()):
+    decision = _decide(state, command, now_ms, duty)
+    if isinstance(decision, Rejection) or not state.unstored or not (decision.events or command == PassTime()):
         return decision
-    return Accepted((*state.unstored, *decision.events))
+    new = tuple(event for event in decision.events if event not in state.unstored)
+    return Accepted((*state.unstored, *new))
 
 
 def next_deadline(state: SupervisionState) -> Millis | None:
-    """When `StoreAgain` has something to do; None when all is stored."""
-    return _NOW if state.unstored else None
+    """When passing time has something to do; None when it never has."""
+    if state.unstored:
+        return _NOW
+    due = earliest(*(each.due_ms for each in state.concerns.values() if each.runs))
+    return None if due == NEVER else due
 
 
 def aftermath(state: SupervisionState, lost: Iterable[Event]) -> tuple[Event, ...]:
-    """What of the events that could not be stored holds nevertheless: all that the room told.
+    """What of the events that could not be stored holds nevertheless: all but what therapists did.
 
-    An acknowledgement does not: nobody may believe in one that a restart forgets.
+    Nobody may believe in an acknowledgement that a restart forgets. A flag, and that it went on, hold: help does not
+    wait for a disk.
     """
     kept: list[Event] = []
     for event in lost:
         told = event.event if isinstance(event, Held) else event
-        if isinstance(told, ConcernAcknowledged) or told in state.unstored:
+        if not is_told(told) or told in state.unstored:
             continue
         state = evolve(state, Held(told))
         kept.append(Held(told))
     return tuple(kept)
 
 
-def _decide(state: SupervisionState, command: Command, now_ms: Millis) -> Decision:
+def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty) -> Decision:
     match command:
         case SeeRoom():
-            return Accepted(tuple(_seen(state, command, now_ms)))
+            return Accepted(tuple(_seen(state, command, now_ms, duty)))
+        case RaiseFlag():
+            return raise_flag(state, command, now_ms, duty)
         case TakeNote():
-            return _note(state, command, now_ms)
-        case StoreAgain():
-            return NOTHING
+            return take_note(state, command, now_ms)
+        case TakeConcernOver():
+            return take_over(state, command, now_ms)
+        case ResolveConcern():
+            return resolve(state, command, now_ms)
+        case PassTime():
+            due = (each for each in state.concerns.values() if each.runs and NEVER != each.due_ms <= now_ms)
+            return Accepted(tuple(_escalated(each, now_ms, duty) for each in due))
         case _:
             # The same event of the room, told again after a crash.
-            return NOTHING if command.room_seq <= state.room_seq else Accepted(tuple(_told(state, command, now_ms)))
+            if command.room_seq <= state.room_seq:
+                return NOTHING
+            return Accepted(tuple(_told(state, command, now_ms, duty)))
 
 
-def _told(state: SupervisionState, fact: Fact, now_ms: Millis) -> Iterable[Event]:
+def _told(state: SupervisionState, fact: Fact, now_ms: Millis, duty: Duty) -> Iterable[Event]:
     seq = fact.room_seq
     match fact:
         case CoverAsked(who=who):
             # Whom it concerns is who asked: another therapist answers it.
-            asked = ConcernRaised(
-                now_ms, seq, _next_id(state), ConcernKind.COVER_NEEDED, SEVERITY[ConcernKind.COVER_NEEDED],
-                who.identity_id, who.name, who.identity_id, who.name,
-            )  # fmt: skip
-            return () if _lasts(state, asked) else (asked,)
+            asked = _noticed(state, ConcernKind.COVER_NEEDED, seq, now_ms, duty, who, who)
+            lasting = state.lasting(ConcernKind.COVER_NEEDED)
+            return () if any(each.person == asked.person for each in lasting) else (asked,)
         case CoverOver(identity_id=who):
-            own = (each for each in state.lasting(ConcernKind.COVER_NEEDED) if each.raised.person == who)
+            own = (each for each in state.lasting(ConcernKind.COVER_NEEDED) if each.person == who)
             return _passed(own, seq, now_ms)
         case LobbyUnattended():
-            return _raised(state, ConcernKind.LOBBY_UNATTENDED, seq, now_ms)
+            return _raised(state, ConcernKind.LOBBY_UNATTENDED, seq, now_ms, duty)
         case GroupReturned():
             # Should the pause before it not have been seen.
-            return _raised(state, ConcernKind.LEADER_LOST, seq, now_ms)
+            return _raised(state, ConcernKind.LEADER_LOST, seq, now_ms, duty)
         case PersonRemoved(who=who, by=by):
-            removed = ConcernRaised(
-                now_ms, seq, _next_id(state), ConcernKind.REMOVED, SEVERITY[ConcernKind.REMOVED],
-                who.identity_id, who.name, by.identity_id, by.name,
-            )  # fmt: skip
-            return (removed,)
+            return (_noticed(state, ConcernKind.REMOVED, seq, now_ms, duty, who, by),)
         case SessionLed():
             return _passed(state.lasting(*_NEED_A_LEADER), seq, now_ms)
         case SessionOver():
-            return _passed(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS), seq, now_ms)
+            return _ended(state, seq, now_ms, duty)
     assert_never(fact)
 
 
-def _seen(state: SupervisionState, seen: SeeRoom, now_ms: Millis) -> Iterable[Event]:
+def _seen(state: SupervisionState, seen: SeeRoom, now_ms: Millis, duty: Duty) -> Iterable[Event]:
     seq = seen.room_seq
     if seen.led:
         yield from _passed(state.lasting(*_NEED_A_LEADER), seq, now_ms)
@@ -130,49 +144,57 @@ def _seen(state: SupervisionState, seen: SeeRoom, now_ms: Millis) -> Iterable[Ev
     if not seen.unanswered:
         yield from _passed(state.lasting(ConcernKind.NOBODY_ANSWERS), seq, now_ms)
     # One at most: a pause has nobody who leads. One that began by asking for cover is told of as that.
-    if seen.paused and any(each.raised.room_seq == seq for each in state.lasting(ConcernKind.COVER_NEEDED)):
+    if seen.paused and any(each.room_seq == seq for each in state.lasting(ConcernKind.COVER_NEEDED)):
         return
     if seen.paused:
-        yield from _raised(state, ConcernKind.LEADER_LOST, seq, now_ms)
+        yield from _raised(state, ConcernKind.LEADER_LOST, seq, now_ms, duty)
     elif seen.unanswered:
-        yield from _raised(state, ConcernKind.NOBODY_ANSWERS, seq, now_ms)
+        yield from _raised(state, ConcernKind.NOBODY_ANSWERS, seq, now_ms, duty)
 
 
-def _raised(state: SupervisionState, kind: ConcernKind, seq: int, now_ms: Millis) -> Iterable[Event]:
+def _raised(state: SupervisionState, kind: ConcernKind, seq: int, now_ms: Millis, duty: Duty) -> Iterable[Event]:
     """Of the session as such, unless one lasts."""
-    return () if any(state.lasting(kind)) else (ConcernRaised(now_ms, seq, _next_id(state), kind, SEVERITY[kind]),)
+    return () if any(state.lasting(kind)) else (_noticed(state, kind, seq, now_ms, duty),)
 
 
-def _lasts(state: SupervisionState, raised: ConcernRaised) -> bool:
-    return any(each.like(Concern(raised)) for each in state.lasting(raised.kind))
+def _noticed(
+    state: SupervisionState,
+    kind: ConcernKind,
+    seq: int,
+    now_ms: Millis,
+    duty: Duty,
+    who: Someone | None = None,
+    by: Someone | None = None,
+) -> ConcernRaised:
+    severity, person = SEVERITY[kind], who and who.identity_id
+    return ConcernRaised(
+        now_ms,
+        seq,
+        ConcernId(f"c{len(state.concerns) + 1}"),
+        kind,
+        severity,
+        person,
+        who.name if who else "",
+        by and by.identity_id,
+        by.name if by else "",
+        Whom(person).first(duty, severity),
+        due_after(now_ms, severity, duty, ended=state.ended),
+    )
 
 
 def _passed(concerns: Iterable[Concern], seq: int, now_ms: Millis) -> Iterable[Event]:
-    return (ConcernPassed(now_ms, seq, each.raised.concern_id) for each in concerns)
+    return (ConcernPassed(now_ms, seq, each.id) for each in concerns)
 
 
-def _note(state: SupervisionState, command: TakeNote, now_ms: Millis) -> Decision:
-    concern = state.concerns.get(command.concern_id)
-    if concern is None:
-        return NOT_FOUND
-    if not permitted(command.capacity, Action.ACKNOWLEDGE_FLAG, relation_of(concern, command.by)):
-        return denied(Action.ACKNOWLEDGE_FLAG)
-    # Earlier ones of the same thing are noted with it: the therapist sees the newest only.
-    noted = (
-        each
-        for each in state.concerns.values()
-        if not each.acknowledged and (each is concern or (each.over and each.like(concern) and _before(each, concern)))
-    )
-    return Accepted(tuple(_noted(each, command.by, now_ms) for each in noted))
+def _ended(state: SupervisionState, seq: int, now_ms: Millis, duty: Duty) -> Iterable[Event]:
+    """What was to be acknowledged by the session's end goes on now."""
+    yield from _passed(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS), seq, now_ms)
+    yield EndNoted(now_ms, seq)
+    for each in state.concerns.values():
+        if each.runs and each.due_ms == NEVER and each.pressing is Severity.CONCERN:
+            yield _escalated(each, now_ms, duty)
 
 
-def _before(one: Concern, other: Concern) -> bool:
-    return one.raised.at_ms <= other.raised.at_ms
-
-
-def _noted(concern: Concern, by: IdentityId, now_ms: Millis) -> ConcernAcknowledged:
-    return ConcernAcknowledged(now_ms, concern.raised.concern_id, by)
-
-
-def _next_id(state: SupervisionState) -> ConcernId:
-    return ConcernId(f"c{len(state.concerns) + 1}")
+def _escalated(concern: Concern, now_ms: Millis, duty: Duty) -> ConcernEscalated:
+    step = concern.whom.after(concern.step, duty)
+    return ConcernEscalated(now_ms, concern.id, step, due_again(step, now_ms, concern.pressing, duty))

@@ -11,8 +11,9 @@ from typing import TypeGuard, get_args
 from msgspec import Struct
 
 from moderation.decision import Accepted, Rejection
-from protocol.ids import ConcernId, IdentityId
-from protocol.values import ConcernKind, Millis, Severity
+from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId
+from protocol.supervision import Category, ConcernKind, FlagKind, MomentLine, Resolution, Severity, Step
+from protocol.values import Millis, Role
 
 
 class SupervisionEvent(Struct, frozen=True, tag_field="type"):
@@ -20,9 +21,10 @@ class SupervisionEvent(Struct, frozen=True, tag_field="type"):
 
 
 class ConcernRaised(SupervisionEvent, frozen=True, tag="concern_raised"):
-    """Something that therapists have to know of. `person` is whom it concerns; None when it is the session.
+    """Something that the server noticed. `person` is whom it concerns; None when it is the session.
 
-    `room_seq`: the room's event that told of it, or the newest one before that.
+    `room_seq`: the room's event that told of it, or the newest one before that. `step`: whom it reaches at once;
+    `due_ms`: when it goes on.
     """
 
     at_ms: Millis
@@ -34,6 +36,42 @@ class ConcernRaised(SupervisionEvent, frozen=True, tag="concern_raised"):
     person_name: str = ""
     by: IdentityId | None = None
     by_name: str = ""
+    step: Step = Step.RESPONDER
+    due_ms: Millis = 0
+
+
+class FlagRaised(SupervisionEvent, frozen=True, tag="flag_raised"):
+    """Somebody raised a flag: a concern of its own, or one more of that concern.
+
+    `conflicted`: it is about a therapist. `step`, `due_ms`: of the whole concern from now on.
+    """
+
+    at_ms: Millis
+    flag_id: FlagId
+    concern_id: ConcernId
+    kind: FlagKind
+    severity: Severity
+    category: Category
+    by: IdentityId
+    by_name: str
+    by_role: Role
+    person: IdentityId | None = None
+    participant_id: ParticipantId | None = None
+    person_name: str = ""
+    conflicted: bool = False
+    text: str = ""
+    moment: tuple[MomentLine, ...] = ()
+    step: Step = Step.RESPONDER
+    due_ms: Millis = 0
+
+
+class ConcernEscalated(SupervisionEvent, frozen=True, tag="concern_escalated"):
+    """Nobody had acknowledged it in time: it reaches `step` as well, or the contact again; next at `due_ms`."""
+
+    at_ms: Millis
+    concern_id: ConcernId
+    step: Step
+    due_ms: Millis
 
 
 class ConcernPassed(SupervisionEvent, frozen=True, tag="concern_passed"):
@@ -44,29 +82,67 @@ class ConcernPassed(SupervisionEvent, frozen=True, tag="concern_passed"):
     concern_id: ConcernId
 
 
+class SessionOver(SupervisionEvent, frozen=True, tag="session_over"):
+    """The session ended: what was to wait for that waits no longer."""
+
+    at_ms: Millis
+    room_seq: int
+
+
 class ConcernAcknowledged(SupervisionEvent, frozen=True, tag="concern_acknowledged"):
-    """A therapist has taken note."""
+    """A therapist has taken note of it, and of the first `flags` of its flags. It is theirs now."""
 
     at_ms: Millis
     concern_id: ConcernId
     by: IdentityId
+    by_name: str = ""
+    flags: int = 0
+
+
+class ConcernTaken(SupervisionEvent, frozen=True, tag="concern_taken"):
+    """Another therapist has taken it over."""
+
+    at_ms: Millis
+    concern_id: ConcernId
+    by: IdentityId
+    by_name: str
+
+
+class ConcernResolved(SupervisionEvent, frozen=True, tag="concern_resolved"):
+    """It has ended so."""
+
+    at_ms: Millis
+    concern_id: ConcernId
+    by: IdentityId
+    by_name: str
+    resolution: Resolution
+
+
+Told = ConcernRaised | FlagRaised | ConcernEscalated | ConcernPassed | SessionOver
+"""What holds even while it cannot be stored."""
 
 
 class Held(SupervisionEvent, frozen=True, tag="held"):
     """Ephemeral: what could not be stored holds in memory, and is tried again."""
 
-    event: ConcernRaised | ConcernPassed
+    event: Told
 
 
-DurableEvent = ConcernRaised | ConcernPassed | ConcernAcknowledged
+DurableEvent = Told | ConcernAcknowledged | ConcernTaken | ConcernResolved
 Event = DurableEvent | Held
 
 Decision = Accepted[Event] | Rejection
 """What becomes of a command."""
 
+TOLD: tuple[type[SupervisionEvent], ...] = get_args(Told)
 DURABLE_EVENTS: tuple[type[SupervisionEvent], ...] = get_args(DurableEvent)
 
 
 def is_durable(event: Event) -> TypeGuard[DurableEvent]:
     """Whether an event goes into the log."""
     return isinstance(event, DURABLE_EVENTS)
+
+
+def is_told(event: Event) -> TypeGuard[Told]:
+    """Whether an event holds even while it cannot be stored."""
+    return isinstance(event, TOLD)

@@ -7,21 +7,43 @@ from typing import Any, assert_never
 
 from msgspec.structs import replace
 
-from moderation.supervision.events import ConcernAcknowledged, ConcernPassed, ConcernRaised, Event, Held
-from moderation.supervision.state import Concern, SupervisionState
+from moderation.supervision.escalation import NEVER, Someone, highest
+from moderation.supervision.events import (
+    ConcernAcknowledged,
+    ConcernEscalated,
+    ConcernPassed,
+    ConcernRaised,
+    ConcernResolved,
+    ConcernTaken,
+    Event,
+    FlagRaised,
+    Held,
+    SessionOver,
+    Told,
+    is_told,
+)
+from moderation.supervision.state import Concern, Flag, SupervisionState
 from protocol.ids import ConcernId
+from protocol.supervision import ConcernKind
 
 
 def evolve(state: SupervisionState, event: Event) -> SupervisionState:
     """The state after `event`."""
+    if is_told(event) and event in state.unstored:
+        # It holds already, and so does what became of it since: now it is stored, too.
+        held = state.unstored.index(event)
+        return replace(state, unstored=(*state.unstored[:held], *state.unstored[held + 1 :]))
     match event:
-        case ConcernRaised() | ConcernPassed():
-            return _told(replace(state, unstored=tuple(each for each in state.unstored if each != event)), event)
+        case Held(event=told):
+            return replace(_told(state, told), unstored=(*state.unstored, told))
         case ConcernAcknowledged():
-            return _concern(state, event.concern_id, acknowledged=True)
-        case Held(event=held):
-            return _told(replace(state, unstored=(*state.unstored, held)), held)
-    assert_never(event)
+            return _acknowledged(state, event)
+        case ConcernTaken():
+            return _concern(state, event.concern_id, holder=Someone(event.by, event.by_name), held_ms=event.at_ms)
+        case ConcernResolved():
+            return _concern(state, event.concern_id, resolution=event.resolution, resolved_ms=event.at_ms, due_ms=NEVER)
+        case _:
+            return _told(state, event)
 
 
 def evolve_all(state: SupervisionState, events: Iterable[Event]) -> SupervisionState:
@@ -31,16 +53,83 @@ def evolve_all(state: SupervisionState, events: Iterable[Event]) -> SupervisionS
     return state
 
 
-def _told(state: SupervisionState, event: ConcernRaised | ConcernPassed) -> SupervisionState:
-    state = replace(state, room_seq=max(state.room_seq, event.room_seq))
-    if isinstance(event, ConcernPassed):
-        return _concern(state, event.concern_id, over=True)
-    if event.concern_id in state.concerns:
-        # It was held in memory, and is stored now. What became of it meanwhile stays.
-        return state
-    return replace(state, concerns={**state.concerns, event.concern_id: Concern(event)})
+def _told(state: SupervisionState, event: Told) -> SupervisionState:
+    match event:
+        case ConcernRaised():
+            raised = Concern(
+                event.concern_id,
+                event.kind,
+                event.severity,
+                event.at_ms,
+                event.room_seq,
+                event.person,
+                person_name=event.person_name,
+                by=event.by,
+                by_name=event.by_name,
+                step=event.step,
+                due_ms=event.due_ms,
+            )
+            return _heard(_with(state, raised), event.room_seq)
+        case FlagRaised():
+            return _flagged(state, event)
+        case ConcernEscalated():
+            return _concern(state, event.concern_id, step=event.step, due_ms=event.due_ms)
+        case ConcernPassed():
+            return _heard(_concern(state, event.concern_id, over=True, due_ms=NEVER), event.room_seq)
+        case SessionOver():
+            return _heard(replace(state, ended=True), event.room_seq)
+    assert_never(event)
+
+
+def _flagged(state: SupervisionState, event: FlagRaised) -> SupervisionState:
+    before = state.concerns.get(event.concern_id)
+    flags = (*(before.flags if before else ()), Flag(event))
+    if before is None:
+        before = Concern(
+            event.concern_id,
+            ConcernKind.FLAGGED,
+            event.severity,
+            event.at_ms,
+            person=event.person,
+            participant_id=event.participant_id,
+            person_name=event.person_name,
+            conflicted=event.conflicted,
+        )
+    concern = replace(
+        before,
+        severity=highest(before.severity, event.severity),
+        flags=flags,
+        acknowledged=False,
+        step=event.step,
+        due_ms=event.due_ms,
+    )
+    return replace(_with(state, concern), flags={**state.flags, event.flag_id: event.concern_id})
+
+
+def _acknowledged(state: SupervisionState, event: ConcernAcknowledged) -> SupervisionState:
+    concern = state.concerns[event.concern_id]
+    flags = tuple(
+        replace(flag, acknowledged=True) if number < event.flags else flag for number, flag in enumerate(concern.flags)
+    )
+    all_of_it = all(flag.acknowledged for flag in flags)
+    return _concern(
+        state,
+        concern.id,
+        flags=flags,
+        acknowledged=all_of_it,
+        holder=Someone(event.by, event.by_name),
+        held_ms=event.at_ms,
+        due_ms=NEVER if all_of_it else concern.due_ms,
+    )
+
+
+def _heard(state: SupervisionState, room_seq: int) -> SupervisionState:
+    return replace(state, room_seq=max(state.room_seq, room_seq))
+
+
+def _with(state: SupervisionState, concern: Concern) -> SupervisionState:
+    return replace(state, concerns={**state.concerns, concern.id: concern})
 
 
 def _concern(state: SupervisionState, concern_id: ConcernId, **changes: Any) -> SupervisionState:
-    changed = replace(state.concerns[concern_id], **changes)
-    return replace(state, concerns={**state.concerns, concern_id: changed})
+    return _with(state, replace(state.concerns[concern_id], **changes))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
-from moderation.supervision.events import ConcernAcknowledged, ConcernPassed, ConcernRaised, DurableEvent
+from moderation.supervision.events import (
+    ConcernAcknowledged,
+    ConcernEscalated,
+    ConcernPassed,
+    ConcernRaised,
+    ConcernResolved,
+    ConcernTaken,
+    DurableEvent,
+    FlagRaised,
+    SessionOver,
+)
 
 
 class Retention(StrEnum):
@@ -17,6 +27,15 @@ class Retention(StrEnum):
 def retention_of(event: DurableEvent) -> Retention:
     """The class of an event."""
     match event:
-        case ConcernRaised() | ConcernPassed() | ConcernAcknowledged():
+        case (
+            ConcernRaised()
+            | FlagRaised()
+            | ConcernEscalated()
+            | ConcernPassed()
+            | SessionOver()
+            | ConcernAcknowledged()
+            | ConcernTaken()
+            | ConcernResolved()
+        ):
             return Retention.CONCERN
     assert_never(event)

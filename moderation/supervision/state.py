@@ -7,21 +7,82 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from moderation.supervision.events import ConcernPassed, ConcernRaised
-from protocol.ids import ConcernId
-from protocol.values import ConcernKind
+from moderation.supervision.escalation import NEVER, Someone, Whom, highest
+from moderation.supervision.events import FlagRaised, Told
+from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId
+from protocol.supervision import Category, ConcernKind, Resolution, Severity, Step
+from protocol.values import Millis
+
+
+class Flag(Struct, frozen=True):
+    """One of a concern's flags."""
+
+    raised: FlagRaised
+    acknowledged: bool = False
 
 
 class Concern(Struct, frozen=True):
-    """Something that therapists have to know of. `over`: it has passed; `acknowledged`: one has taken note."""
+    """Something that therapists have to know of: the flags on one person, or what the server noticed.
 
-    raised: ConcernRaised
+    Attributes:
+        severity: the highest of all its flags.
+        at_ms: when it began.
+        room_seq: the room's event that it is from; 0 of flags.
+        over: it has passed by itself.
+        acknowledged: a therapist has taken note of all of it.
+        holder: who did last, or took it over since; `held_ms`: when.
+        step, due_ms: whom it has reached, and when it goes on.
+    """
+
+    id: ConcernId
+    kind: ConcernKind
+    severity: Severity
+    at_ms: Millis
+    room_seq: int = 0
+    person: IdentityId | None = None
+    participant_id: ParticipantId | None = None
+    person_name: str = ""
+    by: IdentityId | None = None
+    by_name: str = ""
+    conflicted: bool = False
+    flags: tuple[Flag, ...] = ()
     over: bool = False
     acknowledged: bool = False
+    holder: Someone | None = None
+    held_ms: Millis = 0
+    step: Step = Step.RESPONDER
+    due_ms: Millis = NEVER
+    resolution: Resolution | None = None
+    resolved_ms: Millis = 0
 
     def like(self, other: Concern) -> bool:
-        """Whether both tell of the same thing, at different times."""
-        return (self.raised.kind, self.raised.person) == (other.raised.kind, other.raised.person)
+        """Whether both tell of the same thing that the server noticed, at different times."""
+        return not self.flags and (self.kind, self.person) == (other.kind, other.person)
+
+    @property
+    def whom(self) -> Whom:
+        """What decides whom it reaches."""
+        return Whom(self.person, self.conflicted)
+
+    @property
+    def open(self) -> bool:
+        """Whether a therapist still has to do something about it."""
+        return not self.acknowledged or (bool(self.flags) and self.resolution is None)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its clock runs, or would if its session ended."""
+        return not self.acknowledged and not self.over
+
+    @property
+    def unread(self) -> tuple[FlagRaised, ...]:
+        """Its flags that nobody has acknowledged."""
+        return tuple(flag.raised for flag in self.flags if not flag.acknowledged)
+
+    @property
+    def pressing(self) -> Severity:
+        """How much what nobody has acknowledged presses."""
+        return highest(*(flag.severity for flag in self.unread)) if self.unread else self.severity
 
 
 class SupervisionState(Struct, frozen=True):
@@ -29,17 +90,30 @@ class SupervisionState(Struct, frozen=True):
 
     Attributes:
         concerns: all of the session, the oldest first.
+        flags: which concern each flag belongs to.
         room_seq: the newest of the room's events that anything here is from.
+        ended: the session has ended.
         unstored: what holds in memory only, in order.
     """
 
     concerns: Mapping[ConcernId, Concern] = MappingProxyType({})
+    flags: Mapping[FlagId, ConcernId] = MappingProxyType({})
     room_seq: int = 0
-    unstored: tuple[ConcernRaised | ConcernPassed, ...] = ()
+    ended: bool = False
+    unstored: tuple[Told, ...] = ()
 
     def lasting(self, *kinds: ConcernKind) -> Iterator[Concern]:
         """Those of these kinds that have not passed."""
-        return (each for each in self.concerns.values() if not each.over and each.raised.kind in kinds)
+        return (each for each in self.concerns.values() if not each.over and each.kind in kinds)
+
+    def joined_by(self, person: IdentityId | None, category: Category) -> Concern | None:
+        """The concern that a flag on that person belongs to. Flags on the session as such join by category."""
+        for concern in self.concerns.values():
+            if not concern.flags or concern.resolution is not None or concern.person != person:
+                continue
+            if person is not None or concern.flags[0].raised.category is category:
+                return concern
+        return None
 
 
 EMPTY = SupervisionState()

@@ -1,57 +1,170 @@
-"""What a therapist sees of a session's concerns: the only place that decides it."""
+"""What each person sees of a session's concerns: the only place that decides it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from moderation.permissions import Action, Office, Relation, permitted
-from moderation.supervision.state import Concern, SupervisionState
-from protocol.ids import IdentityId
-from protocol.values import ConcernView
+from msgspec import Struct
 
-MAX_ACKNOWLEDGED: Final = 20
-"""Acknowledged concerns that are shown, the newest of them. Of those not acknowledged none is left out."""
+from moderation.permissions import Action, Capacity, Office, Relation, permitted
+from moderation.supervision.escalation import NEVER, Duty
+from moderation.supervision.events import FlagRaised
+from moderation.supervision.flags import relation_of
+from moderation.supervision.state import Concern, Flag, SupervisionState
+from protocol.ids import FlagId, IdentityId, ParticipantId
+from protocol.supervision import ConcernView, FlagKind, FlagStatus, FlagView, Severity
+from protocol.values import Millis
+
+MAX_DONE: Final = 20
+"""Concerns that are shown although nothing is left to do about them, the newest of them. No open one is left out."""
 
 
-def relation_of(concern: Concern, identity: IdentityId) -> Relation:
-    """How a concern relates to a person."""
-    return Relation.CONCERNS_ME if concern.raised.person == identity else Relation.ROOM
+class OwnFlag(Struct, frozen=True):
+    """A flag as its raiser sees it. `about`: the name of whom it concerns; `unstored`: not stored yet."""
+
+    id: FlagId
+    kind: FlagKind
+    severity: Severity
+    at_ms: Millis
+    about: str
+    status: FlagStatus
+    unstored: bool = False
 
 
 def concerns_for(
-    told: SupervisionState, stored: SupervisionState, viewer: IdentityId, capacity: Office
+    told: SupervisionState, stored: SupervisionState, viewer: IdentityId, capacity: Office, duty: Duty
 ) -> tuple[ConcernView, ...]:
-    """What that therapist sees: not acknowledged ones first, then the newest.
+    """What that person sees: not acknowledged ones first, then the newest.
 
     Args:
         told: with what is not stored yet: a therapist is told at once.
-        stored: says what was acknowledged; that counts once it is stored.
+        stored: says what was acknowledged, taken over and resolved; that counts once it is stored.
         viewer: who looks; nobody sees what concerns themselves.
-        capacity: in what capacity.
+        capacity: in what capacity. Who is on call, or a clinical lead, sees what has reached them.
+        duty: who would be told next.
     """
-    open_ones: list[ConcernView] = []
-    noted: list[ConcernView] = []
-    seen: list[Concern] = []
+    waiting: list[ConcernView] = []
+    taken: list[ConcernView] = []
+    done: list[ConcernView] = []
+    newer: list[Concern] = []
     for concern in reversed(tuple(told.concerns.values())):
-        raised = concern.raised
-        if not permitted(capacity, Action.SEE_FLAG, relation_of(concern, viewer)):
+        if not permitted(capacity, Action.SEE_FLAG, relation_of(concern, viewer, capacity)):
             continue
-        known = stored.concerns.get(raised.concern_id)
-        acknowledged = known is not None and known.acknowledged
-        view = ConcernView(
-            raised.concern_id,
-            raised.kind,
-            raised.severity,
-            raised.at_ms,
-            raised.person_name,
-            raised.by_name,
-            concern.over,
-            acknowledged,
-        )
-        if acknowledged:
-            noted.append(view)
-        elif not any(concern.like(newer) for newer in seen):
+        known = stored.concerns.get(concern.id)
+        view = _view(concern, known, viewer, duty, stored)
+        if not view.acknowledged:
             # Of a thing that comes and goes, the newest is shown, and noted with all before it.
-            seen.append(concern)
-            open_ones.append(view)
-    return (*open_ones, *noted[:MAX_ACKNOWLEDGED])
+            if not any(concern.like(each) for each in newer):
+                waiting.append(view)
+            newer.append(concern)
+        elif view.flags and view.resolution is None:
+            taken.append(view)
+        else:
+            done.append(view)
+    return (*waiting, *taken, *done[:MAX_DONE])
+
+
+def flags_of(
+    told: SupervisionState, stored: SupervisionState, raiser: IdentityId, role: Capacity
+) -> tuple[OwnFlag, ...]:
+    """The flags that this person raised, the newest first: whether one was read, and to staff what came of it."""
+    if not permitted(role, Action.SEE_FLAG_RECEIVED, Relation.OWN):
+        return ()
+    staff = permitted(role, Action.SEE_FLAG_STATUS, Relation.OWN)
+    own = [
+        OwnFlag(
+            flag.raised.flag_id,
+            flag.raised.kind,
+            flag.raised.severity,
+            flag.raised.at_ms,
+            concern.person_name,
+            _status(stored.concerns.get(concern.id), number, staff=staff),
+            _unstored(stored, flag.raised.flag_id),
+        )
+        for concern in told.concerns.values()
+        for number, flag in enumerate(concern.flags)
+        if flag.raised.by == raiser
+    ]
+    return tuple(sorted(own, key=lambda each: each.at_ms, reverse=True))
+
+
+def in_unanswered_crisis(told: SupervisionState, raiser: IdentityId) -> frozenset[IdentityId]:
+    """Whom those flags of this person concern that say `crisis` and that no therapist has acknowledged."""
+    return frozenset(
+        concern.person
+        for concern in told.concerns.values()
+        for raised in concern.unread
+        if concern.person is not None and raised.by == raiser and raised.severity is Severity.CRISIS
+    )
+
+
+def _view(
+    concern: Concern,
+    known: Concern | None,
+    viewer: IdentityId,
+    duty: Duty,
+    stored: SupervisionState,
+) -> ConcernView:
+    flags = tuple(_flag(flag, known, number, stored) for number, flag in enumerate(concern.flags))
+    acknowledged = known is not None and known.acknowledged and len(known.flags) == len(concern.flags)
+    holder = known and known.holder
+    runs = concern.runs and concern.due_ms != NEVER
+    then = concern.whom.after(concern.step, duty) if runs else None
+    return ConcernView(
+        concern.id,
+        concern.kind,
+        concern.severity,
+        min((flag.at_ms for flag in concern.unread), default=concern.at_ms),
+        concern.person_name,
+        concern.participant_id or ParticipantId(""),
+        concern.by_name,
+        concern.over,
+        acknowledged,
+        flags,
+        concern.step,
+        concern.due_ms if runs else NEVER,
+        then,
+        tuple(each.name for each in concern.whom.at(then, duty)) if then else (),
+        any(each.identity_id == viewer for each in concern.whom.reached(concern.step, duty)),
+        holder.name if holder else "",
+        known.held_ms if known else NEVER,
+        holder is not None and holder.identity_id == viewer,
+        known is None or any(flag.unstored for flag in flags),
+        known and known.resolution,
+        known.resolved_ms if known else NEVER,
+    )
+
+
+def _flag(flag: Flag, known: Concern | None, number: int, stored: SupervisionState) -> FlagView:
+    raised = flag.raised
+    return FlagView(
+        raised.flag_id,
+        raised.kind,
+        raised.severity,
+        raised.category,
+        raised.at_ms,
+        raised.by_name,
+        raised.by_role,
+        raised.by == raised.person,
+        raised.text,
+        raised.moment,
+        _acknowledged(known, number),
+        _unstored(stored, raised.flag_id),
+    )
+
+
+def _status(known: Concern | None, number: int, *, staff: bool) -> FlagStatus:
+    if known is None or not _acknowledged(known, number):
+        return FlagStatus.RECEIVED
+    if not staff:
+        return FlagStatus.READ
+    return FlagStatus.ACKNOWLEDGED if known.resolution is None else FlagStatus.RESOLVED
+
+
+def _acknowledged(known: Concern | None, number: int) -> bool:
+    return known is not None and number < len(known.flags) and known.flags[number].acknowledged
+
+
+def _unstored(stored: SupervisionState, flag_id: FlagId) -> bool:
+    held = (event.flag_id for event in stored.unstored if isinstance(event, FlagRaised))
+    return flag_id not in stored.flags or flag_id in held

@@ -7,7 +7,13 @@ from protocol.generate.declarations import declarations
 from protocol.generate.markdown import markdown
 from protocol.generate.typescript import typescript
 
-SOURCES = ("protocol/values.py", "protocol/messages.py", "protocol/turns.py", "protocol/errors.py")
+SOURCES = (
+    "protocol/values.py",
+    "protocol/messages.py",
+    "protocol/turns.py",
+    "protocol/supervision.py",
+    "protocol/errors.py",
+)
 """Whose text `artifacts` wants, joined, for the docstrings that do not survive into the program."""
 
 

@@ -16,7 +16,7 @@ from typing import Final, get_args
 import msgspec
 from msgspec.inspect import EnumType, StructType, type_info
 
-from protocol import values
+from protocol import supervision, values
 from protocol.errors import ErrorCode, Next
 from protocol.frame import Frame
 from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, RoomFrame
@@ -31,8 +31,14 @@ ENUMS: Final[tuple[type[StrEnum], ...]] = (
     values.LeaveReason,
     values.WaitsFor,
     values.Reaction,
-    values.ConcernKind,
-    values.Severity,
+    supervision.ConcernKind,
+    supervision.Severity,
+    supervision.Category,
+    supervision.FlagKind,
+    supervision.Step,
+    supervision.Outcome,
+    supervision.StateReport,
+    supervision.FlagStatus,
     values.TurnMode,
     values.RoundOrder,
     values.TurnEnd,
@@ -43,8 +49,11 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     values.WaitingView,
     values.ChatView,
     values.SessionView,
-    values.ConcernView,
-    values.SupervisedView,
+    supervision.MomentLine,
+    supervision.FlagView,
+    supervision.Resolution,
+    supervision.ConcernView,
+    supervision.SupervisedView,
     values.TurnView,
     values.FloorView,
     values.TalkTime,

@@ -55,13 +55,11 @@ from protocol.messages import (
     SpeakersChanged,
     SubscribeAnswer,
     SubscribeOffer,
-    Supervised,
-    Unsupervised,
     ViewReplaced,
-    Watching,
     Welcome,
     tag_of,
 )
+from protocol.supervision import Supervised, Unsupervised, Watching
 from protocol.turns import FloorChanged, TalkTimeChanged
 from protocol.values import ParticipantView, Snapshot, Source
 from server.bot.calls import Publishing, Subscribing, tracks_to_publish

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from enum import StrEnum
+from typing import Any, TypeVar, cast
 
 import msgpack
 import msgspec
 from hypothesis import strategies as st
 
 from protocol.codec import Wire
-from protocol.errors import ErrorCode, Next
 from protocol.messages import CLIENT_MESSAGES, ClientMessage
 from protocol.turns import MAX_LIMIT_MS
 from protocol.values import (
     MAX_TEXT,
-    ConcernKind,
-    LeaveReason,
-    Reaction,
-    Role,
-    RoundOrder,
-    SessionStatus,
-    Severity,
     Source,
-    TileSize,
-    TurnEnd,
-    TurnForm,
-    TurnMode,
-    WaitsFor,
 )
 
 wires = st.sampled_from(Wire)
@@ -56,6 +44,8 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     "version": st.integers(1, 2**53 - 1),
     "rids": st.lists(words, max_size=3).map(tuple),
     "urls": st.lists(words, max_size=3).map(tuple),
+    "flags": st.integers(0, 20),
+    "then_names": st.lists(words, max_size=3).map(tuple),
     "leaders": st.lists(words, max_size=3).map(tuple),
     **{name: st.lists(words, max_size=3).map(tuple) for name in ("hands", "round", "later", "done", "passed")},
     "by_ms": st.integers(1_000, MAX_LIMIT_MS),
@@ -66,21 +56,6 @@ BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     int: numbers,
     bool: st.booleans(),
     float: st.floats(0, 3600),
-    ErrorCode: st.sampled_from(ErrorCode),
-    Next: st.sampled_from(Next),
-    Role: st.sampled_from(Role),
-    Source: st.sampled_from(Source),
-    TileSize: st.sampled_from(TileSize),
-    SessionStatus: st.sampled_from(SessionStatus),
-    LeaveReason: st.sampled_from(LeaveReason),
-    WaitsFor: st.sampled_from(WaitsFor),
-    Reaction: st.sampled_from(Reaction),
-    ConcernKind: st.sampled_from(ConcernKind),
-    Severity: st.sampled_from(Severity),
-    TurnMode: st.sampled_from(TurnMode),
-    RoundOrder: st.sampled_from(RoundOrder),
-    TurnEnd: st.sampled_from(TurnEnd),
-    TurnForm: st.sampled_from(TurnForm),
 }
 
 
@@ -97,6 +72,10 @@ def structs(cls: type[S]) -> st.SearchStrategy[S]:
     return st.builds(cls, **{field.name: _field(field.name, field.type) for field in msgspec.structs.fields(cls)})
 
 
+def _of(cls: type[Any]) -> st.SearchStrategy[object]:
+    return st.sampled_from(cls) if issubclass(cls, StrEnum) else structs(cls)
+
+
 def _field(name: str, kind: object) -> st.SearchStrategy[object]:
     if name in BY_FIELD:
         return BY_FIELD[name]
@@ -107,10 +86,12 @@ def _field(name: str, kind: object) -> st.SearchStrategy[object]:
         case msgspec.inspect.VarTupleType(item_type=msgspec.inspect.StructType() as item):
             return st.lists(structs(item.cls), max_size=3).map(tuple)
         case msgspec.inspect.UnionType(types=types):
-            some = [each.cls for each in types if isinstance(each, msgspec.inspect.StructType)]
-            return st.none() | (structs(some[0]) if some else words)
+            some = [
+                each.cls for each in types if isinstance(each, msgspec.inspect.StructType | msgspec.inspect.EnumType)
+            ]
+            return st.none() | (_of(some[0]) if some else words)
         case msgspec.inspect.EnumType():
-            return BY_TYPE[info.cls]
+            return st.sampled_from(cast("type[StrEnum]", info.cls))
         case msgspec.inspect.StrType():
             return BY_TYPE[str]
         case msgspec.inspect.IntType():

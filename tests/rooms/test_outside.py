@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from protocol.ids import IdentityId
-from protocol.values import Role, SessionStatus, SupervisedView, WaitsFor
+from protocol.supervision import SupervisedView
+from protocol.values import Role, SessionStatus, WaitsFor
 from rooms.commands import WaiveResponder
 from rooms.outside import from_outside
 from tests.rooms.harness import SESSION, RoomHarness

@@ -14,13 +14,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
+from moderation.supervision.escalation import Duty
 from moderation.supervision.events import ConcernAcknowledged, ConcernPassed, ConcernRaised, DurableEvent
 from program.consents import Consent, ConsentKind, give, revoke
 from program.people import Person, ProgramRole, add_person
 from program.sessions import end_session
 from program.tables import contacts, sessions, whereabouts
 from protocol.ids import ConcernId, IdentityId, SessionId
-from protocol.values import ConcernKind, Severity
+from protocol.supervision import ConcernKind, Severity
 from server.audit import verify
 from server.auditing import AUDIT_STREAM, SCHEDULE, Auditor, entry_of
 from server.entries import ChatPurged, ContactPurged, Entry, LegalHoldSet, WhereaboutsConfirmed, WhereaboutsPurged
@@ -69,7 +70,7 @@ class House:
 
     async def supervise(self, event: DurableEvent) -> None:
         """As the session's supervision stores it."""
-        stored = SupervisionCore().stored_form(event, self.clock.now_ms())
+        stored = SupervisionCore(Duty).stored_form(event, self.clock.now_ms())
         assert stored is not None
         log = EventLog(self.engine, self.clock, vault())
         await log.start()

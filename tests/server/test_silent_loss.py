@@ -14,8 +14,9 @@ from websockets.typing import Subprotocol
 
 from protocol.codec import Wire, decode_server, encode_client
 from protocol.ids import IdentityId, SessionId
-from protocol.messages import ClientMessage, Frame, Join, PauseChanged, Resume, Resumed, Supervised, Watch, Welcome
-from protocol.values import ConcernKind, Role
+from protocol.messages import ClientMessage, Frame, Join, PauseChanged, Resume, Resumed, Watch, Welcome
+from protocol.supervision import ConcernKind, Supervised
+from protocol.values import Role
 from server.app import Node
 from server.config import Config, MediaConfig, ServerConfig, StorageConfig
 from server.demo import DemoPeople, make_all_ready, seed

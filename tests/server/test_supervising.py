@@ -16,7 +16,6 @@ from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId, ParticipantId, SessionId
 from protocol.messages import (
     Ack,
-    Acknowledge,
     AskForCover,
     EndSession,
     Goodbye,
@@ -24,13 +23,11 @@ from protocol.messages import (
     Ping,
     Rejected,
     Remove,
-    Supervised,
-    Unsupervised,
-    Watching,
     Welcome,
     WithdrawCover,
 )
-from protocol.values import Role, SessionStatus, Severity, WaitsFor
+from protocol.supervision import Acknowledge, Severity, Supervised, Unsupervised, Watching
+from protocol.values import Role, SessionStatus, WaitsFor
 from server.storage.engine import writing
 from server.storage.log import NewEvent
 from server.supervisor import stream_of
@@ -423,7 +420,7 @@ async def test_a_concern_is_shown_before_the_disk_is_done(there: Node) -> None:
 async def test_a_stream_that_another_node_took_is_loaded_again(there: Node) -> None:
     ruth = await there.watch(RUTH)
     ellie, dana = await live(there)
-    await settle()
+    await until("its stream is claimed", lambda: epoch(there) > 0)
     await there.log.claim(stream_of(SESSION), "supervision")
 
     await there.ask(dana, Remove(there.rid(), participant(ellie)))
@@ -505,8 +502,7 @@ async def test_watching_ends_with_the_sign_in_and_nothing_is_kept(there: Node) -
 
     assert isinstance(ruth.last, Goodbye)
     assert ruth.last.code is ErrorCode.SIGNED_OUT
-    await settle()
-    assert there.supervision._sessions == {}
+    await until("nothing is kept", lambda: there.supervision._sessions == {})
 
 
 async def test_a_sign_in_that_ended_on_the_way_watches_nothing(there: Node) -> None:
@@ -522,3 +518,8 @@ async def test_a_person_of_no_group_watches_nothing(there: Node) -> None:
     nobody = await there.watch(IdentityId("p-stranger"))
 
     assert nobody.views == {}
+
+
+def epoch(there: Node) -> int:
+    supervisor = there.supervision._sessions[SESSION].supervisor
+    return 0 if supervisor is None else supervisor.epoch

@@ -12,20 +12,9 @@ from moderation.decision import Accepted, Rejection
 from protocol.codec import Wire
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import ConcernId, IdentityId, RequestId, SessionId
-from protocol.messages import (
-    Ack,
-    Acknowledge,
-    Goodbye,
-    Join,
-    Leave,
-    Ping,
-    Rejected,
-    Supervised,
-    Unsupervised,
-    Watch,
-    Watching,
-)
-from protocol.values import SessionStatus, SessionView, SupervisedView
+from protocol.messages import Ack, Goodbye, Join, Leave, Ping, Rejected, Watch
+from protocol.supervision import Acknowledge, Supervised, SupervisedView, Unsupervised, Watching
+from protocol.values import SessionStatus, SessionView
 from signaling.endpoint import Endpoint, Settings
 from signaling.ports import WatchAdmission, Watcher
 from signaling.rate import Rates

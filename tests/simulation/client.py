@@ -29,11 +29,9 @@ from protocol.messages import (
     SetDevices,
     SpeakersChanged,
     SubscribeOffer,
-    Supervised,
-    Unsupervised,
-    Watching,
     Welcome,
 )
+from protocol.supervision import Supervised, Unsupervised, Watching
 from protocol.values import Role
 from rooms.commands import RoomRequest
 from tests.rooms.client_model import ClientModel

@@ -12,22 +12,22 @@ from moderation.supervision.commands import (
     CoverOver,
     GroupReturned,
     LobbyUnattended,
+    PassTime,
     PersonRemoved,
     SeeRoom,
     SessionLed,
     SessionOver,
-    Someone,
-    StoreAgain,
     TakeNote,
 )
 from moderation.supervision.decide import aftermath, decide, next_deadline
+from moderation.supervision.escalation import Duty, Someone
 from moderation.supervision.events import ConcernAcknowledged, ConcernRaised, Event, Held, is_durable
 from moderation.supervision.evolve import evolve_all
 from moderation.supervision.state import EMPTY, SupervisionState
-from moderation.supervision.view import MAX_ACKNOWLEDGED, concerns_for
+from moderation.supervision.view import MAX_DONE, concerns_for
 from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId
-from protocol.values import ConcernKind, ConcernView, Severity
+from protocol.supervision import ConcernKind, ConcernView, Severity
 
 DANA, ELLIE, RUTH, OMAR = (Someone(IdentityId(f"i-{name}"), name.title()) for name in ("dana", "ellie", "ruth", "omar"))
 PAUSED, LED, NEITHER = (True, False), (False, True), (False, False)
@@ -43,7 +43,7 @@ class Stream:
 
     def do(self, command: Command) -> tuple[Event, ...]:
         self.now_ms += 1000
-        decision = decide(self.state, command, self.now_ms)
+        decision = decide(self.state, command, self.now_ms, Duty())
         assert isinstance(decision, Accepted), decision
         self.state = evolve_all(self.state, decision.events)
         self.events += decision.events
@@ -57,20 +57,20 @@ class Stream:
         pending, lost = self.state, list[Event]()
         for command in commands:
             self.now_ms += 1000
-            decision = decide(pending, command, self.now_ms)
+            decision = decide(pending, command, self.now_ms, Duty())
             assert isinstance(decision, Accepted), decision
             pending = evolve_all(pending, decision.events)
             lost += decision.events
         self.state = evolve_all(self.state, aftermath(self.state, lost))
 
     def seen(self, by: Someone = RUTH) -> tuple[ConcernView, ...]:
-        return concerns_for(self.state, self.state, by.identity_id, Office.ASSIGNED)
+        return concerns_for(self.state, self.state, by.identity_id, Office.ASSIGNED, Duty())
 
     def kinds(self, by: Someone = RUTH) -> list[tuple[ConcernKind, bool]]:
         return [(each.kind, each.over) for each in self.seen(by)]
 
     def note(self, concern: str, by: Someone = RUTH) -> Accepted[Event] | Rejection:
-        return decide(self.state, TakeNote(by.identity_id, Office.ASSIGNED, ConcernId(concern)), self.now_ms)
+        return decide(self.state, TakeNote(by, Office.ASSIGNED, ConcernId(concern)), self.now_ms, Duty())
 
 
 @pytest.fixture
@@ -94,7 +94,9 @@ def test_what_the_room_tells_is_raised(
 ) -> None:
     stream.do(told)
 
-    assert stream.seen() == (ConcernView(ConcernId("c1"), kind, severity, 1000, person, by),)
+    (seen,) = stream.seen()
+    assert (seen.id, seen.kind, seen.severity, seen.at_ms) == (ConcernId("c1"), kind, severity, 1000)
+    assert (seen.person, seen.by) == (person, by)
     assert stream.state.room_seq == 5
 
 
@@ -191,10 +193,10 @@ def test_cover_is_no_longer_needed_once_who_asked_can_lead_again(stream: Stream)
 def test_a_therapist_takes_note_once(stream: Stream) -> None:
     stream.do(PersonRemoved(4, ELLIE, DANA))
 
-    stream.do(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId("c1")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
 
     assert stream.seen()[0].acknowledged
-    assert stream.events[-1] == ConcernAcknowledged(stream.now_ms, ConcernId("c1"), RUTH.identity_id)
+    assert stream.events[-1] == ConcernAcknowledged(stream.now_ms, ConcernId("c1"), RUTH.identity_id, "Ruth")
     assert stream.note("c1") == stream.note("c1", OMAR) == Accepted(())
 
 
@@ -202,7 +204,7 @@ def test_what_has_passed_still_wants_to_be_noted(stream: Stream) -> None:
     stream.see(5, PAUSED)
     stream.see(5, LED)
 
-    stream.do(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId("c1")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
 
     assert (stream.seen()[0].over, stream.seen()[0].acknowledged) == (True, True)
 
@@ -224,9 +226,9 @@ def test_there_is_nothing_to_note_in_a_concern_that_is_not_there(stream: Stream)
 def test_an_admin_neither_sees_nor_notes_anything(stream: Stream) -> None:
     stream.see(5, PAUSED)
 
-    assert concerns_for(stream.state, stream.state, IdentityId("i-admin"), Office.ADMIN) == ()
-    note = TakeNote(IdentityId("i-admin"), Office.ADMIN, ConcernId("c1"))
-    assert decide(stream.state, note, 0) == Rejection(ErrorCode.NOT_ALLOWED, denied=Action.ACKNOWLEDGE_FLAG)
+    assert concerns_for(stream.state, stream.state, IdentityId("i-admin"), Office.ADMIN, Duty()) == ()
+    note = TakeNote(Someone(IdentityId("i-admin"), "Ada"), Office.ADMIN, ConcernId("c1"))
+    assert decide(stream.state, note, 0, Duty()) == Rejection(ErrorCode.NOT_ALLOWED, denied=Action.ACKNOWLEDGE_FLAG)
 
 
 def test_of_a_pause_that_comes_and_goes_the_newest_is_shown_and_noted_with_those_before(stream: Stream) -> None:
@@ -236,7 +238,7 @@ def test_of_a_pause_that_comes_and_goes_the_newest_is_shown_and_noted_with_those
     stream.do(PersonRemoved(4, ELLIE, DANA))
     assert [each.id for each in stream.seen()] == ["c4", "c3"]
 
-    stream.do(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId("c3")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c3")))
 
     assert [(each.id, each.acknowledged) for each in stream.seen()] == [
         ("c4", False), ("c3", True), ("c2", True), ("c1", True)
@@ -248,19 +250,19 @@ def test_to_note_an_older_one_leaves_a_newer_one_open(stream: Stream) -> None:
     stream.see(1, LED)
     stream.see(2, PAUSED)
 
-    stream.do(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId("c1")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
 
     assert [(each.id, each.acknowledged) for each in stream.seen()] == [("c2", False), ("c1", True)]
 
 
 def test_of_noted_concerns_the_newest_are_shown_and_of_open_ones_all(stream: Stream) -> None:
-    people = [Someone(IdentityId(f"i-{n}"), f"P{n}") for n in range(MAX_ACKNOWLEDGED + 5)]
+    people = [Someone(IdentityId(f"i-{n}"), f"P{n}") for n in range(MAX_DONE + 5)]
     for seq, person in enumerate(people, start=1):
         stream.do(PersonRemoved(seq, person, DANA))
     assert len(stream.seen()) == len(people)
 
     for seq in range(1, len(people) + 1):
-        stream.do(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId(f"c{seq}")))
+        stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId(f"c{seq}")))
 
     assert [each.id for each in stream.seen()] == [f"c{n}" for n in range(len(people), 5, -1)]
 
@@ -274,18 +276,18 @@ def test_what_cannot_be_stored_is_shown_and_tried_again(stream: Stream) -> None:
     assert next_deadline(stream.state) == 0
     shown = stream.seen()
 
-    stored = stream.do(StoreAgain())
+    stored = stream.do(PassTime())
 
     assert all(is_durable(event) for event in stored)
     assert evolve_all(EMPTY, stored) == stream.state
     assert stream.seen() == shown
     assert next_deadline(stream.state) is None
-    assert stream.do(StoreAgain()) == ()
+    assert stream.do(PassTime()) == ()
 
 
 def test_what_is_held_is_not_held_twice(stream: Stream) -> None:
     stream.fail(PersonRemoved(5, ELLIE, DANA))
-    stream.fail(StoreAgain(), PersonRemoved(6, OMAR, DANA))
+    stream.fail(PassTime(), PersonRemoved(6, OMAR, DANA))
 
     assert [each.person for each in stream.seen()] == ["Omar", "Ellie"]
     assert len(stream.state.unstored) == 2
@@ -295,7 +297,7 @@ def test_what_is_held_is_not_held_twice(stream: Stream) -> None:
 def test_what_is_held_is_stored_before_anything_that_builds_on_it(stream: Stream) -> None:
     stream.fail(PersonRemoved(5, ELLIE, DANA))
 
-    events = stream.do(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId("c1")))
+    events = stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
 
     assert [type(event) for event in events] == [ConcernRaised, ConcernAcknowledged]
     assert stream.state.unstored == ()
@@ -304,14 +306,14 @@ def test_what_is_held_is_stored_before_anything_that_builds_on_it(stream: Stream
 def test_what_changes_nothing_stores_nothing(stream: Stream) -> None:
     stream.fail(PersonRemoved(5, ELLIE, DANA))
 
-    assert decide(stream.state, PersonRemoved(5, ELLIE, DANA), 0) == NOTHING
+    assert decide(stream.state, PersonRemoved(5, ELLIE, DANA), 0, Duty()) == NOTHING
     assert isinstance(stream.note("c9"), Rejection)
 
 
 def test_a_note_that_could_not_be_stored_was_not_taken(stream: Stream) -> None:
     stream.do(PersonRemoved(5, ELLIE, DANA))
 
-    stream.fail(TakeNote(RUTH.identity_id, Office.ASSIGNED, ConcernId("c1")))
+    stream.fail(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
 
     assert not stream.seen()[0].acknowledged
 
@@ -322,6 +324,6 @@ def test_a_note_is_shown_once_it_is_stored(stream: Stream) -> None:
     assert isinstance(decision, Accepted)
     pending = evolve_all(stream.state, decision.events)
 
-    assert not concerns_for(pending, stream.state, RUTH.identity_id, Office.ASSIGNED)[0].acknowledged
-    assert concerns_for(pending, pending, RUTH.identity_id, Office.ASSIGNED)[0].acknowledged
-    assert not concerns_for(pending, EMPTY, RUTH.identity_id, Office.ASSIGNED)[0].acknowledged
+    assert not concerns_for(pending, stream.state, RUTH.identity_id, Office.ASSIGNED, Duty())[0].acknowledged
+    assert concerns_for(pending, pending, RUTH.identity_id, Office.ASSIGNED, Duty())[0].acknowledged
+    assert not concerns_for(pending, EMPTY, RUTH.identity_id, Office.ASSIGNED, Duty())[0].acknowledged

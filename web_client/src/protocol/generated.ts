@@ -128,20 +128,106 @@ export type Reaction =
  * `lobby_unattended`: People have waited for long, and nobody came to lead.
  * `removed`: A mentor removed a participant from the session.
  * `nobody_answers`: No therapist answers for the session but who leads it, and it is live, or people have waited for long.
+ * `flagged`: Someone raised a flag; its flags say the rest.
  */
 export type ConcernKind =
   | "leader_lost"
   | "cover_needed"
   | "lobby_unattended"
   | "removed"
-  | "nobody_answers";
+  | "nobody_answers"
+  | "flagged";
 
-/** How much it presses. */
+/**
+ * How much it presses.
+ * `note`: For the next working day.
+ * `concern`: By the end of the session.
+ * `urgent`: Within minutes.
+ * `crisis`: Someone may be in danger.
+ */
 export type Severity =
   | "note"
   | "concern"
   | "urgent"
   | "crisis";
+
+/**
+ * What a flag is about.
+ * `self_harm`: Suicide or self-harm.
+ * `abuse_or_neglect`: A law may ask who knows of it to report it; no flag does that.
+ */
+export type Category =
+  | "self_harm"
+  | "harm_to_others"
+  | "abuse_or_neglect"
+  | "return_to_use"
+  | "symptoms_returning"
+  | "medical"
+  | "boundary"
+  | "conduct"
+  | "technical"
+  | "other";
+
+/**
+ * In what words a flag was raised.
+ * `flag`: A mentor flagged.
+ * `report`: Someone reported a concern: about anyone, their mentor or therapist included.
+ * `help`: Someone called for help.
+ * `check_on_me`: Someone who left asked to be checked on.
+ * `left_upset`: A mentor saw that someone left upset.
+ */
+export type FlagKind =
+  | "flag"
+  | "report"
+  | "help"
+  | "check_on_me"
+  | "left_upset";
+
+/**
+ * Who is told of a concern that nobody acknowledges. Each step is told in addition to those before it.
+ * `responder`: The therapist who answers for the session.
+ * `backup`: The group's other therapists.
+ * `lead`: The clinical lead, for what concerns a therapist.
+ * `on_call`: Everyone on call.
+ * `contact`: The program's contact, from outside, by webhook and e-mail.
+ */
+export type Step =
+  | "responder"
+  | "backup"
+  | "lead"
+  | "on_call"
+  | "contact";
+
+/**
+ * How a concern was resolved.
+ * `spoke`: Spoke with the person.
+ * `follow_up`: A follow-up is planned.
+ * `handed_on`: Handed to emergency or other care.
+ * `no_action`: No action was needed. Raising it was still right.
+ */
+export type Outcome =
+  | "spoke"
+  | "follow_up"
+  | "handed_on"
+  | "no_action";
+
+/** Whether what a law may ask for was reported to the state. Asked where a flag is about abuse or neglect. */
+export type StateReport =
+  | "none_due"
+  | "made"
+  | "not_made";
+
+/**
+ * What a flag's raiser is told of it. A participant is told READ, and not what came of it.
+ * `read`: To a participant: a therapist has read this.
+ * `acknowledged`: To staff.
+ * `resolved`: To staff.
+ */
+export type FlagStatus =
+  | "received"
+  | "read"
+  | "acknowledged"
+  | "resolved";
 
 /**
  * Who may be heard besides mentors and visible therapists, who always may.
@@ -298,23 +384,91 @@ export interface SessionView {
   begun?: boolean;
 }
 
+/** A line of chat from the moment at which a flag was raised, as its raiser could read it. */
+export interface MomentLine {
+  author: string;
+  text: string;
+  at_ms: number;
+}
+
+/** One flag, as therapists see it. */
+export interface FlagView {
+  id: string;
+  kind: FlagKind;
+  severity: Severity;
+  category: Category;
+  at_ms: number;
+  /** The name of who raised it, by the name in the room; by_role: in what role. */
+  by: string;
+  by_role: Role;
+  /** Who raised it is whom it concerns. Left out when false. */
+  about_self?: boolean;
+  /** Left out when "". */
+  text?: string;
+  /** Left out when []. */
+  moment?: MomentLine[];
+  /** Left out when false. */
+  acknowledged?: boolean;
+  /** It holds in memory only, and is tried again until it is stored. Left out when false. */
+  unstored?: boolean;
+}
+
+/** How a concern ended. `report_details`: when, to whom, under which number. */
+export interface Resolution {
+  outcome: Outcome;
+  /** Left out when "". */
+  note?: string;
+  /** Left out when "none_due". */
+  report?: StateReport;
+  /** Left out when "". */
+  report_details?: string;
+}
+
 /** Something in a session that a therapist has to know of. */
 export interface ConcernView {
   id: string;
   kind: ConcernKind;
+  /** The highest of its flags. */
   severity: Severity;
+  /** When the earliest flag was raised that nobody has acknowledged; else the first. */
   at_ms: number;
   /** Whom it concerns, by the name in the room; empty when it is the session. Left out when "". */
   person?: string;
-  /** Who did or asked it; empty when nobody did. Left out when "". */
+  /** The same, for reading where they are; empty when it is the session. Left out when "". */
+  participant_id?: string;
+  /** Who did or asked it; empty when nobody did. Of a flag: see `flags`. Left out when "". */
   by?: string;
   /** It has passed by itself (someone leads again). It still wants to be acknowledged. Left out when false. */
   over?: boolean;
-  /** A therapist has taken note. Left out when false. */
+  /** A therapist has taken note of all of it. Left out when false. */
   acknowledged?: boolean;
+  /** The oldest first; empty for what the server noticed by itself. Left out when []. */
+  flags?: FlagView[];
+  /** Who has been told so far. Left out when "responder". */
+  step?: Step;
+  /** When it goes on to `then`; 0: it does not, for now. Left out when 0. */
+  due_ms?: number;
+  /** Who is told next; its names in `then_names`. Left out when null. */
+  then?: Step | null;
+  /** Left out when []. */
+  then_names?: string[];
+  /** You are among those whom it has reached. Left out when false. */
+  yours?: boolean;
+  /** The name of who acknowledged it, or took it over, last; since `held_ms`. mine: that is you. Left out when "". */
+  holder?: string;
+  /** Left out when 0. */
+  held_ms?: number;
+  /** Left out when false. */
+  mine?: boolean;
+  /** Something of it holds in memory only. Left out when false. */
+  unstored?: boolean;
+  /** How it ended; None while it is open. Left out when null. */
+  resolution?: Resolution | null;
+  /** Left out when 0. */
+  resolved_ms?: number;
 }
 
-/** A session of an assigned group, as its therapists see it from outside. */
+/** A session of an assigned group, as its therapists see it from outside; or one of whose concerns they are told. */
 export interface SupervisedView {
   session: SessionView;
   /** How many are in the room; waiting: how many are in its lobby. Left out when 0. */
@@ -333,6 +487,8 @@ export interface SupervisedView {
   concerns?: ConcernView[];
   /** What was told of it cannot be read, so that concerns may be missing here. Left out when false. */
   unread?: boolean;
+  /** It is a session of your groups. Of others you are told only what has reached you. Left out when true. */
+  assigned?: boolean;
 }
 
 /** The running turn. All about time is told only to its holder, mentors and therapists, and 0 to others. */
@@ -812,12 +968,33 @@ export interface SetView {
   tiles: Tile[];
 }
 
-/** I have taken note of this concern. Only on a socket that watches. */
+/** I have taken note of this concern, and of the first `flags` of its flags; of a later one I have not heard. */
 export interface Acknowledge {
   type: "acknowledge";
   id: string;
   session_id: string;
   concern_id: string;
+  /** Left out when 0. */
+  flags?: number;
+}
+
+/** An acknowledged concern is mine from now on. */
+export interface TakeOver {
+  type: "take_over";
+  id: string;
+  session_id: string;
+  concern_id: string;
+}
+
+/** An acknowledged concern is resolved. `flags`: as in `acknowledge`; a flag that came meanwhile keeps it open. */
+export interface Resolve {
+  type: "resolve";
+  id: string;
+  session_id: string;
+  concern_id: string;
+  resolution: Resolution;
+  /** Left out when 0. */
+  flags?: number;
 }
 
 /** Answer to `join`: the room as you see it, and how to come back after a lost socket. */
@@ -840,7 +1017,10 @@ export interface Resumed {
   server_time_ms: number;
 }
 
-/** Answer to `watch`: the sessions of your groups that people can come to now. A lost socket is begun anew. */
+/**
+ * Answer to `watch`: the sessions of your groups that people can come to now, and all whose concerns have reached
+ * you. A lost socket is begun anew.
+ */
 export interface Watching {
   type: "watching";
   sessions: SupervisedView[];
@@ -848,13 +1028,13 @@ export interface Watching {
   ping_every_s: number;
 }
 
-/** A session of your groups as it is now. Only the latest counts. */
+/** A session of yours as it is now. Only the latest counts. */
 export interface Supervised {
   type: "supervised";
   view: SupervisedView;
 }
 
-/** That session has ended, or is no longer yours. */
+/** That session has ended with nothing left open, or is no longer yours. */
 export interface Unsupervised {
   type: "unsupervised";
   session_id: string;
@@ -1152,7 +1332,9 @@ export type ClientMessage =
   | SubscribeAnswer
   | RestartSubscribe
   | SetView
-  | Acknowledge;
+  | Acknowledge
+  | TakeOver
+  | Resolve;
 
 /** What a room tells: durable events, and ephemeral latest values. */
 export type RoomFrame =

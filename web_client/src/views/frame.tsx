@@ -3,7 +3,7 @@ import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CRISIS } from "../crisis";
 import type { Words } from "../words";
 import { Icon } from "./icon";
-import { Explained, useBehind, Yours, Yourself } from "./yourself";
+import { AtHandToo, Explained, useBehind, Yours, Yourself } from "./yourself";
 
 /** The top line: where I am on the left, what is mine beside Quick exit, which is always last at the right. */
 export function Top({
@@ -24,6 +24,7 @@ export function Top({
   children?: ComponentChildren;
 }) {
   const yourself = useContext(Yourself);
+  const more = useContext(AtHandToo);
   return (
     <>
       <a
@@ -49,7 +50,12 @@ export function Top({
           )}
           {subtitle && <p class="quiet">{subtitle}</p>}
         </div>
-        {children && <div class="at-hand">{children}</div>}
+        {(children || more) && (
+          <div class="at-hand">
+            {more}
+            {children}
+          </div>
+        )}
         {yourself && (
           <button class="btn plain mine-key" type="button" aria-haspopup="dialog" onClick={yourself.onOpen}>
             {words.yourself.title}

@@ -2,9 +2,11 @@ import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { ConcernView, SupervisedView } from "../../src/protocol/generated";
-import type { TherapistModel } from "../../src/views/therapist/model";
+import { ApiError } from "../../src/connection/api";
+import type { ConcernView, FlagView, SupervisedView } from "../../src/protocol/generated";
+import type { TherapistActs, TherapistModel } from "../../src/views/therapist/model";
 import { TherapistPage } from "../../src/views/therapist/page";
+import { WaitingKey } from "../../src/views/therapist/waiting";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { agoOf, therapistCatalogs, therapistWordsFor } from "../../src/words/therapist";
@@ -29,6 +31,15 @@ const acts = {
   onStepIn: vi.fn(),
   onOwn: vi.fn(),
   onAcknowledge: vi.fn(),
+  onTakeOver: vi.fn(),
+  onResolve: vi.fn(() => Promise.resolve(true)),
+  onReadWhere: vi.fn<TherapistActs["onReadWhere"]>(),
+  onReadTimeline: vi.fn<TherapistActs["onReadTimeline"]>(),
+  onBeOnCall: vi.fn(),
+  onHandOver: vi.fn(),
+  onAcceptShift: vi.fn(),
+  onEndOnCall: vi.fn(),
+  onNotices: vi.fn(),
   onReachable: vi.fn(),
   onTone: vi.fn(),
   onStart: vi.fn(),
@@ -44,8 +55,8 @@ beforeEach(() => {
 
 afterEach(() => render(null, box));
 
-function show(change: Partial<TherapistModel> = {}): void {
-  const model: TherapistModel = {
+function modelOf(change: Partial<TherapistModel> = {}): TherapistModel {
+  return {
     words: en,
     own: therapistEn,
     now: NOW,
@@ -59,9 +70,16 @@ function show(change: Partial<TherapistModel> = {}): void {
     tone: true,
     toneReady: true,
     help: false,
+    onCall: null,
+    onCallSaving: false,
+    onCallFailed: undefined,
+    notices: "unsupported",
     ...change,
   };
-  void act(() => render(<TherapistPage model={model} acts={acts} />, box));
+}
+
+function show(change: Partial<TherapistModel> = {}): void {
+  void act(() => render(<TherapistPage model={modelOf(change)} acts={acts} />, box));
 }
 
 const region = (name: string) => box.querySelector<HTMLElement>(`section[aria-label="${name}"]`);
@@ -92,7 +110,7 @@ describe("flags", () => {
   test("one on its way says so, cannot be pressed twice, and says what waits while away", () => {
     show({
       sessions: [view({ concerns: [cover] })],
-      saving: new Set(["c1"]),
+      saving: new Set(["s/c1"]),
       phase: { name: "away", failed: 1, busy: false },
       silentSince: NOW,
     });
@@ -102,7 +120,7 @@ describe("flags", () => {
   });
 
   test("one that was not stored says so and can be tried again", () => {
-    show({ sessions: [view({ concerns: [cover] })], failed: new Map([["c1", "not_saved"]]) });
+    show({ sessions: [view({ concerns: [cover] })], failed: new Map([["s/c1", "not_saved"]]) });
     expect(textOf(region("Flags"))).toContain("That could not be saved. Please try again.");
     press("Acknowledge");
     expect(acts.onAcknowledge).toHaveBeenCalledTimes(1);
@@ -115,13 +133,13 @@ describe("flags", () => {
     expect(textOf(document.activeElement)).toBe("Flags");
     expect(textOf(region("Flags"))).toContain("Nothing is waiting for you.");
     expect(textOf(region("Flags"))).not.toContain("Dana");
-    press("Show acknowledged");
+    press("Show what is done");
     expect(textOf(region("Flags"))).toContain("Dana needs cover.");
     expect(buttons("Acknowledge")).toHaveLength(0);
   });
 
   test("only what presses interrupts a screen reader, and what was answered is not said", () => {
-    const of = (concern: ConcernView) => ({ sessionId: "s", title: "Tuesday evening group", concern });
+    const of = (concern: ConcernView) => ({ sessionId: "s", title: "Tuesday evening group", ended: false, concern });
     const passed = { ...cover, id: "passed" };
     const latest = [of(cover), of(removed), of(passed), of({ ...cover, id: "gone" })];
     show({ sessions: [view({ concerns: [cover, removed, { ...passed, over: true }] })], latest });
@@ -136,6 +154,250 @@ describe("flags", () => {
     expect(acts.onTone).toHaveBeenCalledWith(false);
     show({ tone: false, toneReady: false });
     expect(textOf(region("Flags"))).not.toContain("once you have pressed anything");
+  });
+});
+
+const flag: FlagView = {
+  id: "f1",
+  kind: "flag",
+  severity: "crisis",
+  category: "self_harm",
+  at_ms: NOW - 19_000,
+  by: "Dana",
+  by_role: "mentor",
+  text: "He should not be alone tonight.",
+  moment: [{ author: "Tomás", text: "I can’t.", at_ms: NOW - 25_000 }],
+};
+const crisis: ConcernView = {
+  id: "c3",
+  kind: "flagged",
+  severity: "crisis",
+  at_ms: NOW - 19_000,
+  person: "Tomás",
+  flags: [flag],
+  due_ms: NOW + 41_000,
+  then: "backup",
+  then_names: ["Ben"],
+  yours: true,
+};
+const shown = (change: Partial<ConcernView> = {}) => {
+  show({ sessions: [view({ concerns: [{ ...crisis, ...change }] })] });
+  return region("Flags");
+};
+
+describe("what was flagged", () => {
+  test("says whom it concerns, why, in whose words, and to whom it goes next and when", () => {
+    const inbox = textOf(shown());
+    for (const said of ["Crisis", "Tomás · suicide or self-harm", "He should not be alone tonight.", "Dana, mentor, flagged", "0:41"])
+      expect(inbox).toContain(said);
+    expect(inbox).toContain("then it goes to Ben, the backup");
+    expect(inbox).toContain("I can’t.");
+    expect(box.querySelector("[role=timer]")?.getAttribute("aria-label")).toBe("Time left 0:41");
+  });
+
+  test("that waits for a day says when in words, without a ring", () => {
+    const inbox = shown({ severity: "note", due_ms: NOW + 40_000_000 });
+    expect(inbox?.querySelector("[role=timer]")).toBeNull();
+    expect(textOf(inbox)).toMatch(/At .*: then it goes to Ben/);
+  });
+
+  test("that has gone on says who is asked, too", () => {
+    expect(textOf(shown({ step: "on_call" }))).toContain("Everyone on call is asked, too.");
+    expect(textOf(shown({ step: "contact", due_ms: 0 }))).toContain("The program’s contact has been told.");
+  });
+
+  test("is said to be not yet stored once that lasts", () => {
+    expect(textOf(shown({ unstored: true }))).toContain("Not yet stored.");
+    expect(textOf(shown({ unstored: true, flags: [{ ...flag, at_ms: NOW - 500 }] }))).not.toContain("Not yet stored.");
+  });
+
+  test("and is mine can be resolved, and what is another's taken over", () => {
+    const held = { acknowledged: true, held_ms: NOW, holder: "Ben" };
+    expect(textOf(shown({ ...held, holder: "Ruth", mine: true }))).toContain("Yours since");
+    expect(buttons("Take over")).toHaveLength(0);
+    expect(textOf(shown(held))).toContain("With Ben since");
+    expect(buttons("Resolve")).toHaveLength(0);
+    press("Take over");
+    expect(acts.onTakeOver).toHaveBeenCalledTimes(1);
+    expect(textOf(region("Flags"))).toContain("Nothing is waiting for you.");
+  });
+
+  test("and waits beside what is mine is counted", () => {
+    const mine = { ...crisis, id: "c4", acknowledged: true, mine: true, holder: "Ruth", held_ms: NOW };
+    show({ sessions: [view({ concerns: [crisis, mine] })] });
+    expect(textOf(region("Flags"))).toContain("1 waiting, 1 yours");
+  });
+
+  test("in a session that has ended stays here, and the session is not among the live ones", () => {
+    show({ sessions: [view({ session: { id: "s", title: "Tuesday evening group", status: "ended" }, concerns: [crisis] })] });
+    expect(textOf(region("Flags"))).toContain("Tuesday evening group, ended");
+    expect(textOf(region("Live sessions"))).toContain("No session is open right now.");
+  });
+});
+
+describe("resolving", () => {
+  const mine: Partial<ConcernView> = { acknowledged: true, mine: true, holder: "Ruth", held_ms: NOW };
+  const dialog = () => box.querySelector<HTMLElement>("[role=dialog]");
+  const choose = (label: string) =>
+    void act(() => [...box.querySelectorAll("label")].find((each) => textOf(each).startsWith(label))?.querySelector("input")?.click());
+  const send = async () => {
+    void act(() => dialog()?.querySelector<HTMLElement>("button[type=submit]")?.click());
+    await Promise.resolve();
+  };
+
+  test("asks for an outcome, says that it stays, and who will not read the note", async () => {
+    shown(mine);
+    press("Resolve");
+    for (const said of ["Resolve: Tomás · suicide or self-harm", "It cannot be changed later.", "Dana will see “resolved”, not this note."])
+      expect(textOf(dialog())).toContain(said);
+    await send();
+    expect(acts.onResolve).not.toHaveBeenCalled();
+    expect(textOf(dialog()?.querySelector("[role=alert]") ?? null)).toContain("choose");
+    choose("No action needed");
+    await send();
+    expect(acts.onResolve).toHaveBeenCalledWith(expect.objectContaining({ sessionId: "s" }), {
+      outcome: "no_action",
+      note: "",
+      report: "none_due",
+      report_details: "",
+    });
+  });
+
+  test("of abuse or neglect asks whether it was reported, which no flag does", async () => {
+    shown({ ...mine, flags: [{ ...flag, category: "abuse_or_neglect" }] });
+    press("Resolve");
+    expect(textOf(dialog())).toContain("No flag here reports for you.");
+    choose("Spoke with the person");
+    await send();
+    expect(acts.onResolve).not.toHaveBeenCalled();
+    choose("Not made");
+    await send();
+    expect(acts.onResolve).toHaveBeenCalledWith(expect.anything(), expect.objectContaining({ report: "not_made" }));
+  });
+
+  test("that met a new flag says so and stays open", () => {
+    show({ sessions: [view({ concerns: [{ ...crisis, ...mine }] })], failed: new Map([["s/c3", "conflict"]]) });
+    press("Resolve");
+    expect(textOf(dialog())).toContain("Something came in meanwhile.");
+  });
+
+  test("axe finds nothing", async () => {
+    shown({ ...mine, flags: [{ ...flag, category: "abuse_or_neglect" }] });
+    press("Resolve");
+    const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
+    expect(violations.map(({ id }) => id)).toEqual([]);
+  });
+});
+
+describe("what is read on purpose", () => {
+  const dialog = () => box.querySelector<HTMLElement>("[role=dialog]");
+  const settled = () => act(() => Promise.resolve().then(() => Promise.resolve()));
+  const there = {
+    place: "Parked behind the library",
+    city: "Dayton",
+    region: "Ohio",
+    call_back: "555-0190",
+    contact_name: "Inés",
+    contact_relation: "mother",
+    contact_phone: "555-0121",
+    no_contact: false,
+    confirmed_ms: NOW,
+  };
+
+  test("where somebody is is read once the sheet is open, and says that this is written down", async () => {
+    acts.onReadWhere.mockResolvedValue(there);
+    shown({ participant_id: "p3" });
+    expect(acts.onReadWhere).not.toHaveBeenCalled();
+    press("Show where Tomás is");
+    await settled();
+    expect(acts.onReadWhere).toHaveBeenCalledExactlyOnceWith("s", "p3");
+    for (const said of ["Parked behind the library, Dayton, Ohio", "Inés, mother", "That you read this is written down."])
+      expect(textOf(dialog())).toContain(said);
+    expect(dialog()?.querySelector("a")?.getAttribute("href")).toBe("tel:555-0190");
+    show({ now: NOW + 1_000, sessions: [view({ concerns: [crisis] })] });
+    await settled();
+    expect(acts.onReadWhere).toHaveBeenCalledTimes(1);
+  });
+
+  test("that somebody named nobody is said, and what concerns the session has no place", async () => {
+    acts.onReadWhere.mockResolvedValue({ ...there, no_contact: true });
+    shown({ participant_id: "p3" });
+    press("Show where Tomás is");
+    await settled();
+    expect(textOf(dialog())).toContain("Nobody was named.");
+    press("Close");
+    shown({ person: "", participant_id: "" });
+    expect(textOf(region("Flags"))).not.toContain("Show where");
+  });
+
+  test("a timeline tells in words what happened, and can be asked for again when it could not be read", async () => {
+    acts.onReadTimeline.mockRejectedValueOnce(new ApiError(null));
+    show();
+    press("Timeline");
+    await settled();
+    expect(textOf(dialog())).toContain("That could not be read just now.");
+    acts.onReadTimeline.mockResolvedValueOnce([
+      { at_ms: NOW - 9_000, what: "participant_entered", who: "Tomás", detail: "room" },
+      { at_ms: NOW, what: "flag_raised", who: "Tomás", by: "Dana" },
+    ]);
+    press("Try again");
+    await settled();
+    for (const said of ["Tomás came in", "Dana flagged Tomás"]) expect(textOf(dialog())).toContain(said);
+  });
+});
+
+describe("in a room", () => {
+  const inRoom = (change: Partial<TherapistModel> = {}) =>
+    void act(() => render(<WaitingKey model={modelOf(change)} acts={acts} />, box));
+
+  test("how much waits is at hand, and all of it can be done from there", () => {
+    inRoom({ sessions: [view({ concerns: [crisis, { ...cover, id: "c9" }] })] });
+    press("Flags: 2 waiting");
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("Tomás · suicide or self-harm");
+    press("Acknowledge");
+    expect(acts.onAcknowledge).toHaveBeenCalledTimes(1);
+    press("Close");
+    expect(box.querySelector("[role=dialog]")).toBeNull();
+  });
+
+  test("that nothing can reach me is said there, too", () => {
+    inRoom({ phase: { name: "away", failed: 2, busy: false } });
+    expect(buttons("Flags: not connected")).toHaveLength(1);
+  });
+
+  test("what presses is said aloud there", () => {
+    inRoom({ sessions: [view({ concerns: [cover] })], latest: [{ sessionId: "s", title: "Tuesday evening group", ended: false, concern: cover }] });
+    expect(textOf(box.querySelector(".vh[role=alert]"))).toContain("Dana needs cover.");
+  });
+});
+
+describe("on call", () => {
+  const onCall = { on_call: [], therapists: [{ key: "k", name: "Ben" }] };
+  const nine = new Date(2026, 10, 24, 21).getTime();
+
+  test("is one press away in the top line, with how long it is to last", () => {
+    show({ onCall });
+    press("Not on call");
+    void act(() => box.querySelector<HTMLElement>("[role=dialog] [role=group] button")?.click());
+    expect(acts.onBeOnCall).toHaveBeenCalledWith(NOW + 7_200_000 + (60_000 - (NOW % 60_000)));
+    expect(textOf(box.querySelector("[role=dialog]"))).not.toContain("Hand over to");
+  });
+
+  test("that lasts can be handed over or ended, and goes on until it is accepted", () => {
+    show({ onCall: { ...onCall, on_call: [{ name: "Ruth", until_ms: nine, you: true, offered: true }] } });
+    void act(() => box.querySelector<HTMLElement>(".top .btn.soft")?.click());
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("Until they accept, you stay on call.");
+    press("Ask them");
+    expect(acts.onHandOver).toHaveBeenCalledWith("k");
+    press("I am not on call any more");
+    expect(acts.onEndOnCall).toHaveBeenCalledTimes(1);
+  });
+
+  test("that somebody asks me to go on with stands above the flags", () => {
+    show({ onCall: { ...onCall, on_call: [{ name: "Ruth", until_ms: nine, offered_to_you: true }] } });
+    expect(textOf(box.querySelector("main"))).toMatch(/Ruth asks you to take over on call until .*9:00/);
+    press("Accept");
+    expect(acts.onAcceptShift).toHaveBeenCalledTimes(1);
   });
 });
 
