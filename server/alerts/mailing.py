@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -16,6 +17,7 @@ from server.alerts.way import NotDelivered
 from server.config import ConfigError
 
 TIMEOUT_S: Final = 30.0
+GOODBYE_S: Final = 2.0
 
 
 class Mailing:
@@ -51,20 +53,19 @@ class Mailing:
         client = aiosmtplib.SMTP(
             hostname=config.smtp_host,
             port=config.smtp_port,
-            username=config.smtp_user or None,
-            password=self._password,
             # The machine's own name is nobody's business.
             local_hostname=config.mail_from.rpartition("@")[2],
             use_tls=config.smtp_tls == "tls",
-            start_tls=config.smtp_tls == "starttls",
+            start_tls=False,
             tls_context=self._tls,
             timeout=self._timeout_s,
         )
         try:
             # The library's own timeout is one for each line: a server that dribbles would hold us for ever.
             async with asyncio.timeout(self._timeout_s):
-                await client.connect()
+                await self._connect(client)
                 refused, _ = await client.send_message(message, sender=config.mail_from, recipients=config.mail_to)
+            await _say_goodbye(client)
         except TimeoutError:
             raise NotDelivered(f"no answer within {self._timeout_s:g} s") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
@@ -72,6 +73,23 @@ class Mailing:
         finally:
             client.close()
         return f"taken for {len(config.mail_to) - len(refused)} of {len(config.mail_to)}"
+
+    async def _connect(self, client: aiosmtplib.SMTP) -> None:
+        await client.connect()
+        if self._config.smtp_tls == "starttls":
+            await client.ehlo()
+            if not client.supports_extension("starttls"):
+                raise NotDelivered("it does not offer STARTTLS")
+            await client.starttls()
+        if self._password is not None:
+            await client.login(self._config.smtp_user, self._password)
+
+
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    """It has taken the message: whatever happens now changes nothing of that."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+        async with asyncio.timeout(GOODBYE_S):
+            await client.quit()
 
 
 def _read_password(path: Path) -> str:

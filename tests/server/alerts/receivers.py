@@ -70,7 +70,6 @@ class Receiver:
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             self.requests.append(Posted(line, headers, body, head + body))
             await self.answer(writer)
-        writer.close()
 
     async def pour(self, writer: asyncio.StreamWriter) -> None:
         """Success, and then an answer without end."""
@@ -120,7 +119,6 @@ class MailServer:
                 else:
                     await self._answer(word.upper(), rest, reader, writer, secure=secure)
                 await writer.drain()
-        writer.close()
 
     async def _answer(
         self, word: str, rest: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool
@@ -155,7 +153,12 @@ async def listening(to: Receiver | MailServer, tls: ssl.SSLContext | None = None
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        await to.serve(reader, writer)
+        try:
+            await to.serve(reader, writer)
+        except asyncio.CancelledError:
+            # Not raised again: asyncio's own callback does not expect it.
+            writer.transport.abort()
+        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", to.port, ssl=tls)
     to.port = server.sockets[0].getsockname()[1]

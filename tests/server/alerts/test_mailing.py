@@ -54,6 +54,7 @@ async def test_it_says_in_two_languages_that_somebody_waits_since_when_and_where
     assert "espera a alguien desde" in text
     assert "message 3" in text
     assert server.recipients == list(TO)
+    assert server.said[-1] == b"QUIT\r\n"
 
 
 async def test_nothing_of_what_it_is_about_is_in_a_single_byte_of_it(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ async def test_before_encryption_nothing_is_said_but_hello(tmp_path: Path) -> No
 async def test_a_mail_server_without_starttls_gets_no_mail() -> None:
     server = MailServer()
     async with listening(server):
-        with pytest.raises(NotDelivered, match="SMTPNotSupported"):
+        with pytest.raises(NotDelivered, match="does not offer STARTTLS"):
             await Mailing(settings(server), look_at=LOOK_AT).deliver(ALERT)
     assert (server.mails, server.recipients) == ([], [])
 
@@ -145,7 +146,7 @@ async def test_nobody_there_is_no_more_than_a_failed_try() -> None:
 
 def test_no_line_of_an_address_becomes_a_header() -> None:
     for sender, to in [("a@example.org\r\nBcc: b@example.org", TO), (FROM, ("a@example.org\nBcc: b@example.org",))]:
-        with pytest.raises(ValueError, match="linefeed|newline|line"):
+        with pytest.raises(ValueError, match=r"linefeed|newline"):
             mail(ALERT, LOOK_AT, sender=sender, to=to)
 
 

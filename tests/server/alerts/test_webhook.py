@@ -281,7 +281,8 @@ async def test_proxies_and_passwords_of_this_machine_are_not_used(
     async with listening(receiver):
         await webhook(receiver.url).deliver(ALERT)
     assert set(receiver.requests[0].headers) == {
-        "host", "connection", "user-agent", "content-type", "content-length", "webhook-id", "webhook-timestamp", "webhook-signature"
+        "host", "connection", "user-agent", "content-type", "content-length",
+        "webhook-id", "webhook-timestamp", "webhook-signature"
     }  # fmt: skip
 
 
