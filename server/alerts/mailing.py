@@ -44,7 +44,7 @@ class Mailing:
         self._zone = zone
         self._tls = tls
         self._timeout_s = timeout_s
-        self._password = _read_password(Path(config.smtp_password_file)) if config.smtp_user else None
+        self._password = read_password(Path(config.smtp_password_file)) if config.smtp_user else None
 
     async def deliver(self, alert: Alert) -> str:
         """See `Way.deliver`. It arrived when the mail server took it for one recipient at least."""
@@ -92,7 +92,8 @@ async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
             await client.quit()
 
 
-def _read_password(path: Path) -> str:
+def read_password(path: Path) -> str:
+    """Raises ConfigError: it cannot be read, or is empty."""
     try:
         password = path.read_text(encoding="utf-8").strip()
     except OSError as error:

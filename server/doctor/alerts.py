@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from server.alerts.guard import Lookup, is_public, look_up
+from server.alerts.mailing import read_password
 from server.alerts.settings import AlertsConfig
 from server.alerts.signing import read_secrets
 from server.config import ConfigError
@@ -66,10 +67,10 @@ async def _webhook(config: AlertsConfig, lookup: Lookup, wait_s: float) -> Findi
 async def _mail(config: AlertsConfig, wait_s: float) -> Finding:
     name, where = "alerts' e-mail", f"{config.smtp_host} port {config.smtp_port}"
     try:
-        if config.smtp_password_file and not Path(config.smtp_password_file).read_bytes().strip():
-            return broken(name, "the file of alerts.smtp_password_file is empty", "write the password into it")
-    except OSError as error:
-        return broken(name, f"alerts.smtp_password_file: {error.strerror}", "make it, or correct the setting")
+        if config.smtp_password_file:
+            read_password(Path(config.smtp_password_file))
+    except ConfigError as error:
+        return broken(name, str(error), "write the password into it, on one line")
     try:
         async with asyncio.timeout(wait_s):
             _, writer = await asyncio.open_connection(config.smtp_host, config.smtp_port)
