@@ -188,11 +188,10 @@ def _passed(concerns: Iterable[Concern], seq: int, now_ms: Millis) -> Iterable[E
 
 def _ended(state: SupervisionState, seq: int, now_ms: Millis, duty: Duty) -> Iterable[Event]:
     """What was to be acknowledged by the session's end goes on now."""
-    over = tuple(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS))
-    yield from _passed(over, seq, now_ms)
+    yield from _passed(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS), seq, now_ms)
     yield EndNoted(now_ms, seq)
     for each in state.concerns.values():
-        if each.runs and each.due_ms == NEVER and each.pressing is Severity.CONCERN and each not in over:
+        if each.runs and each.due_ms == NEVER and each.pressing is Severity.CONCERN:
             yield _escalated(each, now_ms, duty)
 
 

@@ -183,3 +183,45 @@ def test_how_long_each_waits_can_be_set(stage: Stage) -> None:
     stage.do(stage.flag(Severity.URGENT, about(ELLIE)))
 
     assert [stage.concern(each).due_ms - stage.now_ms for each in ("c1", "c2")] == [5, 7]
+
+
+def test_the_end_of_a_session_asks_the_contact_no_second_time(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.URGENT, about(TOMAS)))
+    stage.wait(1_000_000)
+    assert stage.concern().step is Step.CONTACT
+
+    assert steps(stage.do(SessionOver(5))) == []
+
+
+def test_a_flag_on_what_was_acknowledged_begins_at_the_first_step_again(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+    stage.wait(200_000)
+    assert stage.concern().step is Step.CONTACT
+    stage.do(stage.note())
+    stage.do(stage.flag(Severity.URGENT, about(TOMAS)))
+
+    assert (stage.concern().step, stage.concern().due_ms) == (Step.RESPONDER, stage.now_ms + 180_000)
+
+
+def test_a_crisis_that_joins_at_a_later_step_does_not_put_off_what_is_due_there(stage: Stage) -> None:
+    stage.now_ms = 0
+    stage.do(stage.flag(Severity.URGENT, about(TOMAS)))
+    stage.wait(350_000)
+    assert stage.concern().due_ms == 360_000
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+
+    assert (stage.concern().step, stage.concern().due_ms) == (Step.BACKUP, 360_000)
+
+
+def test_whom_it_concerns_is_never_who_is_told(stage: Stage) -> None:
+    stage.do(
+        stage.flag(Severity.URGENT, about(BEN, Role.THERAPIST), by=TOMAS, role=Role.PARTICIPANT, kind=FlagKind.REPORT)
+    )
+    stage.off_duty(responder=())
+    assert stage.concern().whom.at(Step.BACKUP, stage.duty) == ()
+    stage.do(
+        stage.flag(Severity.URGENT, about(RUTH, Role.THERAPIST), by=TOMAS, role=Role.PARTICIPANT, kind=FlagKind.REPORT)
+    )
+    stage.off_duty(backup=(RUTH,))
+
+    assert stage.concern("c2").whom.first(stage.duty, Severity.URGENT) is Step.LEAD

@@ -236,6 +236,17 @@ def test_nobody_handles_or_sees_what_has_not_reached_them(stage: Stage, office: 
     assert refused(stage.decide(stage.over(OMAR, office=office))).denied is Action.ACKNOWLEDGE_FLAG
 
 
+def test_a_flag_on_its_way_to_the_disk_keeps_an_acknowledged_concern_waiting(stage: Stage) -> None:
+    stage.do(stage.flag(about=about(TOMAS)))
+    stage.do(stage.note())
+    decision = stage.decide(stage.flag(about=about(TOMAS)))
+    assert isinstance(decision, Accepted)
+    pending = evolve_all(stage.state, decision.events)
+
+    (seen,) = concerns_for(pending, stage.state, RUTH.identity_id, Office.ASSIGNED, stage.duty)
+    assert not seen.acknowledged
+
+
 # ── about a therapist ─────────────────────────────────────────────────────────────────────────
 
 
