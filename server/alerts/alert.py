@@ -52,9 +52,9 @@ class Alert(Struct, frozen=True):
 
 
 def alert_id(session_id: SessionId, concern_id: ConcernId, number: int) -> str:
-    """The id of the alert that an event of a session's supervision stream calls for; `number` is the event's."""
-    event = msgspec.json.encode((session_id, concern_id, number))
-    return f"msg_{hashlib.sha256(event).hexdigest()[:32]}"
+    """The id of the alert when that concern reaches the contact for the `number`th time."""
+    told = msgspec.json.encode((session_id, concern_id, number))
+    return f"msg_{hashlib.sha256(told).hexdigest()[:32]}"
 
 
 def webhook_body(alert: Alert, url: str) -> bytes:

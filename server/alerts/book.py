@@ -45,13 +45,9 @@ class Book:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def unfinished(self, now_ms: Millis) -> list[Errand]:
-        """What had not arrived when the server stopped, and may still be sent; the newest first."""
-        wanted = (
-            select(alerts)
-            .where(alerts.c.done_ms.is_(None), alerts.c.at_ms > now_ms - EXPIRES_MS)
-            .order_by(alerts.c.at_ms.desc())
-        )
+    async def read(self, now_ms: Millis) -> list[Errand]:
+        """What is not too old to be sent, arrived or not; the newest first."""
+        wanted = select(alerts).where(alerts.c.at_ms > now_ms - EXPIRES_MS).order_by(alerts.c.at_ms.desc())
         async with reading(self._engine) as connection:
             found = await connection.execute(wanted)
             return [
@@ -60,6 +56,7 @@ class Book:
                     row.way,
                     row.due_ms,
                     row.tries,
+                    row.done_ms,
                     stored=True,
                 )
                 for row in found

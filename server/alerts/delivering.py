@@ -13,8 +13,10 @@ from typing import Any, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from protocol.ids import ConcernId, SessionId
+from protocol.supervision import Severity, Step
 from protocol.values import Millis
-from server.alerts.alert import Alert
+from server.alerts.alert import Alert, alert_id
 from server.alerts.book import Book, Errand
 from server.alerts.way import NotDelivered, Way
 from server.clock import Clock
@@ -78,12 +80,29 @@ class Alerts:
 
     async def start(self) -> None:
         """Goes on with what had not arrived. Raises SQLAlchemyError, OSError."""
-        for errand in await self._book.unfinished(self._clock.now_ms()):
-            if errand.way in self._ways and errand.key not in self._errands:
+        for errand in await self._book.read(self._clock.now_ms()):
+            if errand.done_ms is not None:
+                self._arrived[errand.key] = errand.alert.expires_ms
+            elif errand.way in self._ways and errand.key not in self._errands:
                 self._errands[errand.key] = errand
                 self._try_at(errand)
         if self._errands:
             _log.warning("alerts of before the restart", waiting=len(self._errands))
+
+    def escalated(
+        self,
+        session_id: SessionId,
+        concern_id: ConcernId,
+        _step: Step,
+        number: int,
+        at_ms: Millis,
+        severity: Severity,
+        since_ms: Millis,
+    ) -> None:
+        """As supervision says it: a concern has reached the contact for the `number`th time. See `send`."""
+        alert = Alert(alert_id(session_id, concern_id, number), severity, since_ms, at_ms, number)
+        _log.info("alert", alert=alert.id, session=session_id, concern=concern_id, number=number)
+        self.send(alert)
 
     def send(self, alert: Alert) -> None:
         """Tells the contact, by every way; returns at once and never raises. The same alert again is no other one."""
@@ -95,8 +114,12 @@ class Alerts:
             _log.error("nobody outside is told: no way is set", alert=alert.id)
         if not new:
             return
-        if self._closed or now_ms >= alert.expires_ms:
-            _log.error("alert not sent", alert=alert.id, why="stopping" if self._closed else "a day old")
+        if now_ms >= alert.expires_ms:
+            # After a restart, all that a stream has ever told are told again.
+            _log.info("alert too old to be sent", alert=alert.id)
+            return
+        if self._closed:
+            _log.error("alert not sent: stopping", alert=alert.id)
             return
         self._errands.update((each.key, each) for each in new)
         self._begin(self._trying, self._first(new))

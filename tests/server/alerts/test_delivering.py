@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from protocol.ids import ConcernId, SessionId
-from protocol.supervision import Severity
+from protocol.supervision import Severity, Step
 from server.alerts.alert import EXPIRES_MS, Alert, alert_id
 from server.alerts.book import Book, Errand
 from server.alerts.delivering import FIRST_S, LONGEST_S, REPEATS_AT_ONCE, Alerts, pause_s
@@ -82,8 +82,9 @@ class FailingBook(Book):
 class Post:
     """Alerts, with everything around them in the test's hands."""
 
-    def __init__(self, engine: AsyncEngine, *ways: Any) -> None:
+    def __init__(self, engine: AsyncEngine, *ways: Any, store_s: float = 60.0) -> None:
         self.engine = engine
+        self.store_s = store_s
         self.clock = FakeClock()
         self.ways = ways
         self.metrics = Metrics()
@@ -100,7 +101,7 @@ class Post:
             self.timers,
             chance=lambda: 1.0,
             on_outcome=self.metrics.alert_tried,
-            store_s=0.01,
+            store_s=self.store_s,
             grace_s=0.01,
         )
 
@@ -251,6 +252,28 @@ async def test_the_same_alert_again_is_not_sent_again(engine: AsyncEngine) -> No
     assert hook.tried == [alert().id]
 
 
+async def test_a_restart_knows_what_arrived_although_nothing_can_be_stored(engine: AsyncEngine) -> None:
+    hook = FakeWay()
+    post = Post(engine, hook)
+    await post.send(alert())
+    post.restart()
+    await post.alerts.start()
+    post.book.failing = True
+    await post.send(alert())
+    assert hook.tried == [alert().id]
+
+
+async def test_what_supervision_says_becomes_an_alert(engine: AsyncEngine) -> None:
+    hook = FakeWay()
+    post = Post(engine, hook)
+    told = (SessionId("s-tuesday"), ConcernId("c-1"), Step.CONTACT, 7, START_MS, Severity.CRISIS, START_MS - 60_000)
+    post.alerts.escalated(*told)
+    await post.settle()
+    assert hook.arrived == [alert(7).id]
+    [row] = await post.rows()
+    assert (row.severity, row.since_ms, row.at_ms, row.attempt) == ("crisis", START_MS - 60_000, START_MS, 7)
+
+
 async def test_another_event_is_another_alert(engine: AsyncEngine) -> None:
     hook = FakeWay()
     post = Post(engine, hook)
@@ -310,7 +333,7 @@ async def test_while_nothing_can_be_stored_it_is_tried_on_and_a_stop_stores_it(e
 
 async def test_a_disk_that_hangs_does_not_hold_it_up(engine: AsyncEngine) -> None:
     hook = FakeWay()
-    post = Post(engine, hook)
+    post = Post(engine, hook, store_s=0.01)
     post.book.stuck = asyncio.Event()
     post.alerts.send(alert())
     while not hook.arrived:
