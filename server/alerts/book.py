@@ -62,23 +62,16 @@ class Book:
                 for row in found
             ]
 
-    async def save(self, errands: Sequence[Errand], now_ms: Millis) -> set[tuple[str, str]]:
-        """Stores them as they are, and strikes out what is too old. Returns the keys of those that have arrived, by
-        the row of an earlier time: that row is kept."""
-        arrived: set[tuple[str, str]] = set()
+    async def save(self, errands: Sequence[Errand], now_ms: Millis) -> None:
+        """Stores them as they are, and strikes out what is too old."""
         async with writing(self._engine) as connection:
             await connection.execute(delete(alerts).where(alerts.c.at_ms <= now_ms - EXPIRES_MS))
             for errand in errands:
                 where = (alerts.c.id == errand.alert.id) & (alerts.c.way == errand.way)
-                row = (await connection.execute(select(alerts.c.done_ms).where(where))).one_or_none()
                 state = {"tries": errand.tries, "due_ms": errand.due_ms, "done_ms": errand.done_ms}
-                if row is None:
+                changed = await connection.execute(update(alerts).where(where).values(**state))
+                if changed.rowcount == 0:
                     await connection.execute(insert(alerts).values(**_fixed(errand), **state))
-                elif row.done_ms is None:
-                    await connection.execute(update(alerts).where(where).values(**state))
-                else:
-                    arrived.add(errand.key)
-        return arrived
 
 
 def _fixed(errand: Errand) -> dict[str, object]:

@@ -152,7 +152,7 @@ class Alerts:
         # Not cut off: it may still be stored while the first try is under way.
         await asyncio.wait((storing,), timeout=self._store_s)
         for errand in errands:
-            if errand.done_ms is None and not self._closed:
+            if not self._closed:
                 self._begin(self._trying, self._try(errand))
 
     async def _try(self, errand: Errand) -> None:
@@ -176,14 +176,12 @@ class Alerts:
     def _delivered(self, errand: Errand, how: str) -> None:
         self._on_outcome(errand.way, "delivered")
         _log.info("alert delivered", alert=errand.alert.id, way=errand.way, how=how, tries=errand.tries + 1)
-        self._arrives(errand)
+        errand.done_ms, errand.stored = self._clock.now_ms(), False
+        del self._errands[errand.key]
+        self._arrived[errand.key] = errand.alert.expires_ms
         self._unmarked[errand.key] = errand
-        errand.stored = False
 
     def _failed(self, errand: Errand, why: dict[str, object]) -> None:
-        if errand.done_ms is not None:
-            # Meanwhile its row was read, and told that it had arrived before.
-            return
         errand.tries += 1
         pause = pause_s(errand.tries, self._chance())
         errand.due_ms = self._clock.now_ms() + round(pause * 1000)
@@ -198,11 +196,6 @@ class Alerts:
         errand.stored = False
         self._try_at(errand)
 
-    def _arrives(self, errand: Errand) -> None:
-        errand.done_ms = self._clock.now_ms()
-        self._arrived[errand.key] = errand.alert.expires_ms
-        del self._errands[errand.key]
-
     def _try_at(self, errand: Errand) -> None:
         if self._closed:
             return
@@ -211,8 +204,7 @@ class Alerts:
 
     def _try_now(self, errand: Errand) -> None:
         self._alarms.pop(errand.key, None)
-        if errand.done_ms is None:
-            self._begin(self._trying, self._try(errand))
+        self._begin(self._trying, self._try(errand))
 
     async def _store(self) -> None:
         """Stores whatever is not stored as it is. What fails is tried again with the next change."""
@@ -226,15 +218,12 @@ class Alerts:
             # They may go on while this is written; then they are written again.
             written = [(each, each.tries, each.done_ms) for each in errands]
             try:
-                arrived = await self._book.save(errands, now_ms)
+                await self._book.save(errands, now_ms)
             except (SQLAlchemyError, OSError) as error:
                 _log.error("alerts not stored", alerts=[each.alert.id for each in errands], **where_it_failed(error))
                 return
             for errand, tries, done_ms in written:
                 errand.stored = (errand.tries, errand.done_ms) == (tries, done_ms)
-                if errand.key in arrived and errand.done_ms is None:
-                    self._arrives(errand)
-                    _log.info("alert delivered before", alert=errand.alert.id, way=errand.way)
             self._unmarked = {key: each for key, each in self._unmarked.items() if not each.stored}
 
     def _begin(self, kind: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

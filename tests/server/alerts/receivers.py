@@ -82,11 +82,15 @@ class Receiver:
 
 @dataclass
 class MailServer:
-    """An SMTP server. `refuses`: recipients; `dribbles`: answers that never end; `said`: every line of clients."""
+    """An SMTP server.
+
+    `refuses`: recipients; `dribbles`: an answer that never ends; `slow_s`: before each; `said`: every line of clients.
+    """
 
     tls: ssl.SSLContext | None = None
     refuses: frozenset[str] = frozenset()
     dribbles: bool = False
+    slow_s: float = 0.0
     greeting: bytes = b"220 mail.example.org ready\r\n"
     port: int = 0
     said: list[bytes] = field(default_factory=list)
@@ -105,6 +109,7 @@ class MailServer:
             secure = False
             while line := await reader.readline():
                 self.said.append(line)
+                await asyncio.sleep(self.slow_s)
                 if not secure:
                     self.in_clear.append(line)
                 word, _, rest = line.decode().strip().partition(" ")

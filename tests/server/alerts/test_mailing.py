@@ -46,6 +46,7 @@ async def test_it_says_in_two_languages_that_somebody_waits_since_when_and_where
     message = read(mailed)
     assert (message["From"], message["To"]) == (FROM, ", ".join(TO))
     assert message["Message-ID"] == "<msg_0123456789abcdef@example.org>"
+    assert message["Date"].datetime.timestamp() * 1000 == START_MS
     assert message["Auto-Submitted"] == "auto-generated"
     text = message.get_content()
     assert text.count("2025-12-31 23:58 (UTC)") == 2
@@ -126,6 +127,14 @@ async def test_a_mail_server_that_dribbles_is_cut_off() -> None:
     async with listening(server):
         with pytest.raises(NotDelivered, match=r"no answer within 0\.1 s"):
             await Mailing(settings(server, smtp_tls="none"), look_at=LOOK_AT, timeout_s=0.1).deliver(ALERT)
+
+
+async def test_a_mail_server_that_is_slow_with_every_answer_is_cut_off() -> None:
+    server = MailServer(slow_s=0.06)
+    async with listening(server):
+        with pytest.raises(NotDelivered, match=r"no answer within 0\.1 s"):
+            await Mailing(settings(server, smtp_tls="none"), look_at=LOOK_AT, timeout_s=0.1).deliver(ALERT)
+    assert server.mails == []
 
 
 async def test_a_huge_answer_is_cut_off_and_not_repeated() -> None:
