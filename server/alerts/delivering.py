@@ -93,7 +93,7 @@ class Alerts:
         self,
         session_id: SessionId,
         concern_id: ConcernId,
-        _step: Step,
+        step: Step,
         number: int,
         at_ms: Millis,
         severity: Severity,
@@ -101,7 +101,7 @@ class Alerts:
     ) -> None:
         """As supervision says it: a concern has reached the contact for the `number`th time. See `send`."""
         alert = Alert(alert_id(session_id, concern_id, number), severity, since_ms, at_ms, number)
-        _log.info("alert", alert=alert.id, session=session_id, concern=concern_id, number=number)
+        _log.info("alert", alert=alert.id, session=session_id, concern=concern_id, step=step.value, number=number)
         self.send(alert)
 
     def send(self, alert: Alert) -> None:
