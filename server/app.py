@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -20,13 +21,16 @@ from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
 from protocol.values import Role, Source, Tile
 from rooms.life import Rules
+from server.alerts.book import Book
+from server.alerts.delivering import Alerts
+from server.alerts.ways import ways_of
 from server.arrivals import Arrivals, notices_of
 from server.auditing import Auditor, begin_audit
 from server.auth import Auth
 from server.checkpoints import Checkpointer
 from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
-from server.config import Config, allowed_origins
+from server.config import Config, allowed_origins, time_zone
 from server.denials import Denials
 from server.duty import Duties
 from server.endings import Endings
@@ -113,7 +117,7 @@ class Node:
         `accept_loss`: start although the database is older than its checkpoints.
 
         Raises:
-            ConfigError: the texts cannot be used.
+            ConfigError: the texts, or a secret, cannot be used.
         """
         self.config = config
         self._lan = lan
@@ -135,6 +139,8 @@ class Node:
         self._watch_tokens = WatchTokens(self.clock, ttl_s=config.sign_in.join_token_s)
         self._vault = Vault(root_key)
         self._turn = Turn(config.turn, self.clock)
+        zone = time_zone(config.escalation.time_zone)
+        self._ways = ways_of(config.alerts, config.base_url(), self.clock, zone=zone)
         self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
         self._denials = Denials(self.engine, self._vault, self.clock)
         self._housekeeping = Housekeeping(self.engine, self._vault, self.clock, chat_days=config.retention.chat_days)
@@ -239,7 +245,8 @@ class Node:
         closing.push_async_callback(self._in_time, duties.close)
         reads = FlagReads(self.engine, Auditor(self._vault, self.clock), loop)
         closing.push_async_callback(self._in_time, reads.close)
-        supervision = Supervision(self._log, self.clock, loop, duties)
+        alerts = await self._begin_alerts(loop)
+        supervision = Supervision(self._log, self.clock, loop, duties, alerts.escalated)
         closing.push_async_callback(self._in_time, supervision.close)
         self._watchers = Watchers(
             self.engine, self._watch_tokens, supervision, duties, loop, on_denied=self._denied, on_read=reads.read
@@ -249,6 +256,20 @@ class Node:
         for session_id in await open_sessions(self.engine):
             supervision.wake(session_id)
         return supervision
+
+    async def _begin_alerts(self, loop: asyncio.AbstractEventLoop) -> Alerts:
+        alerts = Alerts(
+            self._ways,
+            Book(self.engine),
+            self.clock,
+            loop,
+            chance=random.random,
+            on_outcome=self.metrics.alert_tried,
+        )
+        await alerts.start()
+        self._closing.push_async_callback(self._in_time, alerts.close)
+        self.metrics.collect_from("alerts", alerts.waiting)
+        return alerts
 
     def _begin_endings(self, hall: Hall) -> None:
         endings = Endings(self.engine, hall, self.clock, after_ms=_ms(self.config.rooms.end_after_s))

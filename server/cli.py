@@ -1,4 +1,4 @@
-"""`holdspace`: serve, seed, links, bot, doctor; audit, keys and replay are in `cli_audit`."""
+"""`holdspace`: serve, seed, links, bot, doctor; alerts, audit, keys and replay are in modules of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
-from server import cli_audit
+from server import cli_alerts, cli_audit
 from server.arrivals import Arrivals, notices_of
 from server.auth import Auth
 from server.cli_ops import ConfigPath, allow_many_files, doctor, settings_file, show_lan
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 app = App(name="holdspace", help="Video and group-chat sessions for virtual mental-health programs.")
 app.command(doctor)
 cli_audit.register(app)
+cli_alerts.register(app)
 
 DemoReady = Annotated[bool, Parameter(name="--demo-ready")]
 LanAddress = Annotated[str | None, Parameter(name="--lan-address")]

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from media.places import ANY, AUTO, Listen
+from server.alerts.settings import AlertsConfig, problem_of
 
 ENVIRONMENT_PREFIX = "HOLDSPACE__"
 
@@ -183,6 +184,7 @@ class Config(Section, frozen=True):
     escalation: EscalationConfig = EscalationConfig()
     contacts: ContactsConfig = ContactsConfig()
     signaling: SignalingConfig = SignalingConfig()
+    alerts: AlertsConfig = AlertsConfig()
     log: LogConfig = LogConfig()
 
     def base_url(self) -> str:
@@ -220,6 +222,8 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     _check_media(config.media)
     _check_turn(config.turn)
     _check_escalation(config.escalation)
+    if problem := problem_of(config.alerts):
+        raise ConfigError(problem)
     return config
 
 
@@ -283,7 +287,7 @@ def _check_sections(found: dict[str, Any], where: str) -> None:
 
 def _from_environment(name: str, value: str) -> tuple[str, str, object]:
     section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-    sections: dict[str, type[Section]] = get_type_hints(Config)
+    sections: dict[str, type[Struct]] = get_type_hints(Config)
     hints = get_type_hints(sections[section], include_extras=True) if section in sections else {}
     if key not in hints:
         raise ConfigError(f"{name}: there is no setting {section}.{key}")

@@ -46,6 +46,9 @@ class Metrics:
             "holdspace_frames_refused", "Client frames answered with an error", ["code"], registry=self.registry
         )
         self._room_failures = Counter("holdspace_room_failures", "Rooms ended by a fault", registry=self.registry)
+        self._alerts = Counter(
+            "holdspace_alert_tries", "Tries to tell the contact", ["way", "outcome"], registry=self.registry
+        )
 
     def set_rooms(self, count: int) -> None:
         self._rooms.set(count)
@@ -84,6 +87,10 @@ class Metrics:
 
     def room_failed(self) -> None:
         self._room_failures.inc()
+
+    def alert_tried(self, way: str, outcome: str) -> None:
+        """`way` is `webhook` or `mail`; `outcome` is `delivered`, `failed` or `given_up`."""
+        self._alerts.labels(way, outcome).inc()
 
     def collect_from(self, prefix: str, source: Callable[[], dict[str, float]]) -> None:
         """Asks `source` at each scrape; each entry becomes the gauge `holdspace_{prefix}_{name}`."""

@@ -75,8 +75,10 @@ class Escalated(Protocol):
         number: int,
         at_ms: Millis,
         severity: Severity,
+        since_ms: Millis,
     ) -> None:
-        """Must not block or raise. `number`: for the how manieth time, from 1; the same one may be told again."""
+        """Must not block or raise. `number`: for the how manieth time, from 1; the same one may be told again.
+        `since_ms`: when the first of what nobody has acknowledged was raised."""
         ...
 
 
@@ -394,11 +396,18 @@ class Supervision:
         return False
 
     def _escalated(
-        self, session_id: SessionId, concern_id: ConcernId, step: Step, number: int, at_ms: Millis, severity: Severity
+        self,
+        session_id: SessionId,
+        concern_id: ConcernId,
+        step: Step,
+        number: int,
+        at_ms: Millis,
+        severity: Severity,
+        since_ms: Millis,
     ) -> None:
         _log.warning("escalated", session=session_id, concern=concern_id, step=step.value, number=number)
         if self._on_escalated is not None:
-            self._on_escalated(session_id, concern_id, step, number, at_ms, severity)
+            self._on_escalated(session_id, concern_id, step, number, at_ms, severity, since_ms)
 
     def _forget_stored(self, session: KnownSession) -> None:
         if session.supervisor is not None:

@@ -105,8 +105,11 @@ class Stream(Log, Protocol):
 class OnContact(Protocol):
     """Who takes it outside that a concern reached the program's contact."""
 
-    def __call__(self, concern_id: ConcernId, step: Step, number: int, at_ms: Millis, severity: Severity) -> None:
-        """Must not block or raise. `number`: for the how manieth time, from 1."""
+    def __call__(
+        self, concern_id: ConcernId, step: Step, number: int, at_ms: Millis, severity: Severity, since_ms: Millis
+    ) -> None:
+        """Must not block or raise. `number`: for the how manieth time, from 1; `since_ms`: when the first of what
+        nobody has acknowledged was raised."""
         ...
 
 
@@ -286,7 +289,8 @@ class Supervisor:
         concern_id, number, at_ms = reached
         concern = self._writer.pending.concerns[concern_id]
         if not again or concern.runs:
-            self._on_contact(concern_id, Step.CONTACT, number, at_ms, concern.pressing)
+            since_ms = min((flag.at_ms for flag in concern.unread), default=concern.at_ms)
+            self._on_contact(concern_id, Step.CONTACT, number, at_ms, concern.pressing, since_ms)
 
 
 class _Contacted:

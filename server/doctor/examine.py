@@ -9,6 +9,7 @@ from pathlib import Path
 from server.clock import Clock, SystemClock
 from server.config import Config, ConfigError, database_file, load_config
 from server.doctor import addresses, disk, files, machine, media
+from server.doctor.alerts import alerts
 from server.doctor.database import database, newest_event_ms
 from server.doctor.finding import Finding, broken, ok
 from server.lan import lan_folder
@@ -46,6 +47,7 @@ async def examine_config(config: Config, clock: Clock) -> tuple[Finding, ...]:
         *beside,
         files.built_client(Path(server.client_dir)),
         files.notice(config),
+        *await alerts(config.alerts),
         *files.secret_files(config, lan_folder(config) / "key.pem"),
         machine.wall_clock(clock, await newest_event_ms(config)),
         machine.monotonic_clock(clock),

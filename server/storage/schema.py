@@ -1,4 +1,4 @@
-"""Tables of the server itself: signing in, and the logs of rooms. Secrets are stored as SHA-256 only."""
+"""Tables of the server itself: signing in, the logs of rooms, alerts. Secrets are stored as SHA-256 only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 from program.tables import metadata
 
 __all__ = [
+    "alerts",
     "auth_sessions",
     "checkpoints",
     "data_keys",
@@ -113,4 +114,22 @@ checkpoints = Table(
     Column("at_ms", BigInteger, nullable=False),
     # The very bytes of the line in the file outside the database.
     Column("line", LargeBinary, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    # The alert's id, and one row for each way of telling.
+    Column("id", String(64), primary_key=True),
+    Column("way", String(16), primary_key=True),
+    Column("severity", String(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    # Tries that failed, and when the next one is due.
+    Column("tries", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    # When it arrived. The row stays until the alert is too old to be sent: a repeat is known by it.
+    Column("done_ms", BigInteger),
+    Index(None, "at_ms"),
 )
