@@ -105,9 +105,8 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
                 responder_id=_of(Role.THERAPIST)[0],
             )
         )
-    return DemoPeople(
-        _of(Role.PARTICIPANT), _of(Role.MENTOR)[0], *_of(Role.THERAPIST), VISITOR[0], GROUP_ID, session.id
-    )
+    therapist, backup = _of(Role.THERAPIST)
+    return DemoPeople(_of(Role.PARTICIPANT), _of(Role.MENTOR)[0], therapist, backup, VISITOR[0], GROUP_ID, session.id)
 
 
 SOMEWHERE: Final = Whereabouts(

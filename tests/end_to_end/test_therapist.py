@@ -88,9 +88,12 @@ async def test_a_therapist_says_whether_they_can_be_reached(server: Server, brow
 
 
 RAISE = """async ([session, about]) => {
-  const body = { flag_id: "f1", kind: "flag", severity: "crisis", category: "self_harm", about, text: "Not alone tonight." };
-  const headers = { "Content-Type": "application/json" };
-  const answer = await fetch(`/api/v1/sessions/${session}/flags`, { method: "POST", headers, body: JSON.stringify(body) });
+  const flag = { flag_id: "f1", kind: "flag", severity: "crisis", category: "self_harm", about };
+  const answer = await fetch(`/api/v1/sessions/${session}/flags`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ ...flag, text: "Not alone tonight." }),
+  });
   return [answer.status, await answer.json()];
 }"""
 
