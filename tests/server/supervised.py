@@ -148,9 +148,16 @@ class Node:
         self.denied.append((who, action, session_id))
 
     def _escalate(
-        self, session_id: SessionId, concern_id: ConcernId, step: Step, number: int, at_ms: int, severity: Severity
+        self,
+        session_id: SessionId,
+        concern_id: ConcernId,
+        step: Step,
+        number: int,
+        at_ms: int,
+        severity: Severity,
+        since_ms: int,
     ) -> None:
-        self.escalated.append((session_id, concern_id, step, number, at_ms, severity))
+        self.escalated.append((session_id, concern_id, step, number, at_ms, severity, since_ms))
 
     def duty_changed(self) -> None:
         self.duties.outdated()
