@@ -350,12 +350,15 @@ async def test_a_disk_that_hangs_does_not_hold_it_up(engine: AsyncEngine) -> Non
 
 async def test_what_changes_while_it_is_written_is_written_again(engine: AsyncEngine) -> None:
     hook = FakeWay()
-    hook.down = True
+    hook.down, hook.stuck = True, asyncio.Event()
     post = Post(engine, hook, store_s=0.01)
     post.book.slow = asyncio.Event()
     post.alerts.send(alert())
-    while not hook.tried:
-        await asyncio.wait(post.alerts._trying | post.alerts._storing, return_when=asyncio.FIRST_COMPLETED, timeout=1)
+    while not await post.rows():
+        await asyncio.sleep(0)
+    hook.stuck.set()
+    while not post.timers.delays():
+        await asyncio.sleep(0.001)
     assert [row.tries for row in await post.rows()] == [0]
     post.book.slow.set()
     await post.settle()
