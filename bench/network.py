@@ -5,38 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shlex
-import stat
 import sys
-import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from time import monotonic
 from typing import Any, Final
 
-import aiohttp
-from playwright.async_api import Page
-
-from bench.chromium import CHROMIUM, chromium
 from bench.figures import Row
-from bench.people import LINK_S, make_rooms
-from bench.process import ROOT, ServerFailed, ServerProcess, free_ports
-from bench.weather import Network, NoNamespaceError, network
-from protocol.ids import IdentityId
-from protocol.values import Role
-from server.auth import Auth
-from server.bot.way_in import Link, Visitor
-from server.clock import SystemClock
-from server.storage.engine import open_engine
+from bench.namespaces import Scene, everyones_pages, flowing, look, open_scene
+from bench.process import ROOT, ServerFailed
+from bench.weather import Network, NoNamespaceError
 
 LOSS: Final = 0.10
 DELAY_S: Final = 0.04
 BOTS: Final = 3
 BOT_S: Final = 30.0
 DARK_S: Final = 30.0
-WITHIN_S: Final = 45.0
 MAX_GAP_MS: Final = 200.0
 MAX_BACK_S: Final = 5.0
 
@@ -46,25 +28,6 @@ LIMITS: Final = (
     "Chromium is headless, with a fake camera (320x180, 10 frames/s); two pages a time in one namespace.",
     "Back: from the end of the trouble until both pages decode new pictures and receive sound of each other.",
 )
-
-_LOOK: Final = """async () => {
-  const { publish, subscribe } = holdspaceDebug;
-  const seen = { audio: 0, energy: 0, frames: 0, pair: "", publish: publish?.connectionState };
-  if (!subscribe) return seen;
-  const stats = await subscribe.getStats();
-  for (const stat of stats.values()) {
-    if (stat.type === "inbound-rtp" && stat.kind === "audio") {
-      seen.audio += stat.packetsReceived;
-      seen.energy += stat.totalAudioEnergy ?? 0;
-    }
-    if (stat.type === "inbound-rtp" && stat.kind === "video") seen.frames += stat.framesDecoded ?? 0;
-    if (stat.type === "transport") {
-      const remote = stats.get(stats.get(stat.selectedCandidatePairId)?.remoteCandidateId);
-      if (remote) seen.pair = `${remote.protocol} ${remote.address}`;
-    }
-  }
-  return seen;
-}"""
 
 
 @dataclass(slots=True)
@@ -93,73 +56,23 @@ class Calls:
     """Whether a connection had to be made anew when the NAT gave other ports."""
 
 
-class _Server:
-    """A server for one namespace, with a live room for `people`."""
-
-    def __init__(self, folder: Path, net: Network, *, ipv6: bool) -> None:
-        ports = free_ports()
-        host = f"[{net.here6}]" if ipv6 else net.here
-        address = net.here6 if ipv6 else net.here
-        base_url = f"http://{host}:{ports.http}"
-        settings = {
-            "SERVER__HOST": address,
-            "SERVER__BASE_URL": base_url,
-            "MEDIA__ADVERTISE": address,
-            "SERVER__CLIENT_DIR": str(ROOT / "web_client" / "dist"),
-        }
-        self.process = ServerProcess(folder, ports, settings)
-        self.process.base_url = base_url
-        self.tokens: tuple[str, ...] = ()
-
-    async def links(self, people: int) -> list[str]:
-        """A link for each; those that lie ready in the database are good for one sign-in."""
-        made = await make_rooms(self.process.storage_url, {"network": (Role.MENTOR,) * people})
-        self.tokens = made["network"]
-        engine = open_engine(self.process.storage_url)
-        try:
-            auth = Auth(engine, SystemClock())
-            fresh = [
-                await auth.make_link(IdentityId(f"bench-network-{number}"), ttl_s=LINK_S) for number in range(people)
-            ]
-        finally:
-            await engine.dispose()
-        return [f"{self.process.base_url}/join#{token}" for token in fresh]
-
-    async def agree(self) -> None:
-        """Everyone agrees to what a join asks for."""
-        for token in self.tokens:
-            async with Visitor(Link(self.process.base_url, token)) as visitor:
-                await visitor.sign_in()
-                await visitor.arrive(await visitor.live_session())
-
-
-@asynccontextmanager
-async def _scene(number: int, people: int, *, ipv6: bool = False) -> AsyncGenerator[tuple[Network, list[str]]]:
-    with tempfile.TemporaryDirectory(prefix="holdspace-network-") as folder:
-        async with network(number, ipv4=not ipv6, ipv6=ipv6) as net, aiohttp.ClientSession() as http:
-            server = _Server(Path(folder), net, ipv6=ipv6)
-            links = await server.links(people)
-            try:
-                await server.process.start(http)
-                await server.agree()
-                yield net, links
-            finally:
-                await server.process.stop()
-
-
 # ── bots ──────────────────────────────────────────────────────────────────────────────────────
 
 
 async def _bots() -> list[dict[str, Any]]:
-    async with _scene(1, BOTS) as (net, links):
-        net.weather.loss, net.weather.delay_s = LOSS, DELAY_S
-        return list(await asyncio.gather(*(_bot(net, link) for link in links)))
+    async with open_scene(1, BOTS) as scene:
+        scene.net.weather.loss, scene.net.weather.delay_s = LOSS, DELAY_S
+        return list(await asyncio.gather(*(_bot(scene.net, link) for link in scene.links)))
+
+
+def bot_command(net: Network, link: str, seconds: float) -> list[str]:
+    """The command line of a bot inside the namespace, which prints its report."""
+    return net.command(sys.executable, "-m", "server.cli", "bot", link, "--seconds", str(seconds), "--json")
 
 
 async def _bot(net: Network, link: str) -> dict[str, Any]:
-    command = net.command(sys.executable, "-m", "server.cli", "bot", link, "--seconds", str(BOT_S), "--json")
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *bot_command(net, link, BOT_S), cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, err = await process.communicate()
     if not out:
@@ -167,99 +80,48 @@ async def _bot(net: Network, link: str) -> dict[str, Any]:
     return dict(json.loads(out))
 
 
-# ── browsers ──────────────────────────────────────────────────────────────────────────────────
-
-
-@asynccontextmanager
-async def _pages(net: Network, links: Sequence[str]) -> AsyncGenerator[list[Page]]:
-    """Each person's page, in a browser inside the namespace, in the room."""
-    origin = links[0].partition("/join#")[0]
-    with tempfile.TemporaryDirectory(prefix="holdspace-browser-") as folder:
-        inside = Path(folder) / "chromium"
-        inside.write_text(f'#!/bin/sh\nexec {shlex.join(net.command(CHROMIUM))} "$@"\n')
-        inside.chmod(inside.stat().st_mode | stat.S_IXUSR)
-        insecure = f"--unsafely-treat-insecure-origin-as-secure={origin}"
-        async with chromium(insecure, executable=str(inside)) as browser:
-            pages: list[Page] = []
-            for link in links:
-                context = await browser.new_context(locale="en-US")
-                pages.append(await context.new_page())
-                start, _, token = link.partition("#")
-                await pages[-1].goto(f"{start}?debug&capture=320x180@10#{token}")
-                await pages[-1].get_by_role("button", name="Join", exact=True).click()
-                await pages[-1].get_by_role("region", name="Participants").wait_for()
-            yield pages
-
-
-async def _look(page: Page) -> dict[str, Any]:
-    return dict(await page.evaluate(_LOOK))
-
-
-async def _flowing(pages: Sequence[Page], within_s: float = WITHIN_S) -> float:
-    """Seconds until every page decodes new pictures and hears sound; -1 when it does not come to that."""
-    began = monotonic()
-
-    async def flows(page: Page) -> None:
-        first = await _look(page)
-        while True:
-            seen = await _look(page)
-            if seen["frames"] < first["frames"] or seen["audio"] < first["audio"]:
-                first = seen  # another connection counts from nothing
-            if seen["frames"] > first["frames"] + 3 and seen["audio"] > first["audio"] + 10 and seen["energy"] > 0:
-                return
-            await asyncio.sleep(0.05)
-
-    return await _within(within_s, began, lambda: asyncio.gather(*map(flows, pages)))
-
-
-async def _within(limit_s: float, began: float, wait: Callable[[], Awaitable[object]]) -> float:
-    try:
-        async with asyncio.timeout(limit_s):
-            await wait()
-    except TimeoutError:
-        return -1.0
-    return monotonic() - began
+# ── browsers ───────────────────────────────────────────────────────────────────────────────────
 
 
 async def _blackout() -> tuple[float, bool]:
-    async with _scene(2, 2) as (net, links), _pages(net, links) as pages:
-        if await _flowing(pages) < 0:
+    async with open_scene(2, 2) as scene, everyones_pages(scene) as pages:
+        if await flowing(pages) < 0:
             raise ServerFailed("The pages did not see each other before the blackout.")
-        net.weather.dark = True
+        scene.net.weather.dark = True
         await asyncio.sleep(DARK_S)
-        net.weather.dark = False
-        back_s = await _flowing(pages)
+        scene.net.weather.dark = False
+        back_s = await flowing(pages)
         tiles = [await page.get_by_role("region", name="Participants").get_by_role("group").count() for page in pages]
         return back_s, all(count >= 2 for count in tiles)
 
 
 async def _tcp_only() -> tuple[float, str]:
-    async with _scene(3, 2) as (net, links):
-        net.weather.udp = False
-        return await _first(net, links)
+    async with open_scene(3, 2) as scene:
+        scene.net.weather.udp = False
+        return await _first(scene)
 
 
 async def _ipv6_only() -> tuple[float, str]:
-    async with _scene(4, 2, ipv6=True) as (net, links):
-        return await _first(net, links)
+    async with open_scene(4, 2, ipv6=True) as scene:
+        return await _first(scene)
 
 
-async def _first(net: Network, links: Sequence[str]) -> tuple[float, str]:
-    async with _pages(net, links) as pages:
-        first_s = await _flowing(pages)
-        return first_s, str((await _look(pages[0]))["pair"])
+async def _first(scene: Scene) -> tuple[float, str]:
+    async with everyones_pages(scene) as pages:
+        first_s = await flowing(pages)
+        return first_s, str((await look(pages[0]))["pair"])
 
 
 async def _rebound() -> tuple[float, bool]:
     """The NAT between gives the client other ports in the middle of a call."""
-    async with _scene(5, 2) as (net, links), _pages(net, links) as pages:
-        if await _flowing(pages) < 0:
+    async with open_scene(5, 2) as scene, everyones_pages(scene) as pages:
+        if await flowing(pages) < 0:
             raise ServerFailed("The pages did not see each other before the change.")
         mark = "() => { holdspaceDebug.subscribe.marked = true; holdspaceDebug.publish.marked = true; }"
         for page in pages:
             await page.evaluate(mark)
-        net.weather.other_ports = True
-        back_s = await _flowing(pages)
+        scene.net.weather.other_ports = True
+        back_s = await flowing(pages)
         same = "() => Boolean(holdspaceDebug.subscribe.marked && holdspaceDebug.publish.marked)"
         kept = [await page.evaluate(same) for page in pages]
         return back_s, not all(kept)

@@ -32,6 +32,7 @@ from server.bot.report import BotFault, BotReport
 from server.bot.synthetic import Picture, Tone
 
 _RTX: Final = re.compile(r"^a=rtpmap:(\d+) rtx/", re.MULTILINE)
+_CANDIDATES: Final = re.compile(r"^a=(?:candidate:|end-of-candidates).*\n", re.MULTILINE)
 _SOURCES: Final = {"audio": Source.MICROPHONE, "video": Source.CAMERA}
 
 
@@ -107,6 +108,7 @@ class Subscribing:
         self._ice_servers = ice_servers
         self._elapsed_ms = elapsed_ms
         self._connection: RTCPeerConnection | None = None
+        self._began_at = 0.0
         self._carried: dict[str, TrackInfo] = {}
         self._resent: frozenset[int] = frozenset()
         self._listeners: set[asyncio.Task[None]] = set()
@@ -115,6 +117,10 @@ class Subscribing:
     def connected(self) -> bool:
         """Whether packets can flow."""
         return self._connection is not None and self._connection.connectionState == "connected"
+
+    def failed(self, within_s: float) -> bool:
+        """Whether the connection that there is does not stand, `within_s` and more after its offer."""
+        return self._connection is not None and not self.connected and monotonic() - self._began_at >= within_s
 
     async def answer(self, offer: SubscribeOffer) -> str:
         """The answer to an offer.
@@ -127,10 +133,10 @@ class Subscribing:
             await self.close()
             connection = _connection(self._ice_servers)
             connection.on("track", self._heard_of)
-            self._connection = connection
+            self._connection, self._began_at = connection, monotonic()
         self._carried = {track.mid: track for track in offer.tracks}
         self._resent = frozenset(int(found) for found in _RTX.findall(offer.sdp))
-        await _set_remote(connection, "offer", offer.sdp)
+        await _set_remote(connection, "offer", _with_candidates_everywhere(offer.sdp))
         await connection.setLocalDescription()
         return connection.localDescription.sdp
 
@@ -187,6 +193,17 @@ def _connection(ice_servers: tuple[IceServer, ...]) -> RTCPeerConnection:
     servers = [RTCIceServer(list(each.urls), each.username or None, each.credential or None) for each in ice_servers]
     # An explicit list, also when it is empty: without one aiortc asks a public STUN server.
     return RTCPeerConnection(RTCConfiguration(iceServers=servers))
+
+
+def _with_candidates_everywhere(sdp: str) -> str:
+    """The offer with the candidates of its first section in each one.
+
+    aiortc takes those of the last section that shares a transport, also when it has none, and then waits for some for
+    ever. That befalls an offer with several sections of one kind: that to whoever comes when two others are there.
+    """
+    session, *sections = re.split(r"(?m)^(?=m=)", sdp)
+    candidates = "".join(_CANDIDATES.findall(sections[0])) if sections else ""
+    return session + "".join(_CANDIDATES.sub("", section) + candidates for section in sections)
 
 
 async def _set_remote(connection: RTCPeerConnection, kind: str, sdp: str) -> None:

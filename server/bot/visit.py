@@ -186,6 +186,10 @@ class _Visit:
             self._report.fail(
                 "media_failed", "Sound and picture could not be sent: is the server's UDP port reachable from here?"
             )
+        if subscribing.failed(FAIR_TRIAL_S):
+            self._report.fail(
+                "media_failed", "Nothing could be received: is the server's UDP port reachable from here?"
+            )
         self._look_for_silence()
 
     async def _chore(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -119,6 +119,7 @@ async def flagged(tmp_path: Path, *, within_s: float = 2.0, over: Node | None = 
         checks=ChangeLimit(there.clock),
         denied=lambda who, action, where: denied.append((who, action, where)),
         begin_check=lambda _: SessionId("none"),
+        expect=lambda _: None,
         sockets=None,
     )
     runner = make_runner(make_http(deps))
