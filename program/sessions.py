@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,6 +193,55 @@ async def assignments_of(connection: AsyncConnection, person_id: IdentityId) -> 
         .order_by(sessions.c.opened_ms, sessions.c.id)
     )
     return [Assignment(_session(row), row.display_name or "") for row in rows]
+
+
+async def sessions_by(connection: AsyncConnection, session_ids: Iterable[SessionId]) -> list[Assignment]:
+    """Those sessions, ended ones as well; the oldest first."""
+    rows = await connection.execute(
+        select(sessions, people.c.display_name)
+        .outerjoin(people, people.c.id == sessions.c.responder_id)
+        .where(sessions.c.id.in_(sorted(session_ids)))
+        .order_by(sessions.c.opened_ms, sessions.c.id)
+    )
+    return [Assignment(_session(row), row.display_name or "") for row in rows]
+
+
+async def groups_assigned(connection: AsyncConnection, person_id: IdentityId) -> frozenset[str]:
+    """The groups whose therapist the person is."""
+    found = await connection.scalars(
+        select(group_members.c.group_id).where(
+            group_members.c.person_id == person_id, group_members.c.role == Role.THERAPIST.value
+        )
+    )
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The therapists of a session's group, by name; `responder` says to be reachable, whoever that is."""
+
+    responder: tuple[tuple[IdentityId, str], ...]
+    therapists: tuple[tuple[IdentityId, str], ...]
+
+
+async def who_answers(connection: AsyncConnection, session_id: SessionId) -> Answering:
+    """Who answers for a session, and who else could."""
+    responder = await connection.execute(
+        select(people.c.id, people.c.display_name)
+        .join(sessions, sessions.c.responder_id == people.c.id)
+        .where(sessions.c.id == session_id)
+    )
+    therapists = await connection.execute(
+        select(people.c.id, people.c.display_name)
+        .join(group_members, group_members.c.person_id == people.c.id)
+        .join(sessions, sessions.c.group_id == group_members.c.group_id)
+        .where(sessions.c.id == session_id, group_members.c.role == Role.THERAPIST.value)
+        .order_by(people.c.id)
+    )
+    return Answering(
+        tuple((IdentityId(row.id), row.display_name) for row in responder),
+        tuple((IdentityId(row.id), row.display_name) for row in therapists),
+    )
 
 
 async def hold_session(connection: AsyncConnection, session_id: SessionId, *, hold: bool) -> bool:

@@ -128,6 +128,26 @@ whereabouts = Table(
     Index(None, "confirmed_ms"),
 )
 
+on_call_shifts = Table(
+    "on_call_shifts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person_id", String(64), ForeignKey("people.id"), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    # To whom it is offered; until they accept, it stays where it is.
+    Column("offered_to", String(64), ForeignKey("people.id")),
+    Index(None, "until_ms"),
+)
+
+open_supervision = Table(
+    "open_supervision",
+    metadata,
+    Column("session_id", String(64), ForeignKey("sessions.id"), primary_key=True),
+)
+"""Sessions of which a therapist may still have to hear: their clocks run from the start of a server on. A row too many
+does no harm."""
+
 contacts = Table(
     "contacts",
     metadata,

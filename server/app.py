@@ -28,7 +28,10 @@ from server.checks import Checks, HallWithChecks
 from server.clock import Clock, SystemClock
 from server.config import Config, allowed_origins
 from server.denials import Denials
+from server.duty import Duties
 from server.endings import Endings
+from server.flag_reads import FlagReads
+from server.flagging import Flagging
 from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
@@ -38,6 +41,7 @@ from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
+from server.open_supervision import open_sessions
 from server.responders import Responders
 from server.signs_of_life import SignsOfLife
 from server.sockets import Connection, WebSockets, WsOptions
@@ -194,15 +198,13 @@ class Node:
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
         loop = asyncio.get_running_loop()
-        supervision = Supervision(self._log, self.clock, loop)
-        closing.push_async_callback(self._in_time, supervision.close)
-        self._watchers = Watchers(self.engine, self._watch_tokens, supervision, loop, on_denied=self._denied)
-        closing.push_async_callback(self._in_time, self._watchers.close)
+        supervision = await self._begin_supervision(loop)
         self._checks = Checks(
             plane, loop, new_id, unopened_s=self.config.sign_in.join_token_s, on_over=self._tokens.revoke_session
         )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
+        self._flagging = Flagging(supervision, hall)
         self._begin_endings(hall)
         self._endpoint = self._make_endpoint(hall, plane)
         signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
@@ -227,6 +229,23 @@ class Node:
         await front.start(config.server.host, config.server.port, self._lan and self._lan.tls)
         closing.push_async_callback(lambda: front.stop(self._left_s()))
         closing.push_async_callback(self._in_time, self._endpoint.drain)
+
+    async def _begin_supervision(self, loop: asyncio.AbstractEventLoop) -> Supervision:
+        closing = self._closing
+        self._duties = duties = Duties(self.engine, self.clock, loop, self.config.escalation)
+        closing.push_async_callback(self._in_time, duties.close)
+        reads = FlagReads(self.engine, Auditor(self._vault, self.clock), loop)
+        closing.push_async_callback(self._in_time, reads.close)
+        supervision = Supervision(self._log, self.clock, loop, duties)
+        closing.push_async_callback(self._in_time, supervision.close)
+        self._watchers = Watchers(
+            self.engine, self._watch_tokens, supervision, duties, loop, on_denied=self._denied, on_read=reads.read
+        )
+        closing.push_async_callback(self._in_time, self._watchers.close)
+        # What waited for someone before the restart goes on waiting, whoever comes.
+        for session_id in await open_sessions(self.engine):
+            supervision.wake(session_id)
+        return supervision
 
     def _begin_endings(self, hall: Hall) -> None:
         endings = Endings(self.engine, hall, self.clock, after_ms=_ms(self.config.rooms.end_after_s))
@@ -300,8 +319,12 @@ class Node:
             self.engine,
             self._hall,
             Auditor(self._vault, self.clock),
-            on_changed=self._watchers.outdated,
+            on_changed=self._responder_changed,
         )
+
+    def _responder_changed(self) -> None:
+        self._duties.outdated()
+        self._watchers.outdated()
 
     def _make_endpoint(self, hall: Hall, plane: MediaPlane) -> Endpoint:
         signaling = self.config.signaling
@@ -342,6 +365,8 @@ class Node:
             end_sign_in=self._endpoint.end_sign_in,
             watch_tokens=self._watch_tokens,
             responders=self._make_responders(),
+            flagging=self._flagging,
+            phones=self.config.contacts.phones,
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,

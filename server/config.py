@@ -9,9 +9,11 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct
@@ -123,6 +125,33 @@ class RoomsConfig(Section, frozen=True):
     end_after_s: Seconds = 43_200.0
 
 
+class EscalationConfig(Section, frozen=True):
+    crisis_s: Seconds = 60.0
+    urgent_s: Seconds = 180.0
+    follow_up_s: Seconds = 900.0
+    after_end_s: Seconds = 3_600.0
+    working_days: tuple[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], ...] = (
+        "Mon",
+        "Tue",
+        "Wed",
+        "Thu",
+        "Fri",
+    )
+    day_starts: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")] = "09:00"
+    time_zone: str = "UTC"
+
+
+class PhoneConfig(Section, frozen=True):
+    """One entry of contacts.phones."""
+
+    name: str
+    phone: str
+
+
+class ContactsConfig(Section, frozen=True):
+    phones: tuple[PhoneConfig, ...] = ()
+
+
 class SignalingConfig(Section, frozen=True):
     ping_every_s: Seconds = 5.0
     frames_per_s: Seconds = 30.0
@@ -151,6 +180,8 @@ class Config(Section, frozen=True):
     media: MediaConfig = MediaConfig()
     turn: TurnConfig = TurnConfig()
     rooms: RoomsConfig = RoomsConfig()
+    escalation: EscalationConfig = EscalationConfig()
+    contacts: ContactsConfig = ContactsConfig()
     signaling: SignalingConfig = SignalingConfig()
     log: LogConfig = LogConfig()
 
@@ -160,6 +191,13 @@ class Config(Section, frozen=True):
             return self.server.base_url.rstrip("/")
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
         return f"http://{host}:{self.server.port}"
+
+
+_EXAMPLES = {
+    tuple[ListenConfig, ...]: '[{ bind = "192.0.2.10", port = 8081 }]',
+    tuple[PhoneConfig, ...]: '[{ name = "Crisis line", phone = "988" }]',
+}
+"""Settings that are tables, each with one as it may look."""
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -181,6 +219,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     _check_base_url(config.server.base_url)
     _check_media(config.media)
     _check_turn(config.turn)
+    _check_escalation(config.escalation)
     return config
 
 
@@ -249,13 +288,13 @@ def _from_environment(name: str, value: str) -> tuple[str, str, object]:
     if key not in hints:
         raise ConfigError(f"{name}: there is no setting {section}.{key}")
     wanted = hints[key]
-    if wanted == tuple[str, ...]:
+    if wanted == tuple[str, ...] or (section, key) == ("escalation", "working_days"):
         return section, key, [part.strip() for part in value.split(",") if part.strip()]
-    if wanted == tuple[ListenConfig, ...]:
+    if wanted in _EXAMPLES:
         try:
             return section, key, tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            raise ConfigError(f'{name}: is not like [{{ bind = "192.0.2.10", port = 8081 }}]') from None
+            raise ConfigError(f"{name}: is not like {_EXAMPLES[wanted]}") from None
     try:
         return section, key, msgspec.convert(value, wanted, strict=False)
     except msgspec.ValidationError as error:
@@ -309,6 +348,21 @@ def _check_turn(turn: TurnConfig) -> None:
             raise ConfigError(f"turn.urls: {url!r} is not like turns:turn.example.org:5349?transport=tcp")
     if bool(turn.urls) != bool(turn.secret_file):
         raise ConfigError("turn: urls and secret_file go together")
+
+
+def _check_escalation(escalation: EscalationConfig) -> None:
+    if not escalation.working_days:
+        raise ConfigError("escalation.working_days: lists no day")
+    try:
+        time_zone(escalation.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"escalation.time_zone: {escalation.time_zone!r} is not known here") from None
+
+
+def time_zone(name: str) -> tzinfo:
+    """The time zone of that name, as in the IANA database. Raises ZoneInfoNotFoundError, ValueError, OSError."""
+    # A machine may have no such database.
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

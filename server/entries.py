@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from program.consents import ConsentKind
-from protocol.ids import IdentityId, ParticipantId, SessionId
+from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId, SessionId
 from protocol.values import Role
 
 
@@ -117,6 +117,32 @@ class ResponderWaived(Struct, frozen=True, tag="responder_waived"):
     reason: str
 
 
+class FlagRead(Struct, frozen=True, tag="flag_read"):
+    """Someone was shown a flag, for the first time since the server started."""
+
+    reader: IdentityId
+    session: SessionId
+    concern: ConcernId
+    flag: FlagId
+
+
+class TimelineRead(Struct, frozen=True, tag="timeline_read"):
+    """Someone read what happened in a session."""
+
+    reader: IdentityId
+    session: SessionId
+
+
+class OnCallChanged(Struct, frozen=True, tag="on_call_changed"):
+    """Someone is on call until then, by their own word (`began`, `ended`), or because another handed over to them
+    (`accepted`); or they asked `other` to go on (`offered`)."""
+
+    person: IdentityId
+    what: str
+    until_ms: int
+    other: IdentityId | None = None
+
+
 class RoomReplayed(Struct, frozen=True, tag="room_replayed"):
     """Someone looked into a past room, through these eyes, as it was at `looked_at_ms`."""
 
@@ -153,6 +179,9 @@ Entry = (
     | LegalHoldSet
     | ResponderSet
     | ResponderWaived
+    | FlagRead
+    | TimelineRead
+    | OnCallChanged
     | RoomReplayed
     | Denied
 )

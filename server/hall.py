@@ -131,9 +131,16 @@ class Hall:
         Raises:
             Unavailable: ROOM_FAILED, its log cannot be read.
         """
+        return (await self.room_state(session_id)).people.get(participant_id)
+
+    async def room_state(self, session_id: SessionId) -> RoomState:
+        """A session's room as it is stored. One that is not open stays so.
+
+        Raises:
+            Unavailable: ROOM_FAILED, its log cannot be read.
+        """
         task = self._keepers.get(session_id)
-        state = (await asyncio.shield(task)).state if task is not None else (await self._stored(session_id)).state
-        return state.people.get(participant_id)
+        return (await asyncio.shield(task)).state if task is not None else (await self._stored(session_id)).state
 
     def removed(self, session_id: SessionId, identity: IdentityId) -> bool:
         """Whether a mentor removed that person from that session. No room is loaded for it: one that is not open says

@@ -9,35 +9,44 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Final, Protocol
+from collections.abc import Coroutine, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
 
 import structlog
 from msgspec.structs import replace
+from sqlalchemy.exc import SQLAlchemyError
 
 from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import CoverOver, Fact, Handle, SeeRoom
-from moderation.supervision.escalation import Duty
+from moderation.supervision.commands import CoverOver, Fact, Handle, RaiseFlag, SeeRoom
 from moderation.supervision.events import Decision
+from moderation.supervision.state import Concern
 from moderation.supervision.upcasting import UnknownEvent as UnknownConcern
+from moderation.supervision.view import OwnFlag
 from protocol.errors import ErrorCode
-from protocol.ids import IdentityId, SessionId
-from protocol.supervision import ConcernView
-from protocol.values import SessionStatus
+from protocol.ids import ConcernId, FlagId, IdentityId, SessionId
+from protocol.supervision import ConcernView, Severity, Step
+from protocol.values import Millis, Role, SessionStatus
 from rooms.events import DurableEvent, Event, ResponderNamed, is_durable
 from rooms.state import RoomState
 from rooms.upcasting import UnknownEvent, present_event
+from server.claiming import ClaimedStream, NoStream
 from server.clock import Clock
+from server.duty import Duties
 from server.logs import where_it_failed
+from server.open_supervision import mark_done, mark_open
 from server.room_facts import TELLING, fact_of, sight_of
 from server.room_loading import load_room
-from server.storage.log import EventLog, Unreadable
+from server.storage.log import EventLog, StoredEvent, Unreadable
 from server.stream import RETRY_S, Timers
-from server.supervisor import SUPERVISION, Supervisor, replay, stream_of
+from server.supervisor import SUPERVISION, Stream, Supervisor, stream_of
 
 MAX_ENDED: Final = 1_000
 """Sessions remembered as ended: their rows follow a moment later."""
+
+UNSAVED: Final = (ErrorCode.NOT_SAVED, ErrorCode.ROOM_FAILED)
+"""What was not stored, and holds in memory if it is a flag."""
 
 _log = structlog.get_logger("supervision")
 
@@ -51,6 +60,22 @@ class Hears(Protocol):
 
     def outdated(self) -> None:
         """The rows of sessions may say something else now."""
+        ...
+
+
+class Escalated(Protocol):
+    """Who tells the program's contact."""
+
+    def __call__(
+        self,
+        session_id: SessionId,
+        concern_id: ConcernId,
+        step: Step,
+        number: int,
+        at_ms: Millis,
+        severity: Severity,
+    ) -> None:
+        """Must not block or raise. `number`: for the how manieth time, from 1; the same one may be told again."""
         ...
 
 
@@ -69,6 +94,15 @@ class _Session:
         self.supervisor: Supervisor | None = None
         self.opening: asyncio.Task[None] | None = None
         self.unreadable = False
+        self.resumed = False
+        """Something of it may have been open when this node started."""
+        self.known: RoomState | None = None
+        """The room as it was heard last, open here or not any more."""
+        self.asked: list[tuple[RaiseFlag, asyncio.Future[Decision]]] = []
+        """Flags that wait for its concerns to be loaded."""
+        self.flags: dict[FlagId, RaiseFlag] = {}
+        """Flags that are not known to be stored."""
+        self.was_open = False
         self._before = -1
         self._since = 0
 
@@ -80,7 +114,8 @@ class _Session:
             self._since += 1
             if isinstance(event, TELLING):
                 self.facts.append((before + self._since, event))
-        self.state, self.seq, self.closing = state, before + self._since, False
+        self.state = self.known = state
+        self.seq, self.closing = before + self._since, False
 
     def told(self) -> Iterator[Fact]:
         """What was heard since the last time, in order."""
@@ -92,15 +127,25 @@ class _Session:
 
     @property
     def wanted(self) -> bool:
-        """Whether its room is open here, or a therapist looks."""
-        return self.state is not None or self.watchers > 0
+        """Whether its room is open here, a therapist looks, or something waits for one."""
+        if self.state is not None or self.watchers > 0 or self.resumed or self.asked or self.flags:
+            return True
+        return self.supervisor is not None and self.supervisor.has_open
 
 
 class Supervision:
     """Owns the supervisors of this node. Implements `server.hall.Follows`: what rooms tell comes in by it."""
 
-    def __init__(self, log: EventLog, clock: Clock, timers: Timers) -> None:
+    def __init__(
+        self, log: EventLog, clock: Clock, timers: Timers, duties: Duties, on_escalated: Escalated | None = None
+    ) -> None:
+        """`on_escalated` hears of each time that a concern reaches the program's contact; after a restart again, of
+        those that nobody had acknowledged."""
         self.hears: Hears | None = None
+        self._duties = duties
+        duties.on_changed = self._duty_changed
+        self._on_escalated = on_escalated
+        self._errands: set[asyncio.Task[None]] = set()
         self._log = log
         self._clock = clock
         self._timers = timers
@@ -144,6 +189,12 @@ class Supervision:
         session.watchers -= 1
         self._let_go(session)
 
+    def wake(self, session_id: SessionId) -> None:
+        """Something of that session may be open: its clocks run from now on."""
+        session = self._session(session_id)
+        session.resumed = session.supervisor is None
+        self._follow_soon(session)
+
     async def ready(self, session_id: SessionId) -> None:
         """Waits until the concerns of a session are there, or cannot be read."""
         session = self._session(session_id)
@@ -181,6 +232,79 @@ class Supervision:
         reply.set_result(Rejection(ErrorCode.NOT_SAVED))
         return reply
 
+    def open_sessions(self) -> frozenset[SessionId]:
+        """The sessions that leave a therapist something to do, or may."""
+        return frozenset(each.id for each in self._sessions.values() if each.wanted and _has_open(each))
+
+    def has_open(self, session_id: SessionId) -> bool:
+        """Whether a session is one of them."""
+        session = self._sessions.get(session_id)
+        return session is not None and _has_open(session)
+
+    def known_room(self, session_id: SessionId) -> RoomState | None:
+        """The room as it was heard last, though it may have failed since."""
+        session = self._sessions.get(session_id)
+        return None if session is None else session.known
+
+    def concerns_shown(self, session_id: SessionId, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
+        """Those of its concerns that this person may see."""
+        session = self._sessions.get(session_id)
+        if session is None or session.supervisor is None:
+            return ()
+        return session.supervisor.shown_to(viewer, capacity)
+
+    # ── what people flag ─────────────────────────────────────────────────────────────────────
+
+    def raise_flag(self, session_id: SessionId, flag: RaiseFlag) -> asyncio.Future[Decision]:
+        """Therapists are told at once; the answer comes when it is stored. What could not be stored (NOT_SAVED,
+        ROOM_FAILED) holds in memory and is tried again."""
+        session = self._session(session_id)
+        reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        if session.supervisor is None and session.unreadable:
+            session.supervisor = self._supervisor(session, (), NoStream())
+        if session.supervisor is None:
+            session.asked.append((flag, reply))
+            self._follow_soon(session)
+        else:
+            self._raise(session, session.supervisor, flag, reply)
+        return reply
+
+    def flags_of(self, session_id: SessionId, raiser: IdentityId, role: Role) -> tuple[OwnFlag, ...]:
+        """The flags that this person raised in that session, the newest first."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return ()
+        return () if session.supervisor is None else session.supervisor.flags_of(raiser, role)
+
+    def unanswered_crisis(self, session_id: SessionId, raiser: IdentityId) -> tuple[Millis, tuple[str, ...]] | None:
+        """See `server.supervisor`."""
+        session = self._sessions.get(session_id)
+        if session is None or session.supervisor is None:
+            return None
+        return session.supervisor.unanswered_crisis(raiser)
+
+    def in_unanswered_crisis(self, session_id: SessionId, raiser: IdentityId) -> frozenset[IdentityId]:
+        """Whom that person's flags of a crisis concern that nobody has acknowledged."""
+        session = self._sessions.get(session_id)
+        if session is None or session.supervisor is None:
+            return frozenset()
+        return session.supervisor.in_unanswered_crisis(raiser)
+
+    def _raise(
+        self, session: _Session, supervisor: Supervisor, flag: RaiseFlag, reply: asyncio.Future[Decision] | None
+    ) -> None:
+        known = session.flags.setdefault(flag.flag_id, flag)
+
+        def answered(done: asyncio.Future[Decision]) -> None:
+            decision = done.result()
+            unsaved = isinstance(decision, Rejection) and decision.code in UNSAVED
+            if not unsaved and known is flag:
+                session.flags.pop(flag.flag_id, None)
+            if reply is not None and not reply.done():
+                reply.set_result(decision)
+
+        supervisor.raise_flag(flag).add_done_callback(answered)
+
     async def close(self) -> None:
         """Waits until everything decided has landed."""
         self._closed = True
@@ -191,6 +315,8 @@ class Supervision:
                 await asyncio.wait((session.opening,))
             if session.supervisor is not None:
                 await session.supervisor.close()
+        if self._errands:
+            await asyncio.wait(tuple(self._errands))
 
     # ── what follows ─────────────────────────────────────────────────────────────────────────
 
@@ -206,12 +332,16 @@ class Supervision:
         """Tells the supervisor what was heard, and watchers what it looks like."""
         session.due = False
         try:
+            self._forget_stored(session)
             if session.supervisor is None:
                 self._open(session)
             else:
                 self._tell(session, session.supervisor)
             if session.closing:
                 session.state, session.sight, session.closing = None, None, False
+            if session.was_open != _has_open(session):
+                session.was_open = not session.was_open
+                self._rows_outdated()
             if self.hears is not None:
                 self.hears.changed(session.id)
             self._let_go(session)
@@ -240,32 +370,33 @@ class Supervision:
             supervisor = await self._loaded(session)
         except (UnknownConcern, UnknownEvent, Unreadable, LookupError) as error:
             _log.error("log_unreadable", session=session.id, **where_it_failed(error))
-            session.unreadable = True
+            session.unreadable, session.resumed = True, False
+            if session.asked or session.flags:
+                self._loaded_anew(session, self._supervisor(session, (), NoStream()))
             if self.hears is not None:
                 self.hears.changed(session.id)
         except Exception as error:
             _log.warning("not_loaded", session=session.id, **where_it_failed(error))
             self._timers.call_later(RETRY_S, lambda: self._follow(session))
         else:
-            session.supervisor, session.sight = supervisor, None
-            self._follow_soon(session)
+            self._loaded_anew(session, supervisor)
         finally:
             session.opening = None
 
     async def _loaded(self, session: _Session) -> Supervisor:
         """From its log, and told all that its room's log has had to tell since."""
-        claim = await self._log.claim(stream_of(session.id), SUPERVISION)
-        supervisor = Supervisor(
-            session.id,
-            replay(await self._log.read(stream_of(session.id))),
-            claim,
+        await self._duties.learn(session.id)
+        stored = await self._log.read(stream_of(session.id))
+        head = max((each.seq for each in stored), default=0)
+        stream = ClaimedStream(
             self._log,
-            self._clock,
-            self._timers,
-            duty=Duty,
-            on_changed=lambda: self._follow_soon(session),
-            on_failed=lambda: self._failed(session),
+            stream_of(session.id),
+            SUPERVISION,
+            head,
+            also=lambda connection: mark_open(connection, session.id),
+            on_settled=lambda: self._follow_soon(session),
         )
+        supervisor = self._supervisor(session, stored, stream)
         read = supervisor.room_seq
         while True:
             stored = await self._log.read(session.id, after=read)
@@ -283,6 +414,51 @@ class Supervision:
                 session.facts.clear()
                 return supervisor
 
+    def _supervisor(self, session: _Session, stored: Sequence[StoredEvent], stream: Stream) -> Supervisor:
+        return Supervisor(
+            session.id,
+            stored,
+            stream,
+            self._clock,
+            self._timers,
+            duty=lambda: self._duties.of(session.id, self._is_engaged),
+            on_contact=partial(self._escalated, session.id),
+            on_changed=lambda: self._follow_soon(session),
+            on_failed=lambda: self._failed(session),
+        )
+
+    def _loaded_anew(self, session: _Session, supervisor: Supervisor) -> None:
+        session.supervisor, session.sight, session.resumed = supervisor, None, False
+        # Those from before first: they were raised first.
+        for flag in tuple(session.flags.values()):
+            self._raise(session, supervisor, flag, None)
+        asked, session.asked = session.asked, []
+        for flag, reply in asked:
+            self._raise(session, supervisor, flag, reply)
+        supervisor.begin()
+        self._follow_soon(session)
+
+    def _is_engaged(self, person: IdentityId) -> bool:
+        """Whether that person has an open crisis, or is being asked about one."""
+        for session in self._sessions.values():
+            for holder in () if session.supervisor is None else session.supervisor.crises:
+                if holder == person or (holder is None and self._duties.answers(person, session.id)):
+                    return True
+        return False
+
+    def _escalated(
+        self, session_id: SessionId, concern_id: ConcernId, step: Step, number: int, at_ms: Millis, severity: Severity
+    ) -> None:
+        _log.warning("escalated", session=session_id, concern=concern_id, step=step.value, number=number)
+        if self._on_escalated is not None:
+            self._on_escalated(session_id, concern_id, step, number, at_ms, severity)
+
+    def _forget_stored(self, session: _Session) -> None:
+        if session.supervisor is not None:
+            session.flags = {
+                each: flag for each, flag in session.flags.items() if not session.supervisor.is_stored(each)
+            }
+
     def _failed(self, session: _Session) -> None:
         session.supervisor = None
         self._timers.call_later(RETRY_S, lambda: self._follow(session))
@@ -294,9 +470,30 @@ class Supervision:
         if session.supervisor is not None:
             if not session.supervisor.idle:
                 return
+            done, epoch = session.supervisor.done, session.supervisor.epoch
             session.supervisor.retire()
+            if done and epoch:
+                self._run(self._mark_done(session.id, epoch))
         if self._sessions.get(session.id) is session:
             del self._sessions[session.id]
+            self._duties.forget(session.id)
+
+    async def _mark_done(self, session_id: SessionId, epoch: int) -> None:
+        try:
+            await self._log.run(lambda connection: mark_done(connection, session_id, stream_of(session_id), epoch))
+        except SQLAlchemyError as error:
+            # It is loaded once more after a restart, and found to be done.
+            _log.warning("not_marked_done", session=session_id, **where_it_failed(error))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        errand = asyncio.ensure_future(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    def _duty_changed(self) -> None:
+        """Who would be told next is part of what therapists see."""
+        for session in tuple(self._sessions.values()):
+            self._follow_soon(session)
 
     def _rows_outdated(self) -> None:
         if self.hears is not None:
@@ -306,3 +503,9 @@ class Supervision:
         self._ended[session_id] = None
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
+
+
+def _has_open(session: _Session) -> bool:
+    if session.asked or session.flags or session.resumed:
+        return True
+    return session.supervisor is not None and session.supervisor.has_open

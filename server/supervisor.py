@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from moderation.permissions import Office
+from moderation.permissions import Action, Office, permitted
 from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
 from moderation.supervision.decide import aftermath, decide, next_deadline
 from moderation.supervision.escalation import Duty
-from moderation.supervision.events import Decision, Event, is_durable
+from moderation.supervision.events import ConcernEscalated, ConcernRaised, Decision, Event, FlagRaised, is_durable
 from moderation.supervision.evolve import evolve, evolve_all
+from moderation.supervision.flags import relation_of
 from moderation.supervision.retention import retention_of
 from moderation.supervision.state import EMPTY, Concern, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
 from moderation.supervision.view import OwnFlag, concerns_for, flags_of, in_unanswered_crisis
-from protocol.ids import IdentityId, SessionId
-from protocol.supervision import ConcernView
-from protocol.values import Role
+from protocol.ids import ConcernId, FlagId, IdentityId, SessionId
+from protocol.supervision import ConcernView, Severity, Step
+from protocol.values import Millis, Role
 from server.clock import Clock
 from server.storage.log import Claim, NewEvent, StoredEvent
 from server.stream import Log, StreamWriter, Timers
@@ -83,33 +84,82 @@ class SupervisionCore:
         return isinstance(command, Handling) and len(waiting) >= MAX_NOTES_IN_FLIGHT
 
 
+class Stream(Log, Protocol):
+    """Where a session's concerns are stored: `server.claiming`."""
+
+    @property
+    def epoch(self) -> int:
+        """Of the claim; 0 when it is not claimed."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is being claimed now."""
+        ...
+
+    async def close(self) -> None:
+        """Waits for a claim that is under way."""
+        ...
+
+
+class OnContact(Protocol):
+    """Who takes it outside that a concern reached the program's contact."""
+
+    def __call__(self, concern_id: ConcernId, step: Step, number: int, at_ms: Millis, severity: Severity) -> None:
+        """Must not block or raise. `number`: for the how manieth time, from 1."""
+        ...
+
+
 class Supervisor:
     """Owns one session's concerns."""
 
     def __init__(
         self,
         session_id: SessionId,
-        state: SupervisionState,
-        claim: Claim,
-        log: Log,
+        stored: Sequence[StoredEvent],
+        stream: Stream,
         clock: Clock,
         timers: Timers,
         *,
         duty: Callable[[], Duty],
+        on_contact: OnContact,
         on_changed: Callable[[], None],
         on_failed: Callable[[], None],
     ) -> None:
-        """`state` and `claim` are as read from the log.
+        """`stored` is as read from the log, where `stream` goes on.
 
-        `duty` says who could be told now. `on_changed` hears that therapists may see something else now, `on_failed`
-        that a bug ended this writer.
+        `duty` says who could be told now. `on_contact` hears of each time that a concern reaches the contact, and
+        again of those that nobody had acknowledged when the stream was read. `on_changed` hears that therapists may
+        see something else now, `on_failed` that a bug ended this writer.
+
+        Raises:
+            UnknownEvent: of an event that this version cannot read.
         """
+        events = [present_event(e.type, e.version, e.payload) for e in stored if e.payload is not None]
+        state = evolve_all(EMPTY, events)
         self._duty = duty
+        self._on_contact = on_contact
         self._on_changed = on_changed
         self._on_failed = on_failed
+        self._stream = stream
+        self._contacted = _Contacted()
+        self._crises = _crises(state)
         self._writer = StreamWriter(
-            stream_of(session_id), SupervisionCore(duty), self, state, claim, log, clock, timers
+            stream_of(session_id),
+            SupervisionCore(duty),
+            self,
+            state,
+            Claim(stream.epoch, max((each.seq for each in stored), default=0)),
+            stream,
+            clock,
+            timers,
         )
+        for event in events:
+            self._tell_contact(event, again=True)
+
+    def begin(self) -> None:
+        """Its clocks run from now on."""
+        self.tell(PassTime())
 
     @property
     def room_seq(self) -> int:
@@ -119,7 +169,33 @@ class Supervisor:
     @property
     def idle(self) -> bool:
         """Whether all is stored, and nothing on its way."""
-        return not (self._writer.busy or self._writer.pending.unstored)
+        return not (self._writer.busy or self._writer.pending.unstored or self._stream.busy)
+
+    @property
+    def epoch(self) -> int:
+        """Of its claim; 0 when its stream is not claimed."""
+        return self._stream.epoch
+
+    @property
+    def has_open(self) -> bool:
+        """Whether a therapist still has something to do, as far as it is known: stored or not."""
+        return any(each.open for each in self._writer.pending.concerns.values()) or any(self.open)
+
+    @property
+    def done(self) -> bool:
+        """Whether its session has ended with nothing left open, and all of that is stored."""
+        return self.idle and self._writer.committed.ended and not self.has_open
+
+    @property
+    def crises(self) -> tuple[IdentityId | None, ...]:
+        """Whose each open crisis is; None: nobody has acknowledged it."""
+        return self._crises
+
+    def is_stored(self, flag_id: FlagId) -> bool:
+        """Whether that flag is on the disk."""
+        state = self._writer.committed
+        held = any(isinstance(each, FlagRaised) and each.flag_id == flag_id for each in state.unstored)
+        return flag_id in state.flags and not held
 
     def tell(self, command: Command) -> None:
         """The room tells something. It is known at once, and stored when that is possible."""
@@ -145,6 +221,24 @@ class Supervisor:
         """Whom that person's flags of a crisis concern that nobody has acknowledged."""
         return in_unanswered_crisis(self._writer.pending, raiser)
 
+    def unanswered_crisis(self, raiser: IdentityId) -> tuple[Millis, tuple[str, ...]] | None:
+        """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do."""
+        duty, since, names = self._duty(), list[Millis](), dict[str, None]()
+        for concern in self._writer.pending.concerns.values():
+            own = [each.at_ms for each in concern.unread if each.by == raiser and each.severity is Severity.CRISIS]
+            if own:
+                since += own
+                names.update((each.name, None) for each in concern.whom.reached(concern.step, duty))
+        return (min(since), tuple(names)) if since else None
+
+    def shown_to(self, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
+        """Those of its concerns that this person may see, the oldest first."""
+        return tuple(
+            each
+            for each in self._writer.pending.concerns.values()
+            if permitted(capacity, Action.SEE_FLAG, relation_of(each, viewer, capacity))
+        )
+
     @property
     def open(self) -> tuple[Concern, ...]:
         """What a therapist still has to do something about, as far as it is stored."""
@@ -156,12 +250,16 @@ class Supervisor:
 
     async def close(self) -> None:
         """Waits until everything decided has landed, and stops the clock."""
+        await self._stream.close()
         await self._writer.close()
 
     # ── what follows from the stream's events (`server.stream.Owner`) ────────────────────────
 
     def decided(self, events: tuple[Event, ...]) -> None:
-        """Told before it is stored. The writer's state follows within this very call."""
+        """Told before it is stored."""
+        self._crises = _crises(self._writer.pending)
+        for event in events:
+            self._tell_contact(event)
         if events:
             self._on_changed()
 
@@ -170,6 +268,7 @@ class Supervisor:
 
     def settled(self, events: tuple[Event, ...]) -> None:
         """Stored: what was taken note of is shown as such."""
+        self._crises = _crises(self._writer.pending)
         if events:
             self._on_changed()
 
@@ -179,3 +278,44 @@ class Supervisor:
     def failed(self) -> None:
         """The stream is loaded again from its log, and from its room's."""
         self._on_failed()
+
+    def _tell_contact(self, event: Event, *, again: bool = False) -> None:
+        reached = self._contacted.count(event)
+        if reached is None:
+            return
+        concern_id, number, at_ms = reached
+        concern = self._writer.pending.concerns[concern_id]
+        if not again or concern.runs:
+            self._on_contact(concern_id, Step.CONTACT, number, at_ms, concern.pressing)
+
+
+class _Contacted:
+    """How often each concern has reached the contact. The number is the same after a restart, however it was stored:
+    who is told twice can know by it.
+    """
+
+    def __init__(self) -> None:
+        self._at: dict[ConcernId, list[Millis]] = {}
+
+    def count(self, event: Event) -> tuple[ConcernId, int, Millis] | None:
+        """Which concern has reached it for the how manieth time, and when; None: it has not, or that is known."""
+        match event:
+            case ConcernEscalated(step=Step.CONTACT) | ConcernRaised(step=Step.CONTACT):
+                pass
+            case FlagRaised(step=Step.CONTACT, severity=Severity.URGENT | Severity.CRISIS):
+                pass
+            case _:
+                return None
+        known = self._at.setdefault(event.concern_id, [])
+        if event.at_ms in known:
+            return None
+        known.append(event.at_ms)
+        return event.concern_id, len(known), event.at_ms
+
+
+def _crises(state: SupervisionState) -> tuple[IdentityId | None, ...]:
+    return tuple(
+        each.holder and each.holder.identity_id
+        for each in state.concerns.values()
+        if each.open and each.severity is Severity.CRISIS
+    )

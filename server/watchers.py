@@ -7,7 +7,7 @@ and otherwise every few seconds while anybody watches. Reading is all that watch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -22,12 +22,13 @@ from moderation.supervision.commands import Handle, ResolveConcern, TakeConcernO
 from moderation.supervision.escalation import Someone
 from moderation.supervision.events import Decision
 from program.people import find_person
-from program.sessions import Assignment, assignments_of
+from program.sessions import Session, assignments_of, groups_assigned, sessions_by
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, SessionId
-from protocol.supervision import Acknowledge, Handling, Resolve, SupervisedView, TakeOver
+from protocol.supervision import Acknowledge, ConcernView, Handling, Resolve, SupervisedView, TakeOver
 from protocol.values import SessionStatus, SessionView, WaitsFor
 from rooms.outside import from_outside
+from server.duty import Duties
 from server.logs import where_it_failed
 from server.storage.engine import reading
 from server.stream import Timers
@@ -44,13 +45,22 @@ FIRST_LOOK_S: Final = 1.0
 _log = structlog.get_logger("supervision")
 
 
+@dataclass(frozen=True, slots=True)
+class _Theirs:
+    """A session that somebody may be shown something of, and in what capacity."""
+
+    row: Session
+    responder_name: str
+    capacity: Office
+
+
 @dataclass(slots=True, eq=False)
 class _Watch:
     """One watching page. `name`: what its person is called; `shown`: what it was sent last."""
 
     watcher: Watcher
     name: str
-    theirs: dict[SessionId, Assignment] = field(default_factory=dict[SessionId, Assignment])
+    theirs: dict[SessionId, _Theirs] = field(default_factory=dict[SessionId, _Theirs])
     shown: dict[SessionId, SupervisedView] = field(default_factory=dict[SessionId, SupervisedView])
 
 
@@ -62,16 +72,20 @@ class Watchers:
         engine: AsyncEngine,
         tokens: WatchTokens,
         supervision: Supervision,
+        duties: Duties,
         timers: Timers,
         *,
         on_denied: Callable[[IdentityId, Action, SessionId], None],
+        on_read: Callable[[IdentityId, SessionId, Iterable[ConcernView]], None],
     ) -> None:
-        """`on_denied` hears of each request that the permission function refused."""
+        """`on_denied` hears of each request that the permission function refused, `on_read` of all that is shown."""
         self._engine = engine
         self._tokens = tokens
         self._supervision = supervision
         self._timers = timers
+        self._duties = duties
         self._on_denied = on_denied
+        self._on_read = on_read
         self._watches: dict[Watcher, _Watch] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -120,13 +134,14 @@ class Watchers:
         """The watcher does something about a concern; the answer comes when that is stored."""
         watch = self._watches.get(watcher)
         by, session_id = watcher.identity_id, asked.session_id
-        if watch is None or session_id not in watch.theirs:
+        theirs = None if watch is None else watch.theirs.get(session_id)
+        if watch is None or theirs is None:
             reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             reply.set_result(Rejection(ErrorCode.NOT_FOUND))
             # Where is not written down: an id that a page sends may be anything.
             self._on_denied(by, _action_of(asked), SessionId(""))
             return reply
-        reply = self._supervision.handle(session_id, _command_of(asked, Someone(by, watch.name), Office.ASSIGNED))
+        reply = self._supervision.handle(session_id, _command_of(asked, Someone(by, watch.name), theirs.capacity))
         reply.add_done_callback(lambda done: self._count_denied(by, session_id, done.result()))
         return reply
 
@@ -177,11 +192,22 @@ class Watchers:
         finally:
             self._looking = None
 
-    async def _assignments(self, identity_id: IdentityId) -> dict[SessionId, Assignment]:
+    async def _assignments(self, identity_id: IdentityId) -> dict[SessionId, _Theirs]:
+        """Live sessions of their groups, and whatever is open elsewhere or has ended and may reach them."""
         async with reading(self._engine) as connection:
-            return {each.session.id: each for each in await assignments_of(connection, identity_id)}
+            live = await assignments_of(connection, identity_id)
+            groups = await groups_assigned(connection, identity_id)
+            ended_or_others = await sessions_by(
+                connection, self._supervision.open_sessions() - {each.session.id for each in live}
+            )
+        office = Office.CLINICAL_LEAD if self._duties.is_lead(identity_id) else Office.ON_CALL
+        found = {each.session.id: _Theirs(each.session, each.responder_name, Office.ASSIGNED) for each in live}
+        for each in ended_or_others:
+            row, assigned = each.session, each.session.group_id in groups
+            found[row.id] = _Theirs(row, each.responder_name, Office.ASSIGNED if assigned else office)
+        return found
 
-    def _assign(self, watch: _Watch, theirs: dict[SessionId, Assignment]) -> None:
+    def _assign(self, watch: _Watch, theirs: dict[SessionId, _Theirs]) -> None:
         before, watch.theirs = watch.theirs, theirs
         for session_id in theirs.keys() - before.keys():
             self._supervision.keep(session_id)
@@ -203,26 +229,50 @@ class Watchers:
 
     def _view(self, watch: _Watch, session_id: SessionId) -> SupervisedView | None:
         theirs = watch.theirs.get(session_id)
-        if theirs is None or self._supervision.has_ended(session_id):
+        if theirs is None:
             return None
-        viewer, row = watch.watcher.identity_id, theirs.session
-        state = self._supervision.state(session_id)
-        if state is None or state.status is None:
-            waits_for = WaitsFor.LEADER
-            view = SupervisedView(SessionView(row.id, row.title, SessionStatus.LOBBY, row.note, waits_for))
-        else:
-            view = from_outside(state)
+        viewer, row = watch.watcher.identity_id, theirs.row
+        ended = row.status is SessionStatus.ENDED or self._supervision.has_ended(session_id)
+        concerns = self._concerns(theirs, viewer)
+        assigned = theirs.capacity is Office.ASSIGNED
+        if (ended or not assigned) and not any(is_open(each) for each in concerns):
+            return None
+        self._on_read(viewer, session_id, concerns)
+        if not assigned:
+            # Of a session of others, no more than to find one's way.
+            status = SessionStatus.ENDED if ended else SessionStatus.LIVE
+            return SupervisedView(SessionView(row.id, row.title, status), concerns=concerns, assigned=False)
         return replace(
-            view,
+            self._from_outside(row, ended=ended),
             responder=theirs.responder_name,
             you_respond=row.responder_id == viewer,
-            concerns=self._supervision.concerns_for(session_id, viewer, Office.ASSIGNED),
+            concerns=concerns,
             unread=self._supervision.cannot_be_read(session_id),
         )
+
+    def _from_outside(self, row: Session, *, ended: bool) -> SupervisedView:
+        state = self._supervision.state(row.id)
+        if ended:
+            return SupervisedView(SessionView(row.id, row.title, SessionStatus.ENDED, row.note))
+        if state is None or state.status is None:
+            return SupervisedView(SessionView(row.id, row.title, SessionStatus.LOBBY, row.note, WaitsFor.LEADER))
+        return from_outside(state)
+
+    def _concerns(self, theirs: _Theirs, viewer: IdentityId) -> tuple[ConcernView, ...]:
+        found = self._supervision.concerns_for(theirs.row.id, viewer, theirs.capacity)
+        if theirs.capacity is Office.ON_CALL and not self._duties.is_on_call(viewer):
+            # What they made theirs while they were on call stays theirs.
+            return tuple(each for each in found if each.mine)
+        return found
 
     def _count_denied(self, by: IdentityId, session_id: SessionId, decision: Decision) -> None:
         if isinstance(decision, Rejection) and decision.denied is not None:
             self._on_denied(by, decision.denied, session_id)
+
+
+def is_open(concern: ConcernView) -> bool:
+    """Whether it leaves a therapist something to do."""
+    return not concern.acknowledged or (bool(concern.flags) and concern.resolution is None)
 
 
 def _action_of(asked: Handling) -> Action:

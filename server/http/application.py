@@ -11,13 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
-from server.http import api, arrival, client_files, supervision
+from server.http import api, arrival, client_files, flags, supervision
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.http.security import add_headers, bare_error, make_middleware, set_headers
 
 __all__ = ["HttpDeps", "Readiness", "http_connection", "make_http", "make_runner"]
 
-MAX_BODY = 8_192
+MAX_BODY = 16_384
 """Longest request body, in bytes."""
 
 IDLE_S = 30.0
@@ -35,6 +35,7 @@ def make_http(deps: HttpDeps) -> web.Application:
     app.router.add_get("/lan.crt", authority)
     api.add_routes(app)
     supervision.add_routes(app)
+    flags.add_routes(app)
     arrival.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)

@@ -17,7 +17,8 @@ from rooms.state import Participant
 from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
-from server.config import allowed_origins
+from server.config import PhoneConfig, allowed_origins
+from server.flagging import Flagging
 from server.http.limits import ChangeLimit, FailureLimit
 from server.responders import Responders
 from server.sockets import WebSockets
@@ -52,6 +53,7 @@ class HttpDeps:
         ice_servers: asked on each join.
         watch_tokens: for therapists who watch.
         responders: who answers for a session.
+        flagging: takes flags; phones: whom to phone while nobody answers.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
@@ -74,6 +76,8 @@ class HttpDeps:
     end_sign_in: Callable[[str], None]
     watch_tokens: WatchTokens
     responders: Responders
+    flagging: Flagging
+    phones: tuple[PhoneConfig, ...]
     arrivals: Arrivals
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]

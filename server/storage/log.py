@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -46,6 +46,8 @@ __all__ = [
     "Synced",
     "Unreadable",
 ]
+
+T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger("holdspace.storage")
 
@@ -138,18 +140,30 @@ class EventLog:
             self._writer = None
             await self._transactions.close()
 
-    async def claim(self, stream_id: str, kind: str) -> Claim:
+    async def claim(self, stream_id: str, kind: str, also: Callable[[Connection], None] | None = None) -> Claim:
         """Makes the caller the stream's owner, and the stream if it is not there. Earlier owners' appends fail.
+
+        `also`: what is to be stored together with that.
 
         Raises:
             ValueError: the stream is of another kind.
         """
+
+        def attempt(connection: Connection) -> Claim:
+            if also is not None:
+                also(connection)
+            return claim(connection, stream_id, kind)
+
         while True:
             try:
-                return await self._transactions.run(lambda connection: claim(connection, stream_id, kind))
+                return await self._transactions.run(attempt)
             except IntegrityError:
                 # Another node created the row between our look and our insert; now it is there to be claimed.
                 continue
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """One writing transaction, in its turn. Raises what the database does."""
+        return await self._transactions.run(work)
 
     async def read(self, stream_id: str, after: int = 0) -> list[StoredEvent]:
         """The stream's events whose seq is greater than `after`, in order; none if there is no such stream.

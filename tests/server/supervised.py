@@ -20,6 +20,9 @@ from protocol.messages import ClientMessage, Frame, Join, Watch
 from protocol.supervision import Acknowledge, ConcernView, Supervised, SupervisedView, Unsupervised, Watching
 from protocol.values import Role
 from rooms.life import Rules
+from server.config import EscalationConfig
+from server.duty import Duties
+from server.flag_reads import FlagReads
 from server.hall import Hall
 from server.responders import Responders
 from server.storage.log import AppendFailed, EventLog, NewEvent
@@ -107,18 +110,24 @@ class Node:
         self.log.appends, self.log.stuck = [], []
         self.tokens, self.watch_tokens = JoinTokens(clock, counted("join")), WatchTokens(clock, counted("watch"))
         self.denied: list[tuple[Any, ...]] = []
-        self.supervision = Supervision(self.log, clock, self.later)
-        self.watchers = Watchers(
-            engine, self.watch_tokens, self.supervision, self.later, on_denied=lambda *who: self.denied.append(who)
+        self.audit = FakeAudit()
+        self.escalated: list[tuple[Any, ...]] = []
+        self.duties = Duties(engine, clock, self.later, EscalationConfig())
+        self.reads = FlagReads(engine, self.audit, self.later)
+        self.supervision = Supervision(
+            self.log, clock, self.later, self.duties, lambda *told: self.escalated.append(told)
         )
+        self.watchers = Watchers(
+            engine, self.watch_tokens, self.supervision, self.duties, self.later,
+            on_denied=lambda *who: self.denied.append(who), on_read=self.reads.read,
+        )  # fmt: skip
         self.hall = Hall(
             engine, self.log, self.tokens, self.media, clock, self.timers,
             arrived=everyone_arrived, away_grace_ms=60_000, rules=RULES,
             on_rooms=lambda _: None, on_failed=lambda: None,
             on_denied=self._denied, follows=self.supervision,
         )  # fmt: skip
-        self.audit = FakeAudit()
-        self.responders = Responders(engine, self.hall, self.audit, on_changed=self.watchers.outdated)
+        self.responders = Responders(engine, self.hall, self.audit, on_changed=self._responder_changed)
         self.endpoint = Endpoint(
             self.hall, FakeCalls(), self.telemetry,
             new_token=counted("secret"), new_id=counted("person"), now_ms=clock.now_ms, monotonic=clock.monotonic,
@@ -130,6 +139,10 @@ class Node:
 
     def _denied(self, who: IdentityId, action: Action, session_id: SessionId) -> None:
         self.denied.append((who, action, session_id))
+
+    def _responder_changed(self) -> None:
+        self.duties.outdated()
+        self.watchers.outdated()
 
     def rid(self) -> RequestId:
         return RequestId(self._requests())
@@ -185,6 +198,8 @@ class Node:
         self.dead = True
         await self.watchers.close()
         await self.supervision.close()
+        await self.reads.close()
+        await self.duties.close()
         await self.log.stop()
 
     async def stop(self) -> None:
@@ -198,6 +213,8 @@ class Node:
         await self.hall.close()
         await self.watchers.close()
         await self.supervision.close()
+        await self.reads.close()
+        await self.duties.close()
         await self.log.stop()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
+from moderation.supervision.escalation import Duty
 from moderation.supervision.events import ConcernAcknowledged, ConcernPassed, ConcernRaised, DurableEvent
 from program.consents import Consent, ConsentKind, give, revoke
 from program.people import Person, ProgramRole, add_person
@@ -69,7 +70,7 @@ class House:
 
     async def supervise(self, event: DurableEvent) -> None:
         """As the session's supervision stores it."""
-        stored = SupervisionCore().stored_form(event, self.clock.now_ms())
+        stored = SupervisionCore(Duty).stored_form(event, self.clock.now_ms())
         assert stored is not None
         log = EventLog(self.engine, self.clock, vault())
         await log.start()

@@ -1,0 +1,101 @@
+"""Raising a flag, and what became of one's own. None of our limits counts these: help is never rate-limited."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from moderation.permissions import Action
+from moderation.supervision.flags import ASKS
+from moderation.supervision.view import OwnFlag
+from protocol.supervision import Category, ClientFlagId, FlagKind, FlagText, Severity
+from protocol.values import Millis
+from server.flagging import Asked
+from server.http.api import answer, of_mine, read, signed_in
+from server.http.deps import DEPS
+from server.storage.engine import reading
+
+NOT_STORED: Final = 202
+
+
+class Flag(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/sessions/{id}/flags`.
+
+    `flag_id` is made by the page, and the same when it asks again. `about`: the id of a participant of this session,
+    "me", or "" for the session itself. `moment`: the newest lines of chat go with it.
+    """
+
+    flag_id: ClientFlagId
+    kind: FlagKind
+    severity: Severity
+    category: Category
+    about: Annotated[str, Meta(max_length=64)] = ""
+    text: FlagText = ""
+    moment: bool = True
+
+
+class Raised(Struct, frozen=True):
+    """Answer to it: 200 when it is stored. 202: therapists are told, and it is tried again until it is; ask again."""
+
+    stored: bool
+
+
+class Phone(Struct, frozen=True):
+    """Whom to phone meanwhile."""
+
+    name: str
+    phone: str
+
+
+class Crisis(Struct, frozen=True):
+    """A crisis of one's own that nobody has acknowledged, and who is being asked now, by name."""
+
+    since_ms: Millis
+    told: tuple[str, ...]
+    phones: tuple[Phone, ...]
+
+
+class OwnFlags(Struct, frozen=True, omit_defaults=True):
+    """Answer of `GET /api/v1/sessions/{id}/flags/mine`: one's own flags, the newest first; nobody else's."""
+
+    flags: tuple[OwnFlag, ...]
+    crisis: Crisis | None = None
+
+
+def add_routes(app: web.Application) -> None:
+    """Adds these routes."""
+    app.router.add_post("/api/v1/sessions/{session_id}/flags", raise_flag)
+    app.router.add_get("/api/v1/sessions/{session_id}/flags/mine", mine)
+
+
+async def raise_flag(request: web.Request) -> web.Response:
+    """Tells the therapists at once. Works when the room has failed, before joining, and after leaving."""
+    deps = request.app[DEPS]
+    body = await read(request, Flag)
+    person = await signed_in(request)
+    async with reading(deps.engine) as connection:
+        wanted = request.match_info["session_id"]
+        session, role, enrolled = await of_mine(connection, person, wanted, ASKS[body.kind])
+    asked = Asked(body.flag_id, body.kind, body.severity, body.category, body.about, body.text, body.moment)
+    stored = await deps.flagging.raise_flag(person, session, role, asked, enrolled=enrolled)
+    if stored:
+        return answer(Raised(stored=True))
+    body_of = msgspec.json.encode(Raised(stored=False))
+    return web.Response(status=NOT_STORED, body=body_of, content_type="application/json")
+
+
+async def mine(request: web.Request) -> web.Response:
+    """What became of my flags in that session."""
+    deps = request.app[DEPS]
+    person = await signed_in(request)
+    async with reading(deps.engine) as connection:
+        wanted = request.match_info["session_id"]
+        session, role, _ = await of_mine(connection, person, wanted, Action.SEE_FLAG_RECEIVED)
+    flags, crisis = await deps.flagging.own_flags(person, session.id, role)
+    if crisis is None:
+        return answer(OwnFlags(flags))
+    phones = tuple(Phone(each.name, each.phone) for each in deps.phones)
+    return answer(OwnFlags(flags, Crisis(crisis.since_ms, crisis.told, phones)))
