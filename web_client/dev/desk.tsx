@@ -65,6 +65,8 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
         onStepIn: nothing,
         onOwn: nothing,
         onAcknowledge: nothing,
+        onTakeOver: nothing,
+        onResolve: () => Promise.resolve(false),
         onReachable: nothing,
         onTone: nothing,
         onStart: nothing,

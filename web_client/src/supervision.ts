@@ -1,12 +1,14 @@
 import { signal } from "@preact/signals";
 import { ApiError } from "./connection/api";
-import type { WatchConnection, WatchEvents, WatchPhase } from "./connection/watch";
-import type { ErrorCode } from "./protocol/generated";
+import type { Handling, WatchConnection, WatchEvents, WatchPhase } from "./connection/watch";
+import type { ConcernView, ErrorCode, Resolution } from "./protocol/generated";
 import {
   acknowledged,
   fromWatching,
+  keyOf,
   news,
   reduce,
+  resolved,
   responding,
   type Flag,
   type Supervision as Sessions,
@@ -37,7 +39,7 @@ export class Supervision {
   readonly silentSince = signal<number | null>(null);
   /** By how much the server's clock is ahead of this device's, in ms. */
   readonly ahead = signal(0);
-  /** Concerns whose acknowledgement is on its way, and sessions whose responder is. */
+  /** Concerns (by `keyOf`) and sessions about which something is on its way. */
   readonly saving = signal(NONE);
   readonly failed = signal<ReadonlyMap<string, Failure>>(new Map());
   /** What has just come up, to be said aloud; while no page shows it, all that has. */
@@ -85,13 +87,24 @@ export class Supervision {
     this.#shown = shown;
   }
 
-  /** Asks again until the server has answered. */
-  async acknowledge(sessionId: string, concernId: string): Promise<void> {
-    await this.#save(concernId, async () => {
-      const outcome = await this.#connection.acknowledge(sessionId, concernId);
-      if (outcome.type === "rejected") throw new ApiError(outcome.code);
-      if (outcome.type === "dropped") throw new ApiError(null);
-      this.sessions.value = acknowledged(this.sessions.peek() ?? [], sessionId, concernId);
+  /** Of what was on the screen; asks again until the server has answered. */
+  async acknowledge({ sessionId, concern }: Flag): Promise<void> {
+    const seen = concern.flags?.length ?? 0;
+    await this.#handle({ type: "acknowledge", session_id: sessionId, concern_id: concern.id, flags: seen }, concern, () => {
+      this.sessions.value = acknowledged(this.sessions.peek() ?? [], sessionId, concern.id, seen);
+    });
+  }
+
+  async takeOver({ sessionId, concern }: Flag): Promise<void> {
+    await this.#handle({ type: "take_over", session_id: sessionId, concern_id: concern.id }, concern, () => {});
+  }
+
+  /** Resolves to whether it is stored. */
+  async resolve({ sessionId, concern }: Flag, resolution: Resolution): Promise<boolean> {
+    const seen = concern.flags?.length ?? 0;
+    const asked = { type: "resolve", session_id: sessionId, concern_id: concern.id, resolution, flags: seen } as const;
+    return this.#handle(asked, concern, () => {
+      this.sessions.value = resolved(this.sessions.peek() ?? [], sessionId, concern.id, resolution);
     });
   }
 
@@ -102,15 +115,26 @@ export class Supervision {
     });
   }
 
-  async #save(id: string, act: () => Promise<void>): Promise<void> {
-    if (this.saving.peek().has(id)) return;
+  #handle(asked: Handling, concern: ConcernView, stored: () => void): Promise<boolean> {
+    return this.#save(keyOf({ sessionId: asked.session_id, concern }), async () => {
+      const outcome = await this.#connection.handle(asked);
+      if (outcome.type === "rejected") throw new ApiError(outcome.code);
+      if (outcome.type === "dropped") throw new ApiError(null);
+      stored();
+    });
+  }
+
+  async #save(id: string, act: () => Promise<void>): Promise<boolean> {
+    if (this.saving.peek().has(id)) return false;
     this.saving.value = new Set([...this.saving.peek(), id]);
     this.failed.value = new Map([...this.failed.peek()].filter(([other]) => other !== id));
     try {
       await act();
+      return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.failed.value = new Map([...this.failed.peek(), [id, error.code]]);
+      return false;
     } finally {
       this.saving.value = new Set([...this.saving.peek()].filter((other) => other !== id));
     }
@@ -126,8 +150,8 @@ export class Supervision {
     const fresh = news(this.sessions.peek() ?? [], sessions);
     this.sessions.value = sessions;
     if (fresh.length === 0) return;
-    const ids = new Set(fresh.map(({ concern }) => concern.id));
-    const unsaid = this.#shown ? [] : this.latest.peek().filter(({ concern }) => !ids.has(concern.id));
+    const keys = new Set(fresh.map(keyOf));
+    const unsaid = this.#shown ? [] : this.latest.peek().filter((flag) => !keys.has(keyOf(flag)));
     this.latest.value = [...unsaid, ...fresh];
     this.#deps.ring();
   }

@@ -23,8 +23,8 @@ export interface DeskDeps {
   me: Me;
 }
 
-/** How often "3 minutes ago" is looked at. */
-const TICK_MS = 10_000;
+/** How often the clocks are looked at. */
+const TICK_MS = 1_000;
 
 const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["signed_out", "link_invalid", "other_person"]);
 
@@ -87,7 +87,9 @@ export function openDesk({ api, me, ...deps }: DeskDeps): Desk {
         }}
         acts={{
           ...acts,
-          onAcknowledge: ({ sessionId, concern }) => void supervision.acknowledge(sessionId, concern.id),
+          onAcknowledge: (flag) => void supervision.acknowledge(flag),
+          onTakeOver: (flag) => void supervision.takeOver(flag),
+          onResolve: (flag, resolution) => supervision.resolve(flag, resolution),
           onReachable: (sessionId, reachable) => void supervision.setReachable(sessionId, reachable),
           onTone: (on) => {
             toneOn.value = on;

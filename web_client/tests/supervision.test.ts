@@ -1,8 +1,9 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { ApiError } from "../src/connection/api";
 import type { Outcome } from "../src/connection/outbox";
-import type { WatchConnection, WatchEvents } from "../src/connection/watch";
+import type { Handling, WatchConnection, WatchEvents } from "../src/connection/watch";
 import type { ConcernView, SupervisedView } from "../src/protocol/generated";
+import type { Flag } from "../src/state/supervision";
 import { Supervision } from "../src/supervision";
 import { settle } from "./fakes";
 
@@ -18,6 +19,9 @@ let wall: number;
 const ring = vi.fn();
 const setReachable = vi.fn<(sessionId: string, reachable: boolean) => Promise<void>>();
 let supervision: Supervision;
+let asked: Handling;
+
+const asFlag = (of: ConcernView): Flag => ({ sessionId: "s", title: "Tuesday evening group", ended: false, concern: of });
 
 beforeEach(() => {
   vi.resetAllMocks();
@@ -26,7 +30,10 @@ beforeEach(() => {
     connect: (given) => {
       events = given;
       return {
-        acknowledge: () => new Promise<Outcome>((settled) => (answer = settled)),
+        handle: (handling: Handling) => {
+          asked = handling;
+          return new Promise<Outcome>((settled) => (answer = settled));
+        },
       } as unknown as WatchConnection;
     },
     setReachable,
@@ -98,27 +105,27 @@ test("times are told by the server's clock", () => {
 
 test("an acknowledgement is on its way until it is answered, and asked for once", async () => {
   live([concern]);
-  void supervision.acknowledge("s", "c");
+  void supervision.acknowledge(asFlag(concern));
   const first = answer;
-  void supervision.acknowledge("s", "c");
+  void supervision.acknowledge(asFlag(concern));
   expect(answer).toBe(first);
-  expect(supervision.saving.value.has("c")).toBe(true);
+  expect(supervision.saving.value.has("s/c")).toBe(true);
   expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBeUndefined();
   answer({ type: "ack", id: "1" });
   await settle();
-  expect(supervision.saving.value.has("c")).toBe(false);
+  expect(supervision.saving.value.has("s/c")).toBe(false);
   expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBe(true);
 });
 
 test("one that was not stored is still waiting, says why, and can be tried again", async () => {
   live([concern]);
-  void supervision.acknowledge("s", "c");
+  void supervision.acknowledge(asFlag(concern));
   answer({ type: "rejected", id: "1", code: "not_saved", message: "" });
   await settle();
-  expect(supervision.failed.value.get("c")).toBe("not_saved");
+  expect(supervision.failed.value.get("s/c")).toBe("not_saved");
   expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBeUndefined();
-  void supervision.acknowledge("s", "c");
-  expect(supervision.failed.value.has("c")).toBe(false);
+  void supervision.acknowledge(asFlag(concern));
+  expect(supervision.failed.value.has("s/c")).toBe(false);
   answer({ type: "ack", id: "2" });
   await settle();
   expect(supervision.sessions.value?.[0]?.concerns?.[0]?.acknowledged).toBe(true);
@@ -143,4 +150,32 @@ test("without a network nobody is falsely reachable", async () => {
   expect(supervision.failed.value.get("s")).toBeNull();
   expect(supervision.sessions.value?.[0]?.you_respond).toBeUndefined();
   expect(supervision.saving.value.size).toBe(0);
+});
+
+test("what is acknowledged, taken over and resolved names the flags that were on the screen", async () => {
+  const flag = { id: "f", kind: "flag", severity: "urgent", category: "other", at_ms: 0, by: "Dana", by_role: "mentor" } as const;
+  const flagged: ConcernView = { ...concern, kind: "flagged", flags: [flag, { ...flag, id: "g" }] };
+  live([flagged]);
+  void supervision.acknowledge(asFlag(flagged));
+  expect(asked).toEqual({ type: "acknowledge", session_id: "s", concern_id: "c", flags: 2 });
+  answer({ type: "ack", id: "1" });
+  await settle();
+  void supervision.takeOver(asFlag(flagged));
+  expect(asked).toEqual({ type: "take_over", session_id: "s", concern_id: "c" });
+  answer({ type: "ack", id: "2" });
+  await settle();
+  const resolution = { outcome: "spoke", note: "Spoke." } as const;
+  const stored = supervision.resolve(asFlag(flagged), resolution);
+  expect(asked).toEqual({ type: "resolve", session_id: "s", concern_id: "c", resolution, flags: 2 });
+  answer({ type: "ack", id: "3" });
+  expect(await stored).toBe(true);
+  expect(supervision.sessions.value?.[0]?.concerns?.[0]?.resolution).toEqual(resolution);
+});
+
+test("a resolution that was refused is not there, and says why", async () => {
+  live([concern]);
+  const stored = supervision.resolve(asFlag(concern), { outcome: "no_action" });
+  answer({ type: "rejected", id: "1", code: "conflict", message: "" });
+  expect(await stored).toBe(false);
+  expect(supervision.failed.value.get("s/c")).toBe("conflict");
 });

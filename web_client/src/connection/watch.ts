@@ -1,9 +1,12 @@
 import {
   ERRORS,
+  type Acknowledge,
   type ErrorCode,
   type Next,
+  type Resolve,
   type ServerMessage,
   type Supervised,
+  type TakeOver,
   type Unsupervised,
   type Watching,
 } from "../protocol/generated";
@@ -15,6 +18,9 @@ import { Outbox, type Outcome } from "./outbox";
 export type WatchPhase =
   /** `failed` counts the tries that did not work since it was live, or since the beginning. */
   { name: "away"; failed: number; busy: boolean } | { name: "live" } | { name: "stopped"; code: ErrorCode };
+
+/** What a therapist does about a concern; its id is given where it is sent. */
+export type Handling = Omit<Acknowledge, "id"> | Omit<TakeOver, "id"> | Omit<Resolve, "id">;
 
 export interface WatchEvents {
   phase(phase: WatchPhase): void;
@@ -33,7 +39,7 @@ export interface WatchDeps extends LineDeps {
 
 /**
  * A therapist's view of all sessions from outside. Nothing is resumed here: a lost socket is begun anew with a new
- * token, and the first frame holds all there is. An acknowledgement is repeated until the server has answered it.
+ * token, and the first frame holds all there is. What a therapist does about a concern is repeated until the server has answered it.
  */
 export class WatchConnection {
   readonly #deps: WatchDeps;
@@ -93,10 +99,9 @@ export class WatchConnection {
   }
 
   /** Resolves once the server has answered, over however many sockets; `dropped` when it never will. */
-  acknowledge(sessionId: string, concernId: string): Promise<Outcome> {
+  handle(asked: Handling): Promise<Outcome> {
     if (this.#phase === "stopped") return Promise.resolve({ type: "dropped" });
-    const id = this.#deps.newId();
-    const message = { type: "acknowledge", id, session_id: sessionId, concern_id: concernId } as const;
+    const message = { ...asked, id: this.#deps.newId() };
     const outcome = this.#outbox.add(message, "always");
     if (this.#phase === "live") this.#line.send(message);
     return outcome;

@@ -1,12 +1,13 @@
-import type { ConcernView, Severity, Supervised, SupervisedView, Unsupervised, Watching } from "../protocol/generated";
+import type { ConcernView, Resolution, Severity, Supervised, SupervisedView, Unsupervised, Watching } from "../protocol/generated";
 
-/** The sessions of my groups as seen from outside, in the order in which they came up: cards keep their place. */
+/** The sessions that I am told of, in the order in which they came up: cards keep their place. */
 export type Supervision = readonly SupervisedView[];
 
 /** A concern and the session it arose in. */
 export interface Flag {
   readonly sessionId: string;
   readonly title: string;
+  readonly ended: boolean;
   readonly concern: ConcernView;
 }
 
@@ -27,14 +28,18 @@ export function reduce(state: Supervision, frame: Supervised | Unsupervised): Su
   }
 }
 
-/** The server has said that this is stored. */
-export function acknowledged(state: Supervision, sessionId: string, concernId: string): Supervision {
-  return changed(state, sessionId, (one) => ({
-    ...one,
-    concerns: (one.concerns ?? []).map((concern) =>
-      concern.id === concernId ? { ...concern, acknowledged: true } : concern,
-    ),
-  }));
+/** The server has said that this is stored: of the flags that were on the screen, `seen` of them. */
+export function acknowledged(state: Supervision, sessionId: string, concernId: string, seen: number): Supervision {
+  return concernChanged(state, sessionId, concernId, (concern) => {
+    if (!concern.flags?.length) return { ...concern, acknowledged: true };
+    const all = concern.flags.map((flag, number) => (number < seen ? { ...flag, acknowledged: true } : flag));
+    return { ...concern, flags: all, acknowledged: all.every((flag) => flag.acknowledged) };
+  });
+}
+
+/** The server has said that it ended so. */
+export function resolved(state: Supervision, sessionId: string, concernId: string, resolution: Resolution): Supervision {
+  return concernChanged(state, sessionId, concernId, (concern) => ({ ...concern, resolution }));
 }
 
 /** The server has said that I am reachable for this session, or not any more. `name` is mine. */
@@ -45,9 +50,14 @@ export function responding(state: Supervision, sessionId: string, reachable: boo
   });
 }
 
+/** Those that people can come to now. Others are here for what was flagged in them. */
+export function liveSessions(state: Supervision): Supervision {
+  return state.filter((one) => one.session.status !== "ended" && (one.assigned ?? true));
+}
+
 /** What nobody has acknowledged: the most pressing first; of these what has not passed by itself, then the oldest. */
 export function waitingFlags(state: Supervision): Flag[] {
-  return flags(state, false).toSorted(
+  return flags(state, ({ acknowledged: taken }) => !taken).toSorted(
     (a, b) =>
       PRESSING[b.concern.severity] - PRESSING[a.concern.severity] ||
       Number(a.concern.over ?? false) - Number(b.concern.over ?? false) ||
@@ -55,19 +65,31 @@ export function waitingFlags(state: Supervision): Flag[] {
   );
 }
 
-/** The newest first. */
-export function acknowledgedFlags(state: Supervision): Flag[] {
-  return flags(state, true).toSorted((a, b) => b.concern.at_ms - a.concern.at_ms);
+/** What somebody has acknowledged and nobody has resolved: mine first, then the most pressing, then the oldest. */
+export function takenFlags(state: Supervision): Flag[] {
+  return flags(state, (concern) => Boolean(concern.acknowledged) && isOpen(concern)).toSorted(
+    (a, b) =>
+      Number(b.concern.mine ?? false) - Number(a.concern.mine ?? false) ||
+      PRESSING[b.concern.severity] - PRESSING[a.concern.severity] ||
+      a.concern.at_ms - b.concern.at_ms,
+  );
 }
 
-/** What has come up since, or presses more than it did. */
+/** What is done. The newest first. */
+export function doneFlags(state: Supervision): Flag[] {
+  return flags(state, (concern) => !isOpen(concern)).toSorted((a, b) => b.concern.at_ms - a.concern.at_ms);
+}
+
+/** What has come up since, presses more than it did, has one more flag, or has only now reached me. */
 export function news(before: Supervision, after: Supervision): Flag[] {
-  const known = new Map(
-    before.flatMap((one) => one.concerns ?? []).map((concern) => [concern.id, PRESSING[concern.severity]]),
-  );
-  return waitingFlags(after).filter(
-    ({ concern }) => !concern.over && PRESSING[concern.severity] > (known.get(concern.id) ?? -1),
-  );
+  const known = new Map(flags(before, () => true).map((flag) => [keyOf(flag), flag.concern]));
+  return waitingFlags(after).filter((flag) => {
+    const { concern } = flag;
+    if (concern.over) return false;
+    const old = known.get(keyOf(flag));
+    if (!old || PRESSING[concern.severity] > PRESSING[old.severity]) return true;
+    return (concern.flags?.length ?? 0) > (old.flags?.length ?? 0) || Boolean(concern.yours && !old.yours);
+  });
 }
 
 /** Whether it is worth interrupting what a screen reader says. */
@@ -75,12 +97,38 @@ export function presses({ concern }: Flag): boolean {
   return PRESSING[concern.severity] >= PRESSING.urgent;
 }
 
-function flags(state: Supervision, taken: boolean): Flag[] {
+/** A crisis that has reached me and that nobody has acknowledged: it calls again and again. */
+export function callsMe(state: Supervision): boolean {
+  return waitingFlags(state).some(({ concern }) => concern.severity === "crisis" && concern.yours && !concern.over);
+}
+
+/** Names a flag on one page: each session counts its concerns by itself. */
+export function keyOf({ sessionId, concern }: Pick<Flag, "sessionId" | "concern">): string {
+  return `${sessionId}/${concern.id}`;
+}
+
+function isOpen(concern: ConcernView): boolean {
+  return !concern.acknowledged || (Boolean(concern.flags?.length) && !concern.resolution);
+}
+
+function flags(state: Supervision, wanted: (concern: ConcernView) => boolean): Flag[] {
   return state.flatMap(({ session, concerns = [] }) =>
     concerns
-      .filter((concern) => (concern.acknowledged ?? false) === taken)
-      .map((concern) => ({ sessionId: session.id, title: session.title, concern })),
+      .filter(wanted)
+      .map((concern) => ({ sessionId: session.id, title: session.title, ended: session.status === "ended", concern })),
   );
+}
+
+function concernChanged(
+  state: Supervision,
+  sessionId: string,
+  concernId: string,
+  change: (concern: ConcernView) => ConcernView,
+): Supervision {
+  return changed(state, sessionId, (one) => ({
+    ...one,
+    concerns: (one.concerns ?? []).map((concern) => (concern.id === concernId ? change(concern) : concern)),
+  }));
 }
 
 /** Replaces in place; what is not there goes last, where `added` is given. */

@@ -1,4 +1,4 @@
-import type { ConcernKind, Severity } from "../protocol/generated";
+import type { Category, ConcernKind, ConcernView, FlagKind, Outcome, Role, Severity, StateReport, Step } from "../protocol/generated";
 
 const severity: Record<Severity, string> = {
   crisis: "Crisis",
@@ -15,10 +15,66 @@ const happened: Record<ConcernKind, Telling> = {
   cover_needed: (by) => (by ? `${by} needs cover.` : "The mentor needs cover."),
   lobby_unattended: () => "People are waiting, and no mentor has come.",
   nobody_answers: () => "No therapist answers for this session.",
+  flagged: (_, person) => (person ? `A flag about ${person}.` : "A flag about the session."),
   removed: (by, person) => {
     if (by && person) return `${by} removed ${person} from the session.`;
     return person ? `${person} was removed from the session.` : "Someone was removed from the session.";
   },
+};
+
+const category: Record<Category, string> = {
+  self_harm: "suicide or self-harm",
+  harm_to_others: "harm to others",
+  abuse_or_neglect: "abuse or neglect",
+  return_to_use: "return to use",
+  symptoms_returning: "symptoms returning",
+  medical: "medical",
+  boundary: "boundary",
+  conduct: "conduct",
+  technical: "technical",
+  other: "other",
+};
+
+const short: Record<ConcernKind, string> = {
+  leader_lost: "Nobody leads",
+  cover_needed: "Cover is needed",
+  lobby_unattended: "People are waiting",
+  removed: "Removed from the session",
+  nobody_answers: "No therapist answers",
+  flagged: "Flag",
+};
+
+const raised: Record<FlagKind, string> = {
+  flag: "flagged",
+  report: "reported",
+  help: "called for help",
+  check_on_me: "left, and asked to be checked on",
+  left_upset: "saw them leave upset",
+};
+
+const roles: Record<Role, string> = { participant: "participant", mentor: "mentor", therapist: "therapist" };
+
+const outcome: Record<Outcome, string> = {
+  spoke: "Spoke with the person",
+  follow_up: "Follow-up planned",
+  handed_on: "Handed to emergency or other care",
+  no_action: "No action needed",
+};
+
+const reached: Record<Step, string> = {
+  responder: "",
+  backup: "The backup is asked, too.",
+  lead: "The clinical lead is asked, too.",
+  on_call: "Everyone on call is asked, too.",
+  contact: "The program’s contact has been told.",
+};
+
+const then: Record<Step, (names: string) => string> = {
+  responder: (names) => `then it goes to ${names}`,
+  backup: (names) => `then it goes to ${names}, the backup`,
+  lead: (names) => `then it goes to ${names}, clinical lead`,
+  on_call: (names) => `then it goes to everyone on call: ${names}`,
+  contact: () => "then the program’s contact is told",
 };
 
 /** The same once it has passed. */
@@ -36,6 +92,7 @@ const over: Record<ConcernKind, string> = {
   lobby_unattended: "It has passed",
   nobody_answers: "It is answered for again",
   removed: "It has passed",
+  flagged: "It has passed",
 };
 
 /** English, for the therapist's page alone. Accessible names are a contract with people's tools and outside tests. */
@@ -47,7 +104,42 @@ export const therapistEn = {
 
   // Flags
   flags: "Flags",
-  waitingFlags: (count: number) => (count === 1 ? "1 waiting" : `${count} waiting`),
+  countFlags: (waiting: number, mine: number) => (mine > 0 ? `${waiting} waiting, ${mine} yours` : `${waiting} waiting`),
+  waitingList: "Waiting, the most serious first",
+  takenList: "Acknowledged, not resolved yet",
+  doneList: "Done",
+  about: ({ kind, person = "", flags = [] }: ConcernView) => {
+    const what = [...new Set(flags.map((flag) => category[flag.category]))].join(", ");
+    if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
+    return `${person || "Session"} · ${what}`;
+  },
+  inEnded: (title: string) => `${title}, ended`,
+  raised: (kind: FlagKind, by: string, role: Role, time: string) => `${by}, ${roles[role]}, ${raised[kind]} at ${time}`,
+  moment: (lines: number) => (lines === 1 ? "The line of chat before it" : `The ${lines} lines of chat before it`),
+  unstored: "Not yet stored. It has reached you, and storing is tried again every second.",
+  timeLeft: (time: string) => `Time left ${time}`,
+  then: (step: Step, names: string) => then[step](names),
+  thenAt: (time: string, next: string) => `At ${time}: ${next}`,
+  reached: (step: Step) => reached[step],
+  yoursSince: (time: string) => `Yours since ${time}`,
+  withSince: (name: string, time: string) => `With ${name} since ${time}`,
+  takeOver: "Take over",
+  resolve: "Resolve",
+  resolveTitle: (what: string) => `Resolve: ${what}`,
+  resolveOf: (names: string, time: string) => `From ${names}, ${time}`,
+  outcomeTitle: "Outcome",
+  outcome: (of: Outcome) => outcome[of],
+  stillRight: "Raising it was still right.",
+  reportTitle: "Report to the state",
+  reportMore: "No flag here reports for you.",
+  report: (of: StateReport) => (of === "made" ? "Made" : "Not made"),
+  reportDetails: "When, to whom, number",
+  note: "Note",
+  noteMore: (names: string) => `Part of the clinical record. It cannot be changed later. ${names} will see “resolved”, not this note.`,
+  resolveMissing: "Please choose what is still open above.",
+  resolveConflict: "Something came in meanwhile. Close this, read the card again, and then resolve it.",
+  resolved: (what: string, time: string) => `Resolved at ${time}: ${what}`,
+  notYet: "Not yet",
   severity: (of: Severity) => severity[of],
   happened: (kind: ConcernKind, by: string, person: string) => happened[kind](by, person),
   passed: (kind: ConcernKind, by: string, person: string) => passed[kind](by, person),
@@ -58,8 +150,8 @@ export const therapistEn = {
   savingAway: "It is sent as soon as you are connected again.",
   notSaved: "That was not saved. Please try again.",
   acknowledged: "Acknowledged",
-  showAcknowledged: "Show acknowledged",
-  hideAcknowledged: "Hide acknowledged",
+  showDone: "Show what is done",
+  hideDone: "Hide what is done",
   noFlags: "Nothing is waiting for you.",
   noFlagsMore: "When someone needs you, it appears here at once.",
   tone: "Tone for new flags",

@@ -1,4 +1,4 @@
-import type { ConcernKind, Severity } from "../protocol/generated";
+import type { Category, ConcernKind, FlagKind, Outcome, Role, Severity, Step } from "../protocol/generated";
 import type { TherapistWords } from "./therapist.en";
 
 const severity: Record<Severity, string> = {
@@ -15,10 +15,66 @@ const happened: Record<ConcernKind, Telling> = {
   cover_needed: (by) => (by ? `${by} necesita relevo.` : "El mentor necesita relevo."),
   lobby_unattended: () => "Hay personas esperando y no ha venido ningún mentor.",
   nobody_answers: () => "Ningún terapeuta responde por esta sesión.",
+  flagged: (_, person) => (person ? `Un aviso sobre ${person}.` : "Un aviso sobre la sesión."),
   removed: (by, person) => {
     if (by && person) return `${by} sacó a ${person} de la sesión.`;
     return person ? `Sacaron a ${person} de la sesión.` : "Sacaron a alguien de la sesión.";
   },
+};
+
+const category: Record<Category, string> = {
+  self_harm: "suicidio o autolesión",
+  harm_to_others: "daño a otras personas",
+  abuse_or_neglect: "maltrato o abandono",
+  return_to_use: "vuelta al consumo",
+  symptoms_returning: "síntomas que vuelven",
+  medical: "salud física",
+  boundary: "límites",
+  conduct: "trato",
+  technical: "problema técnico",
+  other: "otro",
+};
+
+const short: Record<ConcernKind, string> = {
+  leader_lost: "Nadie guía",
+  cover_needed: "Hace falta relevo",
+  lobby_unattended: "Hay personas esperando",
+  removed: "Fuera de la sesión",
+  nobody_answers: "Ningún terapeuta responde",
+  flagged: "Aviso",
+};
+
+const raised: Record<FlagKind, string> = {
+  flag: "avisó",
+  report: "comunicó una preocupación",
+  help: "pidió ayuda",
+  check_on_me: "se fue y pidió que se le llamara",
+  left_upset: "vio que se fue con malestar",
+};
+
+const roles: Record<Role, string> = { participant: "participante", mentor: "mentor", therapist: "terapeuta" };
+
+const outcome: Record<Outcome, string> = {
+  spoke: "Se habló con la persona",
+  follow_up: "Seguimiento previsto",
+  handed_on: "Pasado a emergencias u otra atención",
+  no_action: "No hace falta hacer nada",
+};
+
+const reached: Record<Step, string> = {
+  responder: "",
+  backup: "También se avisa al suplente.",
+  lead: "También se avisa a la dirección clínica.",
+  on_call: "También se avisa a todos los que están de guardia.",
+  contact: "Se ha avisado al contacto del programa.",
+};
+
+const then: Record<Step, (names: string) => string> = {
+  responder: (names) => `después pasa a ${names}`,
+  backup: (names) => `después pasa a ${names}, suplente`,
+  lead: (names) => `después pasa a ${names}, dirección clínica`,
+  on_call: (names) => `después pasa a todos los que están de guardia: ${names}`,
+  contact: () => "después se avisa al contacto del programa",
 };
 
 const passed: Record<ConcernKind, Telling> = {
@@ -35,6 +91,7 @@ const over: Record<ConcernKind, string> = {
   lobby_unattended: "Ya pasó",
   nobody_answers: "Alguien responde otra vez",
   removed: "Ya pasó",
+  flagged: "Ya pasó",
 };
 
 /** Spanish, with "usted" throughout. */
@@ -45,7 +102,42 @@ export const therapistEs: TherapistWords = {
   unseenMore: "Ve todas las sesiones desde fuera. A nadie en ellas se le avisa.",
 
   flags: "Avisos",
-  waitingFlags: (count) => (count === 1 ? "1 en espera" : `${count} en espera`),
+  countFlags: (waiting, mine) => (mine > 0 ? `${waiting} en espera, ${mine} a su cargo` : `${waiting} en espera`),
+  waitingList: "En espera, lo más grave primero",
+  takenList: "Confirmados, sin resolver todavía",
+  doneList: "Hechos",
+  about: ({ kind, person = "", flags = [] }) => {
+    const what = [...new Set(flags.map((flag) => category[flag.category]))].join(", ");
+    if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
+    return `${person || "Sesión"} · ${what}`;
+  },
+  inEnded: (title) => `${title}, terminada`,
+  raised: (kind, by, role, time) => `${by}, ${roles[role]}, ${raised[kind]} a las ${time}`,
+  moment: (lines) => (lines === 1 ? "La línea de chat anterior" : `Las ${lines} líneas de chat anteriores`),
+  unstored: "Todavía sin guardar. Ya le ha llegado, y se intenta guardar cada segundo.",
+  timeLeft: (time) => `Tiempo restante ${time}`,
+  then: (step, names) => then[step](names),
+  thenAt: (time, next) => `A las ${time}: ${next}`,
+  reached: (step) => reached[step],
+  yoursSince: (time) => `A su cargo desde las ${time}`,
+  withSince: (name, time) => `A cargo de ${name} desde las ${time}`,
+  takeOver: "Hacerme cargo",
+  resolve: "Resolver",
+  resolveTitle: (what) => `Resolver: ${what}`,
+  resolveOf: (names, time) => `De ${names}, ${time}`,
+  outcomeTitle: "Resultado",
+  outcome: (of) => outcome[of],
+  stillRight: "Avisar fue lo correcto.",
+  reportTitle: "Notificación a las autoridades",
+  reportMore: "Ningún aviso de aquí notifica por usted.",
+  report: (of) => (of === "made" ? "Hecha" : "No hecha"),
+  reportDetails: "Cuándo, a quién, número",
+  note: "Nota",
+  noteMore: (names) => `Parte de la historia clínica. No se puede cambiar después. ${names} no verá esta nota.`,
+  resolveMissing: "Elija arriba lo que todavía falta.",
+  resolveConflict: "Mientras tanto llegó algo más. Cierre esto, lea la tarjeta otra vez y después resuelva.",
+  resolved: (what, time) => `Resuelto a las ${time}: ${what}`,
+  notYet: "Todavía no",
   severity: (of) => severity[of],
   happened: (kind, by, person) => happened[kind](by, person),
   passed: (kind, by, person) => passed[kind](by, person),
@@ -56,8 +148,8 @@ export const therapistEs: TherapistWords = {
   savingAway: "Se envía en cuanto vuelva la conexión.",
   notSaved: "No se guardó. Inténtelo otra vez.",
   acknowledged: "Confirmado",
-  showAcknowledged: "Mostrar confirmados",
-  hideAcknowledged: "Ocultar confirmados",
+  showDone: "Mostrar lo hecho",
+  hideDone: "Ocultar lo hecho",
   noFlags: "Nada espera por usted.",
   noFlagsMore: "Cuando alguien le necesite, aparece aquí enseguida.",
   tone: "Tono para avisos nuevos",

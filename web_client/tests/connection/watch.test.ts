@@ -110,12 +110,14 @@ test("a page that stood still asks once more before it gives its connection up",
   expect(phases.at(-1)).toEqual({ name: "live" });
 });
 
+const ACKNOWLEDGE = { type: "acknowledge", session_id: "s", concern_id: "c", flags: 2 } as const;
+
 test("an acknowledgement is sent again under its own id until it is answered", async () => {
   welcome();
   let outcome: Outcome | null = null;
-  void connection.acknowledge("s", "c").then((answer) => void (outcome = answer));
+  void connection.handle(ACKNOWLEDGE).then((answer) => void (outcome = answer));
   const [first] = server.socket.ofType("acknowledge");
-  expect(first).toMatchObject({ session_id: "s", concern_id: "c" });
+  expect(first).toMatchObject({ session_id: "s", concern_id: "c", flags: 2 });
   await server.clock.advance(5_000);
   server.socket.drop();
   await server.clock.advance(0);
@@ -135,7 +137,7 @@ test("an acknowledgement is sent again under its own id until it is answered", a
 test("one made while away is sent with the return", async () => {
   welcome();
   server.socket.drop();
-  void connection.acknowledge("s", "c");
+  void connection.handle(ACKNOWLEDGE);
   await server.clock.advance(1_000);
   welcome();
   expect(server.socket.ofType("acknowledge")).toHaveLength(1);
@@ -147,7 +149,7 @@ test("a goodbye says what comes next: a restart is waited out, an ended sign-in 
   server.socket.drop(4506);
   await server.clock.advance(1_000);
   welcome();
-  const pending = connection.acknowledge("s", "c");
+  const pending = connection.handle(ACKNOWLEDGE);
   server.socket.say({ type: "goodbye", code: "signed_out", message: "", then: "stop" });
   server.socket.drop(4401);
   expect(phases.at(-1)).toEqual({ name: "stopped", code: "signed_out" });

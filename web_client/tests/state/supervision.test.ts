@@ -1,13 +1,18 @@
 import { expect, test } from "vitest";
-import type { ConcernView, SupervisedView } from "../../src/protocol/generated";
+import type { ConcernView, FlagView, SupervisedView } from "../../src/protocol/generated";
 import {
   acknowledged,
-  acknowledgedFlags,
+  callsMe,
+  doneFlags,
   fromWatching,
+  keyOf,
+  liveSessions,
   news,
   presses,
   reduce,
+  resolved,
   responding,
+  takenFlags,
   waitingFlags,
 } from "../../src/state/supervision";
 
@@ -71,10 +76,10 @@ test("flags of all sessions are sorted by how much they press, then what goes on
 
 test("what was acknowledged is no longer waiting, and the newest of it stands first", () => {
   const state = [view("a", { concerns: [concern("1", { at_ms: 1 }), concern("2", { at_ms: 2 }), concern("3")] })];
-  const next = acknowledged(acknowledged(state, "a", "1"), "a", "2");
+  const next = acknowledged(acknowledged(state, "a", "1", 0), "a", "2", 0);
   expect(ids(waitingFlags(next))).toEqual(["3"]);
-  expect(ids(acknowledgedFlags(next))).toEqual(["2", "1"]);
-  expect(acknowledged(state, "elsewhere", "1")).toEqual(state);
+  expect(ids(doneFlags(next))).toEqual(["2", "1"]);
+  expect(acknowledged(state, "elsewhere", "1", 0)).toEqual(state);
 });
 
 test("news is what has come up or presses more than before, and neither what passed nor what is known", () => {
@@ -90,7 +95,7 @@ test("news is what has come up or presses more than before, and neither what pas
 
 test("only urgent and crisis interrupt", () => {
   const of = (severity: ConcernView["severity"]) =>
-    presses({ sessionId: "a", title: "", concern: concern("1", { severity }) });
+    presses({ sessionId: "a", title: "", ended: false, concern: concern("1", { severity }) });
   expect([of("crisis"), of("urgent"), of("concern"), of("note")]).toEqual([true, true, false, false]);
 });
 
@@ -102,4 +107,71 @@ test("saying to be reachable puts my name there; taking it back leaves another's
     you_respond: false,
   });
   expect(responding(state, "b", false, "Ruth")[1]?.responder).toBe("Ben");
+});
+
+const flag = (id: string, change: Partial<FlagView> = {}): FlagView => ({
+  id,
+  kind: "flag",
+  severity: "urgent",
+  category: "other",
+  at_ms: 0,
+  by: "Dana",
+  by_role: "mentor",
+  ...change,
+});
+
+const flagged = (id: string, change: Partial<ConcernView> = {}): ConcernView =>
+  concern(id, { kind: "flagged", flags: [flag("f1")], ...change });
+
+test("a flag that came while the others were acknowledged keeps its concern waiting", () => {
+  const state = [view("a", { concerns: [flagged("1", { flags: [flag("f1"), flag("f2")] })] })];
+  const one = acknowledged(state, "a", "1", 1);
+  expect(one[0]?.concerns?.[0]?.flags?.map((each) => each.acknowledged ?? false)).toEqual([true, false]);
+  expect(ids(waitingFlags(one))).toEqual(["1"]);
+  expect(ids(waitingFlags(acknowledged(one, "a", "1", 2)))).toEqual([]);
+});
+
+test("what was flagged is in someone's hands until it is resolved: mine first, then what presses most", () => {
+  const acknowledgedOne = { acknowledged: true } as const;
+  const state = [
+    view("a", { concerns: [flagged("theirs", { ...acknowledgedOne, severity: "crisis" })] }),
+    view("b", {
+      concerns: [
+        flagged("mine", { ...acknowledgedOne, mine: true, severity: "note" }),
+        flagged("old", { ...acknowledgedOne, at_ms: -1 }),
+        flagged("young", acknowledgedOne),
+      ],
+    }),
+  ];
+  expect(ids(takenFlags(state))).toEqual(["mine", "theirs", "old", "young"]);
+  const next = resolved(state, "b", "mine", { outcome: "spoke" });
+  expect(ids(takenFlags(next))).toEqual(["theirs", "old", "young"]);
+  expect(ids(doneFlags(next))).toEqual(["mine"]);
+});
+
+test("one more flag, and what has only now reached me, are news", () => {
+  const before = [view("a", { concerns: [flagged("1"), flagged("2")] })];
+  const more = [view("a", { concerns: [flagged("1", { flags: [flag("f1"), flag("f2")] }), flagged("2", { yours: true })] })];
+  expect(ids(news(before, more))).toEqual(["1", "2"]);
+  expect(news(more, more)).toEqual([]);
+});
+
+test("concerns of two sessions that are numbered alike are two", () => {
+  const before = [view("a", { concerns: [concern("c1")] })];
+  const after = [...before, view("b", { concerns: [concern("c1")] })];
+  expect(news(before, after).map(keyOf)).toEqual(["b/c1"]);
+});
+
+test("a crisis that has reached me calls until somebody has acknowledged it", () => {
+  const crisis = flagged("1", { severity: "crisis", yours: true });
+  expect(callsMe([view("a", { concerns: [crisis] })])).toBe(true);
+  expect(callsMe([view("a", { concerns: [{ ...crisis, yours: false }] })])).toBe(false);
+  expect(callsMe([view("a", { concerns: [{ ...crisis, acknowledged: true }] })])).toBe(false);
+});
+
+test("sessions that have ended, and those of others, are not among the live ones", () => {
+  const ended = view("b", { session: { id: "b", title: "Group b", status: "ended" } });
+  const state = [view("a"), ended, view("c", { assigned: false })];
+  expect(liveSessions(state).map((one) => one.session.id)).toEqual(["a"]);
+  expect(waitingFlags([{ ...ended, concerns: [flagged("1")] }])[0]?.ended).toBe(true);
 });

@@ -2,7 +2,7 @@ import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { ConcernView, SupervisedView } from "../../src/protocol/generated";
+import type { ConcernView, FlagView, SupervisedView } from "../../src/protocol/generated";
 import type { TherapistModel } from "../../src/views/therapist/model";
 import { TherapistPage } from "../../src/views/therapist/page";
 import { catalogs } from "../../src/words/all";
@@ -29,6 +29,8 @@ const acts = {
   onStepIn: vi.fn(),
   onOwn: vi.fn(),
   onAcknowledge: vi.fn(),
+  onTakeOver: vi.fn(),
+  onResolve: vi.fn(() => Promise.resolve(true)),
   onReachable: vi.fn(),
   onTone: vi.fn(),
   onStart: vi.fn(),
@@ -92,7 +94,7 @@ describe("flags", () => {
   test("one on its way says so, cannot be pressed twice, and says what waits while away", () => {
     show({
       sessions: [view({ concerns: [cover] })],
-      saving: new Set(["c1"]),
+      saving: new Set(["s/c1"]),
       phase: { name: "away", failed: 1, busy: false },
       silentSince: NOW,
     });
@@ -102,7 +104,7 @@ describe("flags", () => {
   });
 
   test("one that was not stored says so and can be tried again", () => {
-    show({ sessions: [view({ concerns: [cover] })], failed: new Map([["c1", "not_saved"]]) });
+    show({ sessions: [view({ concerns: [cover] })], failed: new Map([["s/c1", "not_saved"]]) });
     expect(textOf(region("Flags"))).toContain("That could not be saved. Please try again.");
     press("Acknowledge");
     expect(acts.onAcknowledge).toHaveBeenCalledTimes(1);
@@ -115,13 +117,13 @@ describe("flags", () => {
     expect(textOf(document.activeElement)).toBe("Flags");
     expect(textOf(region("Flags"))).toContain("Nothing is waiting for you.");
     expect(textOf(region("Flags"))).not.toContain("Dana");
-    press("Show acknowledged");
+    press("Show what is done");
     expect(textOf(region("Flags"))).toContain("Dana needs cover.");
     expect(buttons("Acknowledge")).toHaveLength(0);
   });
 
   test("only what presses interrupts a screen reader, and what was answered is not said", () => {
-    const of = (concern: ConcernView) => ({ sessionId: "s", title: "Tuesday evening group", concern });
+    const of = (concern: ConcernView) => ({ sessionId: "s", title: "Tuesday evening group", ended: false, concern });
     const passed = { ...cover, id: "passed" };
     const latest = [of(cover), of(removed), of(passed), of({ ...cover, id: "gone" })];
     show({ sessions: [view({ concerns: [cover, removed, { ...passed, over: true }] })], latest });
@@ -136,6 +138,138 @@ describe("flags", () => {
     expect(acts.onTone).toHaveBeenCalledWith(false);
     show({ tone: false, toneReady: false });
     expect(textOf(region("Flags"))).not.toContain("once you have pressed anything");
+  });
+});
+
+const flag: FlagView = {
+  id: "f1",
+  kind: "flag",
+  severity: "crisis",
+  category: "self_harm",
+  at_ms: NOW - 19_000,
+  by: "Dana",
+  by_role: "mentor",
+  text: "He should not be alone tonight.",
+  moment: [{ author: "Tomás", text: "I can’t.", at_ms: NOW - 25_000 }],
+};
+const crisis: ConcernView = {
+  id: "c3",
+  kind: "flagged",
+  severity: "crisis",
+  at_ms: NOW - 19_000,
+  person: "Tomás",
+  flags: [flag],
+  due_ms: NOW + 41_000,
+  then: "backup",
+  then_names: ["Ben"],
+  yours: true,
+};
+const shown = (change: Partial<ConcernView> = {}) => {
+  show({ sessions: [view({ concerns: [{ ...crisis, ...change }] })] });
+  return region("Flags");
+};
+
+describe("what was flagged", () => {
+  test("says whom it concerns, why, in whose words, and to whom it goes next and when", () => {
+    const inbox = textOf(shown());
+    for (const said of ["Crisis", "Tomás · suicide or self-harm", "He should not be alone tonight.", "Dana, mentor, flagged", "0:41"])
+      expect(inbox).toContain(said);
+    expect(inbox).toContain("then it goes to Ben, the backup");
+    expect(inbox).toContain("I can’t.");
+    expect(box.querySelector("[role=timer]")?.getAttribute("aria-label")).toBe("Time left 0:41");
+  });
+
+  test("that waits for a day says when in words, without a ring", () => {
+    const inbox = shown({ severity: "note", due_ms: NOW + 40_000_000 });
+    expect(inbox?.querySelector("[role=timer]")).toBeNull();
+    expect(textOf(inbox)).toMatch(/At .*: then it goes to Ben/);
+  });
+
+  test("that has gone on says who is asked, too", () => {
+    expect(textOf(shown({ step: "on_call" }))).toContain("Everyone on call is asked, too.");
+    expect(textOf(shown({ step: "contact", due_ms: 0 }))).toContain("The program’s contact has been told.");
+  });
+
+  test("is said to be not yet stored once that lasts", () => {
+    expect(textOf(shown({ unstored: true }))).toContain("Not yet stored.");
+    expect(textOf(shown({ unstored: true, flags: [{ ...flag, at_ms: NOW - 500 }] }))).not.toContain("Not yet stored.");
+  });
+
+  test("and is mine can be resolved, and what is another's taken over", () => {
+    const held = { acknowledged: true, held_ms: NOW, holder: "Ben" };
+    expect(textOf(shown({ ...held, holder: "Ruth", mine: true }))).toContain("Yours since");
+    expect(buttons("Take over")).toHaveLength(0);
+    expect(textOf(shown(held))).toContain("With Ben since");
+    expect(buttons("Resolve")).toHaveLength(0);
+    press("Take over");
+    expect(acts.onTakeOver).toHaveBeenCalledTimes(1);
+    expect(textOf(region("Flags"))).toContain("Nothing is waiting for you.");
+  });
+
+  test("and waits beside what is mine is counted", () => {
+    const mine = { ...crisis, id: "c4", acknowledged: true, mine: true, holder: "Ruth", held_ms: NOW };
+    show({ sessions: [view({ concerns: [crisis, mine] })] });
+    expect(textOf(region("Flags"))).toContain("1 waiting, 1 yours");
+  });
+
+  test("in a session that has ended stays here, and the session is not among the live ones", () => {
+    show({ sessions: [view({ session: { id: "s", title: "Tuesday evening group", status: "ended" }, concerns: [crisis] })] });
+    expect(textOf(region("Flags"))).toContain("Tuesday evening group, ended");
+    expect(textOf(region("Live sessions"))).toContain("No session is open right now.");
+  });
+});
+
+describe("resolving", () => {
+  const mine: Partial<ConcernView> = { acknowledged: true, mine: true, holder: "Ruth", held_ms: NOW };
+  const dialog = () => box.querySelector<HTMLElement>("[role=dialog]");
+  const choose = (label: string) =>
+    void act(() => [...box.querySelectorAll("label")].find((each) => textOf(each).startsWith(label))?.querySelector("input")?.click());
+  const send = async () => {
+    void act(() => dialog()?.querySelector<HTMLElement>("button[type=submit]")?.click());
+    await Promise.resolve();
+  };
+
+  test("asks for an outcome, says that it stays, and who will not read the note", async () => {
+    shown(mine);
+    press("Resolve");
+    for (const said of ["Resolve: Tomás · suicide or self-harm", "It cannot be changed later.", "Dana will see “resolved”, not this note."])
+      expect(textOf(dialog())).toContain(said);
+    await send();
+    expect(acts.onResolve).not.toHaveBeenCalled();
+    expect(textOf(dialog()?.querySelector("[role=alert]") ?? null)).toContain("choose");
+    choose("No action needed");
+    await send();
+    expect(acts.onResolve).toHaveBeenCalledWith(expect.objectContaining({ sessionId: "s" }), {
+      outcome: "no_action",
+      note: "",
+      report: "none_due",
+      report_details: "",
+    });
+  });
+
+  test("of abuse or neglect asks whether it was reported, which no flag does", async () => {
+    shown({ ...mine, flags: [{ ...flag, category: "abuse_or_neglect" }] });
+    press("Resolve");
+    expect(textOf(dialog())).toContain("No flag here reports for you.");
+    choose("Spoke with the person");
+    await send();
+    expect(acts.onResolve).not.toHaveBeenCalled();
+    choose("Not made");
+    await send();
+    expect(acts.onResolve).toHaveBeenCalledWith(expect.anything(), expect.objectContaining({ report: "not_made" }));
+  });
+
+  test("that met a new flag says so and stays open", () => {
+    show({ sessions: [view({ concerns: [{ ...crisis, ...mine }] })], failed: new Map([["s/c3", "conflict"]]) });
+    press("Resolve");
+    expect(textOf(dialog())).toContain("Something came in meanwhile.");
+  });
+
+  test("axe finds nothing", async () => {
+    shown({ ...mine, flags: [{ ...flag, category: "abuse_or_neglect" }] });
+    press("Resolve");
+    const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
+    expect(violations.map(({ id }) => id)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import type { SessionEntry } from "../../connection/api";
 import type { WatchPhase } from "../../connection/watch";
 import type { DeskProps } from "../../desk";
 import type { Flag, Supervision } from "../../state/supervision";
+import type { Resolution } from "../../protocol/generated";
 import type { Failure } from "../../supervision";
 import type { Words } from "../../words";
 import type { TherapistWords } from "../../words/therapist";
@@ -27,6 +28,9 @@ export interface TherapistModel {
 
 export interface TherapistActs extends Readonly<DeskProps["acts"]> {
   readonly onAcknowledge: (flag: Flag) => void;
+  readonly onTakeOver: (flag: Flag) => void;
+  /** Resolves to whether it is stored. */
+  readonly onResolve: (flag: Flag, resolution: Resolution) => Promise<boolean>;
   readonly onReachable: (sessionId: string, reachable: boolean) => void;
   readonly onTone: (on: boolean) => void;
   readonly onStart: () => void;

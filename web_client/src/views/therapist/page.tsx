@@ -1,18 +1,21 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { SupervisedView } from "../../protocol/generated";
-import { presses, waitingFlags } from "../../state/supervision";
+import { keyOf, liveSessions, presses, waitingFlags, type Flag } from "../../state/supervision";
 import { tellOf } from "../../words/therapist";
 import { HelpSheet, PageBar, Sheet, Top } from "../frame";
 import { Icon } from "../icon";
 import { Flags } from "./flags";
 import { LiveSessions } from "./live_sessions";
 import type { TherapistActs, TherapistModel } from "./model";
+import { ResolveSheet } from "./resolve_sheet";
 import { Unconnected } from "./unconnected";
 
 /** All sessions of my groups from outside, and what in them wants an answer. */
 export function TherapistPage({ model, acts }: { model: TherapistModel; acts: TherapistActs }) {
   const { words, own, sessions, help } = model;
   const [entering, setEntering] = useState<SupervisedView | null>(null);
+  const [resolving, setResolving] = useState<Flag | null>(null);
+  const notYet = useCallback(() => setResolving(null), []);
   const stay = useCallback(() => setEntering(null), []);
   useEffect(() => {
     // What stood here while the page was loaded is gone, and the focus with it.
@@ -36,12 +39,12 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
           </p>
         </section>
       </div>
-      <main id="main" tabIndex={-1} class="desk" inert={help || entering !== null}>
+      <main id="main" tabIndex={-1} class="desk" inert={help || entering !== null || resolving !== null}>
         <Unconnected model={model} onStart={acts.onStart} />
-        {sessions && <Flags model={model} acts={acts} />}
+        {sessions && <Flags model={model} acts={acts} onResolve={setResolving} />}
         {sessions && (
           <div class="stack l">
-            <LiveSessions model={model} sessions={sessions} acts={acts} onStepIn={setEntering} />
+            <LiveSessions model={model} sessions={liveSessions(sessions)} acts={acts} onStepIn={setEntering} />
             {model.mine.length > 0 && (
               <section class="stack s" aria-labelledby="own-title">
                 <h2 id="own-title">{own.own}</h2>
@@ -71,8 +74,11 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
         )}
       </main>
       <Aloud model={model} />
-      <PageBar words={words} inert={help || entering !== null} onHelp={() => acts.onHelp(true)} />
+      <PageBar words={words} inert={help || entering !== null || resolving !== null} onHelp={() => acts.onHelp(true)} />
       {help && <HelpSheet words={words} onClose={() => acts.onHelp(false)} />}
+      {!help && resolving && (
+        <ResolveSheet key={keyOf(resolving)} flag={resolving} model={model} acts={acts} onClose={notYet} />
+      )}
       {!help && entering && (
         <Sheet title={own.stepInTitle(entering.session.title)} closeLabel={words.close} onClose={stay}>
           <p class="big">{own.stepInText}</p>
@@ -104,8 +110,8 @@ function Aloud({ model: { own, latest, phase, sessions } }: { model: TherapistMo
   // What a live region already holds as it appears may not be said.
   useEffect(() => setBegun(true), []);
   // What was answered or has passed meanwhile is no news any more.
-  const waiting = new Set(waitingFlags(sessions ?? []).flatMap(({ concern }) => (concern.over ? [] : [concern.id])));
-  const fresh = begun ? latest.filter(({ concern }) => waiting.has(concern.id)) : [];
+  const waiting = new Set(waitingFlags(sessions ?? []).flatMap((flag) => (flag.concern.over ? [] : [keyOf(flag)])));
+  const fresh = begun ? latest.filter((flag) => waiting.has(keyOf(flag))) : [];
   const pressing = fresh.filter(presses);
   const calm = fresh.filter((flag) => !presses(flag));
   const wasAway = useRef(false);
@@ -114,14 +120,14 @@ function Aloud({ model: { own, latest, phase, sessions } }: { model: TherapistMo
   return (
     <>
       <div class="vh" role="alert">
-        {pressing.map(({ title, concern }) => (
-          <p key={concern.id}>{own.sayPressing(title, tellOf(own, concern))}</p>
+        {pressing.map((flag) => (
+          <p key={keyOf(flag)}>{own.sayPressing(flag.title, tellOf(own, flag.concern))}</p>
         ))}
       </div>
       <div class="vh" role="status">
         {back && <p key="back">{own.sayConnected}</p>}
-        {calm.map(({ title, concern }) => (
-          <p key={concern.id}>{own.sayNew(title, tellOf(own, concern))}</p>
+        {calm.map((flag) => (
+          <p key={keyOf(flag)}>{own.sayNew(flag.title, tellOf(own, flag.concern))}</p>
         ))}
       </div>
     </>
