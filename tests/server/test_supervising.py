@@ -420,7 +420,7 @@ async def test_a_concern_is_shown_before_the_disk_is_done(there: Node) -> None:
 async def test_a_stream_that_another_node_took_is_loaded_again(there: Node) -> None:
     ruth = await there.watch(RUTH)
     ellie, dana = await live(there)
-    await settle()
+    await until("its stream is claimed", lambda: epoch(there) > 0)
     await there.log.claim(stream_of(SESSION), "supervision")
 
     await there.ask(dana, Remove(there.rid(), participant(ellie)))
@@ -502,8 +502,7 @@ async def test_watching_ends_with_the_sign_in_and_nothing_is_kept(there: Node) -
 
     assert isinstance(ruth.last, Goodbye)
     assert ruth.last.code is ErrorCode.SIGNED_OUT
-    await settle()
-    assert there.supervision._sessions == {}
+    await until("nothing is kept", lambda: there.supervision._sessions == {})
 
 
 async def test_a_sign_in_that_ended_on_the_way_watches_nothing(there: Node) -> None:
@@ -519,3 +518,8 @@ async def test_a_person_of_no_group_watches_nothing(there: Node) -> None:
     nobody = await there.watch(IdentityId("p-stranger"))
 
     assert nobody.views == {}
+
+
+def epoch(there: Node) -> int:
+    supervisor = there.supervision._sessions[SESSION].supervisor
+    return 0 if supervisor is None else supervisor.epoch

@@ -16,16 +16,21 @@ from websockets.asyncio.server import ServerConnection
 from program.notices import load_notices
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from rooms.state import Participant
+from rooms.state import Participant, RoomState
 from server.arrivals import Arrivals
 from server.auth import Auth
 from server.checks import Checks
+from server.config import EscalationConfig
 from server.demo import make_ready
+from server.duty import Duties
+from server.flagging import Flagging
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
 from server.responders import Responders
 from server.sockets import WebSockets, WsHandler, WsOptions
+from server.storage.log import EventLog
+from server.supervising import Supervision
 from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
@@ -41,6 +46,16 @@ JSON = {"Content-Type": "application/json"}
 async def echo(connection: ServerConnection) -> None:
     async for message in connection:
         await connection.send(message)
+
+
+@dataclass
+class FakeRoom:
+    """A room with these people."""
+
+    people: dict[ParticipantId, Participant]
+
+    async def room_state(self, session_id: SessionId) -> RoomState:
+        return RoomState(session_id, people=self.people)
 
 
 @dataclass
@@ -112,6 +127,12 @@ async def site(
             assert session_id == SESSION
             return people.get(participant_id)
 
+        log = EventLog(engine, clock, vault())
+        await log.start()
+        timers = FakeTimers()
+        duties = Duties(engine, clock, timers, EscalationConfig())
+        supervision = Supervision(log, clock, timers, duties)
+        flagging = Flagging(supervision, FakeRoom(people))
         checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
         app = make_http(
             HttpDeps(
@@ -126,6 +147,8 @@ async def site(
                 end_sign_in=ended.append,
                 watch_tokens=watch_tokens,
                 responders=Responders(engine, rooms, audit, on_changed=rooms.changed),
+                flagging=flagging,
+                phones=(),
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
@@ -156,3 +179,6 @@ async def site(
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()
+        await supervision.close()
+        await duties.close()
+        await log.stop()
