@@ -522,7 +522,7 @@ const STATES: Record<string, () => ComponentChildren> = {
     room({ room: roomOf("ellie", everyone.map((one) => (["wren", "ellie"].includes(one.id) ? { ...one, listening: true } : one))), reacting: true }),
   alone: () => room({ alone: { on: true, told: true }, mine: chosen(false, false), unread: 0 }),
   "alone-telling": () => room({ alone: { on: true, told: false }, mine: chosen(false, false), unread: 0 }),
-  "mentor-door": () => room({ room: doorRoom([noor]), mine: chosen(true, true), early: ["Samir"] }),
+  "mentor-door": () => room({ room: doorRoom([noor]), mine: chosen(true, true), early: [{ id: "samir", name: "Samir" }] }),
   "mentor-door-many": () => room({ room: doorRoom(many), mine: chosen(true, true) }),
   "mentor-door-menu": () => room({ room: doorRoom([noor]), mine: chosen(true, true), menuFor: "noor" }),
   "mentor-remove": () => room({ room: doorRoom([noor]), mine: chosen(true, true), sheet: { remove: "noor", name: "Noor" } }),

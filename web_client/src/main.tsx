@@ -14,6 +14,7 @@ import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
 import { LocalScreen } from "./media/screen";
+import { newId } from "./new_id";
 import { chosenDevices, clearStorage, kept, keptNotes, owed, plans, stays } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
@@ -26,11 +27,6 @@ import "./styles/arrive.css";
 /** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
 const GOODBYE = "/goodbye";
 const RELOAD_MS = 3_000;
-
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(15));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
-}
 
 function start(root: HTMLElement): void {
   const query = new URLSearchParams(location.search);

@@ -110,8 +110,10 @@ export interface SupervisionApi {
 
 const PATIENCE_MS = 10_000;
 
-export function makeApi(send: typeof fetch): Api & SupervisionApi {
-  async function call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, keepalive = false): Promise<unknown> {
+export type Call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, keepalive?: boolean) => Promise<unknown>;
+
+export function makeCall(send: typeof fetch): Call {
+  return async (method, path, body, keepalive = false) => {
     let response: Response;
     try {
       response = await send(`/api/v1${path}`, {
@@ -127,8 +129,11 @@ export function makeApi(send: typeof fetch): Api & SupervisionApi {
     }
     if (response.ok) return response.status === 204 ? null : read(response);
     throw new ApiError(await codeOf(response));
-  }
+  };
+}
 
+export function makeApi(send: typeof fetch): Api & SupervisionApi {
+  const call = makeCall(send);
   return {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
     me: () => call("GET", "/me") as Promise<Me>,

@@ -2,6 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CRISIS } from "../crisis";
 import type { Words } from "../words";
+import { useFlags } from "./flags_here";
+import type { HelpView } from "./help";
 import { Icon } from "./icon";
 import { Explained, useBehind, Yours, Yourself } from "./yourself";
 
@@ -147,7 +149,12 @@ export function HelpSheet({
   children?: ComponentChildren;
 }) {
   const yourself = useContext(Yourself);
+  const here = useFlags();
   const [explaining, setExplaining] = useExplaining();
+  const [view, onView] = useState<HelpView | null>(null);
+  if (here && view) {
+    return <here.parts.Asking words={words} here={here} view={view} onBack={() => onView(null)} onClose={onClose} />;
+  }
   if (yourself && explaining) {
     return (
       <Sheet title={words.yourself.takeBack} closeLabel={words.close} onClose={onClose}>
@@ -157,8 +164,10 @@ export function HelpSheet({
   }
   return (
     <Sheet title={words.helpTitle} closeLabel={words.closeHelp} onClose={onClose}>
+      {here && <here.parts.HelpFirst words={words} here={here} onView={onView} />}
       <HelpWays words={words} />
       {children && <div class="ways">{children}</div>}
+      {here && <here.parts.HelpRest words={words} here={here} onView={onView} />}
       <p class="note">
         <Icon name="lock" />
         <span>{words.helpPrivate}</span>

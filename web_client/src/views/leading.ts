@@ -4,3 +4,4 @@ import "../styles/lead.css";
 export { LeadTurns } from "./turn_lead";
 export { TurnItems } from "./turn_items";
 export { Talk } from "./turn_talk";
+export { watched } from "../words/watch_words";

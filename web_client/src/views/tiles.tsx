@@ -68,6 +68,7 @@ export interface StaffActs extends DoorActs {
   talkOf: (id: string) => ComponentChildren;
   turnItems: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
   shareItem: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
+  flagItem: (id: string, name: string, choose: (act: () => void) => () => void) => ComponentChildren;
 }
 
 interface Props {
@@ -253,9 +254,15 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
         </span>
         <Off words={words} face={face} />
         {face.self && <Own own={own} />}
-        {face.role === "participant" && !face.self && (
+        {!face.self && (
           <Menu words={words} id={face.id} name={face.name} open={staff.menuFor === face.id} onMenu={staff.onMenu}>
-            {(choose) => <Items words={words} face={face} staff={staff} choose={choose} />}
+            {(choose) =>
+              face.role === "participant" ? (
+                <Items words={words} face={face} staff={staff} choose={choose} />
+              ) : (
+                staff.flagItem(face.id, face.name, choose)
+              )
+            }
           </Menu>
         )}
       </div>
@@ -297,6 +304,7 @@ function Items({
       )}
       {staff.shareItem(id, choose)}
       <hr />
+      {staff.flagItem(id, name, choose)}
       <button type="button" onClick={choose(() => staff.onMove(id))}>
         <Icon name="door" small />
         {words.movePerson(name)}
