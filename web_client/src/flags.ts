@@ -8,7 +8,7 @@ import { keptFlags } from "./remembered";
 import type { OwnFlags } from "./state/flags";
 import "./styles/flags.css";
 
-export { Asking, HelpFirst, HelpRest } from "./views/help";
+export { Asking, askingTitle, HelpFirst, HelpRest } from "./views/help";
 export { CallSheet, FlagItem, FlagSheet, LeftUpset } from "./views/flag_sheet";
 export { CrisisCard } from "./views/crisis_card";
 export { PrivateCrisis, PrivatePlace } from "./views/private_place";

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { isErrorCode } from "../protocol/codec";
 import type { Whereabouts } from "../connection/api";
 import { CRISIS } from "../crisis";
@@ -108,6 +108,12 @@ type Found = { readonly name: "closed" | "asking" | "denied" | "failed" } | { re
 function Where({ words, here, say, id, name }: CardProps & { say: FlagWords; id: string; name: string }) {
   const [found, setFound] = useState<Found>({ name: "closed" });
   const { flagging } = here;
+  const text = useRef<HTMLDivElement>(null);
+  const isRead = found.name === "read";
+  // The button that asked for it is gone.
+  useEffect(() => {
+    if (isRead) text.current?.focus();
+  }, [isRead]);
   const read = async () => {
     setFound({ name: "asking" });
     const it = await flagging.whereabouts(id);
@@ -119,7 +125,7 @@ function Where({ words, here, say, id, name }: CardProps & { say: FlagWords; id:
     const { it, atMs } = found;
     const contact = [it.contact_name, it.contact_relation].filter((part) => part !== "").join(", ");
     return (
-      <div class="stack s" role="status">
+      <div class="stack s" tabIndex={-1} ref={text}>
         <dl>
           <dt>{say.nowAt}</dt>
           <dd>{[it.place, it.city, it.region].filter((part) => part !== "").join(", ")}</dd>

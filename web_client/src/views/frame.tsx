@@ -113,7 +113,7 @@ export function Sheet({
 /** What is one's own: opened from the top line of any page. */
 export function YouSheet({ words, onClose }: { words: Words; onClose: () => void }) {
   const yourself = useContext(Yourself);
-  const [explaining, setExplaining] = useExplaining();
+  const [explaining, setExplaining] = useInstead(false);
   useBehind();
   return (
     <Sheet title={explaining ? words.yourself.takeBack : words.yourself.title} closeLabel={words.close} onClose={onClose}>
@@ -126,15 +126,16 @@ export function YouSheet({ words, onClose }: { words: Words; onClose: () => void
   );
 }
 
-function useExplaining(): [boolean, (explaining: boolean) => void] {
-  const [explaining, setExplaining] = useState(false);
-  const asked = useRef(false);
+/** What a sheet shows instead of its beginning. */
+function useInstead<T>(nothing: T): [T, (shown: T) => void] {
+  const [shown, setShown] = useState(nothing);
+  const was = useRef(nothing);
   useLayoutEffect(() => {
     // What was pressed is gone, and the focus with it.
-    if (asked.current !== explaining) document.getElementById("sheet-title")?.focus();
-    asked.current = explaining;
-  }, [explaining]);
-  return [explaining, setExplaining];
+    if (was.current !== shown) document.getElementById("sheet-title")?.focus();
+    was.current = shown;
+  }, [shown]);
+  return [shown, setShown];
 }
 
 /** Crisis help: plain numbers, one tap from every screen, without any network; and below, what is one's own. */
@@ -150,10 +151,14 @@ export function HelpSheet({
 }) {
   const yourself = useContext(Yourself);
   const here = useFlags();
-  const [explaining, setExplaining] = useExplaining();
-  const [view, onView] = useState<HelpView | null>(null);
+  const [explaining, setExplaining] = useInstead(false);
+  const [view, onView] = useInstead<HelpView | null>(null);
   if (here && view) {
-    return <here.parts.Asking words={words} here={here} view={view} onBack={() => onView(null)} onClose={onClose} />;
+    return (
+      <Sheet title={here.parts.askingTitle(words, view)} closeLabel={words.closeHelp} onClose={onClose}>
+        <here.parts.Asking words={words} here={here} view={view} onBack={() => onView(null)} onClose={onClose} />
+      </Sheet>
+    );
   }
   if (yourself && explaining) {
     return (

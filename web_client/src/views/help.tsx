@@ -1,10 +1,10 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Severity } from "../protocol/generated";
 import { isUnread, type Known, type ShownFlag } from "../state/flags";
 import type { Words } from "../words";
 import { flagWordsFor, type FlagWords } from "../words/flags";
 import type { FlagsHere } from "./flags_here";
-import { HelpWays, Sheet } from "./frame";
+import { HelpWays } from "./frame";
 import { Icon } from "./icon";
 
 /** What a person can ask a therapist for in Help. */
@@ -59,10 +59,10 @@ export function HelpRest({ words, here, onView }: WayProps) {
 
 const MOST_LINES = 5;
 
-export function FlagLines({ say, flags }: { say: FlagWords; flags: readonly ShownFlag[] }) {
+export function FlagLines({ say, flags, most = MOST_LINES }: { say: FlagWords; flags: readonly ShownFlag[]; most?: number }) {
   return (
     <ul class="flag-lines">
-      {flags.slice(0, MOST_LINES).map((flag) => (
+      {flags.slice(0, most).map((flag) => (
         <li key={flag.id}>
           <Icon name={isUnread(flag) ? "flag" : "check"} small />
           <span>{say.line(whatOf(say, flag), say.status[flag.status])}</span>
@@ -87,7 +87,12 @@ export function whatOf(say: FlagWords, { kind, about }: Pick<ShownFlag, "kind" |
   }
 }
 
-/** A call for help or a report, and then what becomes of it. `hidden`: no name of the group is shown here. */
+export function askingTitle(words: Words, view: HelpView): string {
+  const say = flagWordsFor(words.language);
+  return view === "call" ? say.callForHelp : say.report;
+}
+
+/** A call for help or a report, and then what becomes of it. */
 export function Asking({
   words,
   here,
@@ -105,9 +110,12 @@ export function Asking({
   const [sent, setSent] = useState<string | null>(null);
   const { flagging } = here;
   const flag = flagging.shown.value.find(({ id }) => id === sent);
-  const title = view === "call" ? say.callForHelp : say.report;
+  useEffect(() => {
+    // What was pressed is gone, and the focus with it.
+    if (sent !== null) document.getElementById("sheet-title")?.focus();
+  }, [sent]);
   return (
-    <Sheet title={title} closeLabel={words.closeHelp} onClose={onClose}>
+    <>
       {flag ? (
         <Sent words={words} say={say} flag={flag} onClose={onClose} />
       ) : view === "call" ? (
@@ -133,7 +141,7 @@ export function Asking({
           {say.back}
         </button>
       )}
-    </Sheet>
+    </>
   );
 }
 

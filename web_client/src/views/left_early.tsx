@@ -32,11 +32,11 @@ export function LeftEarly({ words, here }: { words: Words; here: FlagsHere }) {
     <section class="card stack s center" aria-labelledby="left-ask">
       <h2 id="left-ask">{say.leftAsk}</h2>
       <p class="quiet">{say.leftAskMore}</p>
-      <div class="pair">
-        <button class="btn l" type="button" onClick={() => setOk(true)}>
+      <div class="stack s">
+        <button class="btn l wide" type="button" onClick={() => setOk(true)}>
           {say.imOk}
         </button>
-        <button class="btn l" type="button" onClick={onCheck}>
+        <button class="btn l wide" type="button" onClick={onCheck}>
           {say.checkOnMe}
         </button>
       </div>

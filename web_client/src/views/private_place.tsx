@@ -10,13 +10,13 @@ import { FlagLines } from "./help";
 import { Icon } from "./icon";
 
 /** Closed while this device shows its screen to the group; who wants to can open it all the same. */
-function Closed({ say, sharing, children }: { say: FlagWords; sharing: boolean; children: ComponentChildren }) {
+function Closed({ say, label, sharing, children }: { say: FlagWords; label: string; sharing: boolean; children: ComponentChildren }) {
   const [open, setOpen] = useState(false);
   useEffect(() => setOpen(false), [sharing]);
   if (!sharing) return <>{children}</>;
   return (
     <>
-      <section class="panel private" aria-label={say.private}>
+      <section class="panel private" aria-label={label}>
         <div class="head">
           <p>
             <Icon name="lock" small />
@@ -35,8 +35,9 @@ function Closed({ say, sharing, children }: { say: FlagWords; sharing: boolean; 
 /** A crisis of mine in the room: of who leads, and of who called for help. */
 export function PrivateCrisis({ words, here, sharing }: { words: Words; here: FlagsHere; sharing: boolean }) {
   if (here.flagging.crises.value.length === 0) return null;
+  const say = flagWordsFor(words.language);
   return (
-    <Closed say={flagWordsFor(words.language)} sharing={sharing}>
+    <Closed say={say} label={say.crisisRegion} sharing={sharing}>
       <CrisisCard words={words} here={here} />
     </Closed>
   );
@@ -62,14 +63,24 @@ export function PrivatePlace({
   const say = flagWordsFor(words.language);
   const flags = here.flagging.shown.value;
   const [line, drop] = useWatched(room, watched);
-  if (flags.length === 0 && !line) return null;
+  // Put away until something of it changes.
+  const now = flags.map(({ id, status }) => `${id} ${status}`).join();
+  const [away, put] = useState("");
+  if ((flags.length === 0 || away === now) && !line) return null;
   return (
-    <Closed say={say} sharing={sharing}>
+    <Closed say={say} label={say.privateRegion} sharing={sharing}>
       <section class="panel private" aria-label={say.privateRegion}>
-        <h2>
-          <Icon name="lock" small />
-          {say.private}
-        </h2>
+        <div class="head">
+          <h2>
+            <Icon name="lock" small />
+            {say.private}
+          </h2>
+          {!line && (
+            <button class="btn plain snug" type="button" onClick={() => put(now)}>
+              {say.hide}
+            </button>
+          )}
+        </div>
         {line && (
           <div class="note" role="status">
             <div class="grow stack s">
@@ -93,7 +104,8 @@ export function PrivatePlace({
             </div>
           </div>
         )}
-        {flags.length > 0 && <FlagLines say={say} flags={flags} />}
+        {flags[0]?.status === "received" && <p>{say.said}</p>}
+        {flags.length > 0 && <FlagLines say={say} flags={flags} most={3} />}
       </section>
     </Closed>
   );

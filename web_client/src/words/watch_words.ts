@@ -31,7 +31,6 @@ const PHRASES = {
     "hurt myself",
     "cut myself",
     "overdose on purpose",
-    "kms",
   ],
   es: [
     "quiero morir",
