@@ -31,7 +31,7 @@ MAX_CLIENT_FRAME: Final = 65_536
 MAX_SERVER_FRAME: Final = 16 * 1024 * 1024
 """Longest frame that `decode_server` takes, in bytes: a snapshot with a long chat."""
 
-MAX_DEPTH: Final = 8
+MAX_DEPTH: Final = 10
 """Maps and arrays inside one another; the frame itself is the first."""
 
 MAX_ITEMS: Final = 64

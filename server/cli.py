@@ -260,6 +260,7 @@ def _show(made: Links) -> None:
         console.print(f"  participant {number}  {url}")
     console.print(f"  mentor         {made.mentor}")
     console.print(f"  therapist      {made.therapist}")
+    console.print(f"  the backup     {made.backup}   (a second therapist)")
     console.print(f"  a visitor      {made.visitor}   (does not belong to the group, and knocks)\n")
 
 

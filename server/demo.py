@@ -35,6 +35,7 @@ _PEOPLE: Final = (
     ("demo-3", "Priya", Role.PARTICIPANT),
     ("demo-4", "Dana", Role.MENTOR),
     ("demo-5", "Ruth", Role.THERAPIST),
+    ("demo-7", "Ben", Role.THERAPIST),
 )
 VISITOR: Final = (IdentityId("demo-6"), "Sam")
 """Of the program, and not of the group: may knock."""
@@ -51,6 +52,7 @@ class DemoPeople:
     participants: tuple[IdentityId, ...]
     mentor: IdentityId
     therapist: IdentityId
+    backup: IdentityId
     visitor: IdentityId
     group_id: str
     session_id: SessionId
@@ -64,6 +66,7 @@ class Links:
     participants: tuple[str, ...]
     mentor: str
     therapist: str
+    backup: str
     visitor: str
 
 
@@ -103,7 +106,7 @@ async def seed(engine: AsyncEngine, clock: Clock, ids: TokenSource = new_id) -> 
             )
         )
     return DemoPeople(
-        _of(Role.PARTICIPANT), _of(Role.MENTOR)[0], _of(Role.THERAPIST)[0], VISITOR[0], GROUP_ID, session.id
+        _of(Role.PARTICIPANT), _of(Role.MENTOR)[0], *_of(Role.THERAPIST), VISITOR[0], GROUP_ID, session.id
     )
 
 
@@ -143,7 +146,7 @@ async def make_ready(engine: AsyncEngine, arrivals: Arrivals, person_id: Identit
 
 async def make_all_ready(engine: AsyncEngine, arrivals: Arrivals, demo: DemoPeople) -> None:
     """The same for everyone of the demo."""
-    for person_id in (*demo.participants, demo.mentor, demo.therapist):
+    for person_id in (*demo.participants, demo.mentor, demo.therapist, demo.backup):
         await make_ready(engine, arrivals, person_id, demo.session_id)
 
 
@@ -176,6 +179,7 @@ async def demo_links(auth: Auth, demo: DemoPeople, base_url: str, *, lan: bool) 
         participants=tuple([await link(person_id) for person_id in demo.participants]),
         mentor=await link(demo.mentor),
         therapist=await link(demo.therapist),
+        backup=await link(demo.backup),
         visitor=(await link(demo.visitor)).replace("/join#", f"/join?session={demo.session_id}#"),
     )
 

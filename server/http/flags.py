@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
 import msgspec
@@ -19,6 +20,8 @@ from server.http.deps import DEPS
 from server.storage.engine import reading
 
 NOT_STORED: Final = 202
+
+_UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Flag(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +82,9 @@ async def raise_flag(request: web.Request) -> web.Response:
     async with reading(deps.engine) as connection:
         wanted = request.match_info["session_id"]
         session, role, enrolled = await of_mine(connection, person, wanted, ASKS[body.kind])
-    asked = Asked(body.flag_id, body.kind, body.severity, body.category, body.about, body.text, body.moment)
+    # A sign that cannot be shown is no reason to refuse help.
+    text = _UNREADABLE.sub("", body.text)
+    asked = Asked(body.flag_id, body.kind, body.severity, body.category, body.about, text, body.moment)
     stored = await deps.flagging.raise_flag(person, session, role, asked, enrolled=enrolled)
     if stored:
         return answer(Raised(stored=True))

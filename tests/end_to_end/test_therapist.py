@@ -61,7 +61,7 @@ async def test_a_therapist_is_told_acknowledges_steps_in_and_comes_back(server: 
         await choice.first.click()
     await back.wait_for()
     await ellie.tile("Ruth").wait_for(state="detached")
-    await region(ruth, "Flags").get_by_role("button", name="Show acknowledged").click()
+    await region(ruth, "Flags").get_by_role("button", name="Show what is done").click()
     await region(ruth, "Flags").get_by_text(PASSED).first.wait_for()
     for each in (ruth, ellie):
         assert each.complaints == [], each.name
@@ -87,6 +87,58 @@ async def test_a_therapist_says_whether_they_can_be_reached(server: Server, brow
     assert ruth.complaints == []
 
 
+RAISE = """async ([session, about]) => {
+  const body = { flag_id: "f1", kind: "flag", severity: "crisis", category: "self_harm", about, text: "Not alone tonight." };
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(`/api/v1/sessions/${session}/flags`, { method: "POST", headers, body: JSON.stringify(body) });
+  return [answer.status, await answer.json()];
+}"""
+
+
+async def test_a_crisis_that_the_assigned_therapist_does_not_answer_is_answered_by_the_backup(
+    server: Server, browser: Browser
+) -> None:
+    await server.stop()
+    server.environment |= {"HOLDSPACE__ESCALATION__CRISIS_S": "3"}
+    await server.start()
+    links = await server.links()
+    ruth, ben = await person(browser, "Ruth"), await person(browser, "Ben", 360, 740)
+    await ruth.open(links["therapist"])
+    await ben.open(links["backup"])
+    for each in (ruth, ben):
+        await region(each, "Flags").get_by_text("Nothing is waiting for you.").wait_for()
+    dana = await person(browser, "Dana")
+    await dana.open(links["mentor"])
+    session = links["visitor"].partition("session=")[2].partition("#")[0]
+    await dana.page.wait_for_load_state("networkidle")
+
+    assert await dana.page.evaluate(RAISE, [session, ""]) == [200, {"stored": True}]
+    first, second = region(ruth, "Flags"), region(ben, "Flags")
+    await first.get_by_text("Not alone tonight.").wait_for()
+    await first.get_by_text("then it goes to Ben, the backup").wait_for()
+    # Nobody answers, and the clock runs out.
+    await second.get_by_text("The backup is asked, too.").wait_for()
+    await audit(ruth.page, "therapist-crisis")
+    await second.get_by_role("button", name="Acknowledge", exact=True).click()
+    await second.get_by_text("Yours since").wait_for()
+    await first.get_by_text("With Ben since").wait_for()
+    assert not (await ruth.page.title()).startswith("(")
+
+    await second.get_by_role("button", name="Resolve", exact=True).click()
+    sheet = ben.page.get_by_role("dialog")
+    await sheet.get_by_text("Follow-up planned").click()
+    await sheet.get_by_label("Note", exact=True).fill("Spoke with Dana. I phone him tomorrow at 9.")
+    await audit(ben.page, "therapist-resolve")
+    await sheet.get_by_role("button", name="Resolve", exact=True).click()
+    await sheet.wait_for(state="detached")
+    await second.get_by_text("Nothing is waiting for you.").wait_for()
+    await first.get_by_role("button", name="Show what is done").click()
+    await first.get_by_text("Spoke with Dana. I phone him tomorrow at 9.").wait_for()
+    for each in (ruth, ben):
+        assert each.complaints == [], each.name
+    assert "tomorrow at 9" not in server.log()
+
+
 async def test_an_acknowledgement_made_while_the_server_is_away_arrives(server: Server, browser: Browser) -> None:
     links = await server.links()
     ruth, dana, ellie = [await person(browser, name) for name in ("Ruth", "Dana", "Ellie")]
@@ -106,13 +158,13 @@ async def test_an_acknowledgement_made_while_the_server_is_away_arrives(server: 
     await audit(ruth.page, "therapist-away")
     await server.start()
     await ruth.page.get_by_role("heading", name="You are not connected").wait_for(state="detached")
-    await flags.get_by_role("button", name="Show acknowledged").click()
+    await flags.get_by_role("button", name="Show what is done").click()
 
     async def stored() -> bool:
-        return await flags.get_by_role("article").get_by_text("Acknowledged", exact=True).count() == 1
+        return await flags.get_by_role("article").get_by_text("Yours since", exact=False).count() == 1
 
     await until("the acknowledgement is stored", stored)
     await ruth.page.reload()
-    await flags.get_by_role("button", name="Show acknowledged").click()
+    await flags.get_by_role("button", name="Show what is done").click()
     await until("it is still there after a reload", stored)
     assert ruth.complaints == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class Page:
 
     async def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any, bytes]:
         """Status, the answer (of an error its code), and the very bytes."""
-        data: dict[str, Any] = {} if body is None else {"json": body}
+        # As browsers write it: what is not ASCII stays as it is.
+        data: dict[str, Any] = {} if body is None else {"data": json.dumps(body, ensure_ascii=False)}
         async with self.client.request(
             method, f"{self.url}/api/v1{path}", headers={"Origin": ORIGIN, **JSON}, **data
         ) as answer:

@@ -64,13 +64,13 @@ async def test_every_demo_link_signs_its_person_in_again_and_again(engine: Async
     auth = Auth(engine, clock)
     demo = await seed(engine, clock)
     links = await demo_links(auth, demo, "http://127.0.0.1:8080", lan=False)
-    urls = [*links.participants, links.mentor, links.therapist]
-    assert len({*urls, links.visitor}) == 6
+    urls = [*links.participants, links.mentor, links.therapist, links.backup]
+    assert len({*urls, links.visitor}) == 7
     page, _, token = links.visitor.partition("#")
     assert page == f"http://127.0.0.1:8080/join?session={demo.session_id}"
     assert (await auth.sign_in(token)).person.display_name == "Sam"
     clock.advance(12 * 3600 - 1)
-    for url, person in zip(urls, (*demo.participants, demo.mentor, demo.therapist), strict=True):
+    for url, person in zip(urls, (*demo.participants, demo.mentor, demo.therapist, demo.backup), strict=True):
         page, _, token = url.partition("#")
         assert page == "http://127.0.0.1:8080/join"
         for _ in range(2):

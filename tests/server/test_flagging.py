@@ -231,8 +231,8 @@ async def test_the_newest_lines_that_its_raiser_can_read_go_with_it(there: Flagg
         await there.node.ask(ellie, PostChat(there.node.rid(), MessageId(f"m{number}"), f"line {number}"))
     await there.node.ask(dana, HideChat(there.node.rid(), MessageId("m11")))
 
-    await page.flag()
-    await page.flag("bare", moment=False)
+    assert await page.flag() == (200, {"stored": True})
+    assert await page.flag("bare", moment=False) == (200, {"stored": True})
 
     await until("both are shown", lambda: flags(ruth) == ["f1", "bare"])
     first, second = ruth.concerns()[0].flags
@@ -268,6 +268,16 @@ async def test_who_flagged_a_crisis_is_told_who_is_asked_and_whom_to_phone_until
     await until("it is shown", lambda: flags(ruth) == ["f1"])
     await acknowledge(there.node, ruth, ruth.concerns()[0])
     assert "crisis" not in await page.mine()
+
+
+async def test_signs_that_nobody_can_read_are_left_out_of_its_text(there: Flagged) -> None:
+    ruth, page = await there.node.watch(RUTH), await there.page(ELLIE)
+    await live(there.node)
+
+    assert (await page.flag(text="one\r\ntwo\x00\x9f\ttabbed"))[0] == 200
+
+    await until("it is shown", lambda: flags(ruth) == ["f1"])
+    assert ruth.concerns()[0].flags[0].text == "one\ntwo\ttabbed"
 
 
 async def test_a_participant_flags_nobody_and_the_try_is_counted(there: Flagged) -> None:

@@ -1,6 +1,7 @@
 // Development only: the states of a therapist's page.
 import type { ComponentChildren } from "preact";
-import type { ConcernView, SupervisedView } from "../src/protocol/generated";
+import type { OnCall } from "../src/connection/supervision_api";
+import type { ConcernView, FlagView, SupervisedView } from "../src/protocol/generated";
 import { TherapistPage } from "../src/views/therapist/page";
 import type { TherapistModel } from "../src/views/therapist/model";
 import type { Words } from "../src/words";
@@ -15,6 +16,100 @@ const concerns: ConcernView[] = [
   { id: "c2", kind: "removed", severity: "concern", at_ms: ago(6), by: "Dana", person: "Marcus" },
   { id: "c3", kind: "cover_needed", severity: "urgent", at_ms: ago(12), by: "Dana", over: true, acknowledged: true },
 ];
+
+const flag: FlagView = {
+  id: "f1",
+  kind: "flag",
+  severity: "crisis",
+  category: "self_harm",
+  at_ms: now - 19_000,
+  by: "Dana",
+  by_role: "mentor",
+  text: "He said he should not be alone tonight.",
+  moment: [
+    { author: "Tomás", text: "I don’t know how to get through tonight.", at_ms: ago(1) },
+    { author: "Joy", text: "We are here.", at_ms: now - 30_000 },
+  ],
+};
+
+const flagged: ConcernView[] = [
+  {
+    id: "c1",
+    kind: "flagged",
+    severity: "crisis",
+    at_ms: now - 19_000,
+    person: "Tomás",
+    participant_id: "tomas",
+    flags: [flag, { ...flag, id: "f2", kind: "report", category: "other", by: "Joy", by_role: "participant", text: "Tomás worries me.", moment: [] }],
+    due_ms: now + 41_000,
+    then: "backup",
+    then_names: ["Ben"],
+    yours: true,
+  },
+  {
+    id: "c2",
+    kind: "flagged",
+    severity: "urgent",
+    at_ms: ago(1.1),
+    flags: [{ ...flag, id: "f3", severity: "urgent", category: "conduct", by: "Theo", text: "Two people are arguing, I need a hand.", moment: [] }],
+    step: "backup",
+    due_ms: now + 112_000,
+    then: "on_call",
+    then_names: ["Omar"],
+    unstored: true,
+  },
+  {
+    id: "c3",
+    kind: "flagged",
+    severity: "concern",
+    at_ms: ago(6),
+    person: "Wren",
+    participant_id: "wren",
+    flags: [{ ...flag, id: "f4", severity: "concern", category: "abuse_or_neglect", text: "She wrote that home is not safe.", moment: [], acknowledged: true }],
+    acknowledged: true,
+    holder: "Ruth",
+    held_ms: ago(6),
+    mine: true,
+  },
+  {
+    id: "c4",
+    kind: "flagged",
+    severity: "urgent",
+    at_ms: ago(9),
+    person: "Joy",
+    flags: [{ ...flag, id: "f5", severity: "urgent", category: "medical", text: "", moment: [], acknowledged: true }],
+    acknowledged: true,
+    holder: "Ben",
+    held_ms: ago(8),
+  },
+];
+
+const ended: SupervisedView = {
+  session: { id: "s9", title: "Monday group", status: "ended" },
+  concerns: [
+    {
+      id: "c1",
+      kind: "flagged",
+      severity: "note",
+      at_ms: ago(1_300),
+      flags: [{ ...flag, id: "f9", severity: "note", category: "technical", text: "", moment: [], by: "Theo" }],
+      due_ms: now + 50_000_000,
+      then: "backup",
+      then_names: ["Ben"],
+    },
+  ],
+};
+
+const onCall: OnCall = {
+  until_ms: new Date(2026, 10, 24, 21).getTime(),
+  offered_to: "Ben",
+  asked: [{ shift: "s", name: "Omar", until_ms: new Date(2026, 10, 24, 23).getTime() }],
+  others: [
+    { key: "b", name: "Ben" },
+    { key: "o", name: "Omar" },
+  ],
+  on_call: [{ name: "Ruth", until_ms: new Date(2026, 10, 24, 21).getTime() }],
+};
 
 const sessions: SupervisedView[] = [
   {
@@ -57,6 +152,10 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
         tone: true,
         toneReady: true,
         help: false,
+        onCall: null,
+        onCallSaving: false,
+        onCallFailed: undefined,
+        notices: "unsupported",
         ...change,
       }}
       acts={{
@@ -67,6 +166,32 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
         onAcknowledge: nothing,
         onTakeOver: nothing,
         onResolve: () => Promise.resolve(false),
+        onReadWhere: () =>
+          Promise.resolve({
+            place: "Parked behind the library",
+            city: "Dayton",
+            region: "Ohio",
+            call_back: "555-0190",
+            contact_name: "Inés",
+            contact_relation: "mother",
+            contact_phone: "555-0121",
+            no_contact: false,
+            confirmed_ms: ago(30),
+          }),
+        onReadTimeline: () =>
+          Promise.resolve({
+            entries: [
+              { at_ms: ago(21), what: "began", who: "", about: "", detail: "" },
+              { at_ms: ago(12), what: "came", who: "Tomás", about: "", detail: "" },
+              { at_ms: ago(0.3), what: "flagged", who: "Dana", about: "Tomás", detail: "" },
+            ],
+            more: false,
+          }),
+        onBeOnCall: nothing,
+        onHandOver: nothing,
+        onAcceptShift: nothing,
+        onEndOnCall: nothing,
+        onNotices: nothing,
         onReachable: nothing,
         onTone: nothing,
         onStart: nothing,
@@ -76,6 +201,12 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
   const away = { phase: { name: "away", failed: 1, busy: false }, silentSince: ago(3) } as const;
   return {
     desk: () => desk(),
+    "desk-flags": () =>
+      desk({
+        onCall,
+        notices: "off",
+        sessions: [{ ...sessions[1]!, session: { id: "s1", title: "Tuesday evening group", status: "live" }, concerns: flagged }, sessions[2]!, ended],
+      }),
     "desk-calm": () => desk({ sessions: [], tone: false }),
     "desk-crisis": () =>
       desk({

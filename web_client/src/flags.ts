@@ -1,6 +1,6 @@
 /** Flags, reports, calls for help. It comes after the page, and before anyone needs it: a lost network finds it there. */
 import type { Stage } from "./app";
-import { makeCall, type Whereabouts } from "./connection/api";
+import { makeCall, session, type Whereabouts } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Flagging } from "./flagging";
 import { newId } from "./new_id";
@@ -37,7 +37,7 @@ export function flagsAt(stage: Stage): Open | null {
 
 function openFlagging(sessionId: string, whose: string): Flagging {
   const call = makeCall((input, init) => fetch(input, init));
-  const at = `/sessions/${encodeURIComponent(sessionId)}`;
+  const at = session(sessionId);
   return new Flagging({
     api: {
       // Outlives a page that is left.

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./app";
-import { makeApi, type Me, type SessionEntry } from "./connection/api";
+import { makeApi, makeCall, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
@@ -125,7 +125,7 @@ function start(root: HTMLElement): void {
     openRoom,
     openDesk: async (me) => {
       const { openDesk } = await import("./therapist");
-      return openDesk({ api, clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
+      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
     },
     watchLevel,
     checkPath: ({ state }) =>

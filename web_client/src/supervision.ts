@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { ApiError } from "./connection/api";
 import type { Handling, WatchConnection, WatchEvents, WatchPhase } from "./connection/watch";
-import type { ConcernView, ErrorCode, Resolution } from "./protocol/generated";
+import type { ConcernView, ErrorCode, Resolution, Severity } from "./protocol/generated";
 import {
   acknowledged,
   fromWatching,
@@ -22,8 +22,8 @@ export interface SupervisionDeps {
   name: string;
   /** Unix ms on this device. */
   wallNow: () => number;
-  /** A soft tone. */
-  ring: () => void;
+  /** Something new waits: a tone, by how much the most pressing of it presses. */
+  ring: (severity: Severity) => void;
 }
 
 /** A request that was not carried out; `null`: nobody could be reached. */
@@ -153,6 +153,7 @@ export class Supervision {
     const keys = new Set(fresh.map(keyOf));
     const unsaid = this.#shown ? [] : this.latest.peek().filter((flag) => !keys.has(keyOf(flag)));
     this.latest.value = [...unsaid, ...fresh];
-    this.#deps.ring();
+    // The most pressing is first.
+    this.#deps.ring(fresh[0]?.concern.severity ?? "note");
   }
 }

@@ -100,17 +100,10 @@ export interface Api {
   signOut(): Promise<void>;
 }
 
-/** What therapists ask for, too. */
-export interface SupervisionApi {
-  /** A token to see the sessions of my groups from outside. */
-  watch(): Promise<JoinAnswer>;
-  /** Whether I can be reached while this session lasts. */
-  setReachable(sessionId: string, reachable: boolean): Promise<void>;
-}
+/** One request below `/api/v1`; throws ApiError. */
+export type Call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, keepalive?: boolean) => Promise<unknown>;
 
 const PATIENCE_MS = 10_000;
-
-export type Call = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, keepalive?: boolean) => Promise<unknown>;
 
 export function makeCall(send: typeof fetch): Call {
   return async (method, path, body, keepalive = false) => {
@@ -132,7 +125,7 @@ export function makeCall(send: typeof fetch): Call {
   };
 }
 
-export function makeApi(send: typeof fetch): Api & SupervisionApi {
+export function makeApi(send: typeof fetch): Api {
   const call = makeCall(send);
   return {
     signIn: (token) => call("POST", "/sign-in", { token }) as Promise<{ name: string }>,
@@ -151,17 +144,13 @@ export function makeApi(send: typeof fetch): Api & SupervisionApi {
     },
     join: (id, you) => call("POST", `${session(id)}/join`, { you }) as Promise<JoinAnswer>,
     check: () => call("POST", "/check", {}) as Promise<JoinAnswer>,
-    watch: () => call("POST", "/watch", {}) as Promise<JoinAnswer>,
-    setReachable: async (id, reachable) => {
-      await call("POST", `${session(id)}/responder`, { reachable });
-    },
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);
     },
   };
 }
 
-function session(id: string): string {
+export function session(id: string): string {
   return `/sessions/${encodeURIComponent(id)}`;
 }
 

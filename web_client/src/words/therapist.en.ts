@@ -95,6 +95,38 @@ const over: Record<ConcernKind, string> = {
   flagged: "It has passed",
 };
 
+/** Without names or texts: it can be read on a locked screen. */
+const notices: Record<Severity, string> = {
+  crisis: "A crisis flag is waiting",
+  urgent: "An urgent flag is waiting",
+  concern: "A flag is waiting",
+  note: "A note is waiting",
+};
+
+/** By the codes of the timeline. */
+const entry: Record<string, (who: string, about: string) => string> = {
+  began: () => "The session began",
+  paused: () => "Paused: nobody led",
+  resumed: () => "It went on",
+  returned: () => "The group went back to its lobby",
+  ended: () => "The session ended",
+  came: (who) => `${who} came in`,
+  left: (who) => `${who} left`,
+  left_early: (who) => `${who} left early`,
+  removed: (who, about) => (who ? `${who} removed ${about}` : `${about} was removed`),
+  mode: (who) => (who ? `${who} changed how turns go` : "How turns go changed"),
+  turn: (who) => `${who} had the turn`,
+  cover: (who) => `${who} asked for cover`,
+  responder: (who) => (who ? `${who} answers for the session` : "Nobody answers for the session"),
+  flagged: (who, about) => (about ? `${who} flagged ${about}` : `${who} flagged the session`),
+  noticed: (_, about) => (about ? `Noticed: ${about}` : "Noticed"),
+  escalated: (_, about) => (about ? `Not acknowledged in time: ${about}` : "Not acknowledged in time"),
+  acknowledged: (who, about) => (about ? `${who} acknowledged: ${about}` : `${who} acknowledged a flag`),
+  taken: (who, about) => (about ? `${who} took over: ${about}` : `${who} took over a flag`),
+  resolved: (who, about) => (about ? `${who} resolved: ${about}` : `${who} resolved a flag`),
+  passed: () => "It passed",
+};
+
 /** English, for the therapist's page alone. Accessible names are a contract with people's tools and outside tests. */
 export const therapistEn = {
   title: "Supervision",
@@ -109,7 +141,10 @@ export const therapistEn = {
   takenList: "Acknowledged, not resolved yet",
   doneList: "Done",
   about: ({ kind, person = "", flags = [] }: ConcernView) => {
-    const what = [...new Set(flags.map((flag) => category[flag.category]))].join(", ");
+    const kinds = new Set(flags.map((flag) => flag.category));
+    // "Other" says nothing beside something else.
+    if (kinds.size > 1) kinds.delete("other");
+    const what = [...kinds].map((one) => category[one]).join(", ");
     if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
     return `${person || "Session"} · ${what}`;
   },
@@ -158,6 +193,43 @@ export const therapistEn = {
   toneOn: "on",
   toneOff: "off",
   toneWaits: "Your browser plays it once you have pressed anything on this page.",
+
+  // What can be read
+  where: (name: string) => `Show where ${name} is`,
+  whereTitle: (name: string) => `Where ${name} is`,
+  nowAt: "Now at",
+  phone: "Phone",
+  contact: "Contact",
+  noContact: "Nobody was named.",
+  confirmedAt: (time: string) => `Confirmed at ${time}.`,
+  readIsKept: "That you read this is written down.",
+  notRead: "That could not be read just now.",
+  timeline: "Timeline",
+  timelineOf: (title: string) => `Timeline: ${title}`,
+  nothingYet: "Nothing has happened yet.",
+  entry: (what: string, who: string, about: string) => entry[what]?.(who, about) ?? what,
+
+  // On call
+  onCallTitle: "On call",
+  onCallMore: "Flags that nobody acknowledges in time reach whoever is on call, from all groups.",
+  onCallUntil: (time: string) => `On call until ${time}`,
+  notOnCall: "Not on call",
+  beOnCall: "I am on call",
+  until: (time: string) => `until ${time}`,
+  allOnCall: (names: string) => `On call now: ${names}.`,
+  nameUntil: (name: string, time: string) => `${name} until ${time}`,
+  handOverTo: "Hand over to",
+  askThem: "Ask them",
+  offered: (name: string) => `${name} was asked. Until they accept, you stay on call.`,
+  endOnCall: "I am not on call any more",
+  askedToTakeOver: (name: string, time: string) => `${name} asks you to take over on call until ${time}.`,
+  accept: "Accept",
+
+  // Notifications of the browser
+  noticesAsk: "Notify me when this page is in the background",
+  noticesOn: "You are notified when this page is in the background.",
+  noticesDenied: "Your browser shows no notifications of this page. You can allow them in its settings.",
+  notice: (of: Severity) => notices[of],
 
   // Live sessions
   live: "Live sessions",

@@ -94,6 +94,36 @@ const over: Record<ConcernKind, string> = {
   flagged: "Ya pasó",
 };
 
+const notices: Record<Severity, string> = {
+  crisis: "Hay un aviso de crisis en espera",
+  urgent: "Hay un aviso urgente en espera",
+  concern: "Hay un aviso en espera",
+  note: "Hay una nota en espera",
+};
+
+const entry: Record<string, (who: string, about: string) => string> = {
+  began: () => "La sesión empezó",
+  paused: () => "En pausa: nadie guiaba",
+  resumed: () => "Siguió",
+  returned: () => "El grupo volvió a la sala de espera",
+  ended: () => "La sesión terminó",
+  came: (who) => `${who} entró`,
+  left: (who) => `${who} se fue`,
+  left_early: (who) => `${who} se fue antes del final`,
+  removed: (who, about) => (who ? `${who} sacó a ${about}` : `Sacaron a ${about}`),
+  mode: (who) => (who ? `${who} cambió cómo van los turnos` : "Cambió cómo van los turnos"),
+  turn: (who) => `${who} tuvo el turno`,
+  cover: (who) => `${who} pidió relevo`,
+  responder: (who) => (who ? `${who} responde por la sesión` : "Nadie responde por la sesión"),
+  flagged: (who, about) => (about ? `${who} avisó sobre ${about}` : `${who} avisó sobre la sesión`),
+  noticed: (_, about) => (about ? `Se notó: ${about}` : "Se notó algo"),
+  escalated: (_, about) => (about ? `Sin confirmar a tiempo: ${about}` : "Sin confirmar a tiempo"),
+  acknowledged: (who, about) => (about ? `${who} confirmó: ${about}` : `${who} confirmó un aviso`),
+  taken: (who, about) => (about ? `${who} se hizo cargo: ${about}` : `${who} se hizo cargo de un aviso`),
+  resolved: (who, about) => (about ? `${who} resolvió: ${about}` : `${who} resolvió un aviso`),
+  passed: () => "Pasó",
+};
+
 /** Spanish, with "usted" throughout. */
 export const therapistEs: TherapistWords = {
   title: "Supervisión",
@@ -107,7 +137,10 @@ export const therapistEs: TherapistWords = {
   takenList: "Confirmados, sin resolver todavía",
   doneList: "Hechos",
   about: ({ kind, person = "", flags = [] }) => {
-    const what = [...new Set(flags.map((flag) => category[flag.category]))].join(", ");
+    const kinds = new Set(flags.map((flag) => flag.category));
+    // "Other" says nothing beside something else.
+    if (kinds.size > 1) kinds.delete("other");
+    const what = [...kinds].map((one) => category[one]).join(", ");
     if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
     return `${person || "Sesión"} · ${what}`;
   },
@@ -156,6 +189,40 @@ export const therapistEs: TherapistWords = {
   toneOn: "sí",
   toneOff: "no",
   toneWaits: "Su navegador lo toca después de que usted pulse algo en esta página.",
+
+  where: (name) => `Mostrar dónde está ${name}`,
+  whereTitle: (name) => `Dónde está ${name}`,
+  nowAt: "Ahora en",
+  phone: "Teléfono",
+  contact: "Contacto",
+  noContact: "No se nombró a nadie.",
+  confirmedAt: (time) => `Confirmado a las ${time}.`,
+  readIsKept: "Queda anotado que usted leyó esto.",
+  notRead: "No se pudo leer en este momento.",
+  timeline: "Cronología",
+  timelineOf: (title) => `Cronología: ${title}`,
+  nothingYet: "Todavía no ha pasado nada.",
+  entry: (what, who, about) => entry[what]?.(who, about) ?? what,
+
+  onCallTitle: "De guardia",
+  onCallMore: "Los avisos que nadie confirma a tiempo llegan a quien está de guardia, de todos los grupos.",
+  onCallUntil: (time) => `De guardia hasta las ${time}`,
+  notOnCall: "Sin guardia",
+  beOnCall: "Estoy de guardia",
+  until: (time) => `hasta las ${time}`,
+  allOnCall: (names) => `De guardia ahora: ${names}.`,
+  nameUntil: (name, time) => `${name} hasta las ${time}`,
+  handOverTo: "Pasar la guardia a",
+  askThem: "Preguntar",
+  offered: (name) => `Se preguntó a ${name}. Hasta que acepte, usted sigue de guardia.`,
+  endOnCall: "Ya no estoy de guardia",
+  askedToTakeOver: (name, time) => `${name} le pide que siga con la guardia hasta las ${time}.`,
+  accept: "Aceptar",
+
+  noticesAsk: "Avisarme cuando esta página esté en segundo plano",
+  noticesOn: "Se le avisa cuando esta página está en segundo plano.",
+  noticesDenied: "Su navegador no muestra avisos de esta página. Puede permitirlos en sus ajustes.",
+  notice: (of) => notices[of],
 
   live: "Sesiones en curso",
   statusLobby: "Sala de espera, aún no empieza",

@@ -22,6 +22,13 @@ const STEPS = [
   ["minute", 60_000],
 ] as const;
 
+/** A time that may be on another day, or in the other half of this one. */
+export function whenOf(language: string, atMs: number, nowMs: number): string {
+  const time = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" }).format(atMs);
+  if (new Date(atMs).toDateString() === new Date(nowMs).toDateString()) return time;
+  return `${new Intl.DateTimeFormat(language, { weekday: "long" }).format(atMs)} ${time}`;
+}
+
 /** "3 minutes ago"; below a minute a number would only make people nervous. */
 export function agoOf(words: TherapistWords, language: string, elapsedMs: number): string {
   for (const [unit, ms] of STEPS) {

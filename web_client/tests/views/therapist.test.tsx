@@ -2,8 +2,9 @@ import axe from "axe-core";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ApiError } from "../../src/connection/api";
 import type { ConcernView, FlagView, SupervisedView } from "../../src/protocol/generated";
-import type { TherapistModel } from "../../src/views/therapist/model";
+import type { TherapistActs, TherapistModel } from "../../src/views/therapist/model";
 import { TherapistPage } from "../../src/views/therapist/page";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
@@ -31,6 +32,13 @@ const acts = {
   onAcknowledge: vi.fn(),
   onTakeOver: vi.fn(),
   onResolve: vi.fn(() => Promise.resolve(true)),
+  onReadWhere: vi.fn<TherapistActs["onReadWhere"]>(),
+  onReadTimeline: vi.fn<TherapistActs["onReadTimeline"]>(),
+  onBeOnCall: vi.fn(),
+  onHandOver: vi.fn(),
+  onAcceptShift: vi.fn(),
+  onEndOnCall: vi.fn(),
+  onNotices: vi.fn(),
   onReachable: vi.fn(),
   onTone: vi.fn(),
   onStart: vi.fn(),
@@ -61,6 +69,10 @@ function show(change: Partial<TherapistModel> = {}): void {
     tone: true,
     toneReady: true,
     help: false,
+    onCall: null,
+    onCallSaving: false,
+    onCallFailed: undefined,
+    notices: "unsupported",
     ...change,
   };
   void act(() => render(<TherapistPage model={model} acts={acts} />, box));
@@ -270,6 +282,93 @@ describe("resolving", () => {
     press("Resolve");
     const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
     expect(violations.map(({ id }) => id)).toEqual([]);
+  });
+});
+
+describe("what is read on purpose", () => {
+  const dialog = () => box.querySelector<HTMLElement>("[role=dialog]");
+  const settled = () => act(() => Promise.resolve().then(() => Promise.resolve()));
+  const there = {
+    place: "Parked behind the library",
+    city: "Dayton",
+    region: "Ohio",
+    call_back: "555-0190",
+    contact_name: "Inés",
+    contact_relation: "mother",
+    contact_phone: "555-0121",
+    no_contact: false,
+    confirmed_ms: NOW,
+  };
+
+  test("where somebody is is read once the sheet is open, and says that this is written down", async () => {
+    acts.onReadWhere.mockResolvedValue(there);
+    shown({ participant_id: "p3" });
+    expect(acts.onReadWhere).not.toHaveBeenCalled();
+    press("Show where Tomás is");
+    await settled();
+    expect(acts.onReadWhere).toHaveBeenCalledExactlyOnceWith("s", "p3");
+    for (const said of ["Parked behind the library, Dayton, Ohio", "Inés, mother", "That you read this is written down."])
+      expect(textOf(dialog())).toContain(said);
+    expect(dialog()?.querySelector("a")?.getAttribute("href")).toBe("tel:555-0190");
+    show({ now: NOW + 1_000, sessions: [view({ concerns: [crisis] })] });
+    await settled();
+    expect(acts.onReadWhere).toHaveBeenCalledTimes(1);
+  });
+
+  test("that somebody named nobody is said, and what concerns the session has no place", async () => {
+    acts.onReadWhere.mockResolvedValue({ ...there, no_contact: true });
+    shown({ participant_id: "p3" });
+    press("Show where Tomás is");
+    await settled();
+    expect(textOf(dialog())).toContain("Nobody was named.");
+    press("Close");
+    shown({ person: "", participant_id: "" });
+    expect(textOf(region("Flags"))).not.toContain("Show where");
+  });
+
+  test("a timeline tells in words what happened, and can be asked for again when it could not be read", async () => {
+    acts.onReadTimeline.mockRejectedValueOnce(new ApiError(null));
+    show();
+    press("Timeline");
+    await settled();
+    expect(textOf(dialog())).toContain("That could not be read just now.");
+    const entries = [
+      { at_ms: NOW - 9_000, what: "came", who: "Tomás", about: "", detail: "" },
+      { at_ms: NOW, what: "flagged", who: "Dana", about: "Tomás", detail: "" },
+    ];
+    acts.onReadTimeline.mockResolvedValueOnce({ entries, more: false });
+    press("Try again");
+    await settled();
+    for (const said of ["Tomás came in", "Dana flagged Tomás"]) expect(textOf(dialog())).toContain(said);
+  });
+});
+
+describe("on call", () => {
+  const onCall = { until_ms: 0, offered_to: "", asked: [], others: [{ key: "k", name: "Ben" }], on_call: [] };
+
+  test("is one press away in the top line, with how long it is to last", () => {
+    show({ onCall });
+    press("Not on call");
+    void act(() => box.querySelector<HTMLElement>("[role=dialog] [role=group] button")?.click());
+    expect(acts.onBeOnCall).toHaveBeenCalledWith(NOW + 7_200_000 + (60_000 - (NOW % 60_000)));
+    expect(textOf(box.querySelector("[role=dialog]"))).not.toContain("Hand over to");
+  });
+
+  test("that lasts can be handed over or ended, and goes on until it is accepted", () => {
+    show({ onCall: { ...onCall, until_ms: new Date(2026, 10, 24, 21).getTime(), offered_to: "Ben" } });
+    void act(() => box.querySelector<HTMLElement>(".top .btn.soft")?.click());
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("Until they accept, you stay on call.");
+    press("Ask them");
+    expect(acts.onHandOver).toHaveBeenCalledWith("k");
+    press("I am not on call any more");
+    expect(acts.onEndOnCall).toHaveBeenCalledTimes(1);
+  });
+
+  test("that somebody asks me to go on with stands above the flags", () => {
+    show({ onCall: { ...onCall, asked: [{ shift: "s1", name: "Ruth", until_ms: new Date(2026, 10, 24, 21).getTime() }] } });
+    expect(textOf(box.querySelector("main"))).toMatch(/Ruth asks you to take over on call until .*9:00/);
+    press("Accept");
+    expect(acts.onAcceptShift).toHaveBeenCalledWith("s1");
   });
 });
 

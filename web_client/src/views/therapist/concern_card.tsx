@@ -1,9 +1,9 @@
 import type { ConcernView, FlagView, Severity } from "../../protocol/generated";
 import { keyOf, type Flag } from "../../state/supervision";
-import { listOf, timeOfDay } from "../../words";
-import { agoOf, tellOf } from "../../words/therapist";
+import { listOf } from "../../words";
+import { agoOf, tellOf, whenOf } from "../../words/therapist";
 import { Icon, type IconName } from "../icon";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { Open, TherapistActs, TherapistModel } from "./model";
 
 const SIGNS: Record<Severity, IconName> = { crisis: "alert", urgent: "triangle", concern: "diamond", note: "pencil" };
 
@@ -17,10 +17,10 @@ interface Props {
   flag: Flag;
   model: TherapistModel;
   acts: TherapistActs;
-  onResolve: (flag: Flag) => void;
+  onOpen: (open: Open) => void;
 }
 
-export function ConcernCard({ flag, model, acts, onResolve }: Props) {
+export function ConcernCard({ flag, model, acts, onOpen }: Props) {
   const { words, own } = model;
   const { concern, title, ended } = flag;
   const id = `flag-${keyOf(flag).replace("/", "-")}`;
@@ -53,7 +53,7 @@ export function ConcernCard({ flag, model, acts, onResolve }: Props) {
         )}
         <Clock concern={concern} model={model} />
         <Held concern={concern} model={model} />
-        <Acts flag={flag} id={id} model={model} acts={acts} onResolve={onResolve} />
+        <Acts flag={flag} id={id} model={model} acts={acts} onOpen={onOpen} />
       </article>
     </li>
   );
@@ -75,7 +75,7 @@ function Raised({ concern, model }: { concern: ConcernView; model: TherapistMode
               <ol class="moment">
                 {flag.moment.map((line, number) => (
                   <li key={number}>
-                    <b>{line.author}</b> <span class="quiet num">{timeOfDay(words, line.at_ms)}</span>
+                    <b>{line.author}</b> <span class="quiet num">{whenOf(words.language, line.at_ms, model.now)}</span>
                     <br />
                     {line.text}
                   </li>
@@ -89,8 +89,8 @@ function Raised({ concern, model }: { concern: ConcernView; model: TherapistMode
   );
 }
 
-function raisedBy(flag: FlagView, { words, own }: TherapistModel): string {
-  return own.raised(flag.kind, flag.by, flag.by_role, timeOfDay(words, flag.at_ms));
+function raisedBy(flag: FlagView, { words, own, now }: TherapistModel): string {
+  return own.raised(flag.kind, flag.by, flag.by_role, whenOf(words.language, flag.at_ms, now));
 }
 
 /** How long until it goes on, and to whom. */
@@ -116,7 +116,7 @@ function Clock({ concern, model }: { concern: ConcernView; model: TherapistModel
         <Icon name="clock" />
       )}
       <p class="grow">
-        {full && left <= full ? next : own.thenAt(timeOfDay(words, concern.due_ms), next)}
+        {full && left <= full ? next : own.thenAt(whenOf(words.language, concern.due_ms, model.now), next)}
         {reached && <span class="quiet"> {reached}</span>}
       </p>
     </div>
@@ -130,17 +130,17 @@ function Held({ concern, model }: { concern: ConcernView; model: TherapistModel 
   if (resolution)
     return (
       <>
-        <Done>{own.resolved(own.outcome(resolution.outcome), timeOfDay(words, concern.resolved_ms ?? 0))}</Done>
+        <Done>{own.resolved(own.outcome(resolution.outcome), whenOf(words.language, concern.resolved_ms ?? 0, model.now))}</Done>
         {resolution.note && <p>{resolution.note}</p>}
       </>
     );
   if (!concern.acknowledged) return null;
   if (!holder) return <Done>{own.acknowledged}</Done>;
-  const since = timeOfDay(words, held_ms);
+  const since = whenOf(words.language, held_ms, model.now);
   return <Done>{mine ? own.yoursSince(since) : own.withSince(holder, since)}</Done>;
 }
 
-function Acts({ flag, id, model, acts, onResolve }: Props & { id: string }) {
+function Acts({ flag, id, model, acts, onOpen }: Props & { id: string }) {
   const { words, own } = model;
   const { concern } = flag;
   const key = keyOf(flag);
@@ -162,7 +162,7 @@ function Acts({ flag, id, model, acts, onResolve }: Props & { id: string }) {
         </button>
       )}
       {concern.acknowledged && open && concern.mine && (
-        <button class="btn" type="button" aria-haspopup="dialog" aria-describedby={describedBy} onClick={() => onResolve(flag)}>
+        <button class="btn" type="button" aria-haspopup="dialog" aria-describedby={describedBy} onClick={() => onOpen({ name: "resolve", flag })}>
           <Icon name="check" small />
           {own.resolve}
         </button>
@@ -178,6 +178,21 @@ function Acts({ flag, id, model, acts, onResolve }: Props & { id: string }) {
           {saving ? own.saving : own.takeOver}
         </button>
       )}
+      {concern.participant_id && !concern.resolution && (
+        <button class="btn" type="button" aria-haspopup="dialog" onClick={() => onOpen({ name: "where", flag })}>
+          <Icon name="pin" small />
+          {own.where(concern.person ?? "")}
+        </button>
+      )}
+      <button
+        class="btn plain"
+        type="button"
+        aria-haspopup="dialog"
+        aria-describedby={`${id}-in`}
+        onClick={() => onOpen({ name: "timeline", sessionId: flag.sessionId, title: flag.title })}
+      >
+        {own.timeline}
+      </button>
       <p class="quiet grow" role="status">
         {saving && model.phase.name !== "live" && own.savingAway}
         {failure !== undefined && (failure ? words.error(failure) : own.notSaved)}

@@ -2,16 +2,16 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { doneFlags, keyOf, takenFlags, waitingFlags, type Flag } from "../../state/supervision";
 import { Icon } from "../icon";
 import { ConcernCard } from "./concern_card";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { Open, TherapistActs, TherapistModel } from "./model";
 
 interface Props {
   model: TherapistModel;
   acts: TherapistActs;
-  onResolve: (flag: Flag) => void;
+  onOpen: (open: Open) => void;
 }
 
 /** The most pressing first; then what is in someone's hands. What is done folds away. */
-export function Flags({ model, acts, onResolve }: Props) {
+export function Flags({ model, acts, onOpen }: Props) {
   const { own } = model;
   const [unfolded, setUnfolded] = useState(false);
   const waiting = waitingFlags(model.sessions ?? []);
@@ -21,7 +21,7 @@ export function Flags({ model, acts, onResolve }: Props) {
   const list = (flags: readonly Flag[], label: string) => (
     <ol class="flags" aria-label={label}>
       {flags.map((flag) => (
-        <ConcernCard key={keyOf(flag)} flag={flag} model={model} acts={acts} onResolve={onResolve} />
+        <ConcernCard key={keyOf(flag)} flag={flag} model={model} acts={acts} onOpen={onOpen} />
       ))}
     </ol>
   );
@@ -64,6 +64,14 @@ export function Flags({ model, acts, onResolve }: Props) {
           </span>
         </button>
         {model.tone && !model.toneReady && <p class="quiet">{own.toneWaits}</p>}
+        {model.notices === "off" && (
+          <button class="btn plain" type="button" onClick={acts.onNotices}>
+            <Icon name="flag" small />
+            {own.noticesAsk}
+          </button>
+        )}
+        {model.notices === "on" && <p class="quiet">{own.noticesOn}</p>}
+        {model.notices === "denied" && <p class="quiet">{own.noticesDenied}</p>}
       </div>
     </section>
   );

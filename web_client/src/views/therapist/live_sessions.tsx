@@ -2,12 +2,12 @@ import type { SupervisedView } from "../../protocol/generated";
 import type { Supervision } from "../../state/supervision";
 import { listOf, timeOfDay } from "../../words";
 import { Icon } from "../icon";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { Open, TherapistActs, TherapistModel } from "./model";
 
 interface Props {
   model: TherapistModel;
   acts: TherapistActs;
-  onStepIn: (view: SupervisedView) => void;
+  onOpen: (open: Open) => void;
 }
 
 export function LiveSessions({ sessions, ...props }: Props & { sessions: Supervision }) {
@@ -35,7 +35,7 @@ export function LiveSessions({ sessions, ...props }: Props & { sessions: Supervi
   );
 }
 
-function SessionCard({ view, model, acts, onStepIn }: Props & { view: SupervisedView }) {
+function SessionCard({ view, model, acts, onOpen }: Props & { view: SupervisedView }) {
   const { words, own } = model;
   const { session, leaders = [], people = 0, waiting = 0 } = view;
   const id = `session-${session.id}`;
@@ -85,10 +85,19 @@ function SessionCard({ view, model, acts, onStepIn }: Props & { view: Supervised
           type="button"
           aria-haspopup="dialog"
           aria-describedby={id}
-          onClick={() => onStepIn(view)}
+          onClick={() => onOpen({ name: "step-in", view })}
         >
           <Icon name="stepIn" small />
           {own.stepIn}
+        </button>
+        <button
+          class="btn plain"
+          type="button"
+          aria-haspopup="dialog"
+          aria-describedby={id}
+          onClick={() => onOpen({ name: "timeline", sessionId: session.id, title: session.title })}
+        >
+          {own.timeline}
         </button>
       </div>
       <p class="quiet" role="status">

@@ -1,11 +1,21 @@
 import type { SessionEntry } from "../../connection/api";
+import type { OnCall, SupervisionApi, Whereabout } from "../../connection/supervision_api";
 import type { WatchPhase } from "../../connection/watch";
 import type { DeskProps } from "../../desk";
+import type { NoticeState } from "../../notices";
 import type { Flag, Supervision } from "../../state/supervision";
-import type { Resolution } from "../../protocol/generated";
+import type { Resolution, SupervisedView } from "../../protocol/generated";
 import type { Failure } from "../../supervision";
 import type { Words } from "../../words";
 import type { TherapistWords } from "../../words/therapist";
+
+/** The sheet that is open. */
+export type Open =
+  | { name: "resolve"; flag: Flag }
+  | { name: "where"; flag: Flag }
+  | { name: "timeline"; sessionId: string; title: string }
+  | { name: "on-call" }
+  | { name: "step-in"; view: SupervisedView };
 
 export interface TherapistModel {
   words: Words;
@@ -24,6 +34,10 @@ export interface TherapistModel {
   tone: boolean;
   toneReady: boolean;
   help: boolean;
+  onCall: OnCall | null;
+  onCallSaving: boolean;
+  onCallFailed: Failure | undefined;
+  notices: NoticeState;
 }
 
 export interface TherapistActs extends Readonly<DeskProps["acts"]> {
@@ -31,6 +45,13 @@ export interface TherapistActs extends Readonly<DeskProps["acts"]> {
   readonly onTakeOver: (flag: Flag) => void;
   /** Resolves to whether it is stored. */
   readonly onResolve: (flag: Flag, resolution: Resolution) => Promise<boolean>;
+  readonly onReadWhere: (sessionId: string, participantId: string) => Promise<Whereabout>;
+  readonly onReadTimeline: SupervisionApi["timeline"];
+  readonly onBeOnCall: (untilMs: number) => void;
+  readonly onHandOver: (to: string) => void;
+  readonly onAcceptShift: (shift: string) => void;
+  readonly onEndOnCall: () => void;
+  readonly onNotices: () => void;
   readonly onReachable: (sessionId: string, reachable: boolean) => void;
   readonly onTone: (on: boolean) => void;
   readonly onStart: () => void;

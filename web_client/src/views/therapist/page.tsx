@@ -1,22 +1,23 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { SupervisedView } from "../../protocol/generated";
-import { keyOf, liveSessions, presses, waitingFlags, type Flag } from "../../state/supervision";
+import { keyOf, liveSessions, presses, waitingFlags } from "../../state/supervision";
 import { tellOf } from "../../words/therapist";
 import { HelpSheet, PageBar, Sheet, Top } from "../frame";
 import { Icon } from "../icon";
 import { Flags } from "./flags";
 import { LiveSessions } from "./live_sessions";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { Open, TherapistActs, TherapistModel } from "./model";
+import { Asked, OnCallKey, OnCallSheet } from "./on_call";
+import { TimelineSheet, WhereSheet } from "./read_sheets";
 import { ResolveSheet } from "./resolve_sheet";
 import { Unconnected } from "./unconnected";
 
 /** All sessions of my groups from outside, and what in them wants an answer. */
 export function TherapistPage({ model, acts }: { model: TherapistModel; acts: TherapistActs }) {
   const { words, own, sessions, help } = model;
-  const [entering, setEntering] = useState<SupervisedView | null>(null);
-  const [resolving, setResolving] = useState<Flag | null>(null);
-  const notYet = useCallback(() => setResolving(null), []);
-  const stay = useCallback(() => setEntering(null), []);
+  const [open, setOpen] = useState<Open | null>(null);
+  const close = useCallback(() => setOpen(null), []);
+  const behind = help || open !== null;
   useEffect(() => {
     // What stood here while the page was loaded is gone, and the focus with it.
     if (document.activeElement === document.body) document.getElementById("main")?.focus();
@@ -31,7 +32,9 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
   return (
     <>
       <div class="over">
-        <Top words={words} title={own.title} subtitle={today.format(model.now)} onQuickExit={acts.onQuickExit} />
+        <Top words={words} title={own.title} subtitle={today.format(model.now)} onQuickExit={acts.onQuickExit}>
+          <OnCallKey model={model} onOpen={() => setOpen({ name: "on-call" })} />
+        </Top>
         <section class="you" aria-label={own.presence}>
           <Icon name="unseen" />
           <p>
@@ -39,12 +42,13 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
           </p>
         </section>
       </div>
-      <main id="main" tabIndex={-1} class="desk" inert={help || entering !== null || resolving !== null}>
+      <main id="main" tabIndex={-1} class="desk" inert={behind}>
         <Unconnected model={model} onStart={acts.onStart} />
-        {sessions && <Flags model={model} acts={acts} onResolve={setResolving} />}
+        <Asked model={model} acts={acts} />
+        {sessions && <Flags model={model} acts={acts} onOpen={setOpen} />}
         {sessions && (
           <div class="stack l">
-            <LiveSessions model={model} sessions={liveSessions(sessions)} acts={acts} onStepIn={setEntering} />
+            <LiveSessions model={model} sessions={liveSessions(sessions)} acts={acts} onOpen={setOpen} />
             {model.mine.length > 0 && (
               <section class="stack s" aria-labelledby="own-title">
                 <h2 id="own-title">{own.own}</h2>
@@ -74,33 +78,45 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
         )}
       </main>
       <Aloud model={model} />
-      <PageBar words={words} inert={help || entering !== null || resolving !== null} onHelp={() => acts.onHelp(true)} />
+      <PageBar words={words} inert={behind} onHelp={() => acts.onHelp(true)} />
       {help && <HelpSheet words={words} onClose={() => acts.onHelp(false)} />}
-      {!help && resolving && (
-        <ResolveSheet key={keyOf(resolving)} flag={resolving} model={model} acts={acts} onClose={notYet} />
-      )}
-      {!help && entering && (
-        <Sheet title={own.stepInTitle(entering.session.title)} closeLabel={words.close} onClose={stay}>
-          <p class="big">{own.stepInText}</p>
-          <p class="quiet">{own.stepInMore}</p>
-          <div class="pair">
-            <button
-              class="btn main l"
-              type="button"
-              onClick={() => {
-                const { id, title, status } = entering.session;
-                acts.onStepIn({ id, title, status, role: "therapist" });
-              }}
-            >
-              {own.stepIn}
-            </button>
-            <button class="btn l" type="button" onClick={stay}>
-              {own.stayUnseen}
-            </button>
-          </div>
-        </Sheet>
-      )}
+      {!help && open && <Opened open={open} model={model} acts={acts} onClose={close} />}
     </>
+  );
+}
+
+function Opened({ open, onClose, ...props }: { open: Open; model: TherapistModel; acts: TherapistActs; onClose: () => void }) {
+  const { model, acts } = props;
+  switch (open.name) {
+    case "resolve":
+      return <ResolveSheet flag={open.flag} onClose={onClose} {...props} />;
+    case "where":
+      return <WhereSheet flag={open.flag} onClose={onClose} {...props} />;
+    case "timeline":
+      return <TimelineSheet sessionId={open.sessionId} title={open.title} onClose={onClose} {...props} />;
+    case "on-call":
+      return <OnCallSheet onClose={onClose} {...props} />;
+    case "step-in":
+      return <StepInSheet view={open.view} model={model} acts={acts} onStay={onClose} />;
+  }
+}
+
+function StepInSheet({ view, model, acts, onStay }: { view: SupervisedView; model: TherapistModel; acts: TherapistActs; onStay: () => void }) {
+  const { words, own } = model;
+  const { id, title, status } = view.session;
+  return (
+    <Sheet title={own.stepInTitle(title)} closeLabel={words.close} onClose={onStay}>
+      <p class="big">{own.stepInText}</p>
+      <p class="quiet">{own.stepInMore}</p>
+      <div class="pair">
+        <button class="btn main l" type="button" onClick={() => acts.onStepIn({ id, title, status, role: "therapist" })}>
+          {own.stepIn}
+        </button>
+        <button class="btn l" type="button" onClick={onStay}>
+          {own.stayUnseen}
+        </button>
+      </div>
+    </Sheet>
   );
 }
 

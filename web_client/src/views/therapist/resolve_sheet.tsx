@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import type { Outcome, Resolution, StateReport } from "../../protocol/generated";
 import { keyOf, type Flag } from "../../state/supervision";
-import { listOf, timeOfDay } from "../../words";
+import { listOf } from "../../words";
+import { whenOf } from "../../words/therapist";
 import { Sheet } from "../frame";
 import type { TherapistActs, TherapistModel } from "./model";
 
@@ -49,7 +50,7 @@ export function ResolveSheet({ flag, model, acts, onClose }: Props) {
   return (
     <Sheet title={own.resolveTitle(own.about(concern))} closeLabel={words.close} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
-        <p class="quiet">{own.resolveOf(listOf(words, raisers), timeOfDay(words, flags[0]?.at_ms ?? concern.at_ms))}</p>
+        <p class="quiet">{own.resolveOf(listOf(words, raisers), whenOf(words.language, flags[0]?.at_ms ?? concern.at_ms, model.now))}</p>
         <fieldset class="stack s">
           <legend>{own.outcomeTitle}</legend>
           <div class="choices">
