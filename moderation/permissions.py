@@ -92,8 +92,10 @@ class Action(StrEnum):
     DELETE_FLAG = "delete_flag"
     # Supervision.
     WATCH_SESSIONS = "watch_sessions"
+    SEE_TIMELINE = "see_timeline"
     BE_RESPONDER = "be_responder"
     OVERRIDE_RESPONDER = "override_responder"
+    BE_ON_CALL = "be_on_call"
     MONITOR = "monitor"
     BREAK_GLASS = "break_glass"
     REVIEW_BREAK_GLASS = "review_break_glass"
@@ -118,6 +120,8 @@ class Relation(StrEnum):
     """The room or session as a whole, or the flags on it that concern and come from others."""
     CONCERNS_ME = "concerns_me"
     """A flag about me, or a session in which one is open."""
+    IN_MY_CRISIS = "in_my_crisis"
+    """A participant whom a crisis concerns that I flagged and nobody has acknowledged."""
     ELSEWHERE = "elsewhere"
     """Of a group that I have nothing to do with."""
 
@@ -201,16 +205,25 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     # A flag stays as it was raised, for everyone.
     Action.EDIT_FLAG: {},
     Action.DELETE_FLAG: {},
-    Action.WATCH_SESSIONS: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
+    Action.WATCH_SESSIONS: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ROOM},
+    Action.SEE_TIMELINE: {_ASSIGNED: _ROOM},
     Action.BE_RESPONDER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.OVERRIDE_RESPONDER: {_LEAD: _ANY_GROUP},
+    # Oneself; of all, who is.
+    Action.BE_ON_CALL: {_ON_CALL: _OWN | _ROOM, _LEAD: _ROOM},
     Action.MONITOR: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.BREAK_GLASS: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ANY_GROUP},
     Action.REVIEW_BREAK_GLASS: {_LEAD: _ANY_GROUP},
     Action.WHISPER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.STEP_IN: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
     Action.CONFIRM_WHEREABOUTS: {_P: _OWN},
-    Action.READ_WHEREABOUTS: {_T: _PARTICIPANT, _ASSIGNED: _PARTICIPANT, _ON_CALL: _PARTICIPANT, _LEAD: _PARTICIPANT},
+    Action.READ_WHEREABOUTS: {
+        _M: frozenset({Relation.IN_MY_CRISIS}),
+        _T: _PARTICIPANT,
+        _ASSIGNED: _PARTICIPANT,
+        _ON_CALL: _PARTICIPANT,
+        _LEAD: _PARTICIPANT,
+    },
     Action.EXPORT_AUDIT: {_LEAD: _ANY_GROUP},
 }
 

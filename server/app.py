@@ -43,6 +43,7 @@ from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
 from server.open_supervision import open_sessions
 from server.responders import Responders
+from server.rota import OnCall
 from server.signs_of_life import SignsOfLife
 from server.sockets import Connection, WebSockets, WsOptions
 from server.start_checks import require_all_checkpoints
@@ -52,6 +53,7 @@ from server.storage.migrate import migrate
 from server.storage.reading import check_root_key, newest_event_ms
 from server.storage.vault import Vault
 from server.supervising import Supervision
+from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens, new_id, new_token
 from server.turn import Turn
 from server.watchers import Watchers
@@ -204,7 +206,8 @@ class Node:
         )
         self._hall = hall = self._make_hall(plane, supervision)
         closing.push_async_callback(self._in_time, hall.close)
-        self._flagging = Flagging(supervision, hall)
+        self._flagging = Flagging(supervision, self._duties, hall)
+        self._timelines = Timelines(self.engine, self._log, supervision, Auditor(self._vault, self.clock))
         self._begin_endings(hall)
         self._endpoint = self._make_endpoint(hall, plane)
         signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
@@ -319,10 +322,10 @@ class Node:
             self.engine,
             self._hall,
             Auditor(self._vault, self.clock),
-            on_changed=self._responder_changed,
+            on_changed=self._duty_changed,
         )
 
-    def _responder_changed(self) -> None:
+    def _duty_changed(self) -> None:
         self._duties.outdated()
         self._watchers.outdated()
 
@@ -367,6 +370,14 @@ class Node:
             responders=self._make_responders(),
             flagging=self._flagging,
             phones=self.config.contacts.phones,
+            on_call=OnCall(
+                self.engine,
+                self.clock,
+                Auditor(self._vault, self.clock),
+                new_id=new_id,
+                on_changed=self._duty_changed,
+            ),
+            timelines=self._timelines,
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,

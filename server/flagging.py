@@ -17,12 +17,13 @@ from moderation.supervision.view import OwnFlag
 from program.people import Person
 from program.sessions import Session
 from protocol.errors import ErrorCode, HoldspaceError, Refused, raise_for
-from protocol.ids import FlagId, ParticipantId, SessionId
+from protocol.ids import FlagId, IdentityId, ParticipantId, SessionId
 from protocol.supervision import MAX_MOMENT, Category, FlagKind, MomentLine, Severity
 from protocol.values import Millis, Role
 from rooms.state import Participant, RoomState
 from rooms.view import Viewer, snapshot
 from server.denials import DeniedAttempt
+from server.duty import Duties
 from server.logs import where_it_failed
 from server.supervising import UNSAVED, Supervision
 
@@ -70,8 +71,11 @@ class OwnCrisis:
 class Flagging:
     """Takes flags, and tells their raisers what became of them."""
 
-    def __init__(self, supervision: Supervision, rooms: Rooms, *, within_s: float = STORED_WITHIN_S) -> None:
+    def __init__(
+        self, supervision: Supervision, duties: Duties, rooms: Rooms, *, within_s: float = STORED_WITHIN_S
+    ) -> None:
         self._supervision = supervision
+        self._duties = duties
         self._rooms = rooms
         self._within_s = within_s
 
@@ -131,6 +135,21 @@ class Flagging:
             )
         finally:
             self._supervision.release(session_id)
+
+    def in_crisis(self, session_id: SessionId, person: Person) -> frozenset[IdentityId]:
+        """Whom that person's flags of a crisis concern that nobody has acknowledged."""
+        return self._supervision.in_unanswered_crisis(session_id, person.id)
+
+    def office_of(self, person: Person, session_id: SessionId) -> Office | None:
+        """In what capacity something that is open in that session has reached that person; None: nothing has."""
+        if self._duties.is_lead(person.id):
+            office = Office.CLINICAL_LEAD
+        elif self._duties.is_on_call(person.id):
+            office = Office.ON_CALL
+        else:
+            return None
+        shown = self._supervision.concerns_shown(session_id, person.id, office)
+        return office if any(each.open for each in shown) else None
 
     async def _room(self, session_id: SessionId) -> RoomState | None:
         """As it was heard last, or as it is stored; None when neither can be had, which must hold no flag up."""

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from moderation.permissions import Action, Relation, permitted, relation_to
+from moderation.permissions import Action, Capacity, Relation, permitted, relation_to
 from program.consents import ConsentKind
 from program.groups import host_of
 from program.notices import Promise, Section
 from program.people import Person
-from program.sessions import Session
+from program.sessions import Session, session_for
 from protocol.errors import ErrorCode, raise_for
-from protocol.ids import ParticipantId
+from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import Role, SessionStatus
 from server.arrivals import Arrival as Asked
 from server.denials import DeniedAttempt
@@ -177,16 +177,21 @@ async def read_whereabouts(request: web.Request) -> web.Response:
     """Where someone in that session is, for its therapist. That it was read is written down."""
     deps = request.app[DEPS]
     person = await signed_in(request)
-    async with reading(deps.engine) as connection:
-        wanted = request.match_info["session_id"]
-        session, role, _ = await of_mine(connection, person, wanted, Action.READ_WHEREABOUTS)
+    wanted = ParticipantId(request.match_info["participant_id"])
+    session_id, capacity, concerned = await _reader(request, person)
     # Before looking: who may not read anyone's must not learn either whom there is.
-    _check_read(session, role, Relation.PARTICIPANT)
-    whose = await deps.participant(session.id, ParticipantId(request.match_info["participant_id"]))
+    relation = Relation.PARTICIPANT if concerned is None else Relation.IN_MY_CRISIS
+    if concerned is not None and not concerned:
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.READ_WHEREABOUTS, session_id)
+    _check_read(session_id, capacity, relation)
+    whose = await deps.participant(session_id, wanted)
     if whose is None:
         raise raise_for(ErrorCode.NOT_FOUND)
-    _check_read(session, role, relation_to(whose.role, own=whose.identity_id == person.id))
-    found = await deps.arrivals.whereabouts.read(person.id, whose.identity_id, session.id)
+    relation = relation_to(whose.role, own=whose.identity_id == person.id)
+    if concerned is not None and relation is Relation.PARTICIPANT and whose.identity_id in concerned:
+        relation = Relation.IN_MY_CRISIS
+    _check_read(session_id, capacity, relation)
+    found = await deps.arrivals.whereabouts.read(person.id, whose.identity_id, session_id)
     if found is None:
         raise raise_for(ErrorCode.NOT_FOUND)
     it, confirmed_ms = found
@@ -218,9 +223,26 @@ def _take_out(deps: HttpDeps, person: Person) -> None:
     deps.end_person(person.id, ErrorCode.CONSENT_REVOKED)
 
 
-def _check_read(session: Session, role: Role, relation: Relation) -> None:
-    if not permitted(role, Action.READ_WHEREABOUTS, relation):
-        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.READ_WHEREABOUTS, session.id)
+async def _reader(request: web.Request, person: Person) -> tuple[SessionId, Capacity, frozenset[IdentityId] | None]:
+    """In which session, in what capacity, and whom a mentor's crises concern; None: they need no such reason.
+
+    Raises:
+        DeniedAttempt: NOT_FOUND, the session is none of theirs.
+        Refused: NOT_FOUND.
+    """
+    deps = request.app[DEPS]
+    wanted = request.match_info["session_id"]
+    async with reading(deps.engine) as connection:
+        office = deps.flagging.office_of(person, SessionId(wanted))
+        if office is not None and await session_for(connection, person.id, SessionId(wanted)) is None:
+            return SessionId(wanted), office, None
+        session, role, _ = await of_mine(connection, person, wanted, Action.READ_WHEREABOUTS)
+    return session.id, role, deps.flagging.in_crisis(session.id, person) if role is Role.MENTOR else None
+
+
+def _check_read(session_id: SessionId, capacity: Capacity, relation: Relation) -> None:
+    if not permitted(capacity, Action.READ_WHEREABOUTS, relation):
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.READ_WHEREABOUTS, session_id)
 
 
 def _told(person: Person, session: Session, role: Role, host: str, asked: Asked) -> Arrival:

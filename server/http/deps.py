@@ -21,7 +21,9 @@ from server.config import PhoneConfig, allowed_origins
 from server.flagging import Flagging
 from server.http.limits import ChangeLimit, FailureLimit
 from server.responders import Responders
+from server.rota import OnCall
 from server.sockets import WebSockets
+from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens
 
 
@@ -54,6 +56,7 @@ class HttpDeps:
         watch_tokens: for therapists who watch.
         responders: who answers for a session.
         flagging: takes flags; phones: whom to phone while nobody answers.
+        on_call: who is on call; timelines: what happened in a session.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
@@ -78,6 +81,8 @@ class HttpDeps:
     responders: Responders
     flagging: Flagging
     phones: tuple[PhoneConfig, ...]
+    on_call: OnCall
+    timelines: Timelines
     arrivals: Arrivals
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]

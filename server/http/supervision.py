@@ -9,15 +9,20 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from moderation.permissions import Action, Office, Relation, permitted
+from program.people import ProgramRole
 from program.sessions import is_assigned
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, SessionId
 from server.auth import sign_in_id
 from server.denials import DeniedAttempt
-from server.http.api import COOKIE, count_way_in, read, require_ready, signed_in, way_in
+from server.http.api import COOKIE, answer, count_way_in, of_mine, read, require_ready, signed_in, way_in
 from server.http.deps import DEPS
 from server.storage.engine import reading
+from server.timeline import Moment
 from server.tokens import WatchGrant
+
+_OFFICES: Final = {ProgramRole.THERAPIST: Office.ON_CALL, ProgramRole.CLINICAL_LEAD: Office.CLINICAL_LEAD}
+"""As whom people may be told of sessions that are not of their groups."""
 
 _ID: Final = re.compile(CLIENT_ID_PATTERN)
 
@@ -34,10 +39,17 @@ class Responding(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
+class Timeline(Struct, frozen=True):
+    """Answer of `GET /api/v1/sessions/{id}/timeline`; the oldest first."""
+
+    timeline: tuple[Moment, ...]
+
+
 def add_routes(app: web.Application) -> None:
     """Adds what belongs to supervision under /api/v1."""
     app.router.add_post("/api/v1/watch", watch)
     app.router.add_post("/api/v1/sessions/{session_id}/responder", respond)
+    app.router.add_get("/api/v1/sessions/{session_id}/timeline", timeline)
 
 
 async def watch(request: web.Request) -> web.Response:
@@ -46,7 +58,8 @@ async def watch(request: web.Request) -> web.Response:
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
         assigned = await is_assigned(connection, person.id)
-    if not (assigned and permitted(Office.ASSIGNED, Action.WATCH_SESSIONS, Relation.ROOM)):
+    office = Office.ASSIGNED if assigned else _OFFICES.get(person.program_role)
+    if office is None or not permitted(office, Action.WATCH_SESSIONS, Relation.ROOM):
         raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.WATCH_SESSIONS)
     count_way_in(deps, person)
     require_ready(deps)
@@ -69,3 +82,13 @@ async def respond(request: web.Request) -> web.Response:
     else:
         await deps.responders.set_reachable(person, SessionId(wanted), reachable=body.reachable)
     return web.Response(status=204)
+
+
+async def timeline(request: web.Request) -> web.Response:
+    """What happened in a session, for its therapists. That it was read is written down."""
+    deps = request.app[DEPS]
+    person = await signed_in(request)
+    async with reading(deps.engine) as connection:
+        wanted = request.match_info["session_id"]
+        session, role, _ = await of_mine(connection, person, wanted, Action.SEE_TIMELINE)
+    return answer(Timeline(await deps.timelines.read(person, session, role)))

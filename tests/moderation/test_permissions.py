@@ -105,10 +105,13 @@ acknowledge_flag       own            TAOL
 acknowledge_flag       room           TAOL
 resolve_flag           own            TAOL
 resolve_flag           room           TAOL
-watch_sessions         room           AO
+watch_sessions         room           AOL
+see_timeline           room           A
 be_responder           room           AO
 override_responder     room           L
 override_responder     elsewhere      L
+be_on_call             own            O
+be_on_call             room           OL
 monitor                room           AO
 break_glass            room           AOL
 break_glass            elsewhere      L
@@ -118,6 +121,7 @@ whisper                room           AO
 step_in                room           AO
 confirm_whereabouts    own          P
 read_whereabouts       participant    TAOL
+read_whereabouts       in_my_crisis  M
 export_audit           room           L
 export_audit           elsewhere      L
 """

@@ -20,6 +20,8 @@ from server.config import PhoneConfig
 from server.flagging import Flagging
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import ChangeLimit, FailureLimit
+from server.rota import OnCall
+from server.timeline import Timelines
 from tests.server.http.site import JSON, ORIGIN
 from tests.server.people import SESSION
 from tests.server.secret import vault
@@ -105,8 +107,10 @@ async def flagged(tmp_path: Path, *, within_s: float = 2.0, over: Node | None = 
         end_sign_in=there.endpoint.end_sign_in,
         watch_tokens=there.watch_tokens,
         responders=there.responders,
-        flagging=Flagging(there.supervision, there.hall, within_s=within_s),
+        flagging=Flagging(there.supervision, there.duties, there.hall, within_s=within_s),
         phones=(PHONE,),
+        on_call=OnCall(there.engine, there.clock, there.audit, new_id=there.shift_ids, on_changed=there.duty_changed),
+        timelines=Timelines(there.engine, there.log, there.supervision, there.audit),
         arrivals=arrivals,
         end_person=lambda _who, _why: None,
         participant=there.hall.participant,

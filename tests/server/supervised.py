@@ -127,20 +127,20 @@ class Node:
             on_rooms=lambda _: None, on_failed=lambda: None,
             on_denied=self._denied, follows=self.supervision,
         )  # fmt: skip
-        self.responders = Responders(engine, self.hall, self.audit, on_changed=self._responder_changed)
+        self.responders = Responders(engine, self.hall, self.audit, on_changed=self.duty_changed)
         self.endpoint = Endpoint(
             self.hall, FakeCalls(), self.telemetry,
             new_token=counted("secret"), new_id=counted("person"), now_ms=clock.now_ms, monotonic=clock.monotonic,
             settings=settings or Settings(), supervision=self.watchers, timers=self.pulse,
         )  # fmt: skip
         self._serving: set[asyncio.Task[None]] = set()
-        self._requests, self._notes = counted("r"), counted("n")
+        self._requests, self._notes, self.shift_ids = counted("r"), counted("n"), counted("shift")
         self.dead = False
 
     def _denied(self, who: IdentityId, action: Action, session_id: SessionId) -> None:
         self.denied.append((who, action, session_id))
 
-    def _responder_changed(self) -> None:
+    def duty_changed(self) -> None:
         self.duties.outdated()
         self.watchers.outdated()
 

@@ -28,9 +28,11 @@ from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
 from server.responders import Responders
+from server.rota import OnCall
 from server.sockets import WebSockets, WsHandler, WsOptions
 from server.storage.log import EventLog
 from server.supervising import Supervision
+from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
@@ -132,7 +134,7 @@ async def site(
         timers = FakeTimers()
         duties = Duties(engine, clock, timers, EscalationConfig())
         supervision = Supervision(log, clock, timers, duties)
-        flagging = Flagging(supervision, FakeRoom(people))
+        flagging = Flagging(supervision, duties, FakeRoom(people))
         checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
         app = make_http(
             HttpDeps(
@@ -149,6 +151,8 @@ async def site(
                 responders=Responders(engine, rooms, audit, on_changed=rooms.changed),
                 flagging=flagging,
                 phones=(),
+                on_call=OnCall(engine, clock, audit, new_id=counted("shift"), on_changed=duties.outdated),
+                timelines=Timelines(engine, log, supervision, audit),
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
