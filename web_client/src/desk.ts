@@ -21,6 +21,8 @@ export interface Desk {
   /** Why nobody is signed in here any more. */
   readonly signedOut: ReadonlySignal<ErrorCode | null>;
   readonly Page: (props: DeskProps) => JSX.Element;
+  /** What waits, at hand while this person is in a room. */
+  readonly Waiting: (props: Pick<DeskProps, "words">) => JSX.Element;
   stop(): void;
   networkLost(): void;
   nudge(): void;

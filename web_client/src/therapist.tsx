@@ -13,7 +13,10 @@ import { browserNotices, Notices } from "./notices";
 import { OnCallDesk } from "./on_call";
 import { callsMe, waitingFlags } from "./state/supervision";
 import { Supervision } from "./supervision";
+import type { HandlingActs, TherapistModel } from "./views/therapist/model";
 import { TherapistPage } from "./views/therapist/page";
+import { WaitingKey } from "./views/therapist/waiting";
+import type { Words } from "./words";
 import { therapistWordsFor } from "./words/therapist";
 import "./styles/therapist.css";
 
@@ -73,7 +76,46 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
   // The count stands in the tab's name also while the page itself is behind others.
   const waiting = computed(() => waitingFlags(supervision.sessions.value ?? []).length);
 
-  function Page({ words, me: who, help, acts }: DeskProps) {
+  const modelOf = (words: Words, now: number): TherapistModel => ({
+    words,
+    own: therapistWordsFor(words.language),
+    now: now + supervision.ahead.value,
+    sessions: supervision.sessions.value,
+    mine: [],
+    phase: supervision.phase.value,
+    silentSince: supervision.silentSince.value,
+    saving: supervision.saving.value,
+    failed: supervision.failed.value,
+    latest: supervision.latest.value,
+    onCall: shifts.view.value,
+    onCallSaving: shifts.saving.value,
+    onCallFailed: shifts.failed.value,
+    notices: notices.state.value,
+    tone: toneOn.value,
+    toneReady: chime.ready.value,
+    help: false,
+  });
+  const acts = {
+    onAcknowledge: (flag) => void supervision.acknowledge(flag),
+    onTakeOver: (flag) => void supervision.takeOver(flag),
+    onResolve: (flag, resolution) => supervision.resolve(flag, resolution),
+    onReadWhere: (sessionId, participantId) => asMyself(() => asked.whereabouts(sessionId, participantId)),
+    onReadTimeline: (sessionId) => asMyself(() => asked.timeline(sessionId)),
+    onBeOnCall: (untilMs) => void shifts.be(untilMs),
+    onHandOver: (to) => void shifts.handOver(to),
+    onAcceptShift: (shift) => void shifts.accept(shift),
+    onEndOnCall: () => void shifts.end(),
+    onNotices: () => void notices.ask(),
+    onReachable: (sessionId, reachable) => void supervision.setReachable(sessionId, reachable),
+    onTone: (on) => {
+      toneOn.value = on;
+      tone.on = on;
+      if (on) chime.ring();
+    },
+    onStart: () => supervision.start(),
+  } satisfies HandlingActs;
+
+  function Page({ words, me: who, help, acts: pageActs }: DeskProps) {
     const own = therapistWordsFor(words.language);
     const now = useNow();
     useEffect(() => {
@@ -88,49 +130,16 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
         }),
       [own, words],
     );
-    return (
-      <TherapistPage
-        model={{
-          words,
-          own,
-          now: now + supervision.ahead.value,
-          sessions: supervision.sessions.value,
-          mine: who.sessions.filter(({ role, status }) => role !== "therapist" && status !== "ended"),
-          phase: supervision.phase.value,
-          silentSince: supervision.silentSince.value,
-          saving: supervision.saving.value,
-          failed: supervision.failed.value,
-          latest: supervision.latest.value,
-          onCall: shifts.view.value,
-          onCallSaving: shifts.saving.value,
-          onCallFailed: shifts.failed.value,
-          notices: notices.state.value,
-          tone: toneOn.value,
-          toneReady: chime.ready.value,
-          help,
-        }}
-        acts={{
-          ...acts,
-          onAcknowledge: (flag) => void supervision.acknowledge(flag),
-          onTakeOver: (flag) => void supervision.takeOver(flag),
-          onResolve: (flag, resolution) => supervision.resolve(flag, resolution),
-          onReadWhere: (sessionId, participantId) => asMyself(() => asked.whereabouts(sessionId, participantId)),
-          onReadTimeline: (sessionId) => asMyself(() => asked.timeline(sessionId)),
-          onBeOnCall: (untilMs) => void shifts.be(untilMs),
-          onHandOver: (to) => void shifts.handOver(to),
-          onAcceptShift: (shift) => void shifts.accept(shift),
-          onEndOnCall: () => void shifts.end(),
-          onNotices: () => void notices.ask(),
-          onReachable: (sessionId, reachable) => void supervision.setReachable(sessionId, reachable),
-          onTone: (on) => {
-            toneOn.value = on;
-            tone.on = on;
-            if (on) chime.ring();
-          },
-          onStart: () => supervision.start(),
-        }}
-      />
-    );
+    const mine = who.sessions.filter(({ role, status }) => role !== "therapist" && status !== "ended");
+    return <TherapistPage model={{ ...modelOf(words, now), mine, help }} acts={{ ...pageActs, ...acts }} />;
+  }
+
+  function Waiting({ words }: { words: Words }) {
+    useEffect(() => {
+      supervision.show(true);
+      return () => supervision.show(false);
+    }, []);
+    return <WaitingKey model={modelOf(words, useNow())} acts={acts} />;
   }
 
   // A crisis that is mine calls again and again until somebody has acknowledged it.
@@ -153,6 +162,7 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
   return {
     signedOut,
     Page,
+    Waiting,
     stop: () => {
       supervision.stop();
       shifts.stop();

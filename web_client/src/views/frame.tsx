@@ -5,7 +5,7 @@ import type { Words } from "../words";
 import { useFlags } from "./flags_here";
 import type { HelpView } from "./help";
 import { Icon } from "./icon";
-import { Explained, useBehind, Yours, Yourself } from "./yourself";
+import { AtHandToo, Explained, useBehind, Yours, Yourself } from "./yourself";
 
 /** The top line: where I am on the left, what is mine beside Quick exit, which is always last at the right. */
 export function Top({
@@ -23,6 +23,7 @@ export function Top({
   children?: ComponentChildren;
 }) {
   const yourself = useContext(Yourself);
+  const more = useContext(AtHandToo);
   return (
     <>
       <a
@@ -48,7 +49,12 @@ export function Top({
           )}
           {subtitle && <p class="quiet">{subtitle}</p>}
         </div>
-        {children && <div class="at-hand">{children}</div>}
+        {(children || more) && (
+          <div class="at-hand">
+            {more}
+            {children}
+          </div>
+        )}
         {yourself && (
           <button class="btn plain mine-key" type="button" aria-haspopup="dialog" onClick={yourself.onOpen}>
             {words.yourself.title}

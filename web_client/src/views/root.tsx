@@ -11,7 +11,7 @@ import { HelpWays, YouSheet } from "./frame";
 import { Choose, Page } from "./pages";
 import { FlagsHere, useFlags, useFlagsAt } from "./flags_here";
 import { usePart } from "./use_part";
-import { Yourself } from "./yourself";
+import { AtHandToo, Yourself } from "./yourself";
 
 export interface RootProps {
   app: App;
@@ -109,7 +109,14 @@ function Stages({ app, local, sound, words }: RootProps) {
     case "arrive":
       return <ArriveScreen app={app} local={local} words={words} />;
     case "room":
-      if (RoomScreen) return <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />;
+      if (RoomScreen) {
+        const Waiting = app.desk.value?.Waiting;
+        return (
+          <AtHandToo.Provider value={Waiting && <Waiting words={words} />}>
+            <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />
+          </AtHandToo.Provider>
+        );
+      }
       return <Page {...page} icon="mark" title={words.joining} onLeave={() => app.leave()} />;
     case "left":
       return (

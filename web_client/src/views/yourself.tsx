@@ -1,10 +1,13 @@
-import { createContext } from "preact";
+import { createContext, type ComponentChildren } from "preact";
 import { useLayoutEffect } from "preact/hooks";
 import type { Words } from "../words";
 import { Icon } from "./icon";
 
 /** What a person can do about their own agreement; null where there is none. It is at the top of each screen. */
 export const Yourself = createContext<{ onOpen: () => void; onTakeBack: () => void } | null>(null);
+
+/** What a page that knows nothing of it keeps at hand in its top line. */
+export const AtHandToo = createContext<ComponentChildren>(null);
 
 /** What is one's own, as the notice promises it; explained before it is done. */
 export function Yours({ words, onExplain }: { words: Words; onExplain: () => void }) {

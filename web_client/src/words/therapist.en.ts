@@ -137,6 +137,8 @@ export const therapistEn = {
   // Flags
   flags: "Flags",
   countFlags: (waiting: number, mine: number) => (mine > 0 ? `${waiting} waiting, ${mine} yours` : `${waiting} waiting`),
+  flagsWaiting: (count: number) => (count === 0 ? "Flags" : `Flags: ${count} waiting`),
+  flagsAway: "Flags: not connected",
   waitingList: "Waiting, the most serious first",
   takenList: "Acknowledged, not resolved yet",
   doneList: "Done",

@@ -133,6 +133,8 @@ export const therapistEs: TherapistWords = {
 
   flags: "Avisos",
   countFlags: (waiting, mine) => (mine > 0 ? `${waiting} en espera, ${mine} a su cargo` : `${waiting} en espera`),
+  flagsWaiting: (count) => (count === 0 ? "Avisos" : `Avisos: ${count} en espera`),
+  flagsAway: "Avisos: sin conexión",
   waitingList: "En espera, lo más grave primero",
   takenList: "Confirmados, sin resolver todavía",
   doneList: "Hechos",

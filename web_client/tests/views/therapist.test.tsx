@@ -6,6 +6,7 @@ import { ApiError } from "../../src/connection/api";
 import type { ConcernView, FlagView, SupervisedView } from "../../src/protocol/generated";
 import type { TherapistActs, TherapistModel } from "../../src/views/therapist/model";
 import { TherapistPage } from "../../src/views/therapist/page";
+import { WaitingKey } from "../../src/views/therapist/waiting";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { agoOf, therapistCatalogs, therapistWordsFor } from "../../src/words/therapist";
@@ -54,8 +55,8 @@ beforeEach(() => {
 
 afterEach(() => render(null, box));
 
-function show(change: Partial<TherapistModel> = {}): void {
-  const model: TherapistModel = {
+function modelOf(change: Partial<TherapistModel> = {}): TherapistModel {
+  return {
     words: en,
     own: therapistEn,
     now: NOW,
@@ -75,7 +76,10 @@ function show(change: Partial<TherapistModel> = {}): void {
     notices: "unsupported",
     ...change,
   };
-  void act(() => render(<TherapistPage model={model} acts={acts} />, box));
+}
+
+function show(change: Partial<TherapistModel> = {}): void {
+  void act(() => render(<TherapistPage model={modelOf(change)} acts={acts} />, box));
 }
 
 const region = (name: string) => box.querySelector<HTMLElement>(`section[aria-label="${name}"]`);
@@ -340,6 +344,31 @@ describe("what is read on purpose", () => {
     press("Try again");
     await settled();
     for (const said of ["Tomás came in", "Dana flagged Tomás"]) expect(textOf(dialog())).toContain(said);
+  });
+});
+
+describe("in a room", () => {
+  const inRoom = (change: Partial<TherapistModel> = {}) =>
+    void act(() => render(<WaitingKey model={modelOf(change)} acts={acts} />, box));
+
+  test("how much waits is at hand, and all of it can be done from there", () => {
+    inRoom({ sessions: [view({ concerns: [crisis, { ...cover, id: "c9" }] })] });
+    press("Flags: 2 waiting");
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("Tomás · suicide or self-harm");
+    press("Acknowledge");
+    expect(acts.onAcknowledge).toHaveBeenCalledTimes(1);
+    press("Close");
+    expect(box.querySelector("[role=dialog]")).toBeNull();
+  });
+
+  test("that nothing can reach me is said there, too", () => {
+    inRoom({ phase: { name: "away", failed: 2, busy: false } });
+    expect(buttons("Flags: not connected")).toHaveLength(1);
+  });
+
+  test("what presses is said aloud there", () => {
+    inRoom({ sessions: [view({ concerns: [cover] })], latest: [{ sessionId: "s", title: "Tuesday evening group", ended: false, concern: cover }] });
+    expect(textOf(box.querySelector(".vh[role=alert]"))).toContain("Dana needs cover.");
   });
 });
 

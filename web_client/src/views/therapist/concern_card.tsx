@@ -3,7 +3,7 @@ import { keyOf, type Flag } from "../../state/supervision";
 import { listOf } from "../../words";
 import { agoOf, tellOf, whenOf } from "../../words/therapist";
 import { Icon, type IconName } from "../icon";
-import type { Open, TherapistActs, TherapistModel } from "./model";
+import type { Open, HandlingActs, TherapistModel } from "./model";
 
 const SIGNS: Record<Severity, IconName> = { crisis: "alert", urgent: "triangle", concern: "diamond", note: "pencil" };
 
@@ -16,7 +16,7 @@ const STORED_WITHIN_MS = 1_500;
 interface Props {
   flag: Flag;
   model: TherapistModel;
-  acts: TherapistActs;
+  acts: HandlingActs;
   onOpen: (open: Open) => void;
 }
 

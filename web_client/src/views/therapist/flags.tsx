@@ -2,11 +2,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { doneFlags, keyOf, takenFlags, waitingFlags, type Flag } from "../../state/supervision";
 import { Icon } from "../icon";
 import { ConcernCard } from "./concern_card";
-import type { Open, TherapistActs, TherapistModel } from "./model";
+import type { Open, HandlingActs, TherapistModel } from "./model";
 
 interface Props {
   model: TherapistModel;
-  acts: TherapistActs;
+  acts: HandlingActs;
   onOpen: (open: Open) => void;
 }
 

@@ -40,7 +40,8 @@ export interface TherapistModel {
   notices: NoticeState;
 }
 
-export interface TherapistActs extends Readonly<DeskProps["acts"]> {
+/** What a therapist does about concerns, wherever they are. */
+export interface HandlingActs {
   readonly onAcknowledge: (flag: Flag) => void;
   readonly onTakeOver: (flag: Flag) => void;
   /** Resolves to whether it is stored. */
@@ -56,3 +57,5 @@ export interface TherapistActs extends Readonly<DeskProps["acts"]> {
   readonly onTone: (on: boolean) => void;
   readonly onStart: () => void;
 }
+
+export type TherapistActs = Readonly<DeskProps["acts"]> & HandlingActs;

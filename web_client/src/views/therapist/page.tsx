@@ -1,7 +1,6 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { SupervisedView } from "../../protocol/generated";
-import { keyOf, liveSessions, presses, waitingFlags } from "../../state/supervision";
-import { tellOf } from "../../words/therapist";
+import { liveSessions } from "../../state/supervision";
 import { HelpSheet, PageBar, Sheet, Top } from "../frame";
 import { Icon } from "../icon";
 import { Flags } from "./flags";
@@ -10,6 +9,7 @@ import type { Open, TherapistActs, TherapistModel } from "./model";
 import { Asked, OnCallKey, OnCallSheet } from "./on_call";
 import { TimelineSheet, WhereSheet } from "./read_sheets";
 import { ResolveSheet } from "./resolve_sheet";
+import { Aloud } from "./aloud";
 import { Unconnected } from "./unconnected";
 
 /** All sessions of my groups from outside, and what in them wants an answer. */
@@ -117,35 +117,5 @@ function StepInSheet({ view, model, acts, onStay }: { view: SupervisedView; mode
         </button>
       </div>
     </Sheet>
-  );
-}
-
-/** What a screen reader says. Only what presses interrupts it. */
-function Aloud({ model: { own, latest, phase, sessions } }: { model: TherapistModel }) {
-  const [begun, setBegun] = useState(false);
-  // What a live region already holds as it appears may not be said.
-  useEffect(() => setBegun(true), []);
-  // What was answered or has passed meanwhile is no news any more.
-  const waiting = new Set(waitingFlags(sessions ?? []).flatMap((flag) => (flag.concern.over ? [] : [keyOf(flag)])));
-  const fresh = begun ? latest.filter((flag) => waiting.has(keyOf(flag))) : [];
-  const pressing = fresh.filter(presses);
-  const calm = fresh.filter((flag) => !presses(flag));
-  const wasAway = useRef(false);
-  if (phase.name !== "live" && sessions) wasAway.current = true;
-  const back = phase.name === "live" && wasAway.current;
-  return (
-    <>
-      <div class="vh" role="alert">
-        {pressing.map((flag) => (
-          <p key={keyOf(flag)}>{own.sayPressing(flag.title, tellOf(own, flag.concern))}</p>
-        ))}
-      </div>
-      <div class="vh" role="status">
-        {back && <p key="back">{own.sayConnected}</p>}
-        {calm.map((flag) => (
-          <p key={keyOf(flag)}>{own.sayNew(flag.title, tellOf(own, flag.concern))}</p>
-        ))}
-      </div>
-    </>
   );
 }

@@ -4,13 +4,13 @@ import { ApiError } from "../../connection/api";
 import type { Flag } from "../../state/supervision";
 import { whenOf } from "../../words/therapist";
 import { Sheet } from "../frame";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { HandlingActs, TherapistModel } from "./model";
 
 type Read<T> = { name: "reading" } | { name: "read"; value: T } | { name: "failed"; text: string };
 
 interface Props {
   model: TherapistModel;
-  acts: TherapistActs;
+  acts: HandlingActs;
   onClose: () => void;
 }
 

@@ -4,7 +4,7 @@ import { keyOf, type Flag } from "../../state/supervision";
 import { listOf } from "../../words";
 import { whenOf } from "../../words/therapist";
 import { Sheet } from "../frame";
-import type { TherapistActs, TherapistModel } from "./model";
+import type { HandlingActs, TherapistModel } from "./model";
 
 const OUTCOMES: readonly Outcome[] = ["spoke", "follow_up", "handed_on", "no_action"];
 const REPORTS: readonly StateReport[] = ["made", "not_made"];
@@ -14,7 +14,7 @@ const MAX_DETAILS = 500;
 interface Props {
   flag: Flag;
   model: TherapistModel;
-  acts: TherapistActs;
+  acts: HandlingActs;
   onClose: () => void;
 }
 
