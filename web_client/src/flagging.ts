@@ -48,17 +48,21 @@ const GAPS_MS = [1_000, 1_000, 2_000, 3_000, 5_000] as const;
 
 /** My flags in one session, over HTTP: it needs no room. None is lost, none is raised twice. */
 export class Flagging {
+  /** The group is hidden on this device: nobody's name is shown. */
+  readonly hidden = signal(false);
   readonly pending = signal<readonly Pending[]>([]);
   readonly own = signal<OwnFlags>(NO_FLAGS);
-  readonly shown = computed(() => shownFlags(this.pending.value, this.own.value));
+  /** While the group is hidden on this device, without names. */
+  readonly shown = computed(() => {
+    const flags = shownFlags(this.pending.value, this.own.value);
+    return this.hidden.value ? flags.map((flag) => ({ ...flag, about: "" })) : flags;
+  });
   readonly crises = computed(() => unansweredCrises(this.shown.value));
   /** Said aloud: what became of a flag just now. */
   readonly news = signal<ShownFlag | null>(null);
   /** Who is or was in the room. */
   readonly people = signal<readonly Known[]>([]);
   readonly you = signal("");
-  /** The group is hidden on this device: nobody's name is shown. */
-  readonly hidden = signal(false);
   /** I have been in the room while the session was going on. */
   readonly wasInside = signal(false);
   /** Unix ms by the server's clock as far as it is known. */

@@ -2,6 +2,7 @@
 import type { Stage } from "./app";
 import { makeCall, session, type Whereabouts } from "./connection/api";
 import { systemClock } from "./connection/clock";
+import { GOODBYE } from "./goodbye";
 import { Flagging } from "./flagging";
 import { newId } from "./new_id";
 import { keptFlags } from "./remembered";
@@ -9,7 +10,7 @@ import type { OwnFlags } from "./state/flags";
 import "./styles/flags.css";
 
 export { Asking, askingTitle, HelpFirst, HelpRest } from "./views/help";
-export { CallSheet, FlagItem, FlagSheet, LeftUpset } from "./views/flag_sheet";
+export { CallSheet, FlagSheet, LeftUpset } from "./views/flag_sheet";
 export { CrisisCard } from "./views/crisis_card";
 export { PrivateCrisis, PrivatePlace } from "./views/private_place";
 export { LeftEarly } from "./views/left_early";
@@ -48,7 +49,13 @@ function openFlagging(sessionId: string, whose: string): Flagging {
     clock: systemClock,
     wallNow: Date.now,
     newId,
-    kept: { read: () => keptFlags.read(whose), write: (text) => keptFlags.write(whose, text) },
+    kept: {
+      read: () => keptFlags.read(whose),
+      write: (text) => {
+        // After Quick exit nothing is written here any more.
+        if (location.pathname !== GOODBYE) keptFlags.write(whose, text);
+      },
+    },
   });
 }
 

@@ -4,6 +4,7 @@ import { makeApi, makeCall, type Me, type SessionEntry } from "./connection/api"
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
+import { GOODBYE } from "./goodbye";
 import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
 import { LocalMedia, watchPermission } from "./media/devices";
@@ -24,8 +25,6 @@ import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/arrive.css";
 
-/** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
-const GOODBYE = "/goodbye";
 const RELOAD_MS = 3_000;
 
 function start(root: HTMLElement): void {

@@ -176,16 +176,6 @@ function Severities({ say, of, onSend }: { say: FlagWords; of: readonly Severity
   );
 }
 
-/** In each person's menu. */
-export function FlagItem({ words, name, onPress }: { words: Words; name: string; onPress: () => void }) {
-  return (
-    <button type="button" aria-haspopup="dialog" onClick={onPress}>
-      <Icon name="flag" small />
-      {flagWordsFor(words.language).flagPerson(name)}
-    </button>
-  );
-}
-
 /** Beside the note that somebody left early: a therapist then looks after them. */
 export function LeftUpset({ words, here, id, name }: { words: Words; here: FlagsHere; id: string; name: string }) {
   const say = flagWordsFor(words.language);

@@ -66,6 +66,8 @@ export function PrivatePlace({
   // Put away until something of it changes.
   const now = flags.map(({ id, status }) => `${id} ${status}`).join();
   const [away, put] = useState("");
+  // A crisis says already that there is something, where it is closed.
+  if (sharing && here.flagging.crises.value.length > 0 && !line) return null;
   if ((flags.length === 0 || away === now) && !line) return null;
   return (
     <Closed say={say} label={say.privateRegion} sharing={sharing}>

@@ -126,8 +126,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
                         part && live && <part.Talk language={words.language} ms={room.talk.get(id) ?? 0} most={most} />,
                       turnItems: (id, choose) =>
                         part && <part.TurnItems model={model} acts={acts} id={id} choose={choose} />,
-                      flagItem: (id, name, choose) =>
-                        here && <here.parts.FlagItem words={words} name={name} onPress={choose(() => acts.onSheet({ flag: id }))} />,
+                      onFlag: (id) => acts.onSheet({ flag: id }),
                       shareItem: (id, choose) => <ShareItem model={model} acts={acts} id={id} choose={choose} />,
                     }
                   : null

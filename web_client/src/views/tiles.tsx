@@ -64,11 +64,11 @@ export interface StaffActs extends DoorActs {
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
   onMove: (id: string) => void;
+  onFlag: (id: string) => void;
   /** How long they spoke. */
   talkOf: (id: string) => ComponentChildren;
   turnItems: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
   shareItem: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
-  flagItem: (id: string, name: string, choose: (act: () => void) => () => void) => ComponentChildren;
 }
 
 interface Props {
@@ -256,13 +256,15 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
         {face.self && <Own own={own} />}
         {!face.self && (
           <Menu words={words} id={face.id} name={face.name} open={staff.menuFor === face.id} onMenu={staff.onMenu}>
-            {(choose) =>
-              face.role === "participant" ? (
-                <Items words={words} face={face} staff={staff} choose={choose} />
-              ) : (
-                staff.flagItem(face.id, face.name, choose)
-              )
-            }
+            {(choose) => (
+              <>
+                {face.role === "participant" && <Items words={words} face={face} staff={staff} choose={choose} />}
+                <button type="button" aria-haspopup="dialog" onClick={choose(() => staff.onFlag(face.id))}>
+                  <Icon name="flag" small />
+                  {words.flagPerson(face.name)}
+                </button>
+              </>
+            )}
           </Menu>
         )}
       </div>
@@ -304,7 +306,6 @@ function Items({
       )}
       {staff.shareItem(id, choose)}
       <hr />
-      {staff.flagItem(id, name, choose)}
       <button type="button" onClick={choose(() => staff.onMove(id))}>
         <Icon name="door" small />
         {words.movePerson(name)}

@@ -59,7 +59,6 @@ const en = {
   } satisfies Record<Category, string>,
   mandated:
     "If a law asks you to report this to the state, a flag does not do that for you. The therapist can help you with it.",
-  flagPerson: (name: string) => `Flag ${name}`,
   leftUpset: (name: string) => `${name} left upset`,
   opening: "One moment.",
 
@@ -72,7 +71,7 @@ const en = {
   ofFlag: (about: string) => (about ? `Your flag about ${about}` : "Your flag about the session"),
   ofHelp: "Your call",
   ofReport: (about: string) => (about ? `Your report about ${about}` : "Your report"),
-  ofUpset: (about: string) => `${about} left upset`,
+  ofUpset: (about: string) => (about ? `${about} left upset` : "Someone left upset"),
   ofCheck: "Please check on me",
   status: {
     sending: "sending",
@@ -192,7 +191,6 @@ const es: FlagWords = {
     other: "Otro",
   },
   mandated: "Si una ley le pide denunciar esto al estado, un aviso no lo hace por usted. El terapeuta puede ayudarle.",
-  flagPerson: (name) => `Avisar sobre ${name}`,
   leftUpset: (name) => `${name} se fue con malestar`,
   opening: "Un momento.",
 
@@ -204,7 +202,7 @@ const es: FlagWords = {
   ofFlag: (about) => (about ? `Su aviso sobre ${about}` : "Su aviso sobre la sesión"),
   ofHelp: "Su llamada",
   ofReport: (about) => (about ? `Lo que contó sobre ${about}` : "Lo que contó"),
-  ofUpset: (about) => `${about} se fue con malestar`,
+  ofUpset: (about) => (about ? `${about} se fue con malestar` : "Alguien se fue con malestar"),
   ofCheck: "Que alguien me contacte",
   status: {
     sending: "enviando",

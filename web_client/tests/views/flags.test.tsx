@@ -368,6 +368,18 @@ describe("the card of a crisis", () => {
     expect(box.textContent).toContain("Stay with the person.");
   });
 
+  test("names nobody while the group is hidden on this device", async () => {
+    own = { flags: [mine()], crisis };
+    await open("dana");
+    here.flagging.hidden.value = true;
+    card();
+    expect(box.textContent).toContain("Stay with the person.");
+    expect(box.textContent).not.toContain("Tomás");
+    expect(box.querySelectorAll("button")).toHaveLength(0);
+    help();
+    expect(box.textContent).toContain("Your flag about the session: received");
+  });
+
   test("of who called themselves has no steps for others, and says when nothing got through", async () => {
     await open("ellie");
     api.raise = async () => {
@@ -458,7 +470,7 @@ test("each language says the same, nothing is empty or loud, and names stay as t
     expect(each.map(([key]) => key)).toEqual(all[0]?.map(([key]) => key));
     for (const [key, text] of each) expect(text.trim() !== "" && !text.includes("!") && !text.includes("¡"), key).toBe(true);
   }
-  expect([say.callForHelp, say.report, en.flag, en.callTherapist, say.flagPerson("Ana")]).toEqual([
+  expect([say.callForHelp, say.report, en.flag, en.callTherapist, en.flagPerson("Ana")]).toEqual([
     "Call for help",
     "Report a concern",
     "Flag",

@@ -876,6 +876,36 @@ describe("not alone", () => {
   });
 });
 
+describe("who leads can flag", () => {
+  test("with what is at hand also while the chat fills a phone", () => {
+    for (const wide of [true, false]) {
+      show({ ...asMentor, wide, chatOpen: true });
+      byName("button", en.flag).click();
+      byName("button", en.callTherapist).click();
+    }
+    expect(acts.onSheet.mock.calls).toEqual([[{ flag: "" }], ["call"], [{ flag: "" }], ["call"]]);
+  });
+
+  test("each person, also who leads beside them, and not themselves", () => {
+    const ruth = { id: "ruth", name: "Ruth", role: "therapist", place: 9 } as const;
+    const beside = { ...room, you: "dana", participants: [...room.participants, ruth] };
+    for (const [id, name] of [
+      ["joy", "Joy"],
+      ["ruth", "Ruth"],
+    ] as const) {
+      show({ room: beside, menuFor: id });
+      byName("button", en.flagPerson(name)).click();
+      expect(acts.onSheet).toHaveBeenLastCalledWith({ flag: id });
+    }
+    expect(() => byName("button", "Menu for Dana")).toThrow();
+  });
+
+  test("and nobody else", () => {
+    show({});
+    for (const name of [en.flag, en.callTherapist]) expect(() => byName("button", name)).toThrow();
+  });
+});
+
 test("who left early is read once", () => {
   show({ ...asMentor, early: [WREN, SAMIR] });
   expect(byName("section", en.whoLeft).textContent).toContain("Wren and Samir left early");
