@@ -90,6 +90,8 @@ async def test_flags_reports_and_a_crisis_reach_a_therapist_and_come_back(server
     card = region(dana, "Crisis, only you see this")
     await card.get_by_text("Stay with Ellie.", exact=False).wait_for()
     await card.get_by_text("Asking Ruth", exact=False).wait_for()
+    await card.get_by_role("button", name="Show where Ellie is").click()
+    await card.get_by_text("That is written down.", exact=False).wait_for()
     await audit(dana.page, "mentor-crisis")
     await acknowledge_all(ruth)
     await card.wait_for(state="detached")

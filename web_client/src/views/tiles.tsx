@@ -257,13 +257,7 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
         {!face.self && (
           <Menu words={words} id={face.id} name={face.name} open={staff.menuFor === face.id} onMenu={staff.onMenu}>
             {(choose) => (
-              <>
-                {face.role === "participant" && <Items words={words} face={face} staff={staff} choose={choose} />}
-                <button type="button" aria-haspopup="dialog" onClick={choose(() => staff.onFlag(face.id))}>
-                  <Icon name="flag" small />
-                  {words.flagPerson(face.name)}
-                </button>
-              </>
+              <Items words={words} face={face} staff={staff} choose={choose} />
             )}
           </Menu>
         )}
@@ -284,6 +278,13 @@ function Items({
   choose: (act: () => void) => () => void;
 }) {
   const { id, name } = face;
+  const flag = (
+    <button type="button" aria-haspopup="dialog" onClick={choose(() => staff.onFlag(id))}>
+      <Icon name="flag" small />
+      {words.flagPerson(name)}
+    </button>
+  );
+  if (face.role !== "participant") return flag;
   return (
     <>
       {staff.turnItems(id, choose)}
@@ -305,6 +306,7 @@ function Items({
         </>
       )}
       {staff.shareItem(id, choose)}
+      {flag}
       <hr />
       <button type="button" onClick={choose(() => staff.onMove(id))}>
         <Icon name="door" small />
