@@ -101,14 +101,14 @@ const ended: SupervisedView = {
 };
 
 const onCall: OnCall = {
-  until_ms: new Date(2026, 10, 24, 21).getTime(),
-  offered_to: "Ben",
-  asked: [{ shift: "s", name: "Omar", until_ms: new Date(2026, 10, 24, 23).getTime() }],
-  others: [
+  on_call: [
+    { name: "Ruth", until_ms: new Date(2026, 10, 24, 21).getTime(), you: true, offered: true },
+    { name: "Omar", until_ms: new Date(2026, 10, 24, 23).getTime(), offered: true, offered_to_you: true },
+  ],
+  therapists: [
     { key: "b", name: "Ben" },
     { key: "o", name: "Omar" },
   ],
-  on_call: [{ name: "Ruth", until_ms: new Date(2026, 10, 24, 21).getTime() }],
 };
 
 const sessions: SupervisedView[] = [
@@ -179,14 +179,11 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
             confirmed_ms: ago(30),
           }),
         onReadTimeline: () =>
-          Promise.resolve({
-            entries: [
-              { at_ms: ago(21), what: "began", who: "", about: "", detail: "" },
-              { at_ms: ago(12), what: "came", who: "Tomás", about: "", detail: "" },
-              { at_ms: ago(0.3), what: "flagged", who: "Dana", about: "Tomás", detail: "" },
-            ],
-            more: false,
-          }),
+          Promise.resolve([
+            { at_ms: ago(21), what: "session_began" },
+            { at_ms: ago(12), what: "participant_entered", who: "Tomás", detail: "room" },
+            { at_ms: ago(0.3), what: "flag_raised", who: "Tomás", by: "Dana" },
+          ]),
         onBeOnCall: nothing,
         onHandOver: nothing,
         onAcceptShift: nothing,

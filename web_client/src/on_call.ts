@@ -43,8 +43,8 @@ export class OnCallDesk {
     return this.#do(() => this.#api.handOver(to));
   }
 
-  accept(shift: string): Promise<void> {
-    return this.#do(() => this.#api.acceptShift(shift));
+  accept(): Promise<void> {
+    return this.#do(() => this.#api.acceptShift());
   }
 
   end(): Promise<void> {

@@ -4,7 +4,7 @@ import type { OnCall } from "../src/connection/supervision_api";
 import { OnCallDesk, type Shifts } from "../src/on_call";
 import { FakeClock, settle } from "./fakes";
 
-const nobody: OnCall = { until_ms: 0, offered_to: "", asked: [], others: [], on_call: [] };
+const nobody: OnCall = { on_call: [], therapists: [] };
 let told: OnCall;
 let clock: FakeClock;
 const onCall = vi.fn<Shifts["onCall"]>();
@@ -17,7 +17,7 @@ beforeEach(() => {
   told = nobody;
   onCall.mockImplementation(() => Promise.resolve(told));
   beOnCall.mockImplementation((until) => {
-    told = { ...nobody, until_ms: until };
+    told = { ...nobody, on_call: [{ name: "Ruth", until_ms: until, you: true }] };
     return Promise.resolve();
   });
   clock = new FakeClock();
@@ -30,9 +30,9 @@ test("it is looked at again and again, also after it could not be read", async (
   expect(desk.view.value).toEqual(nobody);
   onCall.mockRejectedValueOnce(new ApiError(null));
   await clock.advance(20_000);
-  told = { ...nobody, asked: [{ shift: "s", name: "Ben", until_ms: 9 }] };
+  told = { ...nobody, on_call: [{ name: "Ben", until_ms: 9, offered_to_you: true }] };
   await clock.advance(20_000);
-  expect(desk.view.value?.asked[0]?.name).toBe("Ben");
+  expect(desk.view.value?.on_call[0]?.name).toBe("Ben");
   desk.stop();
   await clock.advance(60_000);
   expect(onCall).toHaveBeenCalledTimes(3);
@@ -44,7 +44,7 @@ test("being on call is shown as the server tells it, and once only while it is o
   expect(desk.saving.value).toBe(true);
   await first;
   expect(beOnCall).toHaveBeenCalledTimes(1);
-  expect([desk.view.value?.until_ms, desk.saving.value, desk.failed.value]).toEqual([5_000, false, undefined]);
+  expect([desk.view.value?.on_call[0]?.until_ms, desk.saving.value, desk.failed.value]).toEqual([5_000, false, undefined]);
 });
 
 test("what was refused says why", async () => {

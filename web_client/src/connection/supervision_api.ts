@@ -1,25 +1,26 @@
 import { session, type Call, type JoinAnswer, type Whereabouts } from "./api";
 
-/** Something that happened in a session, from its log. `detail` says more in a code of its own. */
-export interface TimelineEntry {
+/** Something that happened in a session, from its log: `what` is the type of the event, `detail` a code of its own. */
+export interface Moment {
   at_ms: number;
   what: string;
-  who: string;
-  about: string;
-  detail: string;
+  /** Whom it is about, and who did it, by name. */
+  who?: string;
+  by?: string;
+  detail?: string;
 }
 
-/** Who is on call, as it concerns me. */
+/** Who is on call now, and whom I could ask to be. */
 export interface OnCall {
-  /** Until when I am on call; 0: I am not. */
-  until_ms: number;
-  /** Whom I asked to go on with it; empty: nobody. */
-  offered_to: string;
-  /** Who asked me to go on with theirs. */
-  asked: readonly { shift: string; name: string; until_ms: number }[];
-  /** Whom I can ask. */
-  others: readonly { key: string; name: string }[];
-  on_call: readonly { name: string; until_ms: number }[];
+  on_call: readonly {
+    name: string;
+    until_ms: number;
+    you?: boolean;
+    /** Someone was asked to go on with it, or I was. */
+    offered?: boolean;
+    offered_to_you?: boolean;
+  }[];
+  therapists: readonly { key: string; name: string }[];
 }
 
 /** Where somebody is today; reading it is written down. */
@@ -32,11 +33,11 @@ export interface SupervisionApi {
   /** Whether I can be reached while this session lasts. */
   setReachable(sessionId: string, reachable: boolean): Promise<void>;
   whereabouts(sessionId: string, participantId: string): Promise<Whereabout>;
-  timeline(sessionId: string): Promise<{ entries: readonly TimelineEntry[]; more: boolean }>;
+  timeline(sessionId: string): Promise<readonly Moment[]>;
   onCall(): Promise<OnCall>;
   beOnCall(untilMs: number): Promise<void>;
   handOver(to: string): Promise<void>;
-  acceptShift(shift: string): Promise<void>;
+  acceptShift(): Promise<void>;
   /** I am not on call any more, or ask nobody any more to go on with it. */
   endOnCall(): Promise<void>;
 }
@@ -49,11 +50,11 @@ export function makeSupervisionApi(call: Call): SupervisionApi {
     watch: () => call("POST", "/watch", {}) as Promise<JoinAnswer>,
     setReachable: (id, reachable) => tell(`${session(id)}/responder`, { reachable }),
     whereabouts: (id, who) => call("GET", `${session(id)}/whereabouts/${encodeURIComponent(who)}`) as Promise<Whereabout>,
-    timeline: (id) => call("GET", `${session(id)}/timeline`) as Promise<{ entries: TimelineEntry[]; more: boolean }>,
+    timeline: async (id) => ((await call("GET", `${session(id)}/timeline`)) as { timeline: Moment[] }).timeline,
     onCall: () => call("GET", "/on-call") as Promise<OnCall>,
     beOnCall: (untilMs) => tell("/on-call", { until_ms: untilMs }),
     handOver: (to) => tell("/on-call/hand-over", { to }),
-    acceptShift: (shift) => tell("/on-call/accept", { shift }),
+    acceptShift: () => tell("/on-call/accept", {}),
     endOnCall: () => tell("/on-call/end", {}),
   };
 }

@@ -103,28 +103,30 @@ const notices: Record<Severity, string> = {
   note: "A note is waiting",
 };
 
-/** By the codes of the timeline. */
-const entry: Record<string, (who: string, about: string) => string> = {
-  began: () => "The session began",
-  paused: () => "Paused: nobody led",
-  resumed: () => "It went on",
-  returned: () => "The group went back to its lobby",
-  ended: () => "The session ended",
-  came: (who) => `${who} came in`,
-  left: (who) => `${who} left`,
-  left_early: (who) => `${who} left early`,
-  removed: (who, about) => (who ? `${who} removed ${about}` : `${about} was removed`),
-  mode: (who) => (who ? `${who} changed how turns go` : "How turns go changed"),
-  turn: (who) => `${who} had the turn`,
-  cover: (who) => `${who} asked for cover`,
-  responder: (who) => (who ? `${who} answers for the session` : "Nobody answers for the session"),
-  flagged: (who, about) => (about ? `${who} flagged ${about}` : `${who} flagged the session`),
-  noticed: (_, about) => (about ? `Noticed: ${about}` : "Noticed"),
-  escalated: (_, about) => (about ? `Not acknowledged in time: ${about}` : "Not acknowledged in time"),
-  acknowledged: (who, about) => (about ? `${who} acknowledged: ${about}` : `${who} acknowledged a flag`),
-  taken: (who, about) => (about ? `${who} took over: ${about}` : `${who} took over a flag`),
-  resolved: (who, about) => (about ? `${who} resolved: ${about}` : `${who} resolved a flag`),
-  passed: () => "It passed",
+/** By the types of the events in the log. */
+const entry: Record<string, (who: string, by: string, detail: string) => string> = {
+  session_opened: () => "The lobby opened",
+  session_began: () => "The session began",
+  session_returned: () => "The group went back to its lobby",
+  session_closed: () => "The session ended",
+  leader_missed: () => "People had waited for long",
+  participant_entered: (who, _, detail) => (detail === "lobby" ? `${who} came to the lobby` : `${who} came in`),
+  participant_admitted: (who, by) => (by ? `${by} let ${who} in` : `${who} was let in`),
+  participant_moved: (who, by) => `${by} moved ${who} to the waiting room`,
+  participant_removed: (who, by) => `${by} removed ${who}`,
+  participant_departed: (who) => `${who} left`,
+  cover_asked: (who) => `${who} asked for cover`,
+  cover_withdrawn: (who) => `${who} could lead again`,
+  turn_given: (who) => `${who} had the turn`,
+  turn_ended: (who) => `${who}’s turn was over`,
+  turn_mode_set: (_, by) => `${by} changed how turns go`,
+  concern_raised: (who) => (who ? `Noticed, about ${who}` : "Noticed"),
+  flag_raised: (who, by) => (who ? `${by} flagged ${who}` : `${by} flagged the session`),
+  concern_escalated: () => "Nobody acknowledged it in time: it went on",
+  concern_passed: () => "It passed by itself",
+  concern_acknowledged: (_, by) => (by ? `${by} acknowledged it` : "It was acknowledged"),
+  concern_taken: (_, by) => `${by} took it over`,
+  concern_resolved: (_, by) => `${by} resolved it`,
 };
 
 /** English, for the therapist's page alone. Accessible names are a contract with people's tools and outside tests. */
@@ -209,7 +211,7 @@ export const therapistEn = {
   timeline: "Timeline",
   timelineOf: (title: string) => `Timeline: ${title}`,
   nothingYet: "Nothing has happened yet.",
-  entry: (what: string, who: string, about: string) => entry[what]?.(who, about) ?? what,
+  entry: (what: string, who: string, by: string, detail: string) => entry[what]?.(who, by, detail) ?? what,
 
   // On call
   onCallTitle: "On call",
@@ -222,7 +224,7 @@ export const therapistEn = {
   nameUntil: (name: string, time: string) => `${name} until ${time}`,
   handOverTo: "Hand over to",
   askThem: "Ask them",
-  offered: (name: string) => `${name} was asked. Until they accept, you stay on call.`,
+  offered: "Someone was asked to go on with it. Until they accept, you stay on call.",
   endOnCall: "I am not on call any more",
   askedToTakeOver: (name: string, time: string) => `${name} asks you to take over on call until ${time}.`,
   accept: "Accept",

@@ -50,7 +50,7 @@ export interface HandlingActs {
   readonly onReadTimeline: SupervisionApi["timeline"];
   readonly onBeOnCall: (untilMs: number) => void;
   readonly onHandOver: (to: string) => void;
-  readonly onAcceptShift: (shift: string) => void;
+  readonly onAcceptShift: () => void;
   readonly onEndOnCall: () => void;
   readonly onNotices: () => void;
   readonly onReachable: (sessionId: string, reachable: boolean) => void;

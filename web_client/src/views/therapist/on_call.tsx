@@ -13,11 +13,11 @@ const HOUR_MS = 3_600_000;
 export function OnCallKey({ model, onOpen }: { model: TherapistModel; onOpen: () => void }) {
   const { words, own, onCall } = model;
   if (!onCall) return null;
-  const on = onCall.until_ms > model.now;
+  const mine = onCall.on_call.find(({ you }) => you);
   return (
-    <button class={on ? "btn soft" : "btn plain"} type="button" aria-haspopup="dialog" onClick={onOpen}>
-      {on && <Icon name="check" small />}
-      {on ? own.onCallUntil(whenOf(words.language, onCall.until_ms, model.now)) : own.notOnCall}
+    <button class={mine ? "btn soft" : "btn plain"} type="button" aria-haspopup="dialog" onClick={onOpen}>
+      {mine && <Icon name="check" small />}
+      {mine ? own.onCallUntil(whenOf(words.language, mine.until_ms, model.now)) : own.notOnCall}
     </button>
   );
 }
@@ -25,8 +25,10 @@ export function OnCallKey({ model, onOpen }: { model: TherapistModel; onOpen: ()
 /** Somebody asks me to go on with their shift: until I accept, they stay on call. */
 export function Asked({ model, acts }: { model: TherapistModel; acts: TherapistActs }) {
   const { words, own, onCall } = model;
-  return onCall?.asked.map(({ shift, name, until_ms }) => (
-    <section key={shift} class="note care" aria-label={own.onCallTitle}>
+  return onCall?.on_call
+    .filter((shift) => shift.offered_to_you)
+    .map(({ name, until_ms }) => (
+    <section key={name} class="note care" aria-label={own.onCallTitle}>
       <Icon name="phone" />
       <div class="row s wrap grow">
         <p class="grow">{own.askedToTakeOver(name, whenOf(words.language, until_ms, model.now))}</p>
@@ -34,7 +36,7 @@ export function Asked({ model, acts }: { model: TherapistModel; acts: TherapistA
           class="btn"
           type="button"
           aria-disabled={model.onCallSaving}
-          onClick={() => model.onCallSaving || acts.onAcceptShift(shift)}
+          onClick={() => model.onCallSaving || acts.onAcceptShift()}
         >
           {own.accept}
         </button>
@@ -62,12 +64,12 @@ export function OnCallSheet({ model, acts, onClose }: { model: TherapistModel; a
 function Shift({ onCall, model, acts }: { onCall: OnCall; model: TherapistModel; acts: TherapistActs }) {
   const { words, own, now } = model;
   const saving = model.onCallSaving;
-  const [to, setTo] = useState(onCall.others[0]?.key ?? "");
-  const on = onCall.until_ms > now;
+  const [to, setTo] = useState(onCall.therapists[0]?.key ?? "");
+  const on = onCall.on_call.find(({ you }) => you);
   return (
     <>
       <div class="stack s" role="group" aria-labelledby="on-call-until">
-        <h3 id="on-call-until">{on ? own.onCallUntil(whenOf(words.language, onCall.until_ms, model.now)) : own.beOnCall}</h3>
+        <h3 id="on-call-until">{on ? own.onCallUntil(whenOf(words.language, on.until_ms, model.now)) : own.beOnCall}</h3>
         <div class="row s wrap">
           {HOURS.map((hours) => {
             const until = Math.ceil((now + hours * HOUR_MS) / 60_000) * 60_000;
@@ -79,18 +81,18 @@ function Shift({ onCall, model, acts }: { onCall: OnCall; model: TherapistModel;
           })}
         </div>
       </div>
-      {on && onCall.offered_to && (
+      {on?.offered && (
         <p class="note">
           <Icon name="clock" small />
-          <span>{own.offered(onCall.offered_to)}</span>
+          <span>{own.offered}</span>
         </p>
       )}
-      {on && onCall.others.length > 0 && (
+      {on && onCall.therapists.length > 0 && (
         <div class="field">
           <label for="hand-over">{own.handOverTo}</label>
           <div class="row s wrap">
             <select class="input grow" id="hand-over" value={to} onChange={(event) => setTo(event.currentTarget.value)}>
-              {onCall.others.map(({ key, name }) => (
+              {onCall.therapists.map(({ key, name }) => (
                 <option key={key} value={key}>
                   {name}
                 </option>

@@ -60,14 +60,14 @@ export function TimelineSheet({ sessionId, title, model, acts, onClose }: Props 
     <Sheet title={own.timelineOf(title)} closeLabel={words.close} onClose={onClose}>
       <Reading read={read} model={model} onAgain={again}>
         {read.name === "read" &&
-          (read.value.entries.length === 0 ? (
+          (read.value.length === 0 ? (
             <p>{own.nothingYet}</p>
           ) : (
             <ol class="log">
-              {read.value.entries.map((entry, number) => (
+              {read.value.map((entry, number) => (
                 <li key={number}>
                   <span class="quiet num">{whenOf(words.language, entry.at_ms, model.now)}</span>
-                  <span>{own.entry(entry.what, entry.who, entry.about)}</span>
+                  <span>{own.entry(entry.what, entry.who ?? "", entry.by ?? "", entry.detail ?? "")}</span>
                 </li>
               ))}
             </ol>
