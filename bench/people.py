@@ -17,7 +17,7 @@ from server.storage.engine import open_engine, writing
 from server.storage.migrate import migrate
 
 LINK_S = 60 * 60
-_PROGRAM = {Role.PARTICIPANT: ProgramRole.PARTICIPANT, Role.MENTOR: ProgramRole.MENTOR}
+_PROGRAM = {role: ProgramRole(role.value) for role in Role}
 
 
 async def make_rooms(storage_url: str, rooms: Mapping[str, Sequence[Role]]) -> dict[str, tuple[str, ...]]:
