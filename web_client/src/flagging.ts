@@ -2,7 +2,8 @@ import { computed, effect, signal } from "@preact/signals";
 import { ApiError, type Whereabouts } from "./connection/api";
 import type { Clock } from "./connection/clock";
 import { FINAL } from "./connection/insist";
-import type { ErrorCode, ParticipantView } from "./protocol/generated";
+import type { ChatView, ErrorCode, ParticipantView } from "./protocol/generated";
+import type { RoomState } from "./state/room";
 import {
   NO_FLAGS,
   newsOf,
@@ -60,6 +61,8 @@ export class Flagging {
   readonly crises = computed(() => unansweredCrises(this.shown.value));
   /** Said aloud: what became of a flag just now. */
   readonly news = signal<ShownFlag | null>(null);
+  /** Lines of chat that who leads may want to flag, the oldest first. */
+  readonly noticed = signal<readonly ChatView[]>([]);
   /** Who is or was in the room. */
   readonly people = signal<readonly Known[]>([]);
   readonly you = signal("");
@@ -74,6 +77,9 @@ export class Flagging {
   #looking = false;
   #again = false;
   #stopped = false;
+  /** There is nothing to learn before I raise something, or sign in again. */
+  #denied = false;
+  #lines: ReadonlySet<string> | null = null;
 
   constructor(deps: FlaggingDeps) {
     this.#deps = deps;
@@ -116,6 +122,7 @@ export class Flagging {
     try {
       const own = await this.#deps.api.own();
       if (this.#stopped) return;
+      this.#denied = false;
       this.own.value = own;
       const listed = new Set(own.flags.map(({ id }) => id));
       // What the server lists and still tries to store is asked for until it is.
@@ -123,6 +130,7 @@ export class Flagging {
     } catch (error) {
       // It is asked again, as long as there is something to learn.
       if (!(error instanceof ApiError)) throw error;
+      this.#denied = error.code !== null && FINAL.has(error.code);
     } finally {
       this.#looking = false;
       if (this.#again) {
@@ -146,6 +154,21 @@ export class Flagging {
     this.people.value = stillKnown(this.people.peek(), here);
     this.you.value = you;
     if (live) this.wasInside.value = true;
+  }
+
+  /**
+   * Looks at the lines of participants that came since the last time. What stood there before is no news, and who leads
+   * says such things to ask.
+   */
+  notice({ chat, participants, you }: Pick<RoomState, "chat" | "participants" | "you">, watched: (text: string) => boolean): void {
+    const before = this.#lines;
+    this.#lines = new Set(chat.map(({ id }) => id));
+    if (before === null) return;
+    const staff = new Set(participants.filter(({ role }) => role !== "participant").map(({ id }) => id));
+    const telling = chat.filter(
+      ({ id, author_id: author, text }) => !before.has(id) && author !== you && !staff.has(author) && watched(text),
+    );
+    if (telling.length > 0) this.noticed.value = [...this.noticed.peek(), ...telling];
   }
 
   /** The page or the network is back: nothing waits any longer. */
@@ -206,7 +229,7 @@ export class Flagging {
 
   #schedule(): void {
     this.#cancel();
-    const after = pollAfter(this.shown.peek());
+    const after = this.#denied ? null : pollAfter(this.shown.peek());
     this.#cancel = after === null || this.#stopped ? () => {} : this.#deps.clock.after(after, () => void this.look());
   }
 

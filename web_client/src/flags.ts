@@ -12,7 +12,7 @@ import "./styles/flags.css";
 export { Asking, askingTitle, HelpFirst, HelpRest } from "./views/help";
 export { CallSheet, FlagSheet, LeftUpset } from "./views/flag_sheet";
 export { CrisisCard } from "./views/crisis_card";
-export { PrivateCrisis, PrivatePlace } from "./views/private_place";
+export { Brief, PrivateCrisis, PrivatePlace, Watching } from "./views/private_place";
 export { LeftEarly } from "./views/left_early";
 export { FlagsSaid } from "./views/flags_said";
 

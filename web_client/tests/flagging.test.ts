@@ -235,6 +235,26 @@ test("who went stays known", () => {
   expect(flagging.wasInside.value).toBe(true);
 });
 
+test("who may not know asks no more, until they raise something", async () => {
+  const flagging = open();
+  flagging.raise(URGENT);
+  await settle();
+  const answering = api.own;
+  api.own = async () => {
+    looks += 1;
+    throw new ApiError("signed_out");
+  };
+  await clock.advance(3_000);
+  looks = 0;
+  await clock.advance(60_000);
+  expect(looks).toBe(0);
+  api.own = answering;
+  own = { flags: [listed({ status: "read" })] };
+  flagging.nudge();
+  await settle();
+  expect(statuses(flagging)).toEqual(["read"]);
+});
+
 test("stopped, it asks and sends nothing any more", async () => {
   answers = [offline];
   const flagging = open();

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { ChatView } from "../protocol/generated";
+import { useEffect, useState } from "preact/hooks";
+import { isUnread } from "../state/flags";
 import type { RoomState } from "../state/room";
 import type { Words } from "../words";
 import { flagWordsFor, type FlagWords } from "../words/flags";
@@ -47,22 +47,21 @@ export function PrivateCrisis({ words, here, sharing }: { words: Words; here: Fl
 export function PrivatePlace({
   words,
   here,
-  room,
   sharing,
-  watched,
   onFlag,
 }: {
   words: Words;
   here: FlagsHere;
-  room: RoomState;
   sharing: boolean;
-  /** Whether a line says what its reader may want to flag; null until the phrases are here. */
-  watched: ((text: string) => boolean) | null;
   onFlag: (about: string) => void;
 }) {
   const say = flagWordsFor(words.language);
   const flags = here.flagging.shown.value;
-  const [line, drop] = useWatched(room, watched);
+  const { noticed } = here.flagging;
+  const [line] = noticed.value;
+  const drop = () => {
+    noticed.value = noticed.peek().slice(1);
+  };
   // Put away until something of it changes.
   const now = flags.map(({ id, status }) => `${id} ${status}`).join();
   const [away, put] = useState("");
@@ -113,21 +112,23 @@ export function PrivatePlace({
   );
 }
 
-/** The oldest line that came since I look, says such a thing, and was not dealt with. Lines of who leads say it to ask. */
-function useWatched(room: RoomState, watched: ((text: string) => boolean) | null): [ChatView | null, () => void] {
-  const known = useRef<Set<string> | null>(null);
-  const [found, setFound] = useState<readonly ChatView[]>([]);
-  useEffect(() => {
-    if (known.current === null) {
-      known.current = new Set(room.chat.map(({ id }) => id));
-      return;
-    }
-    if (watched === null) return;
-    const fresh = room.chat.filter(({ id }) => !known.current?.has(id));
-    for (const { id } of fresh) known.current.add(id);
-    const staff = new Set(room.participants.filter(({ role }) => role !== "participant").map(({ id }) => id));
-    const telling = fresh.filter(({ author_id: author, text }) => author !== room.you && !staff.has(author) && watched(text));
-    if (telling.length > 0) setFound((before) => [...before, ...telling]);
-  }, [room.chat, watched]);
-  return [found[0] ?? null, () => setFound((before) => before.slice(1))];
+/** Looks at each new line, whatever is open. */
+export function Watching({ here, room, watched }: { here: FlagsHere; room: RoomState; watched: (text: string) => boolean }) {
+  useEffect(() => here.flagging.notice(room, watched), [here, room, watched]);
+  return null;
+}
+
+/** Where the chat fills the screen: that it was sent, and of nobody's flag. */
+export function Brief({ words, here }: { words: Words; here: FlagsHere }) {
+  const say = flagWordsFor(words.language);
+  const { shown, crises } = here.flagging;
+  const [newest] = shown.value;
+  if (!newest || !isUnread(newest)) return null;
+  const text = newest.status === "received" ? say.said : say.line(say.yours, say.status[newest.status]);
+  return (
+    <p class="note">
+      <Icon name="lock" />
+      <span>{crises.value.length > 0 ? say.nobodyYet : text}</span>
+    </p>
+  );
 }

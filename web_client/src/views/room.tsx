@@ -35,9 +35,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     <here.parts.PrivatePlace
       words={words}
       here={here}
-      room={room}
       sharing={sharing}
-      watched={part?.watched ?? null}
       onFlag={(about) => acts.onSheet({ flag: about, category: "self_harm" })}
     />
   );
@@ -136,12 +134,15 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           )
         )}
         <div class="side">
-          {!(leading && part) && !(chatOpen && staff) && (
-            <>
-              {crisis}
-              {status}
-            </>
-          )}
+          {here && staff && part && <here.parts.Watching here={here} room={room} watched={part.watched} />}
+          {chatOpen && staff
+            ? here && !wide && <here.parts.Brief words={words} here={here} />
+            : !(leading && part) && (
+                <>
+                  {crisis}
+                  {status}
+                </>
+              )}
           <Panels model={model} acts={acts} />
           {chatOpen && (
             <Chat

@@ -259,14 +259,10 @@ describe("who leads", () => {
 const room: RoomState = { ...fromSnapshot(snapshotOf({ participants: people })), you: "dana" };
 const place = (change: { sharing?: boolean; chat?: ChatView[] } = {}, onFlag: (about: string) => void = () => {}) =>
   show(
-    <parts.PrivatePlace
-      words={en}
-      here={here}
-      room={{ ...room, chat: change.chat ?? [] }}
-      sharing={change.sharing ?? false}
-      watched={watched}
-      onFlag={onFlag}
-    />,
+    <>
+      <parts.Watching here={here} room={{ ...room, chat: change.chat ?? [] }} watched={watched} />
+      <parts.PrivatePlace words={en} here={here} sharing={change.sharing ?? false} onFlag={onFlag} />
+    </>,
   );
 const line = (id: string, author: string, text: string): ChatView => ({ id, author_id: author, author_name: author, text, at_ms: 0 });
 
@@ -282,6 +278,18 @@ describe("what only who leads sees", () => {
     await act(() => here.flagging.look());
     expect(box.textContent).toContain("Your flag about Tomás: received");
     expect(box.textContent).toContain(say.said);
+  });
+
+  test("is said in brief where the chat fills a phone, and of nobody", async () => {
+    await open("dana");
+    show(<parts.Brief words={en} here={here} />);
+    expect(box.textContent).toBe("");
+    here.flagging.raise({ kind: "flag", severity: "urgent", category: "other", about: "tomas", name: "Tomás", text: "" });
+    await later(0);
+    expect(box.textContent).toBe(say.said);
+    own = { flags: [mine({ id: "f0", severity: "urgent", status: "acknowledged" })] };
+    await later(3_000);
+    expect(box.textContent).toBe("");
   });
 
   test("is closed while this device shares its screen, and closed again for the next time", async () => {
@@ -309,7 +317,8 @@ describe("what only who leads sees", () => {
     await press(say.flag);
     expect([onFlag.mock.calls, bodies]).toEqual([[["tomas"]], []]);
     expect(box.textContent).not.toContain(say.watched);
-    place({ chat: [old, line("f", "ellie", "Ya no quiero vivir.")] }, onFlag);
+    place({ chat: [old, line("e", "tomas", "honestly, I don’t want to live"), line("f", "ellie", "Ya no quiero vivir.")] }, onFlag);
+    expect(box.textContent).toContain(say.watched);
     await press(say.dismiss);
     expect([box.textContent, bodies]).toEqual(["", []]);
   });
@@ -448,7 +457,7 @@ test("axe finds nothing", async () => {
       <parts.Asking words={en} here={here} view="report" onBack={onClose} onClose={onClose} />
     </Sheet>,
     <parts.PrivateCrisis key="crisis" words={en} here={here} sharing={false} />,
-    <parts.PrivatePlace key="place" words={en} here={here} room={room} sharing={false} watched={watched} onFlag={() => {}} />,
+    <parts.PrivatePlace key="place" words={en} here={here} sharing={false} onFlag={() => {}} />,
     <parts.LeftEarly key="left" words={en} here={here} />,
   ];
   for (const page of pages) {
