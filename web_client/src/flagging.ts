@@ -162,7 +162,7 @@ export class Flagging {
    */
   notice({ chat, participants, you }: Pick<RoomState, "chat" | "participants" | "you">, watched: (text: string) => boolean): void {
     const before = this.#lines;
-    this.#lines = new Set(chat.map(({ id }) => id));
+    this.#lines = new Set([...(before ?? []), ...chat.map(({ id }) => id)]);
     if (before === null) return;
     const staff = new Set(participants.filter(({ role }) => role !== "participant").map(({ id }) => id));
     const telling = chat.filter(

@@ -320,6 +320,8 @@ describe("what only who leads sees", () => {
     place({ chat: [old, line("e", "tomas", "honestly, I don’t want to live"), line("f", "ellie", "Ya no quiero vivir.")] }, onFlag);
     expect(box.textContent).toContain(say.watched);
     await press(say.dismiss);
+    place({ chat: [] });
+    place({ chat: [old] });
     expect([box.textContent, bodies]).toEqual(["", []]);
   });
 });
