@@ -29,7 +29,7 @@ export function LeftEarly({ words, here }: { words: Words; here: FlagsHere }) {
   const onCheck = () =>
     setSent(flagging.raise({ kind: "check_on_me", severity: "concern", category: "other", about: "me", name: "", text: "" }));
   return (
-    <section class="card stack s center" aria-labelledby="left-ask">
+    <section class="card stack s center left-early" aria-labelledby="left-ask">
       <h2 id="left-ask">{say.leftAsk}</h2>
       <p class="quiet">{say.leftAskMore}</p>
       <div class="stack s">
