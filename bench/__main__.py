@@ -5,7 +5,7 @@ Without a measure: the short form of `media`, and chat; about two minutes. Write
 - `media [ROUNDS]`: forwarding, many groups, a full room, joins, in three rounds; a quarter of an hour with `--janus`.
   Writes results/latest.json and latest.svg.
 - `crashes [TIMES]`, `floods [JOINS] [DATAGRAMS_PER_S]`, `network`, `turns [CLOSINGS]`, `join [JOINS]`,
-  `lipsync [SAMPLES]`: what is told there. Each writes a file of its name.
+  `lipsync [SAMPLES]`, `flags [FLAGS]`: what is told there. Each writes a file of its name.
 
 `--janus` compares with Janus' VideoRoom, in turns: the short form and `media` take it.
 """
@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import chat, crashes, first_picture, floods, lip_sync, media, media_table, network, turns
+from bench import chat, crashes, first_picture, flags, floods, lip_sync, media, media_table, network, turns
 from bench.client import ClientFailed
 from bench.figures import as_markdown
 from bench.janus import JanusFailed, JanusMissing
@@ -34,7 +34,7 @@ from bench.receivers import ReceiverFailed
 from server.bot.report import BotFault
 
 RESULTS: Final = Path(__file__).parent / "results"
-MEASURES: Final = ("", "media", "crashes", "floods", "network", "turns", "join", "lipsync")
+MEASURES: Final = ("", "media", "crashes", "floods", "network", "turns", "join", "lipsync", "flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ async def _measure(name: str, arguments: Sequence[str], *, janus: bool) -> _Told
         case "turns":
             ended = await turns.run(int(arguments[0]) if arguments else turns.CLOSINGS)
             return _Told(as_markdown(turns.rows(ended)), asdict(ended), turns.LIMITS, name)
+        case "flags":
+            flagged = await flags.run(int(arguments[0]) if arguments else flags.FLAGS)
+            return _Told(as_markdown(flags.rows(flagged)), asdict(flagged), flags.LIMITS, name)
         case "join":
             joined = await first_picture.run(int(arguments[0]) if arguments else first_picture.JOINS)
             return _Told(as_markdown(first_picture.rows(joined)), asdict(joined), first_picture.LIMITS, name)

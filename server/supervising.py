@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -19,21 +19,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import CoverOver, Fact, Handle, RaiseFlag, SeeRoom
+from moderation.supervision.commands import CoverOver, Handle, RaiseFlag
 from moderation.supervision.events import Decision
 from moderation.supervision.state import Concern
 from moderation.supervision.upcasting import UnknownEvent as UnknownConcern
 from moderation.supervision.view import OwnFlag
 from protocol.errors import ErrorCode
-from protocol.ids import ConcernId, FlagId, IdentityId, SessionId
+from protocol.ids import ConcernId, IdentityId, SessionId
 from protocol.supervision import ConcernView, Severity, Step
 from protocol.values import Millis, Role, SessionStatus
-from rooms.events import DurableEvent, Event, ResponderNamed, is_durable
+from rooms.events import Event, ResponderNamed
 from rooms.state import RoomState
 from rooms.upcasting import UnknownEvent, present_event
 from server.claiming import ClaimedStream, NoStream
 from server.clock import Clock
 from server.duty import Duties
+from server.known_session import KnownSession
 from server.logs import where_it_failed
 from server.open_supervision import mark_done, mark_open
 from server.room_facts import TELLING, fact_of, sight_of
@@ -79,60 +80,6 @@ class Escalated(Protocol):
         ...
 
 
-class _Session:
-    """What is known of one session's room, and its supervisor once that is loaded."""
-
-    def __init__(self, session_id: SessionId) -> None:
-        self.id = session_id
-        self.state: RoomState | None = None
-        self.seq = 0
-        self.facts: list[tuple[int, DurableEvent]] = []
-        self.sight: SeeRoom | None = None
-        self.due = False
-        self.closing = False
-        self.watchers = 0
-        self.supervisor: Supervisor | None = None
-        self.opening: asyncio.Task[None] | None = None
-        self.unreadable = False
-        self.resumed = False
-        """Something of it may have been open when this node started."""
-        self.known: RoomState | None = None
-        """The room as it was heard last, open here or not any more."""
-        self.asked: list[tuple[RaiseFlag, asyncio.Future[Decision]]] = []
-        """Flags that wait for its concerns to be loaded."""
-        self.flags: dict[FlagId, RaiseFlag] = {}
-        """Flags that are not known to be stored."""
-        self.was_open = False
-        self._before = -1
-        self._since = 0
-
-    def hear(self, event: Event, state: RoomState, before: int) -> None:
-        """`before`: seq of the newest event that was stored before the command of which this is one event."""
-        if before != self._before:
-            self._before, self._since = before, 0
-        if is_durable(event):
-            self._since += 1
-            if isinstance(event, TELLING):
-                self.facts.append((before + self._since, event))
-        self.state = self.known = state
-        self.seq, self.closing = before + self._since, False
-
-    def told(self) -> Iterator[Fact]:
-        """What was heard since the last time, in order."""
-        heard, self.facts = self.facts, []
-        if self.state is not None:
-            people = self.state.people
-            facts = (fact_of(event, seq, people) for seq, event in heard)
-            yield from (fact for fact in facts if fact is not None)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether its room is open here, a therapist looks, or something waits for one."""
-        if self.state is not None or self.watchers > 0 or self.resumed or self.asked or self.flags:
-            return True
-        return self.supervisor is not None and self.supervisor.has_open
-
-
 class Supervision:
     """Owns the supervisors of this node. Implements `server.hall.Follows`: what rooms tell comes in by it."""
 
@@ -149,7 +96,7 @@ class Supervision:
         self._log = log
         self._clock = clock
         self._timers = timers
-        self._sessions: dict[SessionId, _Session] = {}
+        self._sessions: dict[SessionId, KnownSession] = {}
         self._ended: OrderedDict[SessionId, None] = OrderedDict()
         self._closed = False
 
@@ -234,12 +181,12 @@ class Supervision:
 
     def open_sessions(self) -> frozenset[SessionId]:
         """The sessions that leave a therapist something to do, or may."""
-        return frozenset(each.id for each in self._sessions.values() if each.wanted and _has_open(each))
+        return frozenset(each.id for each in self._sessions.values() if each.wanted and each.has_open)
 
     def has_open(self, session_id: SessionId) -> bool:
         """Whether a session is one of them."""
         session = self._sessions.get(session_id)
-        return session is not None and _has_open(session)
+        return session is not None and session.has_open
 
     def known_room(self, session_id: SessionId) -> RoomState | None:
         """The room as it was heard last, though it may have failed since."""
@@ -291,7 +238,7 @@ class Supervision:
         return session.supervisor.in_unanswered_crisis(raiser)
 
     def _raise(
-        self, session: _Session, supervisor: Supervisor, flag: RaiseFlag, reply: asyncio.Future[Decision] | None
+        self, session: KnownSession, supervisor: Supervisor, flag: RaiseFlag, reply: asyncio.Future[Decision] | None
     ) -> None:
         known = session.flags.setdefault(flag.flag_id, flag)
 
@@ -320,15 +267,15 @@ class Supervision:
 
     # ── what follows ─────────────────────────────────────────────────────────────────────────
 
-    def _session(self, session_id: SessionId) -> _Session:
-        return self._sessions.setdefault(session_id, _Session(session_id))
+    def _session(self, session_id: SessionId) -> KnownSession:
+        return self._sessions.setdefault(session_id, KnownSession(session_id))
 
-    def _follow_soon(self, session: _Session) -> None:
+    def _follow_soon(self, session: KnownSession) -> None:
         if not session.due:
             session.due = True
             asyncio.get_running_loop().call_soon(self._follow, session)
 
-    def _follow(self, session: _Session) -> None:
+    def _follow(self, session: KnownSession) -> None:
         """Tells the supervisor what was heard, and watchers what it looks like."""
         session.due = False
         try:
@@ -339,7 +286,7 @@ class Supervision:
                 self._tell(session, session.supervisor)
             if session.closing:
                 session.state, session.sight, session.closing = None, None, False
-            if session.was_open != _has_open(session):
+            if session.was_open != session.has_open:
                 session.was_open = not session.was_open
                 self._rows_outdated()
             if self.hears is not None:
@@ -348,7 +295,7 @@ class Supervision:
         except Exception as bug:
             _log.error("not_followed", session=session.id, **where_it_failed(bug))
 
-    def _tell(self, session: _Session, supervisor: Supervisor) -> None:
+    def _tell(self, session: KnownSession, supervisor: Supervisor) -> None:
         cover_over = False
         for fact in session.told():
             supervisor.tell(fact)
@@ -361,11 +308,11 @@ class Supervision:
         if known is None or cover_over or replace(known, room_seq=sight.room_seq) != sight:
             supervisor.tell(sight)
 
-    def _open(self, session: _Session) -> None:
+    def _open(self, session: KnownSession) -> None:
         if session.opening is None and session.wanted and not (session.unreadable or self._closed):
             session.opening = asyncio.create_task(self._load(session), name="supervision")
 
-    async def _load(self, session: _Session) -> None:
+    async def _load(self, session: KnownSession) -> None:
         try:
             supervisor = await self._loaded(session)
         except (UnknownConcern, UnknownEvent, Unreadable, LookupError) as error:
@@ -383,7 +330,7 @@ class Supervision:
         finally:
             session.opening = None
 
-    async def _loaded(self, session: _Session) -> Supervisor:
+    async def _loaded(self, session: KnownSession) -> Supervisor:
         """From its log, and told all that its room's log has had to tell since."""
         await self._duties.learn(session.id)
         stored = await self._log.read(stream_of(session.id))
@@ -414,7 +361,7 @@ class Supervision:
                 session.facts.clear()
                 return supervisor
 
-    def _supervisor(self, session: _Session, stored: Sequence[StoredEvent], stream: Stream) -> Supervisor:
+    def _supervisor(self, session: KnownSession, stored: Sequence[StoredEvent], stream: Stream) -> Supervisor:
         return Supervisor(
             session.id,
             stored,
@@ -427,7 +374,7 @@ class Supervision:
             on_failed=lambda: self._failed(session),
         )
 
-    def _loaded_anew(self, session: _Session, supervisor: Supervisor) -> None:
+    def _loaded_anew(self, session: KnownSession, supervisor: Supervisor) -> None:
         session.supervisor, session.sight, session.resumed = supervisor, None, False
         # Those from before first: they were raised first.
         for flag in tuple(session.flags.values()):
@@ -453,17 +400,17 @@ class Supervision:
         if self._on_escalated is not None:
             self._on_escalated(session_id, concern_id, step, number, at_ms, severity)
 
-    def _forget_stored(self, session: _Session) -> None:
+    def _forget_stored(self, session: KnownSession) -> None:
         if session.supervisor is not None:
             session.flags = {
                 each: flag for each, flag in session.flags.items() if not session.supervisor.is_stored(each)
             }
 
-    def _failed(self, session: _Session) -> None:
+    def _failed(self, session: KnownSession) -> None:
         session.supervisor = None
         self._timers.call_later(RETRY_S, lambda: self._follow(session))
 
-    def _let_go(self, session: _Session) -> None:
+    def _let_go(self, session: KnownSession) -> None:
         """Forgets a session that nobody needs, once all of it is stored."""
         if session.wanted or session.opening is not None or self._closed:
             return
@@ -503,9 +450,3 @@ class Supervision:
         self._ended[session_id] = None
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
-
-
-def _has_open(session: _Session) -> bool:
-    if session.asked or session.flags or session.resumed:
-        return True
-    return session.supervisor is not None and session.supervisor.has_open

@@ -16,14 +16,13 @@ from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from moderation.decision import Rejection
+from moderation.decision import NOT_FOUND, Rejection
 from moderation.permissions import Action, Office
 from moderation.supervision.commands import Handle, ResolveConcern, TakeConcernOver, TakeNote
 from moderation.supervision.escalation import Someone
 from moderation.supervision.events import Decision
 from program.people import find_person
 from program.sessions import Session, assignments_of, groups_assigned, sessions_by
-from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, SessionId
 from protocol.supervision import Acknowledge, ConcernView, Handling, Resolve, SupervisedView, TakeOver
 from protocol.values import SessionStatus, SessionView, WaitsFor
@@ -131,19 +130,34 @@ class Watchers:
                 self._supervision.release(session_id)
 
     def handle(self, watcher: Watcher, asked: Handling) -> asyncio.Future[Decision]:
-        """The watcher does something about a concern; the answer comes when that is stored."""
+        """The watcher does something about a concern; the answer comes when that is stored.
+
+        What they may not do anything about is answered like one that is not there: it may concern themselves.
+        """
         watch = self._watches.get(watcher)
         by, session_id = watcher.identity_id, asked.session_id
+        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         theirs = None if watch is None else watch.theirs.get(session_id)
         if watch is None or theirs is None:
-            reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-            reply.set_result(Rejection(ErrorCode.NOT_FOUND))
             # Where is not written down: an id that a page sends may be anything.
             self._on_denied(by, _action_of(asked), SessionId(""))
-            return reply
-        reply = self._supervision.handle(session_id, _command_of(asked, Someone(by, watch.name), theirs.capacity))
-        reply.add_done_callback(lambda done: self._count_denied(by, session_id, done.result()))
-        return reply
+            answer.set_result(NOT_FOUND)
+            return answer
+        if self._off_duty(theirs, by) and not any(each.id == asked.concern_id for each in self._concerns(theirs, by)):
+            self._on_denied(by, _action_of(asked), session_id)
+            answer.set_result(NOT_FOUND)
+            return answer
+
+        def answered(done: asyncio.Future[Decision]) -> None:
+            decision = done.result()
+            if isinstance(decision, Rejection) and decision.denied is not None:
+                self._on_denied(by, decision.denied, session_id)
+                decision = NOT_FOUND
+            answer.set_result(decision)
+
+        command = _command_of(asked, Someone(by, watch.name), theirs.capacity)
+        self._supervision.handle(session_id, command).add_done_callback(answered)
+        return answer
 
     async def close(self) -> None:
         """Looks no more."""
@@ -260,14 +274,13 @@ class Watchers:
 
     def _concerns(self, theirs: _Theirs, viewer: IdentityId) -> tuple[ConcernView, ...]:
         found = self._supervision.concerns_for(theirs.row.id, viewer, theirs.capacity)
-        if theirs.capacity is Office.ON_CALL and not self._duties.is_on_call(viewer):
+        if self._off_duty(theirs, viewer):
             # What they made theirs while they were on call stays theirs.
             return tuple(each for each in found if each.mine)
         return found
 
-    def _count_denied(self, by: IdentityId, session_id: SessionId, decision: Decision) -> None:
-        if isinstance(decision, Rejection) and decision.denied is not None:
-            self._on_denied(by, decision.denied, session_id)
+    def _off_duty(self, theirs: _Theirs, viewer: IdentityId) -> bool:
+        return theirs.capacity is Office.ON_CALL and not self._duties.is_on_call(viewer)
 
 
 def is_open(concern: ConcernView) -> bool:

@@ -45,9 +45,8 @@ class Page:
             method, f"{self.url}/api/v1{path}", headers={"Origin": ORIGIN, **JSON}, **data
         ) as answer:
             raw = await answer.read()
-            found = await answer.json() if answer.content_type == "application/json" else None
-            error = isinstance(found, dict) and "error" in found
-            return answer.status, found["error"]["code"] if error else found, raw
+            found: Any = await answer.json() if answer.content_type == "application/json" else {}
+            return answer.status, found["error"]["code"] if "error" in found else found, raw
 
     async def flag(self, flag_id: str = "f1", session: SessionId = SESSION, **changes: object) -> tuple[int, Any]:
         """Raises one: a help call about oneself, unless it is said otherwise."""

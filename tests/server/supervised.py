@@ -15,9 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moderation.permissions import Action
 from protocol.codec import Wire
-from protocol.ids import IdentityId, RequestId, SessionId
+from protocol.ids import ConcernId, IdentityId, RequestId, SessionId
 from protocol.messages import ClientMessage, Frame, Join, Watch
-from protocol.supervision import Acknowledge, ConcernView, Supervised, SupervisedView, Unsupervised, Watching
+from protocol.supervision import (
+    Acknowledge,
+    ConcernView,
+    Severity,
+    Step,
+    Supervised,
+    SupervisedView,
+    Unsupervised,
+    Watching,
+)
 from protocol.values import Role
 from rooms.life import Rules
 from server.config import EscalationConfig
@@ -114,9 +123,7 @@ class Node:
         self.escalated: list[tuple[Any, ...]] = []
         self.duties = Duties(engine, clock, self.later, EscalationConfig())
         self.reads = FlagReads(engine, self.audit, self.later)
-        self.supervision = Supervision(
-            self.log, clock, self.later, self.duties, lambda *told: self.escalated.append(told)
-        )
+        self.supervision = Supervision(self.log, clock, self.later, self.duties, self._escalate)
         self.watchers = Watchers(
             engine, self.watch_tokens, self.supervision, self.duties, self.later,
             on_denied=lambda *who: self.denied.append(who), on_read=self.reads.read,
@@ -139,6 +146,11 @@ class Node:
 
     def _denied(self, who: IdentityId, action: Action, session_id: SessionId) -> None:
         self.denied.append((who, action, session_id))
+
+    def _escalate(
+        self, session_id: SessionId, concern_id: ConcernId, step: Step, number: int, at_ms: int, severity: Severity
+    ) -> None:
+        self.escalated.append((session_id, concern_id, step, number, at_ms, severity))
 
     def duty_changed(self) -> None:
         self.duties.outdated()

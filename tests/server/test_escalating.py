@@ -11,8 +11,9 @@ from program.groups import add_member
 from program.on_call import add_shift
 from program.people import Person, ProgramRole, add_person
 from program.sessions import name_responder
+from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId
-from protocol.messages import Ack, Leave, Welcome
+from protocol.messages import Ack, Leave, Rejected, Welcome
 from protocol.supervision import Acknowledge, ConcernView, Severity, Step
 from protocol.values import Role, SessionStatus
 from rooms.commands import CloseSession
@@ -141,11 +142,12 @@ async def test_who_is_not_on_call_any_more_sees_only_what_is_theirs(there: Flagg
     await later(node, 60)
     await later(node, 60)
     await until("Nora is told", lambda: SESSION in nora.views)
-    nora_page = await there.page(NORA)
+    nora_page, concern = await there.page(NORA), nora.concerns()[0]
 
     assert (await nora_page.ask("POST", "/on-call/end", {}))[0] == 204
 
     await until("she is told no more", lambda: SESSION not in nora.views)
+    assert isinstance(await acknowledge(node, nora, concern), Rejected)
 
 
 async def test_what_waits_for_its_clock_goes_on_once_after_a_crash(there: Flagged) -> None:
@@ -268,7 +270,9 @@ async def test_what_concerns_who_answers_goes_past_them_to_the_lead(there: Flagg
     assert ruth.concerns() == ()
     answer = await node.ask(ruth, Acknowledge(node.rid(), SESSION, omar.concerns()[0].id, 1))
     unknown = await node.ask(ruth, Acknowledge(node.rid(), SESSION, ConcernId("c9"), 1))
-    assert type(answer) is type(unknown)
+    assert isinstance(answer, Rejected)
+    assert isinstance(unknown, Rejected)
+    assert answer.code is unknown.code is ErrorCode.NOT_FOUND
 
     await later(node, 180)
     await until("the lead is told", lambda: SESSION in lead.views)

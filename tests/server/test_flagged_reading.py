@@ -11,7 +11,7 @@ from moderation.permissions import Office
 from program.on_call import add_shift
 from program.people import Person, ProgramRole, add_person
 from program.sessions import name_responder
-from protocol.ids import IdentityId, MessageId
+from protocol.ids import IdentityId, MessageId, ParticipantId
 from protocol.messages import PostChat, Remove, Welcome
 from protocol.supervision import Acknowledge
 from protocol.values import Role
@@ -38,7 +38,7 @@ async def there(tmp_path: Path) -> AsyncIterator[Flagged]:
         yield there
 
 
-async def live(node: Node) -> tuple[RawSocket, RawSocket, str, str]:
+async def live(node: Node) -> tuple[RawSocket, RawSocket, ParticipantId, ParticipantId]:
     ellie, dana = await node.join(ELLIE, Role.PARTICIPANT), await node.join(DANA, Role.MENTOR)
     await settle()
     return ellie, dana, ellie.got(Welcome)[0].snapshot.you, dana.got(Welcome)[0].snapshot.you

@@ -275,7 +275,7 @@ async def test_a_therapist_neither_sees_nor_notes_what_concerns_herself(there: N
 
     assert ruth.concerns() == ()
     assert isinstance(answer, Rejected)
-    assert answer.code is ErrorCode.NOT_ALLOWED
+    assert answer.code is ErrorCode.NOT_FOUND, "as if there were nothing"
     assert there.denied == [(RUTH, Action.ACKNOWLEDGE_FLAG, SESSION)]
 
 

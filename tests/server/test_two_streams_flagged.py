@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from program.groups import add_member
@@ -142,7 +142,7 @@ def without() -> Run:
         return asyncio.run(evening(Path(folder), []))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None)
 @given(st.lists(flags(), min_size=1, max_size=4))
 def test_nobody_in_the_room_can_tell_that_someone_was_flagged(raised: list[Flag]) -> None:
     with TemporaryDirectory() as folder:

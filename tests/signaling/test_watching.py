@@ -13,7 +13,7 @@ from protocol.codec import Wire
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import ConcernId, IdentityId, RequestId, SessionId
 from protocol.messages import Ack, Goodbye, Join, Leave, Ping, Rejected, Watch
-from protocol.supervision import Acknowledge, Supervised, SupervisedView, Unsupervised, Watching
+from protocol.supervision import Acknowledge, Handling, Supervised, SupervisedView, Unsupervised, Watching
 from protocol.values import SessionStatus, SessionView
 from signaling.endpoint import Endpoint, Settings
 from signaling.ports import WatchAdmission, Watcher
@@ -54,10 +54,8 @@ class FakeSupervision:
     def end(self, watcher: Watcher) -> None:
         self.ended.append(watcher)
 
-    def acknowledge(
-        self, watcher: Watcher, session_id: SessionId, concern_id: ConcernId
-    ) -> asyncio.Future[Accepted[Any] | Rejection]:
-        self.noted.append((watcher.identity_id, session_id, concern_id))
+    def handle(self, watcher: Watcher, asked: Handling) -> asyncio.Future[Accepted[Any] | Rejection]:
+        self.noted.append((watcher.identity_id, asked.session_id, asked.concern_id))
         if isinstance(self.answer, Exception):
             raise self.answer
         done: asyncio.Future[Accepted[Any] | Rejection] = asyncio.get_running_loop().create_future()
