@@ -10,6 +10,7 @@ import type { RoomState } from "../src/state/room";
 import { Arrive } from "../src/views/arrive";
 import type { StepModel } from "../src/views/arrive_model";
 import { Check, type CheckModel } from "../src/views/check";
+import { useFlags } from "../src/views/flags_here";
 import { HelpWays } from "../src/views/frame";
 import { Lobby, type LobbyModel } from "../src/views/lobby";
 import { Choose, Page } from "../src/views/pages";
@@ -20,6 +21,7 @@ import { wordsFor } from "../src/words";
 import { arrivalAnswer, remembered } from "./arrival";
 import { pictureOf } from "./people";
 import { DESK_STATES } from "./desk";
+import { OWN, withFlags } from "./flags";
 import "../src/styles/tokens.css";
 import "../src/styles/base.css";
 import "../src/styles/parts.css";
@@ -377,6 +379,17 @@ const beginning = (waitsFor: "leader" | "responder") =>
   });
 const few = (count: number) => roomOf("ellie", [...everyone.slice(0, count - 1), everyone[7] as ParticipantView]);
 
+const led = (change: Partial<RoomModel> = {}) =>
+  room({ ...floor({ mode: "queue", newest: 3, hands: ["priya", "samir"], turn: { number: 3, holder_id: "marcus", limit_ms: 120_000, ends_ms: 72_000 } }, "dana"), mine: chosen(true, true), ...change });
+function LeftPage() {
+  const here = useFlags();
+  return (
+    <Page {...page} icon="leave" title={words.leftTitle} text={words.leftText} act={again(words.joinAgain)}>
+      {here && <here.parts.LeftEarly words={words} here={here} />}
+    </Page>
+  );
+}
+
 const STATES: Record<string, () => ComponentChildren> = {
   ...DESK_STATES(words),
   welcome: () => arrive("welcome"),
@@ -539,7 +552,7 @@ const STATES: Record<string, () => ComponentChildren> = {
     room({ room: roomOf("ellie", everyone.map((one) => (["wren", "ellie"].includes(one.id) ? { ...one, listening: true } : one))), reacting: true }),
   alone: () => room({ alone: { on: true, told: true }, mine: chosen(false, false), unread: 0 }),
   "alone-telling": () => room({ alone: { on: true, told: false }, mine: chosen(false, false), unread: 0 }),
-  "mentor-door": () => room({ room: doorRoom([noor]), mine: chosen(true, true), early: ["Samir"] }),
+  "mentor-door": () => room({ room: doorRoom([noor]), mine: chosen(true, true), early: [{ id: "samir", name: "Samir" }] }),
   "mentor-door-many": () => room({ room: doorRoom(many), mine: chosen(true, true) }),
   "mentor-door-menu": () => room({ room: doorRoom([noor]), mine: chosen(true, true), menuFor: "noor" }),
   "mentor-remove": () => room({ room: doorRoom([noor]), mine: chosen(true, true), sheet: { remove: "noor", name: "Noor" } }),
@@ -555,6 +568,19 @@ const STATES: Record<string, () => ComponentChildren> = {
     }),
   "mentor-covered": () => room({ room: roomOf("dana", covered), mine: chosen(false, true) }),
   "mentor-reactions": () => room({ room: doorRoom([]), mine: chosen(true, true), reactions: new Map([["priya", "thank_you"], ["joy", "same_here"]]) }),
+  "mentor-flag": () => withFlags(led({ sheet: { flag: "tomas", category: "self_harm" } }), "dana", everyone),
+  "mentor-flag-abuse": () => withFlags(led({ sheet: { flag: "", category: "abuse_or_neglect" } }), "dana", everyone),
+  "mentor-call": () => withFlags(led({ sheet: "call" }), "dana", everyone),
+  "mentor-status": () => withFlags(led(), "dana", everyone, OWN.status),
+  "mentor-status-sharing": () => withFlags(led({ share: { state: "on", possible: true } }), "dana", everyone, OWN.crisis),
+  "mentor-crisis": () => withFlags(led(), "dana", everyone, OWN.crisis),
+  "mentor-upset": () => withFlags(led({ early: [{ id: "samir", name: "Samir" }] }), "dana", everyone),
+  "help-flags": () => withFlags(takingBack(room({ sheet: "help" })), "ellie", everyone, OWN.read),
+  "help-offline": () => withFlags(room({ sheet: "help" }), "ellie", everyone, undefined, true),
+  "own-crisis": () => withFlags(room(), "ellie", everyone, OWN.own),
+  "lobby-crisis": () => withFlags(lobby(), "ellie", everyone, OWN.own),
+  "left-early": () =>
+    withFlags(<LeftPage />, "ellie", everyone),
   loading: () => <Page {...page} icon="mark" title={words.loading} />,
   left: () => <Page {...page} icon="leave" title={words.leftTitle} text={words.leftText} act={again(words.joinAgain)} />,
   ended: () => <Page {...page} icon="check" title={words.endedTitle} text={words.endedText} />,

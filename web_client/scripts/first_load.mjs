@@ -7,6 +7,8 @@ import { gzipSync } from "node:zlib";
 
 const LIMIT = 60_000;
 const ROOM = /\/(room_screen|message_pack)-[^/]+$/;
+/** Flags and calls for help: loaded once somebody is signed in to a session, before anyone needs them. */
+const BESIDE = /\/flags-[^/]+$/;
 /** Only therapists load these, and only once they are signed in. */
 const STAFF = /\/therapist-[^/]+$/;
 /** Only who leads a session loads these. */
@@ -27,12 +29,12 @@ for (const path of files("dist")) {
   const bytes = readFileSync(path);
   const packed = gzipSync(bytes, { level: 9 }).length;
   const named = path.endsWith("index.html") || page.includes(path.slice("dist".length));
-  const staff = STAFF.test(path) || LEADING.test(path);
+  const staff = STAFF.test(path) || LEADING.test(path) || BESIDE.test(path);
   if (named) first += packed;
-  else if (ROOM.test(path)) room += packed;
+  else if (ROOM.test(path) || BESIDE.test(path)) room += packed;
   else if (!staff) later = Math.max(later, packed);
   process.stdout.write(
-    `${path.padEnd(44)} ${String(bytes.length).padStart(7)} B  ${String(packed).padStart(6)} B gzipped${named ? "" : ROOM.test(path) ? ", while people arrive" : LEADING.test(path) ? ", who leads only" : staff ? ", therapists only" : ", one of these"}\n`,
+    `${path.padEnd(44)} ${String(bytes.length).padStart(7)} B  ${String(packed).padStart(6)} B gzipped${named ? "" : ROOM.test(path) || BESIDE.test(path) ? ", while people arrive" : LEADING.test(path) ? ", who leads only" : staff ? ", therapists only" : ", one of these"}\n`,
   );
 }
 const kB = (bytes) => (bytes / 1000).toFixed(1);

@@ -5,6 +5,7 @@ import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
 import { Drawing } from "./drawing";
+import { GOODBYE } from "./goodbye";
 import { codecReady } from "./protocol/codec";
 import { captureFrom } from "./media/capture";
 import type { PathVerdict } from "./media/check";
@@ -16,6 +17,7 @@ import { Sound } from "./media/sound";
 import { Subscriber } from "./media/subscribe";
 import { playTone } from "./media/tone";
 import { LocalScreen } from "./media/screen";
+import { newId } from "./new_id";
 import { chosenDevices, clearStorage, kept, keptNotes, owed, plans, stays } from "./remembered";
 import { RoomSession } from "./session";
 import { Root } from "./views/root";
@@ -25,14 +27,7 @@ import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/arrive.css";
 
-/** What takes the place of this page after Quick exit, should it be loaded again: this same file, empty. */
-const GOODBYE = "/goodbye";
 const RELOAD_MS = 3_000;
-
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(15));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
-}
 
 function start(root: HTMLElement): void {
   const query = new URLSearchParams(location.search);

@@ -47,6 +47,8 @@ function keptUnder(key: string): Kept {
 
 export const kept: Kept = keptUnder("draft");
 export const keptNotes: Kept = keptUnder("notes");
+/** Flags that have not arrived. */
+export const keptFlags: Kept = keptUnder("flags");
 
 const STAY = "stay/";
 

@@ -43,7 +43,7 @@ export async function insist(
 }
 
 /** Answers that trying again would not change. */
-const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+export const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "signed_out",
   "link_invalid",
   "other_person",

@@ -2,6 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CRISIS } from "../crisis";
 import type { Words } from "../words";
+import { useFlags } from "./flags_here";
+import type { HelpView } from "./help";
 import { Icon } from "./icon";
 import { AtHandToo, Explained, useBehind, Yours, Yourself } from "./yourself";
 
@@ -120,7 +122,7 @@ export function Sheet({
 /** What is one's own: opened from the top line of any page. */
 export function YouSheet({ words, onClose }: { words: Words; onClose: () => void }) {
   const yourself = useContext(Yourself);
-  const [explaining, setExplaining] = useExplaining();
+  const [explaining, setExplaining] = useInstead(false);
   useBehind();
   return (
     <Sheet title={explaining ? words.yourself.takeBack : words.yourself.title} closeLabel={words.close} onClose={onClose}>
@@ -133,15 +135,16 @@ export function YouSheet({ words, onClose }: { words: Words; onClose: () => void
   );
 }
 
-function useExplaining(): [boolean, (explaining: boolean) => void] {
-  const [explaining, setExplaining] = useState(false);
-  const asked = useRef(false);
+/** What a sheet shows instead of its beginning. */
+function useInstead<T>(nothing: T): [T, (shown: T) => void] {
+  const [shown, setShown] = useState(nothing);
+  const was = useRef(nothing);
   useLayoutEffect(() => {
     // What was pressed is gone, and the focus with it.
-    if (asked.current !== explaining) document.getElementById("sheet-title")?.focus();
-    asked.current = explaining;
-  }, [explaining]);
-  return [explaining, setExplaining];
+    if (was.current !== shown) document.getElementById("sheet-title")?.focus();
+    was.current = shown;
+  }, [shown]);
+  return [shown, setShown];
 }
 
 /** Crisis help: plain numbers, one tap from every screen, without any network; and below, what is one's own. */
@@ -156,7 +159,16 @@ export function HelpSheet({
   children?: ComponentChildren;
 }) {
   const yourself = useContext(Yourself);
-  const [explaining, setExplaining] = useExplaining();
+  const here = useFlags();
+  const [explaining, setExplaining] = useInstead(false);
+  const [view, onView] = useInstead<HelpView | null>(null);
+  if (here && view) {
+    return (
+      <Sheet title={here.parts.askingTitle(words, view)} closeLabel={words.closeHelp} onClose={onClose}>
+        <here.parts.Asking words={words} here={here} view={view} onBack={() => onView(null)} onClose={onClose} />
+      </Sheet>
+    );
+  }
   if (yourself && explaining) {
     return (
       <Sheet title={words.yourself.takeBack} closeLabel={words.close} onClose={onClose}>
@@ -166,8 +178,10 @@ export function HelpSheet({
   }
   return (
     <Sheet title={words.helpTitle} closeLabel={words.closeHelp} onClose={onClose}>
+      {here && <here.parts.HelpFirst words={words} here={here} onView={onView} />}
       <HelpWays words={words} />
       {children && <div class="ways">{children}</div>}
+      {here && <here.parts.HelpRest words={words} here={here} onView={onView} />}
       <p class="note">
         <Icon name="lock" />
         <span>{words.helpPrivate}</span>

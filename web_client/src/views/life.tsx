@@ -1,5 +1,6 @@
 import { leads, ledByNobody, person, rests } from "../state/room";
 import { clockTime, listOf } from "../words";
+import { useFlags } from "./flags_here";
 import { Panel } from "./panel";
 import type { RoomActs, RoomModel } from "./room_model";
 
@@ -7,6 +8,7 @@ import type { RoomActs, RoomModel } from "./room_model";
 export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const { words, room, mine, notice, alone } = model;
   const staff = leads(room);
+  const here = useFlags();
   const { session, pausedUntilMs: until } = room;
   const needsCover = person(room, room.you)?.needs_cover ?? false;
   const covered = mine.microphone || mine.camera ? words.coverText : `${words.coverOff} ${words.coverText}`;
@@ -59,10 +61,14 @@ export function LifePanels({ model, acts }: { model: RoomModel; acts: RoomActs }
         </Panel>
       )}
       {model.early.length > 0 && !alone.on && (
-        <Panel label={words.whoLeft} icon="leave" title={words.leftEarly(listOf(words, model.early))}>
-          <button class="btn" type="button" onClick={acts.onEarlyRead}>
-            {words.ok}
-          </button>
+        <Panel label={words.whoLeft} icon="leave" title={words.leftEarly(listOf(words, model.early.map(({ name }) => name)))}>
+          <div class="row s wrap">
+            {here &&
+              model.early.map(({ id, name }) => <here.parts.LeftUpset key={id} words={words} here={here} id={id} name={name} />)}
+            <button class="btn" type="button" onClick={acts.onEarlyRead}>
+              {words.ok}
+            </button>
+          </div>
         </Panel>
       )}
     </>

@@ -4,6 +4,7 @@ import type { MyDevices } from "../state/devices";
 import { person, type RoomState } from "../state/room";
 import type { Words } from "../words";
 import { AllowSteps, problemText } from "./allow";
+import { useFlags } from "./flags_here";
 import { HelpSheet, PageBar, Top } from "./frame";
 import { Icon } from "./icon";
 import { Panel } from "./panel";
@@ -33,6 +34,7 @@ export type LobbyActs = Pick<
 export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
   const { words, room, mine, microphone, camera } = model;
   const me = person(room, room.you);
+  const here = useFlags();
   const listening = me?.listening ?? false;
   const note = room.session.note ?? "";
   const help = model.sheet === "help";
@@ -47,6 +49,7 @@ export function Lobby({ model, acts }: { model: LobbyModel; acts: LobbyActs }) {
           <h1>{title}</h1>
           <p class="big quiet">{text}</p>
         </div>
+        {here && <here.parts.CrisisCard words={words} here={here} />}
         {model.reconnecting && (
           <Panel care label={words.connection} icon="again" title={words.reconnecting}>
             <p>{words.lobbyText}</p>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { SessionEntry } from "../connection/api";
 import type { Words } from "../words";
+import { useFlags } from "./flags_here";
 import { HelpSheet, PageBar, Top } from "./frame";
 import { Icon, type IconName } from "./icon";
 
@@ -31,6 +32,7 @@ export function Page({
   onLeave?: (() => void) | undefined;
   children?: ComponentChildren;
 }) {
+  const here = useFlags();
   return (
     <>
       <Top words={words} title={null} onQuickExit={acts.onQuickExit} />
@@ -48,6 +50,7 @@ export function Page({
           </button>
         )}
         {children}
+        {here && <here.parts.CrisisCard words={words} here={here} />}
       </main>
       <PageBar words={words} inert={help} onHelp={() => acts.onHelp(true)} onLeave={onLeave} />
       {help && <HelpSheet words={words} onClose={() => acts.onHelp(false)} />}

@@ -2,13 +2,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { ParticipantView } from "../protocol/generated";
 import { leads, person, rests } from "../state/room";
 import { Chat } from "./chat";
+import { useFlags } from "./flags_here";
 import { HelpSheet, Sheet, Top } from "./frame";
 import { Icon } from "./icon";
 import { faceOf, Tiles, type FaceTurn } from "./tiles";
 import { Bar } from "./bar";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
-import { AtHand, Hidden, RemoveSheet } from "./room_parts";
+import { AtHand, FlagSheets, Hidden, RemoveSheet } from "./room_parts";
 import { Said } from "./said";
 import { useSeen } from "./seen";
 import { DevicesSheet } from "./devices_sheet";
@@ -32,6 +33,18 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const roomy = useRoomy();
   const low = useLow();
   const plan = useState<Settings | null>(null);
+  const here = useFlags();
+  const sharing = model.share.state !== "off";
+  const crisis = here && <here.parts.PrivateCrisis words={words} here={here} sharing={sharing} />;
+  // Beside the queue, and never near the chat.
+  const status = here && staff && !alone.on && (
+    <here.parts.PrivatePlace
+      words={words}
+      here={here}
+      sharing={sharing}
+      onFlag={(about) => acts.onSheet({ flag: about, category: "self_harm" })}
+    />
+  );
   const most = Math.max(0, ...room.talk.values());
   // Nobody is framed whom I cannot hear, and nobody while the group rests.
   const speakers = model.reconnecting || room.pausedUntilMs > 0 ? [] : room.speakers;
@@ -81,7 +94,13 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         inert={inert}
         class={`room${leading ? " leading" : ""}${chatOpen && !wide ? " chatting" : ""}${model.reconnecting ? " reconnecting" : ""}`}
       >
-        {leading && part && <part.LeadTurns model={model} acts={acts} plan={plan} modes={!roomy} />}
+        {leading && part && (
+          <div class="left">
+            {crisis}
+            <part.LeadTurns model={model} acts={acts} plan={plan} modes={!roomy} />
+            {status}
+          </div>
+        )}
         {alone.on ? (
           <Hidden words={words} told={alone.told} onShow={acts.onShowGroup} />
         ) : (
@@ -112,6 +131,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
                         part && live && <part.Talk language={words.language} ms={room.talk.get(id) ?? 0} most={most} />,
                       turnItems: (id, choose) =>
                         part && <part.TurnItems model={model} acts={acts} id={id} choose={choose} />,
+                      onFlag: (id) => acts.onSheet({ flag: id }),
                       shareItem: (id, choose) => <ShareItem model={model} acts={acts} id={id} choose={choose} />,
                     }
                   : null
@@ -121,6 +141,15 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           )
         )}
         <div class="side">
+          {here && staff && part && <here.parts.Watching here={here} room={room} watched={part.watched} />}
+          {chatOpen && staff
+            ? here && !wide && <here.parts.Brief words={words} here={here} />
+            : !(leading && part) && (
+                <>
+                  {crisis}
+                  {status}
+                </>
+              )}
           <Panels model={model} acts={acts} />
           {chatOpen && (
             <Chat
@@ -206,7 +235,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           </div>
         </Sheet>
       )}
-      {sheet !== null && typeof sheet === "object" && (
+      <FlagSheets words={words} here={here} sheet={sheet} onClose={() => acts.onSheet(null)} />
+      {sheet !== null && typeof sheet === "object" && "remove" in sheet && (
         <RemoveSheet
           words={words}
           name={sheet.name}

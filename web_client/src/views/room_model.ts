@@ -2,7 +2,7 @@ import type { TurnRequest } from "../asking";
 import type { ChoiceKind, Choices } from "../media/device_list";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
-import type { Picture as PictureOf, Reaction, Tile } from "../protocol/generated";
+import type { Category, Picture as PictureOf, Reaction, Tile } from "../protocol/generated";
 import type { PendingChat } from "../posting";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
@@ -12,8 +12,16 @@ import type { ShareState } from "../sharing";
 import type { Doubt } from "../telling";
 import { type Words } from "../words";
 
-/** `remove`: whom. */
-export type OpenSheet = "help" | "leave" | "end" | "devices" | { readonly remove: string; readonly name: string } | null;
+/** `remove`: whom. `flag`: whom it is about, to begin with; of what kind it likely is. */
+export type OpenSheet =
+  | "help"
+  | "leave"
+  | "end"
+  | "devices"
+  | "call"
+  | { readonly remove: string; readonly name: string }
+  | { readonly flag: string; readonly category?: Category }
+  | null;
 
 export interface RoomModel {
   words: Words;
@@ -52,8 +60,8 @@ export interface RoomModel {
   resting: readonly PictureOf[];
   pending: readonly PendingChat[];
   notice: Notice | null;
-  /** Names of those who left while the session goes on; only who leads is told. */
-  early: readonly string[];
+  /** Those who left while the session goes on; only who leads is told. */
+  early: readonly { readonly id: string; readonly name: string }[];
   /** Who reacted just now. */
   reactions: ReadonlyMap<string, Reaction>;
   /** The choice of reactions is open. */

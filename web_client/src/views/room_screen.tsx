@@ -8,6 +8,7 @@ import { chosenDevices } from "../remembered";
 import { worst, type RoomSession } from "../session";
 import { unreadAfter } from "../state/unread";
 import type { Words } from "../words";
+import { useFlags } from "./flags_here";
 import { useKeptFocus } from "./kept_focus";
 import { Lobby } from "./lobby";
 import { Page } from "./pages";
@@ -39,7 +40,14 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
   const received = session.received.value;
   const { ask, posting, reactions, notAlone } = session;
   const alone = notAlone.on.value;
+  const flagging = useFlags()?.flagging;
   useKeptFocus();
+  useEffect(() => {
+    if (!flagging) return;
+    flagging.now = session.clock.now;
+    flagging.hidden.value = alone;
+    if (room) flagging.see(room.participants, room.you, room.session.status === "live" && !room.waiting);
+  }, [flagging, session, room, alone]);
   const latest = room ? (room.chat.at(-1)?.id ?? null) : undefined;
   const visible = !alone && (wide || chatOpen);
   // What was written before I came is not news.
@@ -210,7 +218,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
         resting: session.resting.value,
         pending: posting.pending.value,
         notice: session.notice.value,
-        early: session.early.value.map((one) => one.name),
+        early: session.early.value,
         reactions: reactions.shown.value,
         reacting,
         alone: { on: alone, told: notAlone.told.value },

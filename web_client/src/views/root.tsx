@@ -9,6 +9,8 @@ import type { Words } from "../words";
 import { ArriveScreen } from "./arrive_screen";
 import { HelpWays, YouSheet } from "./frame";
 import { Choose, Page } from "./pages";
+import { FlagsHere, useFlags, useFlagsAt } from "./flags_here";
+import { usePart } from "./use_part";
 import { AtHandToo, Yourself } from "./yourself";
 
 export interface RootProps {
@@ -34,18 +36,26 @@ export function Root(props: RootProps) {
   // What is one's own on one screen may not be so on the next.
   const at = app.stage.value.name;
   useEffect(onClose, [at, onClose]);
+  const here = useFlagsAt(app.stage.value);
   return (
     <Yourself.Provider value={yourself}>
-      <Stages {...props} />
+      <FlagsHere.Provider value={here}>
+        <Stages {...props} />
+        {here && <here.parts.FlagsSaid words={props.words} here={here} />}
+      </FlagsHere.Provider>
       {open && yourself && <YouSheet words={props.words} onClose={onClose} />}
     </Yourself.Provider>
   );
 }
 
+const loadRoom = () => import("./room_screen");
+
 /** Chooses the page; the pages themselves know nothing of connections. */
 function Stages({ app, local, sound, words }: RootProps) {
   const stage = app.stage.value;
   const help = app.help.value;
+  const here = useFlags();
+  const asks = here && !here.staff && here.flagging.wasInside.value ? here : null;
   const acts = {
     onHelp: (open: boolean) => {
       app.help.value = open;
@@ -69,7 +79,7 @@ function Stages({ app, local, sound, words }: RootProps) {
     }
     arrived.current = screen;
   }, [screen]);
-  const RoomScreen = useRoomScreen(stage.name === "arrive" || stage.name === "room");
+  const RoomScreen = usePart(stage.name === "arrive" || stage.name === "room", loadRoom)?.RoomScreen;
   const page = { words, help, acts };
   switch (stage.name) {
     case "loading":
@@ -116,7 +126,9 @@ function Stages({ app, local, sound, words }: RootProps) {
           title={words.leftTitle}
           text={words.leftText}
           act={{ label: words.joinAgain, on: () => app.joinAgain() }}
-        />
+        >
+          {asks && <asks.parts.LeftEarly words={words} here={asks} />}
+        </Page>
       );
     case "replaced":
       return (
@@ -192,25 +204,3 @@ function linkPage(words: Words, code: ErrorCode): { title: string; text: string 
       return { title: words.stoppedTitle, text: words.error(code) };
   }
 }
-
-type RoomScreenPart = typeof import("./room_screen").RoomScreen;
-
-/** The room's own part of the client: loaded while people still arrive, and tried again until it is there. */
-function useRoomScreen(wanted: boolean): RoomScreenPart | null {
-  const [part, setPart] = useState<RoomScreenPart | null>(null);
-  const [tries, setTries] = useState(0);
-  useEffect(() => {
-    if (!wanted || part) return undefined;
-    let again: ReturnType<typeof setTimeout> | undefined;
-    void import("./room_screen").then(
-      (loaded) => setPart(() => loaded.RoomScreen),
-      () => {
-        again = setTimeout(() => setTries(tries + 1), RELOAD_PART_MS);
-      },
-    );
-    return () => clearTimeout(again);
-  }, [wanted, part, tries]);
-  return part;
-}
-
-const RELOAD_PART_MS = 2_000;

@@ -64,6 +64,7 @@ export interface StaffActs extends DoorActs {
   onCloseMicrophone: (id: string) => void;
   onAllowMicrophone: (id: string) => void;
   onMove: (id: string) => void;
+  onFlag: (id: string) => void;
   /** How long they spoke. */
   talkOf: (id: string) => ComponentChildren;
   turnItems: (id: string, choose: (act: () => void) => () => void) => ComponentChildren;
@@ -254,9 +255,11 @@ function Card({ words, face, staff, own }: { words: Words; face: Face; staff: St
         </span>
         <Off words={words} face={face} />
         {face.self && <Own own={own} />}
-        {face.role === "participant" && !face.self && (
+        {!face.self && (
           <Menu words={words} id={face.id} name={face.name} open={staff.menuFor === face.id} onMenu={staff.onMenu}>
-            {(choose) => <Items words={words} face={face} staff={staff} choose={choose} />}
+            {(choose) => (
+              <Items words={words} face={face} staff={staff} choose={choose} />
+            )}
           </Menu>
         )}
       </div>
@@ -276,6 +279,13 @@ function Items({
   choose: (act: () => void) => () => void;
 }) {
   const { id, name } = face;
+  const flag = (
+    <button type="button" aria-haspopup="dialog" onClick={choose(() => staff.onFlag(id))}>
+      <Icon name="flag" small />
+      {words.flagPerson(name)}
+    </button>
+  );
+  if (face.role !== "participant") return flag;
   return (
     <>
       {staff.turnItems(id, choose)}
@@ -297,6 +307,7 @@ function Items({
         </>
       )}
       {staff.shareItem(id, choose)}
+      {flag}
       <hr />
       <button type="button" onClick={choose(() => staff.onMove(id))}>
         <Icon name="door" small />

@@ -327,6 +327,9 @@ export const en = {
   pausedStaffText:
     "The group is paused: microphones are closed, chat waits. A therapist or another mentor takes over just by being here.",
   pausedStaffUntil: (time: string) => `If nobody can take over by ${time}, the group waits in the lobby.`,
+  flag: "Flag",
+  flagPerson: (name: string) => `Flag ${name}`,
+  callTherapist: "Call therapist",
   needCover: "I need cover",
   leadAgain: "I can lead again",
   coverTitle: "You asked for cover",

@@ -359,6 +359,9 @@ export const es: Words = {
   pausedStaffText:
     "El grupo está en pausa: los micrófonos están cerrados y el chat espera. Un terapeuta u otro mentor toma el relevo con solo estar aquí.",
   pausedStaffUntil: (time) => `Si nadie puede tomar el relevo antes de las ${time}, el grupo espera en la sala de espera.`,
+  flag: "Avisar",
+  flagPerson: (name) => `Avisar sobre ${name}`,
+  callTherapist: "Llamar terapeuta",
   needCover: "Necesito relevo",
   leadAgain: "Puedo guiar otra vez",
   coverTitle: "Pidió relevo",

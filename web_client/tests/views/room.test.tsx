@@ -103,6 +103,8 @@ const begins: RoomState = {
   ],
 };
 
+const [WREN, SAMIR] = [{ id: "wren", name: "Wren" }, { id: "samir", name: "Samir" }];
+
 const crowd: RoomState = {
   ...room,
   participants: [
@@ -230,7 +232,7 @@ describe("axe finds nothing", () => {
     ["after a pause", { notice: { about: "back", leader: null } }],
     ["with reactions", { reacting: true, reactions: new Map([["dana", "i_hear_you"]]) }],
     ["not alone", { alone: { on: true, told: true } }],
-    ["as a mentor with a full lobby", { room: { ...full, pausedUntilMs: 0 }, early: ["Wren", "Samir"] }],
+    ["as a mentor with a full lobby", { room: { ...full, pausedUntilMs: 0 }, early: [WREN, SAMIR] }],
     ["as a mentor with a full lobby on a phone", { room: full, wide: false, menuFor: "noor" }],
     ["as a mentor who removes", { room: full, sheet: { remove: "noor", name: "Noor" } }],
     ["as a mentor in a pause", { room: { ...full, pausedUntilMs: 1 } }],
@@ -847,7 +849,7 @@ describe("not alone", () => {
   });
 
   test("shows no name and no text of anybody, and one way back", () => {
-    show({ alone, early: ["Wren"], room: { ...full, chat: room.chat }, unread: 3 });
+    show({ alone, early: [WREN], room: { ...full, chat: room.chat }, unread: 3 });
     for (const secret of ["Dana", "Joy", "Noor", "Wren", "Welcome"]) expect(box.textContent).not.toContain(secret);
     byName("button", "Show the group again").click();
     expect(acts.onShowGroup).toHaveBeenCalled();
@@ -877,8 +879,38 @@ describe("not alone", () => {
   });
 });
 
+describe("who leads can flag", () => {
+  test("with what is at hand also while the chat fills a phone", () => {
+    for (const wide of [true, false]) {
+      show({ ...asMentor, wide, chatOpen: true });
+      byName("button", en.flag).click();
+      byName("button", en.callTherapist).click();
+    }
+    expect(acts.onSheet.mock.calls).toEqual([[{ flag: "" }], ["call"], [{ flag: "" }], ["call"]]);
+  });
+
+  test("each person, also who leads beside them, and not themselves", () => {
+    const ruth = { id: "ruth", name: "Ruth", role: "therapist", place: 9 } as const;
+    const beside = { ...room, you: "dana", participants: [...room.participants, ruth] };
+    for (const [id, name] of [
+      ["joy", "Joy"],
+      ["ruth", "Ruth"],
+    ] as const) {
+      show({ room: beside, menuFor: id });
+      byName("button", en.flagPerson(name)).click();
+      expect(acts.onSheet).toHaveBeenLastCalledWith({ flag: id });
+    }
+    expect(() => byName("button", "Menu for Dana")).toThrow();
+  });
+
+  test("and nobody else", () => {
+    show({});
+    for (const name of [en.flag, en.callTherapist]) expect(() => byName("button", name)).toThrow();
+  });
+});
+
 test("who left early is read once", () => {
-  show({ ...asMentor, early: ["Wren", "Samir"] });
+  show({ ...asMentor, early: [WREN, SAMIR] });
   expect(byName("section", en.whoLeft).textContent).toContain("Wren and Samir left early");
   byName("button", "OK").click();
   expect(acts.onEarlyRead).toHaveBeenCalled();
