@@ -13,6 +13,7 @@ from rooms.events import (
     FloorPaused,
     MicrophoneHoldSet,
     MicrophoneShut,
+    MicrophoneSilenced,
     NotAloneSet,
     ParticipantDeparted,
     ParticipantEntered,
@@ -62,7 +63,7 @@ def _unheard(state: RoomState, event: Event, people: frozenset[ParticipantId]) -
     if isinstance(event, FloorEvent):
         return (TurnsUnsaved(),)
     # The companions of someone who left, and who is no companion any more.
-    return tuple(off for who in sorted(people) for off in _turned_off(state.people[who], microphone=True, camera=False))
+    return tuple(MicrophoneSilenced(who) for who in sorted(people))
 
 
 def _outlives(state: RoomState, event: Event, _: frozenset[ParticipantId]) -> tuple[Event, ...]:

@@ -1,7 +1,8 @@
 """What an event does to the speaking turns and, by them, to microphones.
 
-Three things hold after every event, whatever it was: only who is here holds a turn or waits for one; a turn's clock
-stands still while nobody leads the group; and nobody has a microphone on who may not be heard.
+Four things hold after every event, whatever it was: only who is here holds a turn or waits for one; a turn's clock
+stands still while nobody leads the group; nobody has a microphone on who may not be heard; and whoever may be heard, and
+might not before, is told a number that no earlier word of theirs can name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from msgspec.structs import replace
 from moderation.floor.state import Floor
 from moderation.floor.transitions import arrived, ended_for_all, gone, left_out, running_on, stopped
 from protocol.ids import ParticipantId
-from rooms.events import Event, ListeningSet, ParticipantAdmitted, ParticipantEntered, SessionClosed, TurnsUnsaved
+from protocol.values import TurnMode
+from rooms.events import (
+    Event,
+    ListeningSet,
+    ParticipantAdmitted,
+    ParticipantEntered,
+    SessionClosed,
+    TurnsUnsaved,
+    is_durable,
+)
 from rooms.state import Participant, RoomState
 
 
@@ -24,7 +34,7 @@ def spoken_for(before: RoomState, after: RoomState, event: Event) -> RoomState:
     ):
         return after
     floor = _clocked(before, after, _attended(before, after, event), event)
-    return _hushed(before, after if floor is after.floor else replace(after, floor=floor))
+    return _hushed(before, after if floor is after.floor else replace(after, floor=floor), event)
 
 
 def _attended(before: RoomState, after: RoomState, event: Event) -> Floor:
@@ -64,16 +74,31 @@ def _clocked(before: RoomState, after: RoomState, floor: Floor, event: Event) ->
     return running_on(floor, at_ms) if before.paused_until_ms is not None else floor
 
 
-def _hushed(before: RoomState, after: RoomState) -> RoomState:
-    """Closed are all who may be heard no more, also those whose microphone was off: a word of theirs that is still on
-    its way, or that a page repeats later, must not open it in a turn that they know nothing of."""
+def _hushed(before: RoomState, after: RoomState, event: Event) -> RoomState:
+    """Closed are all who may not be heard; numbered anew all who may be heard no more, or may be heard now.
+
+    Also where the microphone was off: a word of theirs that is still on its way, or that a page repeats later, must not
+    open it in a turn that they know nothing of.
+    """
+    stored = is_durable(event)
     people: dict[ParticipantId, Participant] = {}
     for person in after.inside():
-        if after.may_be_heard(person):
+        heard = after.may_be_heard(person)
+        anew = _changes(before, after, person, heard=heard)
+        if not anew and (heard or not (person.microphone or person.screen_audio)):
             continue
-        was = before.people.get(person.id)
-        closed = person.microphone or (was is not None and was.inside and before.may_be_heard(was))
-        if closed or person.screen_audio:
-            number = after.next_closing(person.id) if closed else person.closings
-            people[person.id] = replace(person, microphone=False, screen_audio=False, closings=number)
+        number = person.closings
+        if anew or person.microphone:
+            number = after.numbered_by_log(person.id) if stored else after.next_closing(person.id)
+        person = person if heard else replace(person, microphone=False, screen_audio=False)
+        people[person.id] = replace(person, closings=number)
     return replace(after, people={**after.people, **people}) if people else after
+
+
+def _changes(before: RoomState, after: RoomState, person: Participant, *, heard: bool) -> bool:
+    """Whether they may be heard now, and might not before, or the other way round."""
+    was = before.people.get(person.id)
+    if was is None or not was.inside:
+        # Who comes into a room in which everyone is heard comes in as they chose at its door.
+        return heard and not person.is_staff and after.floor.mode is not TurnMode.OPEN
+    return heard != before.may_be_heard(was)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,6 +12,10 @@ from moderation.floor.state import Floor
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import Chat
+
+
+_EACH: Final = 32
+"""Bits of a closing's number below the stored event that it follows. With 2^21 events it is still exact in a page."""
 
 
 class Participant(Struct, frozen=True):
@@ -31,8 +36,8 @@ class Participant(Struct, frozen=True):
         camera: the person's camera is on (by their own word).
         shut: a mentor closed the microphone.
         held: a closing took effect but is not saved yet; works like `shut`.
-        closings: rises each time it is shut, held, closed by a pause, or may not be heard any more; a client must know
-            the latest before it may open.
+        closings: rises each time it is shut, held, closed by a pause, may not be heard any more, or may be heard
+            again; a client must know the latest before it may open.
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
@@ -122,6 +127,7 @@ class RoomState(Struct, frozen=True):
         paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
         floor: the speaking turns.
         life: which loading of the room from its log this is, rising; in no event.
+        recorded: of how many stored events it is made, without those that are purged before the others.
     """
 
     session_id: SessionId = SessionId("")
@@ -138,14 +144,24 @@ class RoomState(Struct, frozen=True):
     paused_until_ms: Millis | None = None
     floor: Floor = Floor()
     life: int = 0
+    recorded: int = 0
 
     def next_closing(self, participant_id: ParticipantId) -> int:
         """The number of this person's next closing.
 
-        It is higher than any that was told in an earlier life of the room, though not all of those are in the log: a
-        closing must never look like one that the client has heard of.
+        It is none that was told in an earlier life of the room, though not all of those are in the log: a closing must
+        never look like one that the client has heard of.
         """
-        return max(self.people[participant_id].closings + 1, self.life << 16)
+        closings = self.people[participant_id].closings
+        return max(closings + 1, (closings >> _EACH << _EACH) + (self.life << 16))
+
+    def numbered_by_log(self, participant_id: ParticipantId) -> int:
+        """The number of this person's closing by the event that was stored last.
+
+        It is higher than all before that event, and the same whenever the log is read again: a word from before the
+        event never names it, and one from after it goes on to count.
+        """
+        return max(self.people[participant_id].closings + 1, self.recorded << _EACH)
 
     def present(self) -> Iterator[Participant]:
         """Those who are in the room or wait in its lobby, in order of first arrival."""

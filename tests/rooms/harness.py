@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import msgspec
+from msgspec.structs import replace
 
 from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
@@ -358,6 +359,15 @@ class RoomHarness:
     def replay(self) -> RoomState:
         """The state out of the log alone."""
         return evolve_all(EMPTY, self.events())
+
+    def reload(self) -> None:
+        """The server ends, and its next loading of the room has what the log has: nobody is connected."""
+        self.state = replace(self.replay(), life=self.state.life + 1)
+        self.gates = frozenset()
+        self.sent_out.clear()
+        self.seats.clear()
+        for person in tuple(self.state.present()):
+            self.lose(person.id)
 
     def roster(self) -> list[str]:
         """Who is in the room beside the host, by place."""

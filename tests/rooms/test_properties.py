@@ -470,7 +470,7 @@ class Room(RuleBasedStateMachine):
         for who in self.room.sent_out & people.keys():
             told = self.from_log.people[who]
             people[who] = replace(people[who], waiting=told.waiting, since_ms=told.since_ms, expected=told.expected)
-        live = replace(live, people=people, paused_until_ms=None, floor=stored_floor(live))
+        live = replace(live, people=people, paused_until_ms=None, floor=stored_floor(live), life=0)
         if self.room.sent_out:
             live = replace(live, unattended_ms=self.from_log.unattended_ms, late=self.from_log.late)
             # Nor is their place in the turns given up.
