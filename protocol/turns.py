@@ -38,13 +38,14 @@ class LowerHand(Frame, frozen=True, tag="lower_hand"):
 
 
 class Pass(Frame, frozen=True, tag="pass"):
-    """I pass: my running turn, or in a round the one that is still to come.
+    """I pass: `turn`, which I hold; or with 0 the one that is still to come in a round.
 
-    `come_back`: come back to me at the round's end. Who has neither turn, and a hand up, lowers it.
+    `come_back`: come back to me at the round's end. With 0, who has none to come, and a hand up, lowers it.
     """
 
     id: ClientRequestId
     come_back: bool = False
+    turn: TurnNumber = 0
 
 
 class PassTurnOn(Frame, frozen=True, tag="pass_turn_on"):

@@ -332,8 +332,8 @@ class FloorView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
         order: as set for the rounds to come.
         limit_ms: as set for the turns to come.
         firm: as set for the turns to come.
-        unsaved: a closing took effect and could not be saved; only mentors and therapists are heard until it is, or
-            until another turn is given. Told to mentors, therapists and the turn's holder.
+        unsaved: a closing took effect and could not be saved; only mentors and therapists are heard until a mentor's
+            word on who is heard is.
     """
 
     mode: TurnMode = TurnMode.OPEN

@@ -27,7 +27,7 @@ def floor_view(state: RoomState, viewer: ParticipantId, role: Role) -> FloorView
         order=floor.order if holds else RoundOrder.LIST,
         limit_ms=floor.limit_ms if holds else 0,
         firm=floor.firm and holds,
-        unsaved=floor.unsaved and holds,
+        unsaved=floor.unsaved,
     )
 
 

@@ -77,7 +77,7 @@ def _own_place(state: RoomState, actor: Participant, message: RaiseHand | LowerH
         case LowerHand():
             return _answer(rules.lower_hand(state.floor, actor.id, now_ms))
         case Pass():
-            return _answer(rules.pass_turn(state.floor, actor.id, now_ms, come_back=message.come_back))
+            return _answer(rules.pass_turn(state.floor, actor.id, message.turn, now_ms, come_back=message.come_back))
     assert_never(message)
 
 

@@ -138,7 +138,12 @@ class TalkCounted(FloorEvent, frozen=True, tag="talk_counted"):
 
 
 class TurnsUnsaved(FloorEvent, frozen=True, tag="turns_unsaved"):
-    """Ephemeral: something that closed microphones could not be stored; they stay closed."""
+    """Ephemeral: something that closed microphones could not be stored; they stay closed.
+
+    `turn`: it was no more than that turn's end; 0: more.
+    """
+
+    turn: int = 0
 
 
 StoredFloorEvent = (

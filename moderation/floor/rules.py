@@ -49,10 +49,12 @@ def lower_hand(floor: Floor, who: ParticipantId, now_ms: Millis) -> Answer:
     return (HandLowered(now_ms, who, None),) if who in floor.hands else ()
 
 
-def pass_turn(floor: Floor, who: ParticipantId, now_ms: Millis, *, come_back: bool) -> Answer:
-    """Someone passes: the turn they hold, or the one to come; else they lower their hand."""
-    turn = floor.turn
-    if turn is not None and turn.holder_id == who:
+def pass_turn(floor: Floor, who: ParticipantId, number: int, now_ms: Millis, *, come_back: bool) -> Answer:
+    """Someone passes: the turn of that number, which they hold; with 0 the one to come, else they lower their hand."""
+    if number:
+        turn = floor.running(number)
+        if turn is None or turn.holder_id != who:
+            return ()
         return end(floor, turn, who, now_ms, TurnEnd.LATER if come_back else TurnEnd.PASSED)
     if who in floor.to_come:
         return () if come_back and who in floor.later else (RoundPassed(now_ms, who, come_back),)
@@ -61,7 +63,8 @@ def pass_turn(floor: Floor, who: ParticipantId, now_ms: Millis, *, come_back: bo
 
 def pass_on(floor: Floor, turn: Turn, whom: ParticipantId, now_ms: Millis) -> Answer:
     """The turn's holder chooses the next."""
-    if not turn.of_round or floor.order is not RoundOrder.PASSED_ON:
+    # Who is heard next is a mentor's word while one could not be stored.
+    if not turn.of_round or floor.order is not RoundOrder.PASSED_ON or floor.unsaved:
         return _UNEXPECTED
     if whom not in floor.to_come:
         return NOT_FOUND
@@ -185,7 +188,7 @@ def goes_on(floor: Floor, now_ms: Millis) -> tuple[TurnGiven, ...]:
 
 def waits_for_next(floor: Floor) -> bool:
     """Whether the server has to give the round's next turn."""
-    return floor.turn is None and bool(floor.to_come) and floor.order is not RoundOrder.PASSED_ON
+    return not floor.unsaved and floor.turn is None and bool(floor.to_come) and floor.order is not RoundOrder.PASSED_ON
 
 
 def time_over(floor: Floor, now_ms: Millis) -> tuple[TurnExtended | TurnEnded, ...]:

@@ -94,6 +94,7 @@ class Floor(Struct, frozen=True):
         limit_ms: of each turn that is given from now on; 0: none.
         firm: the same.
         unsaved: a closing took effect and could not be saved; nobody who does not lead is heard until it is.
+        unsaved_turn: that closing was no more than the end of this turn; 0: it was more.
         talk: how long each person has spoken, in ms.
     """
 
@@ -109,6 +110,7 @@ class Floor(Struct, frozen=True):
     limit_ms: int = 0
     firm: bool = False
     unsaved: bool = False
+    unsaved_turn: int = 0
     talk: Mapping[ParticipantId, int] = MappingProxyType({})
 
     @property

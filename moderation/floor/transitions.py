@@ -7,13 +7,14 @@ so that whatever was stored can be read in any order that a lost closing left be
 - Numbers rise: an event about a turn that is not the running one changes nothing.
 - Whoever is given the turn is in no order any more. Whoever is not here is in none, and holds none.
 - A round goes on while somebody is still to come in it or holds a turn of it; leaving the mode drops the rest.
-- Only a stored word on who is heard ends `unsaved`.
+- Only a mentor's word that is stored ends `unsaved`: a mode, or a turn they give. Where no more than a turn's end was not
+  saved, its end by whomever does, since nobody is heard by that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
@@ -89,7 +90,8 @@ def evolve_floor(floor: Floor, event: AnyFloorEvent) -> Floor:
                 talk[each.participant_id] = talk.get(each.participant_id, 0) + each.ms
             return replace(floor, talk=talk)
         case TurnsUnsaved():
-            return replace(floor, unsaved=True)
+            only = event.turn if not floor.unsaved or floor.unsaved_turn == event.turn else 0
+            return replace(floor, unsaved=True, unsaved_turn=only)
     assert_never(event)
 
 
@@ -97,10 +99,10 @@ def gone(floor: Floor, who: ParticipantId) -> Floor:
     """Without someone who is here no more, or takes no turns: in no order, and holding none."""
     if who != floor.holder_id and who not in floor.hands and who not in floor.to_come:
         return floor
-    turn = None if who == floor.holder_id else floor.turn
+    if floor.turn is not None and who == floor.holder_id:
+        floor = _over(floor, floor.turn)
     return replace(
         floor,
-        turn=turn,
         hands=_without(floor.hands, who),
         to_come=_without(floor.to_come, who),
         later=_without(floor.later, who),
@@ -189,7 +191,7 @@ def _given(floor: Floor, event: TurnGiven) -> Floor:
         hands=_without(floor.hands, who),
         to_come=_without(floor.to_come, who),
         later=_without(floor.later, who),
-        unsaved=False,
+        **(_SAVED if event.by is not None else {}),
     )
 
 
@@ -215,7 +217,7 @@ def _about_turn(
 
 
 def _ended(floor: Floor, turn: Turn, why: Ending) -> Floor:
-    who, after = turn.holder_id, replace(floor, turn=None, unsaved=False)
+    who, after = turn.holder_id, _over(floor, turn)
     if turn.of_round and why is Ending.LATER:
         after = replace(after, to_come=(*after.to_come, who), later=_with(after.later, who))
     elif turn.of_round:
@@ -233,7 +235,7 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
         order=event.order,
         limit_ms=event.limit_ms,
         firm=event.firm,
-        unsaved=False,
+        **_SAVED,
     )
     if event.mode is TurnMode.ROUND and event.round is None:
         return after
@@ -251,6 +253,14 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
 
 
 # ── what it is made of ────────────────────────────────────────────────────────────────────────
+
+
+_SAVED: Final[Mapping[str, Any]] = {"unsaved": False, "unsaved_turn": 0}
+
+
+def _over(floor: Floor, turn: Turn) -> Floor:
+    saved = _SAVED if floor.unsaved and floor.unsaved_turn == turn.number else {}
+    return replace(floor, turn=None, **saved)
 
 
 def _timed(turn: Turn, at_ms: Millis, left_ms: int) -> Turn:

@@ -117,7 +117,7 @@ SOUND = (Source.MICROPHONE, Source.SCREEN_AUDIO)
 
 def stored_floor(state: RoomState) -> Floor:
     """The turns as the log has them: it knows of no pause that stopped a clock, and of nothing that was not saved."""
-    floor = replace(state.floor, unsaved=False)
+    floor = replace(state.floor, unsaved=False, unsaved_turn=0)
     return floor if floor.turn is None else replace(floor, turn=replace(floor.turn, ends_ms=None, left_ms=0))
 
 

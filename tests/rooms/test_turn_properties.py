@@ -98,7 +98,7 @@ class TurnsInARoom(Room):
         if what is SetDevices:
             self.tap(who)
         elif what is Pass:
-            self.ask(who, Pass(ID, come_back=data.draw(st.booleans())))
+            self.ask(who, Pass(ID, data.draw(st.booleans()), turn.number))
         elif what is PassTurnOn:
             self.ask(who, PassTurnOn(ID, turn.number, data.draw(PEOPLE)))
         elif what is SetTurnForm:

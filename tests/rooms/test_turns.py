@@ -62,6 +62,17 @@ def round_of(order: RoundOrder = RoundOrder.LIST, limit_ms: int = 0, *, firm: bo
     return SetTurnMode(ID, TurnMode.ROUND, order, limit_ms, firm)
 
 
+def test_a_pass_that_was_late_does_not_end_the_turn_after_it(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", QUEUE)
+    first = give(room, ANA)
+    room.request("mia", EndTurn(ID, first))
+    give(room, ANA)
+    assert room.request("ana", Pass(ID, turn=first)) == ()
+    assert room.request("ana", Pass(ID)) == ()
+    assert room.request("ben", Pass(ID, turn=first + 1)) == ()
+    assert holder(room) == ANA
+
+
 # ── who is heard ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -147,7 +158,7 @@ def test_hands_keep_the_order_in_which_they_went_up(room: RoomHarness, ana: Seat
     assert ana.client.floor["hands"] == ["ben", "ana"]
     room.request("ben", LowerHand(ID))
     room.request("ben", LowerHand(ID))
-    room.request("ana", Pass(ID))
+    room.request("ana", Pass(ID, turn=room.state.floor.newest))
     assert room.state.floor.hands == ()
 
 
@@ -319,7 +330,7 @@ def test_come_back_to_me_puts_a_person_last(room: RoomHarness, mia: Seat) -> Non
     room.request("mia", round_of())
     room.request("ben", Pass(ID, come_back=True))
     assert room.state.floor.to_come == (CY, BEN)
-    room.request("ana", Pass(ID, come_back=True))
+    room.request("ana", Pass(ID, True, room.state.floor.newest))
     assert (holder(room), room.state.floor.to_come) == (CY, (BEN, ANA))
     assert room.state.floor.later == (BEN, ANA)
 

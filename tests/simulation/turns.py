@@ -44,7 +44,7 @@ def own_request(world: World, client: Client) -> RoomRequest:
         to_come: list[str] = floor["round"] or [turn["holder_id"]]
         return chance.choice(
             (
-                Pass(again, come_back=chance.random() < 0.5),
+                Pass(again, chance.random() < 0.5, number),
                 EndTurn(again, number),
                 PassTurnOn(again, number, ParticipantId(chance.choice(to_come))),
                 SetTurnForm(again, number, chance.choice(tuple(TurnForm))),

@@ -221,7 +221,8 @@ class Turns(RuleBasedStateMachine):
 
     @rule(who=people, come_back=st.booleans(), saved=saved)
     def passes(self, who: ParticipantId, *, come_back: bool, saved: bool) -> None:
-        self.do(rules.pass_turn(self.floor, who, self.now_ms, come_back=come_back), saved=saved)
+        number = self.floor.newest if who == self.floor.holder_id else 0
+        self.do(rules.pass_turn(self.floor, who, number, self.now_ms, come_back=come_back), saved=saved)
 
     @precondition(somebody_speaks)
     @rule(whom=people, saved=saved)
