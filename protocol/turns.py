@@ -142,13 +142,18 @@ class SetTurnMode(Frame, frozen=True, tag="set_turn_mode"):
     Whoever may not be heard in that mode is closed at once, and opens their own microphone later, or does not. A round
     begins with it when none goes on; with one, its order of people stays as it is. `limit_ms`: of each turn that begins
     later; 0: none. `firm`: the turn ends at its limit, after 30 s of grace; else nobody is cut off.
+
+    `mode` null: it stays as it is, whoever set it meanwhile, and no round begins. `after`: the newest mode that I know of,
+    by its number; where another was set since, this one was late, and is acknowledged without effect, unless it is
+    QUIET, which always counts. Null: it counts in any case.
     """
 
     id: ClientRequestId
-    mode: TurnMode
+    mode: TurnMode | None
     order: RoundOrder = RoundOrder.LIST
     limit_ms: Annotated[int, Meta(ge=0, le=MAX_LIMIT_MS)] = 0
     firm: bool = False
+    after: TurnNumber | None = None
 
 
 class SetCompanion(Frame, frozen=True, tag="set_companion"):

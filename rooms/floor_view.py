@@ -28,6 +28,7 @@ def floor_view(state: RoomState, viewer: ParticipantId, role: Role) -> FloorView
         limit_ms=floor.limit_ms if holds else 0,
         firm=floor.firm and holds,
         unsaved=floor.unsaved,
+        mode_number=floor.mode_number if leads else 0,
     )
 
 

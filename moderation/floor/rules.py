@@ -25,6 +25,7 @@ from moderation.floor.events import (
     TurnHeld,
     TurnModeSet,
     TurnResumed,
+    TurnSettingsSet,
 )
 from moderation.floor.state import GRACE_MS, Ending, Floor, Order, Phase, Turn
 from protocol.errors import ErrorCode
@@ -174,6 +175,12 @@ def set_mode(floor: Floor, event: TurnModeSet, eligible: Iterable[ParticipantId]
     if first is None or (floor.turn is not None and not over):
         return (*over, begins)
     return (*over, begins, TurnGiven(now_ms, floor.newest + 1, first, None, event.limit_ms, event.firm))
+
+
+def set_settings(floor: Floor, event: TurnSettingsSet) -> Answer:
+    """How rounds and turns to come go."""
+    as_set = (floor.order, floor.limit_ms, floor.firm) == (event.order, event.limit_ms, event.firm)
+    return () if as_set else (event,)
 
 
 # ── by themselves ─────────────────────────────────────────────────────────────────────────────

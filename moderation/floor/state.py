@@ -90,6 +90,7 @@ class Floor(Struct, frozen=True):
         later: who of them asked to be come back to.
         done: whose turn in it is over, in that order; also of those who have left since.
         passed: who of them passed.
+        mode_number: rises each time a mode is set.
         order: how a round goes on.
         limit_ms: of each turn that is given from now on; 0: none.
         firm: the same.
@@ -111,6 +112,7 @@ class Floor(Struct, frozen=True):
     firm: bool = False
     unsaved: bool = False
     unsaved_turn: int = 0
+    mode_number: int = 0
     talk: Mapping[ParticipantId, int] = MappingProxyType({})
 
     @property

@@ -35,6 +35,7 @@ from moderation.floor.events import (
     TurnHeld,
     TurnModeSet,
     TurnResumed,
+    TurnSettingsSet,
     TurnsUnsaved,
 )
 from moderation.floor.state import Ending, Floor, Order, Phase, Turn
@@ -46,7 +47,7 @@ _SILENT, _FREE, _RUNNING, _HELD = Phase.SILENT, Phase.FREE, Phase.RUNNING, Phase
 TRANSITIONS: Final[Mapping[type[FloorEvent], Mapping[Phase, frozenset[Phase]]]] = {
     **{
         anywhere: {phase: frozenset({phase}) for phase in Phase}
-        for anywhere in (HandRaised, HandLowered, HandsOrdered, TalkCounted, TurnsUnsaved)
+        for anywhere in (HandRaised, HandLowered, HandsOrdered, TurnSettingsSet, TalkCounted, TurnsUnsaved)
     },
     **{
         of_round: {phase: frozenset({phase}) for phase in (_FREE, _RUNNING, _HELD)}
@@ -84,6 +85,8 @@ def evolve_floor(floor: Floor, event: AnyFloorEvent) -> Floor:
             return floor if turn is None else _about_turn(floor, turn, event)
         case TurnModeSet():
             return _mode_set(floor, event)
+        case TurnSettingsSet():
+            return replace(floor, order=event.order, limit_ms=event.limit_ms, firm=event.firm)
         case TalkCounted():
             talk = dict(floor.talk)
             for each in event.times:
@@ -231,6 +234,7 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
     after = replace(
         floor,
         mode=event.mode,
+        mode_number=floor.mode_number + 1,
         turn=turn,
         order=event.order,
         limit_ms=event.limit_ms,

@@ -27,7 +27,7 @@ from protocol.turns import (
     SetTurnForm,
     SetTurnMode,
 )
-from protocol.values import RoundOrder, Source, TalkTime, TurnEnd, TurnForm, TurnMode
+from protocol.values import Role, RoundOrder, Source, TalkTime, TurnEnd, TurnForm, TurnMode
 from rooms.commands import CountTalk
 from rooms.gates import Gate, signer
 from tests.rooms.client_model import ClientModel, Wire, wire
@@ -71,6 +71,31 @@ def test_a_pass_that_was_late_does_not_end_the_turn_after_it(room: RoomHarness, 
     assert room.request("ana", Pass(ID)) == ()
     assert room.request("ben", Pass(ID, turn=first + 1)) == ()
     assert holder(room) == ANA
+
+
+def test_a_mode_that_is_based_on_another_one_was_late_and_settings_carry_none(room: RoomHarness, mia: Seat) -> None:
+    room.enter("theo", Role.THERAPIST)
+    known = room.state.floor.mode_number
+    room.request("theo", QUIET)
+
+    assert room.request("mia", SetTurnMode(ID, TurnMode.OPEN, after=known)) == ()
+    room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE, firm=True))
+    assert room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE, firm=True)) == ()
+
+    floor = room.state.floor
+    assert (floor.mode, floor.limit_ms, floor.firm) == (TurnMode.QUIET, MINUTE, True)
+    room.request("mia", SetTurnMode(ID, TurnMode.OPEN, after=room.state.floor.mode_number))
+    assert room.state.floor.mode is TurnMode.OPEN
+    room.request("mia", SetTurnMode(ID, TurnMode.QUIET, after=known))
+    assert room.state.floor.mode is TurnMode.QUIET, "to silence everyone is never too late"
+
+
+def test_settings_settle_no_closing_that_was_not_saved(room: RoomHarness, mia: Seat) -> None:
+    room.storage_down = True
+    assert room.refusal("mia", QUIET) is ErrorCode.NOT_SAVED
+    room.storage_down = False
+    room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE))
+    assert room.state.floor.unsaved
 
 
 # ── who is heard ──────────────────────────────────────────────────────────────────────────────
@@ -314,7 +339,7 @@ def test_a_round_goes_from_one_to_the_next_and_late_comers_are_last(room: RoomHa
     room.enter("cy")
     room.request("ana", EndTurn(ID, room.state.floor.newest))
     assert (holder(room), room.state.floor.to_come) == (BEN, (CY,))
-    room.request("ben", Pass(ID))
+    room.request("ben", Pass(ID, turn=room.state.floor.newest))
     room.request("cy", EndTurn(ID, room.state.floor.newest))
     floor = room.state.floor
     assert (holder(room), floor.going, floor.done, floor.passed) == (None, False, (ANA, BEN, CY), (BEN,))
@@ -443,7 +468,7 @@ def test_an_end_that_could_not_be_stored_stays_an_end(room: RoomHarness, ana: Se
     lose(room, "mia", EndTurn(ID, number))
     assert heard(room) == set()
     told = [seat.client.floor["unsaved"] for seat in (ana, ben, mia) if seat.client.floor is not None]
-    assert told == [True, False, True]
+    assert told == [True, True, True]
     assert (
         room.refusal("ana", SetDevices(ID, microphone=True, camera=False, closings=room.state.people[ANA].closings))
         is ErrorCode.NOT_YOUR_TURN

@@ -35,10 +35,11 @@ def modes(*among: TurnMode) -> st.SearchStrategy[SetTurnMode]:
     return st.builds(
         SetTurnMode,
         st.just(ID),
-        st.sampled_from(among or tuple(TurnMode)),
+        st.sampled_from(among or (*TurnMode, None)),
         st.sampled_from(RoundOrder),
         LIMITS,
         firm=st.booleans(),
+        after=st.none() | st.integers(0, 3),
     )
 
 

@@ -72,6 +72,7 @@ class Turns(RuleBasedStateMachine):
         self.led = True
         self.mode, self.order, self.limit_ms, self.firm = TurnMode.OPEN, RoundOrder.LIST, 0, False
         self.unsaved = False
+        self.unsaved_turn = 0
         self.newest = 0
         self.clock: Clock | None = None
 
@@ -85,7 +86,9 @@ class Turns(RuleBasedStateMachine):
             for event in answer:
                 self.happen(event)
         elif any(isinstance(event, SETTLES) for event in answer):
-            self.happen(TurnsUnsaved())
+            ends = [event.number for event in answer if isinstance(event, TurnEnded)]
+            more = any(isinstance(event, TurnGiven | TurnModeSet) for event in answer)
+            self.happen(TurnsUnsaved(0 if more else ends[0]))
         self.follow()
 
     def follow(self) -> None:
@@ -134,11 +137,18 @@ class Turns(RuleBasedStateMachine):
                 assert clock is not None
                 assert clock.firm
             case TurnsUnsaved():
+                self.unsaved_turn = event.turn if not self.unsaved or self.unsaved_turn == event.turn else 0
                 self.unsaved = True
             case _:
                 pass
-        if isinstance(event, SETTLES):
-            self.unsaved = False
+        if isinstance(event, TurnModeSet) or (isinstance(event, TurnGiven) and event.by is not None):
+            self.unsaved, self.unsaved_turn = False, 0
+        if isinstance(event, TurnEnded):
+            self.settled_by_its_end(event.number)
+
+    def settled_by_its_end(self, number: int) -> None:
+        if self.unsaved_turn == number:
+            self.unsaved, self.unsaved_turn = False, 0
 
     @property
     def turn(self) -> Turn:
@@ -162,6 +172,7 @@ class Turns(RuleBasedStateMachine):
         self.listening -= {who}
         if self.floor.holder_id == who:
             self.clock = None
+            self.settled_by_its_end(self.newest)
         self.floor = gone(self.floor, who)
         self.follow()
         if back:

@@ -497,7 +497,7 @@ def test_the_end_for_all_leaves_no_turn_and_no_order(going: Stage) -> None:
     going.end()
     over = ended_for_all(going.floor)
 
-    assert over == Floor(mode=TurnMode.ROUND, newest=2)
+    assert over == Floor(mode=TurnMode.ROUND, newest=2, mode_number=1)
 
 
 # ── what could not be stored ──────────────────────────────────────────────────────────────────
@@ -524,9 +524,14 @@ def test_what_could_not_be_stored_is_said_again_and_its_turn_does_not_go_on(queu
     assert not queue.floor.unsaved
 
 
-def test_a_turn_that_ends_is_a_stored_word(queue: Stage) -> None:
+def test_a_turn_that_ends_settles_no_more_than_its_own_end(queue: Stage) -> None:
     queue.give()
     queue.floor = evolve_floor(queue.floor, TurnsUnsaved())
     queue.end()
+    assert queue.floor.unsaved
 
+    queue.give()
+    assert not queue.floor.unsaved, "a mentor's word"
+    queue.floor = evolve_floor(queue.floor, TurnsUnsaved(queue.floor.newest))
+    queue.end()
     assert not queue.floor.unsaved

@@ -36,12 +36,12 @@ export function LeadTurns({ model, acts }: { model: RoomModel; acts: RoomActs })
   const wanted = kept ?? set;
   const go = (to: TurnMode) => {
     keep(null);
-    acts.onTurn({ type: "set_turn_mode", mode: to, ...wanted });
+    acts.onTurn({ type: "set_turn_mode", mode: to, ...wanted, after: floor.modeNumber });
   };
   const change = (what: Partial<Wanted>) => {
     // To set a round that is over would begin the next one: what is chosen then waits for its start.
     if (over) keep({ ...wanted, ...what });
-    else acts.onTurn({ type: "set_turn_mode", mode, ...set, ...what });
+    else acts.onTurn({ type: "set_turn_mode", mode: null, ...set, ...what });
   };
   const goesOn = mode !== "quiet" && waiting.length > 0;
   const about = (act: (turn: Turn) => void, can = true) => ({

@@ -1051,7 +1051,7 @@ describe("speaking turns", () => {
     expect(acts.onTurn.mock.calls.map(([request]) => request)).toEqual([
       { type: "next_speaker", after: 4 },
       { type: "give_turn", after: 4, participant_id: "joy" },
-      { type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false },
+      { type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false, after: 0 },
     ]);
     await expectNoViolations();
   });
