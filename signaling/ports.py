@@ -88,6 +88,10 @@ class Room(Protocol):
         """A frame as it may be sent to that viewer again now: nothing hidden since is repeated."""
         ...
 
+    def now_ms(self) -> int | None:
+        """The time by which the room decides, in Unix ms, without steps of the machine's clock; None: it tells no times."""
+        ...
+
 
 class Hall(Protocol):
     """Where sessions find their room."""

@@ -198,12 +198,15 @@ def waits_for_next(floor: Floor) -> bool:
     return not floor.unsaved and floor.turn is None and bool(floor.to_come) and floor.order is not RoundOrder.PASSED_ON
 
 
-def time_over(floor: Floor, now_ms: Millis) -> tuple[TurnExtended | TurnEnded, ...]:
-    """What a firm limit does now: its grace once, and then the end."""
+def time_over(floor: Floor, now_ms: Millis, *, waited: bool = False) -> tuple[TurnExtended | TurnEnded, ...]:
+    """What a firm limit does now: its grace once, and then the end.
+
+    `waited`: for its holder, who is back only now: the grace is theirs from now on.
+    """
     due, turn = turn_deadline(floor), floor.turn
     if turn is None or due is None or now_ms < due:
         return ()
-    left = due + GRACE_MS - now_ms
+    left = GRACE_MS if waited else due + GRACE_MS - now_ms
     if turn.grace_given or left <= 0:
         return (TurnEnded(now_ms, turn.number, Ending.TIME, None),)
     return (TurnExtended(now_ms, turn.number, None, turn.limit_ms + GRACE_MS, left),)

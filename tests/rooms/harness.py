@@ -264,7 +264,8 @@ class RoomHarness:
 
     def share(self, who: str, *, sound: bool = False) -> tuple[Event, ...]:
         """A person shares their screen."""
-        return self.request(who, ShareScreen(self.request_id(), sound))
+        person = self.state.people.get(ParticipantId(who))
+        return self.request(who, ShareScreen(self.request_id(), sound, person.closings if person else 0))
 
     def stop_sharing(self, who: str) -> tuple[Event, ...]:
         """A person stops sharing."""

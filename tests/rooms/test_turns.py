@@ -8,8 +8,8 @@ import pytest
 
 from moderation.floor.state import GRACE_MS
 from protocol.errors import ErrorCode
-from protocol.ids import MessageId, ParticipantId, RequestId
-from protocol.messages import AskForCover, PostChat, SetDevices, SetListening, SetNotAlone
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
+from protocol.messages import AskForCover, PostChat, SetDevices, SetListening, SetNotAlone, ShareScreen
 from protocol.turns import (
     DenyTurn,
     EndTurn,
@@ -28,7 +28,7 @@ from protocol.turns import (
     SetTurnMode,
 )
 from protocol.values import Role, RoundOrder, Source, TalkTime, TurnEnd, TurnForm, TurnMode
-from rooms.commands import CountTalk
+from rooms.commands import CountTalk, Enter
 from rooms.gates import Gate, signer
 from tests.rooms.client_model import ClientModel, Wire, wire
 from tests.rooms.harness import Refusal, RoomHarness, Seat
@@ -96,6 +96,54 @@ def test_settings_settle_no_closing_that_was_not_saved(room: RoomHarness, mia: S
     room.storage_down = False
     room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE))
     assert room.state.floor.unsaved
+
+
+def test_a_firm_limit_waits_for_a_holder_whose_place_is_kept(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", SetTurnMode(ID, TurnMode.QUEUE, limit_ms=MINUTE, firm=True))
+    give(room, ANA)
+    room.wait(MINUTE - 1_000)
+    room.lose("ana")
+    room.wait(41_000)
+    assert holder(room) == ANA
+    room.restore("ana")
+    turn = room.state.floor.turn
+    assert turn is not None
+    assert (turn.grace, turn.ends_ms) == (True, room.now_ms + GRACE_MS)
+    room.lose("ana")
+    room.wait(59_000)
+    assert holder(room) == ANA
+    room.do(Enter(ANA, IdentityId("identity-ana"), "Ana", Role.PARTICIPANT))
+    assert holder(room) is None, "the grace is given once"
+
+
+def test_a_firm_turn_ends_with_the_place_that_was_kept(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", SetTurnMode(ID, TurnMode.QUEUE, limit_ms=1_000, firm=True))
+    give(room, ANA)
+    room.lose("ana")
+    room.wait(60_000)
+    assert holder(room) is None
+
+
+def test_a_screen_shared_by_a_word_from_before_the_turn_is_without_sound(room: RoomHarness, mia: Seat) -> None:
+    room.allow_screen("mia", "ana")
+    room.request("mia", QUEUE)
+    before = room.state.people[ANA].closings
+    give(room, ANA)
+    room.request("ana", ShareScreen(ID, sound=True, closings=before))
+    assert (room.state.people[ANA].screen, room.state.people[ANA].screen_audio) == (True, False)
+    room.share("ana", sound=True)
+    assert (ANA, Source.SCREEN_AUDIO) in room.gates
+
+
+def test_the_sound_of_a_screen_closes_with_the_turn_and_stays_off_in_the_next(room: RoomHarness, mia: Seat) -> None:
+    room.allow_screen("mia", "ana")
+    room.request("mia", QUEUE)
+    give(room, ANA)
+    room.share("ana", sound=True)
+    room.request("mia", EndTurn(ID, room.state.floor.newest))
+    assert not room.state.people[ANA].screen_audio
+    give(room, ANA)
+    assert (ANA, Source.SCREEN_AUDIO) not in room.gates
 
 
 # ── who is heard ──────────────────────────────────────────────────────────────────────────────

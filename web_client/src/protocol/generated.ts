@@ -533,13 +533,16 @@ export interface AllowMicrophone {
  * Everyone is to see my screen; `sound`: and hear it. Forwarding begins with the answer to this, never before.
  *
  * One person shares at a time: SCREEN_TAKEN while another does. A participant needs a mentor's leave: SCREEN_CLOSED.
- * A share ends with the connection, and is not taken up again by itself.
+ * A share ends with the connection, and is not taken up again by itself. `closings` as in `set_devices`: with another
+ * number the screen is shown without its sound.
  */
 export interface ShareScreen {
   type: "share_screen";
   id: string;
   /** Left out when false. */
   sound?: boolean;
+  /** Left out when 0. */
+  closings?: number;
 }
 
 /** Nobody is to see my screen any more. */
