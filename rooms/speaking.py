@@ -15,7 +15,6 @@ from protocol.ids import ParticipantId
 from protocol.values import TurnMode
 from rooms.events import (
     Event,
-    ListeningSet,
     ParticipantAdmitted,
     ParticipantEntered,
     SessionClosed,
@@ -40,21 +39,34 @@ def spoken_for(before: RoomState, after: RoomState, event: Event) -> RoomState:
 def _attended(before: RoomState, after: RoomState, event: Event) -> Floor:
     floor = after.floor
     for who in {*floor.hands, *floor.to_come, *(() if floor.turn is None else (floor.turn.holder_id,))}:
-        if not after.people[who].takes_turns:
+        if not after.takes_turns(after.people[who]):
             floor = gone(floor, who)
     match event:
         case ParticipantEntered(participant_id=who):
             was, now = before.people.get(who), after.people[who]
-            stays = was is not None and was.takes_turns and was.role is now.role
-            return floor if stays else _came(floor, after, now)
+            stays = was is not None and before.takes_turns(was) and was.role is now.role
+            floor = floor if stays else _came(floor, after, now)
         case ParticipantAdmitted(participant_id=who):
-            return _came(floor, after, after.people[who])
-        case ListeningSet(participant_id=who, listening=True):
-            return left_out(floor, who)
+            floor = _came(floor, after, after.people[who])
         case SessionClosed():
             return ended_for_all(floor)
         case _:
-            return floor
+            pass
+    return _of_round(before, after, floor)
+
+
+def _of_round(before: RoomState, after: RoomState, floor: Floor) -> Floor:
+    """Whoever just listens is not still to come; whoever does not any more, or takes turns of their own now, comes last."""
+    for who in floor.to_come:
+        if not after.would_be_in_round(after.people[who]):
+            floor = left_out(floor, who)
+    if not floor.going:
+        return floor
+    for person in after.inside():
+        was = before.people.get(person.id)
+        if after.would_be_in_round(person) and not (was is not None and before.would_be_in_round(was)):
+            floor = arrived(floor, person.id)
+    return floor
 
 
 def _came(floor: Floor, state: RoomState, person: Participant) -> Floor:

@@ -102,11 +102,6 @@ class Participant(Struct, frozen=True):
         return self.shut or self.held
 
     @property
-    def takes_turns(self) -> bool:
-        """Whether the person can have turns of their own here."""
-        return self.inside and self.companion_of is None
-
-    @property
     def allowed_to_share(self) -> bool:
         """Whether a mentor lets this participant share now."""
         return self.may_share and not self.share_held
@@ -189,10 +184,16 @@ class RoomState(Struct, frozen=True):
         """Who would be in a round that began now, by place."""
         return (p for p in self.inside() if self.would_be_in_round(p))
 
-    @staticmethod
-    def would_be_in_round(person: Participant) -> bool:
+    def takes_turns(self, person: Participant) -> bool:
+        """Whether this person can have turns of their own: a companion only while whom they accompany is not here."""
+        if not person.inside or person.companion_of is None:
+            return person.inside
+        accompanied = self.people.get(person.companion_of)
+        return accompanied is None or not accompanied.inside
+
+    def would_be_in_round(self, person: Participant) -> bool:
         """Whether a round that goes on has a turn for this person."""
-        return person.takes_turns and not person.is_staff and not person.listening
+        return self.takes_turns(person) and not person.is_staff and not person.listening
 
     def sharer(self) -> Participant | None:
         """Who shares their screen."""

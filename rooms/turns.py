@@ -82,7 +82,7 @@ def _own_place(state: RoomState, actor: Participant, message: RaiseHand | LowerH
         return denied(action)
     match message:
         case RaiseHand():
-            if not actor.takes_turns:
+            if not state.takes_turns(actor):
                 return Rejection(ErrorCode.UNEXPECTED)
             return _answer(rules.raise_hand(state.floor, actor.id, now_ms))
         case LowerHand():
@@ -136,7 +136,7 @@ def _about_someone(
         return target
     match message:
         case GiveTurn():
-            if not target.takes_turns:
+            if not state.takes_turns(target):
                 return Rejection(ErrorCode.UNEXPECTED)
             return _answer(rules.give(state.floor, message.after, target.id, actor.id, now_ms))
         case DenyTurn():

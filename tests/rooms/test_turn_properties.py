@@ -149,8 +149,8 @@ class TurnsInARoom(Room):
     @invariant()
     def who_holds_or_waits_for_a_turn_is_here_and_in_no_list_twice(self) -> None:
         state, floor = self.room.state, self.room.state.floor
-        assert all(state.people[who].takes_turns for who in (*floor.hands, *floor.to_come))
-        assert floor.turn is None or state.people[floor.turn.holder_id].takes_turns
+        assert all(state.takes_turns(state.people[who]) for who in (*floor.hands, *floor.to_come))
+        assert floor.turn is None or state.takes_turns(state.people[floor.turn.holder_id])
         for order in (floor.hands, floor.to_come, floor.later, floor.done, floor.passed):
             assert len(order) == len(set(order))
         assert set(floor.later) <= set(floor.to_come)

@@ -146,6 +146,45 @@ def test_the_sound_of_a_screen_closes_with_the_turn_and_stays_off_in_the_next(ro
     assert (ANA, Source.SCREEN_AUDIO) not in room.gates
 
 
+def test_who_just_listened_comes_last_in_the_round_that_goes_on(room: RoomHarness, mia: Seat) -> None:
+    for who in ("cy", "dan"):
+        room.enter(who)
+    room.request("mia", round_of())
+    room.request("ben", SetListening(ID, on=True))
+    assert room.state.floor.to_come == (CY, "dan")
+    room.request("ben", SetListening(ID, on=False))
+    assert room.state.floor.to_come == (CY, "dan", BEN)
+
+
+def test_a_holder_who_just_listens_keeps_their_turn_and_is_not_come_back_to(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", round_of())
+    room.request("ana", SetListening(ID, on=True))
+    assert holder(room) == ANA
+    room.request("ana", Pass(ID, True, 1))
+    assert (holder(room), room.state.floor.to_come) == (BEN, ())
+
+
+def test_a_companion_who_is_one_no_more_comes_last_in_the_round(room: RoomHarness, mia: Seat) -> None:
+    room.enter("cy")
+    room.request("mia", SetCompanion(ID, BEN, ANA))
+    room.request("mia", round_of())
+    room.request("mia", SetCompanion(ID, BEN, None))
+    assert room.state.floor.to_come == (CY, BEN)
+
+
+def test_a_companion_of_someone_who_is_gone_takes_turns_until_they_are_back(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", SetCompanion(ID, BEN, ANA))
+    room.request("mia", QUEUE)
+    assert room.refusal("ben", RaiseHand(ID)) is ErrorCode.UNEXPECTED
+    room.leave("ana")
+    assert room.refusal("ben", RaiseHand(ID)) is None
+    give(room, BEN)
+    taps(room, BEN)
+    assert heard(room) == {BEN}
+    room.enter("ana")
+    assert (holder(room), heard(room)) == (None, set())
+
+
 # ── who is heard ──────────────────────────────────────────────────────────────────────────────
 
 
