@@ -38,6 +38,7 @@ from moderation.floor.events import (
     TurnSettingsSet,
     TurnsUnsaved,
 )
+from moderation.floor.peers import shown_to_peers
 from moderation.floor.state import Ending, Floor, Order, Phase, Turn
 from protocol.ids import ParticipantId
 from protocol.values import Millis, TurnMode
@@ -71,6 +72,11 @@ TRANSITIONS: Final[Mapping[type[FloorEvent], Mapping[Phase, frozenset[Phase]]]] 
 
 def evolve_floor(floor: Floor, event: AnyFloorEvent) -> Floor:
     """The floor after an event."""
+    after = _evolved(floor, event)
+    return after if after is floor else shown_to_peers(floor, after)
+
+
+def _evolved(floor: Floor, event: AnyFloorEvent) -> Floor:
     if floor.phase not in TRANSITIONS[type(event)]:
         return floor
     match event:
@@ -102,28 +108,32 @@ def gone(floor: Floor, who: ParticipantId) -> Floor:
     """Without someone who is here no more, or takes no turns: in no order, and holding none."""
     if who != floor.holder_id and who not in floor.hands and who not in floor.to_come:
         return floor
+    before = floor
     if floor.turn is not None and who == floor.holder_id:
-        floor = _over(floor, floor.turn)
-    return replace(
+        done = _with(floor.done, who) if floor.turn.of_round else floor.done
+        floor = replace(_over(floor, floor.turn), done=done)
+    without = replace(
         floor,
         hands=_without(floor.hands, who),
         to_come=_without(floor.to_come, who),
         later=_without(floor.later, who),
     )
+    return shown_to_peers(before, without)
 
 
 def left_out(floor: Floor, who: ParticipantId) -> Floor:
     """Without someone who is still to come in the round; nothing else of theirs changes."""
     if who not in floor.to_come:
         return floor
-    return replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who))
+    return shown_to_peers(floor, _left(floor, who))
 
 
 def arrived(floor: Floor, who: ParticipantId) -> Floor:
     """Someone came who takes turns: in a round that goes on they come last, unless they had theirs."""
-    if not floor.going or who in floor.to_come or who in floor.done or who == floor.holder_id:
+    if not floor.going or who in floor.to_come or who in floor.over or who == floor.holder_id:
         return floor
-    return replace(floor, to_come=(*floor.to_come, who))
+    later = _with(floor.later, who) if who in floor.once else floor.later
+    return shown_to_peers(floor, replace(floor, to_come=(*floor.to_come, who), later=later))
 
 
 def stopped(floor: Floor, at_ms: Millis) -> Floor:
@@ -144,7 +154,7 @@ def running_on(floor: Floor, at_ms: Millis) -> Floor:
 
 def ended_for_all(floor: Floor) -> Floor:
     """Nobody is here any more: no turn, no order. How turns go stays as it is set."""
-    return replace(floor, turn=None, hands=(), to_come=(), later=(), done=(), passed=())
+    return replace(floor, turn=None, hands=(), **_NO_ROUND)
 
 
 # ── event by event ────────────────────────────────────────────────────────────────────────────
@@ -168,11 +178,12 @@ def _rest_of_round(floor: Floor, event: RoundOrdered | RoundPassed | RoundDenied
     if who not in floor.to_come:
         return floor
     if isinstance(event, RoundDenied):
-        return left_out(floor, who)
+        return _left(replace(floor, denied=_with(floor.denied, who)), who)
     if event.come_back:
-        return replace(floor, to_come=(*_without(floor.to_come, who), who), later=_with(floor.later, who))
+        later, once = _with(floor.later, who), _with(floor.once, who)
+        return replace(floor, to_come=(*_without(floor.to_come, who), who), later=later, once=once)
     done, passed = _with(floor.done, who), _with(floor.passed, who)
-    return left_out(replace(floor, done=done, passed=passed), who)
+    return _left(replace(floor, done=done, passed=passed), who)
 
 
 def _given(floor: Floor, event: TurnGiven) -> Floor:
@@ -222,7 +233,8 @@ def _about_turn(
 def _ended(floor: Floor, turn: Turn, why: Ending) -> Floor:
     who, after = turn.holder_id, _over(floor, turn)
     if turn.of_round and why is Ending.LATER:
-        after = replace(after, to_come=(*after.to_come, who), later=_with(after.later, who))
+        later, once = _with(after.later, who), _with(after.once, who)
+        after = replace(after, to_come=(*after.to_come, who), later=later, once=once)
     elif turn.of_round:
         passed = _with(after.passed, who) if why is Ending.PASSED else after.passed
         after = replace(after, done=_with(after.done, who), passed=passed)
@@ -249,14 +261,27 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
     return replace(
         after,
         turn=None if turn is None else replace(turn, of_round=holds, again=False),
-        to_come=tuple(who for who in among if turn is None or who != turn.holder_id),
-        later=(),
-        done=(),
-        passed=(),
+        **{**_NO_ROUND, "to_come": tuple(who for who in among if turn is None or who != turn.holder_id)},
     )
 
 
 # ── what it is made of ────────────────────────────────────────────────────────────────────────
+
+
+_NO_ROUND: Final[Mapping[str, Order]] = {
+    "to_come": (),
+    "later": (),
+    "done": (),
+    "passed": (),
+    "denied": (),
+    "once": (),
+    "line": (),
+    "seen_done": (),
+}
+
+
+def _left(floor: Floor, who: ParticipantId) -> Floor:
+    return replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who))
 
 
 _SAVED: Final[Mapping[str, Any]] = {"unsaved": False, "unsaved_turn": 0}

@@ -58,6 +58,11 @@ def holder(room: RoomHarness) -> ParticipantId | None:
     return room.state.floor.holder_id
 
 
+def own_passes(number: int) -> list[Pass]:
+    """Of a turn: who passes one that is still to come is not seen to by peers."""
+    return [Pass(ID, turn=number), Pass(ID, True, number)]
+
+
 def round_of(order: RoundOrder = RoundOrder.LIST, limit_ms: int = 0, *, firm: bool = False) -> SetTurnMode:
     return SetTurnMode(ID, TurnMode.ROUND, order, limit_ms, firm)
 
@@ -183,6 +188,59 @@ def test_a_companion_of_someone_who_is_gone_takes_turns_until_they_are_back(room
     assert heard(room) == {BEN}
     room.enter("ana")
     assert (holder(room), heard(room)) == (None, set())
+
+
+def test_to_peers_who_passed_or_was_denied_looks_like_who_spoke(room: RoomHarness, mia: Seat) -> None:
+    for who in ("cy", "dan"):
+        room.enter(who)
+    eve, ben = room.enter("eve"), room.attach("ben")
+    room.request("mia", round_of())
+
+    def seen(seat: Seat) -> tuple[list[str], list[str]]:
+        floor = seat.client.shows()["floor"]
+        return floor["round"], floor["done"]
+
+    room.request("ben", Pass(ID))
+    room.request("mia", DenyTurn(ID, CY))
+    assert seen(eve) == (["ben", "cy", "dan", "eve"], [])
+    assert seen(ben) == (["cy", "dan", "eve"], ["ben"]), "everyone knows of themselves"
+    assert seen(mia) == (["dan", "eve"], ["ben"])
+    room.request("mia", MoveInOrder(ID, ParticipantId("eve"), ParticipantId("dan")))
+    assert seen(eve)[0] == ["ben", "cy", "eve", "dan"]
+    room.request("ana", EndTurn(ID, 1))
+    assert seen(eve) == (["dan"], ["ana", "ben", "cy"])
+
+
+def test_who_passed_last_is_done_when_the_round_is_over(room: RoomHarness, ana: Seat, mia: Seat) -> None:
+    room.request("mia", round_of())
+    room.request("ben", Pass(ID))
+    assert ana.client.shows()["floor"]["round"] == ["ben"]
+    room.request("ana", EndTurn(ID, 1))
+    floor = ana.client.shows()["floor"]
+    assert (floor["round"], floor["done"]) == ([], ["ana", "ben"])
+
+
+def test_leaving_and_coming_back_gives_nobody_another_turn_in_the_round(room: RoomHarness, mia: Seat) -> None:
+    room.enter("cy")
+    room.enter("dan")
+    room.request("mia", round_of())
+    room.request("mia", DenyTurn(ID, CY))
+    room.request("dan", Pass(ID, come_back=True))
+    for who in ("ana", "cy", "dan"):
+        room.leave(who)
+        room.enter(who)
+    assert (holder(room), room.state.floor.to_come) == (BEN, ("dan",))
+    assert room.state.floor.later == ("dan",), "they were come back to, once"
+    assert room.state.floor.done == (ANA,)
+
+
+def test_who_is_done_and_left_is_not_told_of(room: RoomHarness, ana: Seat, mia: Seat) -> None:
+    room.enter("cy")
+    room.request("mia", round_of())
+    room.request("ana", EndTurn(ID, 1))
+    room.request("ben", EndTurn(ID, 2))
+    room.leave("ben")
+    assert ana.client.shows()["floor"]["done"] == ["ana"]
 
 
 # ── who is heard ──────────────────────────────────────────────────────────────────────────────
@@ -661,7 +719,7 @@ def test_twenty_viewers_under_shuffled_delays_are_shown_one_order(room: RoomHarn
         who = chance.choice(people)
         floor = room.state.floor
         message = chance.choice(
-            [RaiseHand(ID), RaiseHand(ID), LowerHand(ID), Pass(ID), Pass(ID, come_back=True), None, None, None]
+            [RaiseHand(ID), RaiseHand(ID), LowerHand(ID), *own_passes(floor.newest), None, None, None]
         )
         if message is not None:
             room.refusal(who, message)
