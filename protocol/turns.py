@@ -131,7 +131,7 @@ class MoveInOrder(Frame, frozen=True, tag="move_in_order"):
 
 
 class LeastHeardFirst(Frame, frozen=True, tag="least_heard_first"):
-    """Orders by talk time, the least first; who is equal keeps the order."""
+    """Orders by talk time, the least first; who is equal by hand, then as the order is."""
 
     id: ClientRequestId
 
@@ -143,8 +143,8 @@ class SetTurnMode(Frame, frozen=True, tag="set_turn_mode"):
     begins with it when none goes on; with one, its order of people stays as it is. `limit_ms`: of each turn that begins
     later; 0: none. `firm`: the turn ends at its limit, after 30 s of grace; else nobody is cut off.
 
-    `mode` null: it stays as it is, whoever set it meanwhile, and no round begins. `after`: the newest mode that I know of,
-    by its number; where another was set since, this one was late, and is acknowledged without effect, unless it is
+    `mode` null: it stays as it is, whoever set it since, and no round begins. `after`: the number of the newest mode
+    that I know of; where another was set since, this one was late, and is acknowledged without effect, unless it is
     QUIET, which always counts. Null: it counts in any case.
     """
 

@@ -1,8 +1,8 @@
 """What an event does to the speaking turns and, by them, to microphones.
 
 Four things hold after every event, whatever it was: only who is here holds a turn or waits for one; a turn's clock
-stands still while nobody leads the group; nobody has a microphone on who may not be heard; and whoever may be heard, and
-might not before, is told a number that no earlier word of theirs can name.
+stands still while nobody leads the group; nobody has a microphone on who may not be heard; and whoever may be heard,
+and might not before, is told a number that no earlier word of theirs can name.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _attended(before: RoomState, after: RoomState, event: Event) -> Floor:
 
 
 def _of_round(before: RoomState, after: RoomState, floor: Floor) -> Floor:
-    """Whoever just listens is not still to come; whoever does not any more, or takes turns of their own now, comes last."""
+    """Whoever just listens is not still to come; who listened, or takes turns of their own only now, comes last."""
     for who in floor.to_come:
         if not after.would_be_in_round(after.people[who]):
             floor = left_out(floor, who)
@@ -102,8 +102,8 @@ def _hushed(before: RoomState, after: RoomState, event: Event) -> RoomState:
         number = person.closings
         if anew or person.microphone:
             number = after.numbered_by_log(person.id) if stored else after.next_closing(person.id)
-        person = person if heard else replace(person, microphone=False, screen_audio=False)
-        people[person.id] = replace(person, closings=number)
+        open_still = {} if heard else {"microphone": False, "screen_audio": False}
+        people[person.id] = replace(person, **open_still, closings=number)
     return replace(after, people={**after.people, **people}) if people else after
 
 

@@ -13,7 +13,6 @@ from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import Chat
 
-
 _EACH: Final = 32
 """Bits of a closing's number below the stored event that it follows. With 2^21 events it is still exact in a page."""
 

@@ -89,7 +89,10 @@ class Room(Protocol):
         ...
 
     def now_ms(self) -> int | None:
-        """The time by which the room decides, in Unix ms, without steps of the machine's clock; None: it tells no times."""
+        """The time by which the room decides, in Unix ms; None: it tells no times.
+
+        Steps of the machine's clock are not in it.
+        """
         ...
 
 

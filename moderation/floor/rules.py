@@ -218,8 +218,9 @@ def turn_deadline(floor: Floor) -> Millis | None:
 
 
 def by_talk(floor: Floor, order: Order) -> Order:
-    """The least heard first; who is equal keeps the order."""
-    return tuple(sorted(order, key=lambda who: floor.talk.get(who, 0)))
+    """The least heard first; who is equal by their hands, and without one in the order as it is."""
+    hands = {who: place for place, who in enumerate(floor.hands)}
+    return tuple(sorted(order, key=lambda who: (floor.talk.get(who, 0), hands.get(who, len(hands)))))
 
 
 def _closed(floor: Floor, by: ParticipantId, now_ms: Millis) -> tuple[TurnEnded, ...]:

@@ -7,8 +7,8 @@ so that whatever was stored can be read in any order that a lost closing left be
 - Numbers rise: an event about a turn that is not the running one changes nothing.
 - Whoever is given the turn is in no order any more. Whoever is not here is in none, and holds none.
 - A round goes on while somebody is still to come in it or holds a turn of it; leaving the mode drops the rest.
-- Only a mentor's word that is stored ends `unsaved`: a mode, or a turn they give. Where no more than a turn's end was not
-  saved, its end by whomever does, since nobody is heard by that.
+- Only a mentor's word that is stored ends `unsaved`: a mode, or a turn they give. Where no more than a turn's end was
+  not saved, its end by whomever does, since nobody is heard by that.
 """
 
 from __future__ import annotations

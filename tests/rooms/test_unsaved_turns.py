@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from protocol.errors import ErrorCode
@@ -28,12 +30,12 @@ def may_be_heard(room: RoomHarness) -> set[ParticipantId]:
 
 @pytest.mark.parametrize("end", [lambda n: EndTurn(ID, n), lambda n: Pass(ID, turn=n)])
 def test_in_an_open_room_a_holders_own_end_does_not_undo_a_quiet_that_was_not_saved(
-    room: RoomHarness, mia: Seat, end: object
+    room: RoomHarness, mia: Seat, end: Callable[[int], RoomRequest]
 ) -> None:
     number = give(room, ANA)
     lost(room, QUIET)
 
-    room.request("ana", end(number))  # type: ignore[operator]  # pyright: ignore
+    room.request("ana", end(number))
 
     assert holder(room) is None
     assert may_be_heard(room) == set()

@@ -309,12 +309,17 @@ def test_no_other_turn_is_passed_on(going: Stage, queue: Stage) -> None:
     assert queue.refused(rules.pass_on(queue.floor, queue.turn, BEN, 5))
 
 
-def test_the_least_heard_come_first_and_who_is_equal_by_place(stage: Stage) -> None:
+def test_the_least_heard_come_first_and_who_is_equal_by_hand_and_then_by_place(stage: Stage) -> None:
     stage.do((TalkCounted(0, (TalkTime(ANA, 900), TalkTime(CLEO, 400))),))
     stage.do((TalkCounted(0, (TalkTime(CLEO, 400),)),))
     stage.set_mode(TurnMode.ROUND, order=RoundOrder.LEAST_HEARD)
 
     assert (stage.floor.holder_id, stage.floor.to_come) == (BEN, (DEV, CLEO, ANA))
+
+    stage.set_mode(TurnMode.QUIET)
+    stage.raise_hands(DEV)
+    stage.set_mode(TurnMode.ROUND, order=RoundOrder.LEAST_HEARD)
+    assert (stage.floor.holder_id, stage.floor.to_come) == (DEV, (BEN, CLEO, ANA))
 
 
 def test_who_speaks_as_a_round_begins_has_their_turn_in_it(stage: Stage) -> None:
