@@ -142,11 +142,13 @@ class ShareScreen(Frame, frozen=True, tag="share_screen"):
     """Everyone is to see my screen; `sound`: and hear it. Forwarding begins with the answer to this, never before.
 
     One person shares at a time: SCREEN_TAKEN while another does. A participant needs a mentor's leave: SCREEN_CLOSED.
-    A share ends with the connection, and is not taken up again by itself.
+    A share ends with the connection, and is not taken up again by itself. `closings` as in `set_devices`: with another
+    number the screen is shown without its sound.
     """
 
     id: ClientRequestId
     sound: bool = False
+    closings: Annotated[int, Meta(ge=0)] = 0
 
 
 class StopSharing(Frame, frozen=True, tag="stop_sharing"):

@@ -38,13 +38,14 @@ class LowerHand(Frame, frozen=True, tag="lower_hand"):
 
 
 class Pass(Frame, frozen=True, tag="pass"):
-    """I pass: my running turn, or in a round the one that is still to come.
+    """I pass: `turn`, which I hold; or with 0 the one that is still to come in a round.
 
-    `come_back`: come back to me at the round's end. Who has neither turn, and a hand up, lowers it.
+    `come_back`: come back to me at the round's end. With 0, who has none to come, and a hand up, lowers it.
     """
 
     id: ClientRequestId
     come_back: bool = False
+    turn: TurnNumber = 0
 
 
 class PassTurnOn(Frame, frozen=True, tag="pass_turn_on"):
@@ -130,7 +131,7 @@ class MoveInOrder(Frame, frozen=True, tag="move_in_order"):
 
 
 class LeastHeardFirst(Frame, frozen=True, tag="least_heard_first"):
-    """Orders by talk time, the least first; who is equal keeps the order."""
+    """Orders by talk time, the least first; who is equal by hand, then as the order is."""
 
     id: ClientRequestId
 
@@ -141,13 +142,18 @@ class SetTurnMode(Frame, frozen=True, tag="set_turn_mode"):
     Whoever may not be heard in that mode is closed at once, and opens their own microphone later, or does not. A round
     begins with it when none goes on; with one, its order of people stays as it is. `limit_ms`: of each turn that begins
     later; 0: none. `firm`: the turn ends at its limit, after 30 s of grace; else nobody is cut off.
+
+    `mode` null: it stays as it is, whoever set it since, and no round begins. `after`: the number of the newest mode
+    that I know of; where another was set since, this one was late, and is acknowledged without effect, unless it is
+    QUIET, which always counts. Null: it counts in any case.
     """
 
     id: ClientRequestId
-    mode: TurnMode
+    mode: TurnMode | None
     order: RoundOrder = RoundOrder.LIST
     limit_ms: Annotated[int, Meta(ge=0, le=MAX_LIMIT_MS)] = 0
     firm: bool = False
+    after: TurnNumber | None = None
 
 
 class SetCompanion(Frame, frozen=True, tag="set_companion"):

@@ -265,10 +265,11 @@ class FloorView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
         done: whose turn in the round is over, in that order; to peers, who passed looks like who spoke.
         passed: who of them passed. Told only to mentors and therapists.
         order: as set for the rounds to come.
+        mode_number: rises each time a mode is set. Told only to mentors and therapists.
         limit_ms: as set for the turns to come.
         firm: as set for the turns to come.
-        unsaved: a closing took effect and could not be saved; only mentors and therapists are heard until it is, or
-            until another turn is given. Told to mentors, therapists and the turn's holder.
+        unsaved: a closing took effect and could not be saved; only mentors and therapists are heard until a mentor's
+            word on who is heard is.
     """
 
     mode: TurnMode = TurnMode.OPEN
@@ -283,6 +284,7 @@ class FloorView(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     limit_ms: int = 0
     firm: bool = False
     unsaved: bool = False
+    mode_number: int = 0
 
 
 class TalkTime(Struct, frozen=True, forbid_unknown_fields=True):

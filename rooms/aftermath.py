@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moderation.floor.events import FloorEvent, TurnsUnsaved
+from moderation.floor.events import FloorEvent, TurnEnded, TurnModeSet, TurnsUnsaved
 from protocol.ids import ParticipantId
 from protocol.values import SessionStatus
 from rooms.events import (
@@ -13,6 +13,7 @@ from rooms.events import (
     FloorPaused,
     MicrophoneHoldSet,
     MicrophoneShut,
+    MicrophoneSilenced,
     NotAloneSet,
     ParticipantDeparted,
     ParticipantEntered,
@@ -56,13 +57,16 @@ def _heard(state: RoomState) -> frozenset[ParticipantId]:
 
 def _unheard(state: RoomState, event: Event, people: frozenset[ParticipantId]) -> tuple[Event, ...]:
     """Keeps closed whom it closed by the speaking turns: for all until a stored word on turns, or until they tap."""
+    if isinstance(event, TurnModeSet) and state.floor.unsaved and event.mode is not state.floor.mode:
+        # Another mode was to be, too: no turn's end settles that.
+        return (TurnsUnsaved(),)
     people &= _heard(state)
     if not people:
         return ()
     if isinstance(event, FloorEvent):
-        return (TurnsUnsaved(),)
+        return (TurnsUnsaved(event.number if isinstance(event, TurnEnded) else 0),)
     # The companions of someone who left, and who is no companion any more.
-    return tuple(off for who in sorted(people) for off in _turned_off(state.people[who], microphone=True, camera=False))
+    return tuple(MicrophoneSilenced(who) for who in sorted(people))
 
 
 def _outlives(state: RoomState, event: Event, _: frozenset[ParticipantId]) -> tuple[Event, ...]:

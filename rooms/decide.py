@@ -61,11 +61,17 @@ def decide(state: RoomState, command: Command, now_ms: Millis, rules: Rules = DE
     return Accepted((*decision.events, *follows)) if follows else decision
 
 
-def next_deadline(state: RoomState, rules: Rules = DEFAULT_RULES) -> Millis | None:
-    """When `PassTime` next has something to do; None when nothing is pending."""
+def next_deadline(state: RoomState, rules: Rules = DEFAULT_RULES, after_ms: Millis = -1) -> Millis | None:
+    """When `PassTime` next has something to do later than at `after_ms`; None when nothing is pending."""
     away = (p.away_until_ms for p in state.present())
-    due = (life_deadline(state, rules), turn_deadline(state.floor), *away)
-    return min((each for each in due if each is not None), default=None)
+    due = (life_deadline(state, rules), None if _holder_is_away(state) else turn_deadline(state.floor), *away)
+    return min((each for each in due if each is not None and each > after_ms), default=None)
+
+
+def _holder_is_away(state: RoomState) -> bool:
+    """Whether a firm limit waits: the place of whoever holds the turn is kept, and so is their turn."""
+    holder = state.floor.holder_id
+    return holder is not None and not state.people[holder].connected
 
 
 def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
@@ -98,7 +104,7 @@ def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
             person = state.here(command.participant_id)
             if person is None:
                 return NOT_FOUND
-            return NOTHING if person.connected else Accepted((ConnectionRestored(person.id),))
+            return NOTHING if person.connected else Accepted(_back(state, person, now_ms))
         case Depart():
             person = state.here(command.participant_id)
             if person is None:
@@ -117,7 +123,8 @@ def _decide(state: RoomState, command: Command, now_ms: Millis) -> Decision:
         case PassTime():
             overdue = (p for p in state.present() if p.away_until_ms is not None and p.away_until_ms <= now_ms)
             departed = (ParticipantDeparted(now_ms, p.id, LeaveReason.CONNECTION_LOST) for p in overdue)
-            return Accepted((*time_over(state.floor, now_ms), *departed))
+            over = () if _holder_is_away(state) else time_over(state.floor, now_ms)
+            return Accepted((*over, *departed))
         case Requested():
             return requested(state, command, now_ms)
     assert_never(command)
@@ -135,8 +142,15 @@ def _enter(state: RoomState, command: Enter, now_ms: Millis) -> Decision:
     person = state.here(command.participant_id)
     if person is None or person.role is not command.role or person.name != command.name:
         return Accepted((_entered(state, command, now_ms),))
-    restored = () if person.connected else (ConnectionRestored(person.id),)
+    restored = () if person.connected else _back(state, person, now_ms)
     return Accepted((*restored, *_silenced(person)))
+
+
+def _back(state: RoomState, person: Participant, now_ms: Millis) -> tuple[Event, ...]:
+    """Someone's connection is back; a firm limit that waited for them goes on."""
+    holds = state.floor.holder_id == person.id
+    over = time_over(state.floor, now_ms, waited=True) if holds and state.paused_until_ms is None else ()
+    return (ConnectionRestored(person.id), *over)
 
 
 def _silenced(person: Participant) -> tuple[Event, ...]:

@@ -236,6 +236,12 @@ class MicrophoneHoldSet(RoomEvent, frozen=True, tag="microphone_hold_set"):
     held: bool
 
 
+class MicrophoneSilenced(RoomEvent, frozen=True, tag="microphone_silenced"):
+    """Ephemeral: it was closed by what could not be saved, and does not open again by itself; a tap opens it."""
+
+    participant_id: ParticipantId
+
+
 class ScreenSet(RoomEvent, frozen=True, tag="screen_set"):
     """Ephemeral: whether a person shares their screen, and its sound."""
 
@@ -318,6 +324,7 @@ EphemeralEvent = (
     | ConnectionLost
     | ConnectionRestored
     | MicrophoneHoldSet
+    | MicrophoneSilenced
     | ScreenSet
     | ScreenHeld
     | FloorPaused

@@ -30,6 +30,7 @@ from rooms.events import (
     MicrophoneFreed,
     MicrophoneHoldSet,
     MicrophoneShut,
+    MicrophoneSilenced,
     NotAloneSet,
     ParticipantAdmitted,
     ParticipantDeparted,
@@ -48,14 +49,20 @@ from rooms.events import (
     SessionClosed,
     SessionOpened,
     SessionReturned,
+    is_durable,
 )
+from rooms.retention import Retention, retention_of
 from rooms.speaking import spoken_for
 from rooms.state import Participant, RoomState
 
 
 def evolve(state: RoomState, event: Event) -> RoomState:
     """The state after `event`."""
-    return spoken_for(state, _evolve(state, event), event)
+    after = _evolve(state, event)
+    # What was written is purged before the rest, and is no part of what closings are numbered by.
+    if is_durable(event) and retention_of(event) is Retention.RECORD:
+        after = replace(after, recorded=state.recorded + 1)
+    return spoken_for(state, after, event)
 
 
 def _evolve(state: RoomState, event: Event) -> RoomState:
@@ -118,6 +125,8 @@ def _evolve(state: RoomState, event: Event) -> RoomState:
             return _person(state, who, **_UNHEARD, closings=state.next_closing(who), held=True)
         case MicrophoneHoldSet(participant_id=who):
             return _person(state, who, held=False)
+        case MicrophoneSilenced(participant_id=who):
+            return _person(state, who, **_UNHEARD, closings=state.next_closing(who))
         case DevicesSet(participant_id=who):
             return _person(state, who, microphone=event.microphone, camera=event.camera)
         case ScreenSet(participant_id=who):

@@ -15,20 +15,34 @@ def floor_view(state: RoomState, viewer: ParticipantId, role: Role) -> FloorView
     leads = permitted(role, Action.SEE_TURNS_SET, Relation.ROOM)
     # Its holder knows as much of a turn as they need to take it: that they may choose the next, say.
     holds = leads or floor.holder_id == viewer
+    to_come, done = _round(state, viewer, leads=leads)
     return FloorView(
         mode=floor.mode,
         turn=None if floor.turn is None else _turn_view(state, floor.turn, viewer, role, leads=leads),
         newest=floor.newest,
         hands=floor.hands,
-        round=floor.to_come,
+        round=to_come,
         later=floor.later,
-        done=_here(state, floor.done),
+        done=done,
         passed=_here(state, floor.passed) if leads else (),
         order=floor.order if holds else RoundOrder.LIST,
         limit_ms=floor.limit_ms if holds else 0,
         firm=floor.firm and holds,
-        unsaved=floor.unsaved and holds,
+        unsaved=floor.unsaved,
+        mode_number=floor.mode_number if leads else 0,
     )
+
+
+def _round(state: RoomState, viewer: ParticipantId, *, leads: bool) -> tuple[Order, Order]:
+    """Who is still to come in the round, and whose turn in it is over."""
+    floor = state.floor
+    if leads:
+        return floor.to_come, _here(state, floor.done)
+    # Who chooses the next has to know whom they can choose. And everyone knows of themselves.
+    chooses = floor.holder_id == viewer and floor.order is RoundOrder.PASSED_ON
+    to_come = floor.to_come if chooses else tuple(who for who in floor.line if who in floor.to_come or who != viewer)
+    own = tuple(who for who in floor.over if who not in floor.seen_done and (chooses or who == viewer))
+    return _here(state, to_come), _here(state, (*floor.seen_done, *own))
 
 
 def talk_view(floor: Floor, role: Role) -> tuple[TalkTime, ...]:

@@ -10,6 +10,7 @@ from rooms.events import (
     FloorPaused,
     MicrophoneHoldSet,
     MicrophoneShut,
+    MicrophoneSilenced,
     ParticipantDeparted,
     ParticipantEntered,
     ParticipantMoved,
@@ -64,7 +65,11 @@ def shut_at_once(event: Event) -> frozenset[Gate]:
     Besides, whatever the decided state does not let through any more is shut: who loses a turn is not named by it.
     """
     match event:
-        case MicrophoneShut(participant_id=who) | MicrophoneHoldSet(participant_id=who, held=True):
+        case (
+            MicrophoneShut(participant_id=who)
+            | MicrophoneHoldSet(participant_id=who, held=True)
+            | MicrophoneSilenced(participant_id=who)
+        ):
             return frozenset({(who, Source.MICROPHONE), (who, Source.SCREEN_AUDIO)})
         case FloorPaused(closed=people):
             return frozenset((who, source) for who in people for source in (Source.MICROPHONE, *_SCREEN))

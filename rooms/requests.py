@@ -239,8 +239,9 @@ def _share_screen(state: RoomState, actor: Participant, message: ShareScreen) ->
     if state.sharer() not in (None, actor):
         # Whoever wants the screen asks for it, or ends that share first: nothing is taken from anyone by surprise.
         return Rejection(ErrorCode.SCREEN_TAKEN)
-    # A screen is shown without its sound while its person may not be heard.
-    sound = message.sound and state.may_be_heard(actor) and not actor.microphone_closed
+    # A screen is shown without its sound while its person may not be heard, and by a word from before they might.
+    opens = actor.screen_audio or message.closings == actor.closings
+    sound = message.sound and opens and state.may_be_heard(actor) and not actor.microphone_closed
     if (actor.screen, actor.screen_audio) == (True, sound):
         return NOTHING
     return Accepted((ScreenSet(actor.id, screen=True, screen_audio=sound),))

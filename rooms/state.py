@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,6 +12,9 @@ from moderation.floor.state import Floor
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import Millis, Role, SessionStatus
 from rooms.chat import Chat
+
+_EACH: Final = 32
+"""Bits of a closing's number below the stored event that it follows. With 2^21 events it is still exact in a page."""
 
 
 class Participant(Struct, frozen=True):
@@ -31,8 +35,8 @@ class Participant(Struct, frozen=True):
         camera: the person's camera is on (by their own word).
         shut: a mentor closed the microphone.
         held: a closing took effect but is not saved yet; works like `shut`.
-        closings: rises each time it is shut, held, closed by a pause, or may not be heard any more; a client must know
-            the latest before it may open.
+        closings: rises each time it is shut, held, closed by a pause, may not be heard any more, or may be heard
+            again; a client must know the latest before it may open.
         listening: just listening today.
         not_alone: has hidden the group on their own device.
         needs_cover: leads, and asked someone to take over.
@@ -97,11 +101,6 @@ class Participant(Struct, frozen=True):
         return self.shut or self.held
 
     @property
-    def takes_turns(self) -> bool:
-        """Whether the person can have turns of their own here."""
-        return self.inside and self.companion_of is None
-
-    @property
     def allowed_to_share(self) -> bool:
         """Whether a mentor lets this participant share now."""
         return self.may_share and not self.share_held
@@ -122,6 +121,7 @@ class RoomState(Struct, frozen=True):
         paused_until_ms: nobody leads the live session, and it pauses; then it returns to its lobby.
         floor: the speaking turns.
         life: which loading of the room from its log this is, rising; in no event.
+        recorded: of how many stored events it is made, without those that are purged before the others.
     """
 
     session_id: SessionId = SessionId("")
@@ -138,14 +138,24 @@ class RoomState(Struct, frozen=True):
     paused_until_ms: Millis | None = None
     floor: Floor = Floor()
     life: int = 0
+    recorded: int = 0
 
     def next_closing(self, participant_id: ParticipantId) -> int:
         """The number of this person's next closing.
 
-        It is higher than any that was told in an earlier life of the room, though not all of those are in the log: a
-        closing must never look like one that the client has heard of.
+        It is none that was told in an earlier life of the room, though not all of those are in the log: a closing must
+        never look like one that the client has heard of.
         """
-        return max(self.people[participant_id].closings + 1, self.life << 16)
+        closings = self.people[participant_id].closings
+        return max(closings + 1, (closings >> _EACH << _EACH) + (self.life << 16))
+
+    def numbered_by_log(self, participant_id: ParticipantId) -> int:
+        """The number of this person's closing by the event that was stored last.
+
+        It is higher than all before that event, and the same whenever the log is read again: a word from before the
+        event never names it, and one from after it goes on to count.
+        """
+        return max(self.people[participant_id].closings + 1, self.recorded << _EACH)
 
     def present(self) -> Iterator[Participant]:
         """Those who are in the room or wait in its lobby, in order of first arrival."""
@@ -173,10 +183,16 @@ class RoomState(Struct, frozen=True):
         """Who would be in a round that began now, by place."""
         return (p for p in self.inside() if self.would_be_in_round(p))
 
-    @staticmethod
-    def would_be_in_round(person: Participant) -> bool:
+    def takes_turns(self, person: Participant) -> bool:
+        """Whether this person can have turns of their own: a companion only while whom they accompany is not here."""
+        if not person.inside or person.companion_of is None:
+            return person.inside
+        accompanied = self.people.get(person.companion_of)
+        return accompanied is None or not accompanied.inside
+
+    def would_be_in_round(self, person: Participant) -> bool:
         """Whether a round that goes on has a turn for this person."""
-        return person.takes_turns and not person.is_staff and not person.listening
+        return self.takes_turns(person) and not person.is_staff and not person.listening
 
     def sharer(self) -> Participant | None:
         """Who shares their screen."""

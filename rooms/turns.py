@@ -6,7 +6,7 @@ from typing import assert_never
 
 from moderation.decision import NOT_FOUND, NOTHING, Accepted, Rejection, denied
 from moderation.floor import rules
-from moderation.floor.events import StoredFloorEvent, TurnModeSet
+from moderation.floor.events import StoredFloorEvent, TurnModeSet, TurnSettingsSet
 from moderation.floor.state import Turn
 from moderation.permissions import Action, Relation, permitted, relation_to
 from protocol.errors import ErrorCode
@@ -28,7 +28,7 @@ from protocol.turns import (
     SetTurnForm,
     SetTurnMode,
 )
-from protocol.values import Millis
+from protocol.values import Millis, TurnMode
 from rooms.commands import TurnRequest
 from rooms.events import CompanionSet, Decision
 from rooms.state import Participant, RoomState
@@ -58,11 +58,22 @@ def turn_requested(state: RoomState, actor: Participant, message: TurnRequest, n
         case SetTurnMode():
             if not permitted(actor.role, Action.SET_TURN_MODE, Relation.ROOM):
                 return denied(Action.SET_TURN_MODE)
-            wanted = TurnModeSet(now_ms, actor.id, message.mode, message.order, message.limit_ms, message.firm, None)
-            return _answer(rules.set_mode(state.floor, wanted, (person.id for person in state.in_a_round())))
+            return _set_mode(state, actor, message, now_ms)
         case SetCompanion():
             return _set_companion(state, actor, message, now_ms)
     assert_never(message)
+
+
+def _set_mode(state: RoomState, actor: Participant, message: SetTurnMode, now_ms: Millis) -> Decision:
+    mode, order, limit_ms, firm = message.mode, message.order, message.limit_ms, message.firm
+    if mode is None:
+        return _answer(rules.set_settings(state.floor, TurnSettingsSet(now_ms, actor.id, order, limit_ms, firm)))
+    late = message.after not in (None, state.floor.mode_number)
+    # To silence everyone is never too late.
+    if late and mode is not TurnMode.QUIET:
+        return NOTHING
+    wanted = TurnModeSet(now_ms, actor.id, mode, order, limit_ms, firm, None)
+    return _answer(rules.set_mode(state.floor, wanted, (person.id for person in state.in_a_round())))
 
 
 def _own_place(state: RoomState, actor: Participant, message: RaiseHand | LowerHand | Pass, now_ms: Millis) -> Decision:
@@ -71,13 +82,13 @@ def _own_place(state: RoomState, actor: Participant, message: RaiseHand | LowerH
         return denied(action)
     match message:
         case RaiseHand():
-            if not actor.takes_turns:
+            if not state.takes_turns(actor):
                 return Rejection(ErrorCode.UNEXPECTED)
             return _answer(rules.raise_hand(state.floor, actor.id, now_ms))
         case LowerHand():
             return _answer(rules.lower_hand(state.floor, actor.id, now_ms))
         case Pass():
-            return _answer(rules.pass_turn(state.floor, actor.id, now_ms, come_back=message.come_back))
+            return _answer(rules.pass_turn(state.floor, actor.id, message.turn, now_ms, come_back=message.come_back))
     assert_never(message)
 
 
@@ -125,7 +136,7 @@ def _about_someone(
         return target
     match message:
         case GiveTurn():
-            if not target.takes_turns:
+            if not state.takes_turns(target):
                 return Rejection(ErrorCode.UNEXPECTED)
             return _answer(rules.give(state.floor, message.after, target.id, actor.id, now_ms))
         case DenyTurn():

@@ -74,6 +74,7 @@ from rooms.events import (
     MicrophoneFreed,
     MicrophoneHoldSet,
     MicrophoneShut,
+    MicrophoneSilenced,
     NotAloneSet,
     ParticipantAdmitted,
     ParticipantDeparted,
@@ -116,13 +117,15 @@ _SEQUENCED = (
 _MAY_CLOSE_OTHERS = (
     FloorEvent,
     CompanionSet,
+    MicrophoneSilenced,
     ParticipantEntered,
+    ParticipantAdmitted,
     ParticipantMoved,
     ParticipantRemoved,
     ParticipantDeparted,
     SentOut,
 )
-"""The events by which the speaking turns may close the microphones of people whom they do not name."""
+"""The events by which the speaking turns may close the microphones of people whom they do not name, or number anew."""
 
 NOBODY = ParticipantId("")
 
@@ -343,6 +346,7 @@ def _about_person(
     event: MicrophoneShut
     | MicrophoneFreed
     | MicrophoneHoldSet
+    | MicrophoneSilenced
     | DevicesSet
     | ScreenSet
     | ScreenFreed
@@ -371,6 +375,8 @@ def _about_person(
             return (MicrophoneAllowed(person.id),) if _sees(Action.SEE_CLOSED_MICROPHONE, person, viewer) else ()
         case DevicesSet():
             return (_devices(person),)
+        case MicrophoneSilenced():
+            return _closed(before.people[person.id], person)
         case ScreenSet() | ScreenFreed() | ScreenShut() | ScreenHeld():
             return _sharing(before.people[person.id], person, viewer)
         case ConnectionLost() | ConnectionRestored():

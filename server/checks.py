@@ -172,6 +172,10 @@ class CheckRoom:
         """The frame as it was: nothing in a check is ever hidden."""
         return frame
 
+    def now_ms(self) -> int | None:
+        """None: a check tells no times."""
+        return None
+
     def end(self, code: ErrorCode) -> None:
         """Ends the check, and tells its person why. Idempotent."""
         if self._over:

@@ -157,9 +157,9 @@ class RoomCore:
         """See `rooms.aftermath`."""
         return aftermath(state, lost)
 
-    def next_deadline(self, state: RoomState) -> int | None:
+    def next_deadline(self, state: RoomState, after_ms: int) -> int | None:
         """See `rooms.decide`."""
-        return next_deadline(state, self._rules)
+        return next_deadline(state, self._rules, after_ms)
 
     def stored_form(self, event: Event, now_ms: int) -> NewEvent | None:
         """As the log keeps it."""
@@ -306,6 +306,10 @@ class Keeper:
     def replayed(self, frame: RoomFrame, viewer: Viewer) -> RoomFrame:
         """A frame as it may be sent to that viewer again now."""
         return replayed(frame, self.state, viewer)
+
+    def now_ms(self) -> int:
+        """The time by which the room decides: what is told of times is by it."""
+        return self._writer.now_ms()
 
     def recover(self, grace_ms: int) -> None:
         """After loading: nobody is connected yet, and everyone's place is kept for a while."""

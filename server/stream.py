@@ -27,6 +27,8 @@ from server.storage.log import AppendFailed, Claim, NewEvent, StreamLost
 RETRY_S = 1.0
 """After a deadline's event could not be stored."""
 
+_LONG_AGO = -1
+
 _log = structlog.get_logger("streams")
 
 S = TypeVar("S")
@@ -69,8 +71,8 @@ class Core(Protocol[S, C, E]):
         """Ephemeral events that keep what must outlive a failure to store."""
         ...
 
-    def next_deadline(self, state: S) -> int | None:
-        """When passing time next matters, in Unix ms."""
+    def next_deadline(self, state: S, after_ms: int) -> int | None:
+        """When passing time next matters later than at `after_ms`, in Unix ms."""
         ...
 
     def stored_form(self, event: E, now_ms: int) -> NewEvent | None:
@@ -206,12 +208,12 @@ class StreamWriter(Generic[S, C, E]):
             self._fail(bug, reply)
         return reply
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
         """Wall time as of the start, moved on by the monotonic clock: steps of the wall clock change no deadline."""
         return self._epoch_ms + round(self._clock.monotonic() * 1000)
 
     def _submit(self, command: C, reply: asyncio.Future[Accepted[E] | Rejection]) -> None:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         decision = self._core.decide(self._pending, command, now_ms)
         if isinstance(decision, Rejection):
             reply.set_result(decision)
@@ -306,7 +308,7 @@ class StreamWriter(Generic[S, C, E]):
         # What passing time itself could not store is tried again in a while. What others decided and lost may have
         # stood before a deadline that has passed meanwhile, and must not put it off.
         tried = any(flight.command == self._core.passing_time() for flight in lost)
-        self._set_alarm(at_least_s=RETRY_S if tried else 0.0)
+        self._set_alarm(again=tried)
 
     def _fail(self, bug: Exception, reply: asyncio.Future[Any] | None = None) -> None:
         """A bug: this writer ends here, and its stream is loaded again from its log when it is asked for."""
@@ -326,12 +328,19 @@ class StreamWriter(Generic[S, C, E]):
 
     # ── deadlines ────────────────────────────────────────────────────────────────────────────
 
-    def _set_alarm(self, at_least_s: float = 0.0) -> None:
+    def _set_alarm(self, *, again: bool = False) -> None:
+        """`again`: what is due by now was tried, and is tried again in a while; what is due sooner than that is not put
+        off by it."""
         self._stop_alarm()
-        deadline = self._core.next_deadline(self._pending)
-        if deadline is not None and not self._over:
-            delay = max(at_least_s, (deadline - self._now_ms()) / 1000)
-            self._alarm = self._timers.call_later(delay, self._on_deadline)
+        if self._over:
+            return
+        now_ms = self.now_ms()
+        deadline = self._core.next_deadline(self._pending, now_ms if again else _LONG_AGO)
+        delays = [] if deadline is None else [max(0.0, (deadline - now_ms) / 1000)]
+        if again and self._core.next_deadline(self._pending, _LONG_AGO) is not None:
+            delays.append(RETRY_S)
+        if delays:
+            self._alarm = self._timers.call_later(min(delays), self._on_deadline)
 
     def _stop_alarm(self) -> None:
         if self._alarm is not None:

@@ -64,9 +64,10 @@ class SupervisionCore:
         """See `moderation.supervision.decide`."""
         return aftermath(state, lost)
 
-    def next_deadline(self, state: SupervisionState) -> int | None:
+    def next_deadline(self, state: SupervisionState, after_ms: int) -> int | None:
         """See `moderation.supervision.decide`."""
-        return next_deadline(state)
+        due = next_deadline(state)
+        return due if due is not None and due > after_ms else None
 
     def stored_form(self, event: Event, now_ms: int) -> NewEvent | None:
         """As the log keeps it."""

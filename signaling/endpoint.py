@@ -249,7 +249,7 @@ class Endpoint:
             if older is not None:
                 older.dismiss(ErrorCode.REPLACED)
             self._bind(session, socket)
-            session.send(Welcome(snapshot, session.resume_token, self._now_ms(), self._settings.ping_every_s))
+            session.send(Welcome(snapshot, session.resume_token, self._time_in(room), self._settings.ping_every_s))
             if room.is_inside(who):
                 self._calls.begin(room.session_id, who)
             elif older is not None:
@@ -259,6 +259,10 @@ class Endpoint:
         finally:
             self._tell_when(entering, room, who)
         return session
+
+    def _time_in(self, room: Room) -> int:
+        told = room.now_ms()
+        return self._now_ms() if told is None else told
 
     async def _resume(self, message: Resume, socket: Socket) -> Session:
         session = self._sessions.claim(message.resume_token)
@@ -272,7 +276,7 @@ class Endpoint:
             if isinstance(decision, Rejection) or not session.can_resume(message.seq):
                 raise Refused(ErrorCode.RESYNC)
             self._bind(session, socket)
-            session.send(Resumed(session.resume_token, self._now_ms()))
+            session.send(Resumed(session.resume_token, self._time_in(room)))
             session.catch_up(message.seq)
         finally:
             self._tell_when(restoring, room, who)

@@ -89,6 +89,13 @@ class Room(Protocol):
         """A frame as it may be sent to that viewer again now: nothing hidden since is repeated."""
         ...
 
+    def now_ms(self) -> int | None:
+        """The time by which the room decides, in Unix ms; None: it tells no times.
+
+        Steps of the machine's clock are not in it.
+        """
+        ...
+
 
 class Hall(Protocol):
     """Where sessions find their room."""

@@ -151,11 +151,12 @@ class Allowance:
                 | SetNotAlone(on=True)
                 | EndTurn()
                 | Pass()
+                | LowerHand()
                 | DenyTurn()
                 | SetTurnMode()
             ):
                 return
-            case PostChat() | React() | SetListening() | RaiseHand() | LowerHand():
+            case PostChat() | React() | SetListening() | RaiseHand():
                 bucket = self._chat
             case PublishOffer() | RestartSubscribe():
                 bucket = self._media

@@ -130,6 +130,16 @@ class TurnModeSet(FloorEvent, frozen=True, tag="turn_mode_set"):
     round: Order | None
 
 
+class TurnSettingsSet(FloorEvent, frozen=True, tag="turn_settings_set"):
+    """How rounds and turns to come go. Who may be heard stays as it is."""
+
+    at_ms: Millis
+    by: ParticipantId
+    order: RoundOrder
+    limit_ms: int
+    firm: bool
+
+
 class TalkCounted(FloorEvent, frozen=True, tag="talk_counted"):
     """People spoke for so long since this was last counted."""
 
@@ -138,7 +148,12 @@ class TalkCounted(FloorEvent, frozen=True, tag="talk_counted"):
 
 
 class TurnsUnsaved(FloorEvent, frozen=True, tag="turns_unsaved"):
-    """Ephemeral: something that closed microphones could not be stored; they stay closed."""
+    """Ephemeral: something that closed microphones could not be stored; they stay closed.
+
+    `turn`: it was no more than that turn's end; 0: more.
+    """
+
+    turn: int = 0
 
 
 StoredFloorEvent = (
@@ -155,6 +170,7 @@ StoredFloorEvent = (
     | RoundPassed
     | RoundDenied
     | TurnModeSet
+    | TurnSettingsSet
     | TalkCounted
 )
 AnyFloorEvent = StoredFloorEvent | TurnsUnsaved

@@ -25,6 +25,7 @@ from moderation.floor.events import (
     TurnHeld,
     TurnModeSet,
     TurnResumed,
+    TurnSettingsSet,
 )
 from moderation.floor.state import GRACE_MS, Ending, Floor, Order, Phase, Turn
 from protocol.errors import ErrorCode
@@ -49,10 +50,12 @@ def lower_hand(floor: Floor, who: ParticipantId, now_ms: Millis) -> Answer:
     return (HandLowered(now_ms, who, None),) if who in floor.hands else ()
 
 
-def pass_turn(floor: Floor, who: ParticipantId, now_ms: Millis, *, come_back: bool) -> Answer:
-    """Someone passes: the turn they hold, or the one to come; else they lower their hand."""
-    turn = floor.turn
-    if turn is not None and turn.holder_id == who:
+def pass_turn(floor: Floor, who: ParticipantId, number: int, now_ms: Millis, *, come_back: bool) -> Answer:
+    """Someone passes: the turn of that number, which they hold; with 0 the one to come, else they lower their hand."""
+    if number:
+        turn = floor.running(number)
+        if turn is None or turn.holder_id != who:
+            return ()
         return end(floor, turn, who, now_ms, TurnEnd.LATER if come_back else TurnEnd.PASSED)
     if who in floor.to_come:
         return () if come_back and who in floor.later else (RoundPassed(now_ms, who, come_back),)
@@ -61,7 +64,8 @@ def pass_turn(floor: Floor, who: ParticipantId, now_ms: Millis, *, come_back: bo
 
 def pass_on(floor: Floor, turn: Turn, whom: ParticipantId, now_ms: Millis) -> Answer:
     """The turn's holder chooses the next."""
-    if not turn.of_round or floor.order is not RoundOrder.PASSED_ON:
+    # Who is heard next is a mentor's word while one could not be stored.
+    if not turn.of_round or floor.order is not RoundOrder.PASSED_ON or floor.unsaved:
         return _UNEXPECTED
     if whom not in floor.to_come:
         return NOT_FOUND
@@ -173,6 +177,12 @@ def set_mode(floor: Floor, event: TurnModeSet, eligible: Iterable[ParticipantId]
     return (*over, begins, TurnGiven(now_ms, floor.newest + 1, first, None, event.limit_ms, event.firm))
 
 
+def set_settings(floor: Floor, event: TurnSettingsSet) -> Answer:
+    """How rounds and turns to come go."""
+    as_set = (floor.order, floor.limit_ms, floor.firm) == (event.order, event.limit_ms, event.firm)
+    return () if as_set else (event,)
+
+
 # ── by themselves ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,15 +195,18 @@ def goes_on(floor: Floor, now_ms: Millis) -> tuple[TurnGiven, ...]:
 
 def waits_for_next(floor: Floor) -> bool:
     """Whether the server has to give the round's next turn."""
-    return floor.turn is None and bool(floor.to_come) and floor.order is not RoundOrder.PASSED_ON
+    return not floor.unsaved and floor.turn is None and bool(floor.to_come) and floor.order is not RoundOrder.PASSED_ON
 
 
-def time_over(floor: Floor, now_ms: Millis) -> tuple[TurnExtended | TurnEnded, ...]:
-    """What a firm limit does now: its grace once, and then the end."""
+def time_over(floor: Floor, now_ms: Millis, *, waited: bool = False) -> tuple[TurnExtended | TurnEnded, ...]:
+    """What a firm limit does now: its grace once, and then the end.
+
+    `waited`: for its holder, who is back only now: the grace is theirs from now on.
+    """
     due, turn = turn_deadline(floor), floor.turn
     if turn is None or due is None or now_ms < due:
         return ()
-    left = due + GRACE_MS - now_ms
+    left = GRACE_MS if waited else due + GRACE_MS - now_ms
     if turn.grace_given or left <= 0:
         return (TurnEnded(now_ms, turn.number, Ending.TIME, None),)
     return (TurnExtended(now_ms, turn.number, None, turn.limit_ms + GRACE_MS, left),)
@@ -205,8 +218,9 @@ def turn_deadline(floor: Floor) -> Millis | None:
 
 
 def by_talk(floor: Floor, order: Order) -> Order:
-    """The least heard first; who is equal keeps the order."""
-    return tuple(sorted(order, key=lambda who: floor.talk.get(who, 0)))
+    """The least heard first; who is equal by their hands, and without one in the order as it is."""
+    hands = {who: place for place, who in enumerate(floor.hands)}
+    return tuple(sorted(order, key=lambda who: (floor.talk.get(who, 0), hands.get(who, len(hands)))))
 
 
 def _closed(floor: Floor, by: ParticipantId, now_ms: Millis) -> tuple[TurnEnded, ...]:

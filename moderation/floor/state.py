@@ -95,10 +95,16 @@ class Floor(Struct, frozen=True):
         later: who of them asked to be come back to.
         done: whose turn in it is over, in that order; also of those who have left since.
         passed: who of them passed.
+        mode_number: rises each time a mode is set.
+        denied: whom a mentor took out of it; they are not in it again.
+        once: who of them asked to be come back to, once and for all.
+        line: the rest of the round as peers see it.
+        seen_done: whose turn in it is over as peers see it.
         order: how a round goes on.
         limit_ms: of each turn that is given from now on; 0: none.
         firm: the same.
         unsaved: a closing took effect and could not be saved; nobody who does not lead is heard until it is.
+        unsaved_turn: that closing was no more than the end of this turn; 0: it was more.
         talk: how long each person has spoken, in ms.
     """
 
@@ -110,10 +116,16 @@ class Floor(Struct, frozen=True):
     later: Order = ()
     done: Order = ()
     passed: Order = ()
+    denied: Order = ()
+    once: Order = ()
+    line: Order = ()
+    seen_done: Order = ()
     order: RoundOrder = RoundOrder.LIST
     limit_ms: int = 0
     firm: bool = False
     unsaved: bool = False
+    unsaved_turn: int = 0
+    mode_number: int = 0
     talk: Mapping[ParticipantId, int] = MappingProxyType({})
 
     @property
@@ -134,6 +146,11 @@ class Floor(Struct, frozen=True):
     def holder_id(self) -> ParticipantId | None:
         """Who holds the running turn."""
         return None if self.turn is None else self.turn.holder_id
+
+    @property
+    def over(self) -> Order:
+        """Who has no turn in the round any more."""
+        return (*self.done, *(who for who in self.denied if who not in self.done))
 
     def lets_speak(self, who: ParticipantId) -> bool:
         """Whether that person, who does not lead, may be heard for themselves."""

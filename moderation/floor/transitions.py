@@ -7,13 +7,14 @@ so that whatever was stored can be read in any order that a lost closing left be
 - Numbers rise: an event about a turn that is not the running one changes nothing.
 - Whoever is given the turn is in no order any more. Whoever is not here is in none, and holds none.
 - A round goes on while somebody is still to come in it or holds a turn of it; leaving the mode drops the rest.
-- Only a stored word on who is heard ends `unsaved`.
+- Only a mentor's word that is stored ends `unsaved`: a mode, or a turn they give. Where no more than a turn's end was
+  not saved, its end by whomever does, since nobody is heard by that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
@@ -34,8 +35,10 @@ from moderation.floor.events import (
     TurnHeld,
     TurnModeSet,
     TurnResumed,
+    TurnSettingsSet,
     TurnsUnsaved,
 )
+from moderation.floor.peers import shown_to_peers
 from moderation.floor.state import Ending, Floor, Order, Phase, Turn
 from protocol.ids import ParticipantId
 from protocol.values import Millis, TurnMode
@@ -45,7 +48,7 @@ _SILENT, _FREE, _RUNNING, _HELD = Phase.SILENT, Phase.FREE, Phase.RUNNING, Phase
 TRANSITIONS: Final[Mapping[type[FloorEvent], Mapping[Phase, frozenset[Phase]]]] = {
     **{
         anywhere: {phase: frozenset({phase}) for phase in Phase}
-        for anywhere in (HandRaised, HandLowered, HandsOrdered, TalkCounted, TurnsUnsaved)
+        for anywhere in (HandRaised, HandLowered, HandsOrdered, TurnSettingsSet, TalkCounted, TurnsUnsaved)
     },
     **{
         of_round: {phase: frozenset({phase}) for phase in (_FREE, _RUNNING, _HELD)}
@@ -69,6 +72,11 @@ TRANSITIONS: Final[Mapping[type[FloorEvent], Mapping[Phase, frozenset[Phase]]]] 
 
 def evolve_floor(floor: Floor, event: AnyFloorEvent) -> Floor:
     """The floor after an event."""
+    after = _evolved(floor, event)
+    return after if after is floor else shown_to_peers(floor, after)
+
+
+def _evolved(floor: Floor, event: AnyFloorEvent) -> Floor:
     if floor.phase not in TRANSITIONS[type(event)]:
         return floor
     match event:
@@ -83,13 +91,16 @@ def evolve_floor(floor: Floor, event: AnyFloorEvent) -> Floor:
             return floor if turn is None else _about_turn(floor, turn, event)
         case TurnModeSet():
             return _mode_set(floor, event)
+        case TurnSettingsSet():
+            return replace(floor, order=event.order, limit_ms=event.limit_ms, firm=event.firm)
         case TalkCounted():
             talk = dict(floor.talk)
             for each in event.times:
                 talk[each.participant_id] = talk.get(each.participant_id, 0) + each.ms
             return replace(floor, talk=talk)
         case TurnsUnsaved():
-            return replace(floor, unsaved=True)
+            only = event.turn if not floor.unsaved or floor.unsaved_turn == event.turn else 0
+            return replace(floor, unsaved=True, unsaved_turn=only)
     assert_never(event)
 
 
@@ -97,28 +108,32 @@ def gone(floor: Floor, who: ParticipantId) -> Floor:
     """Without someone who is here no more, or takes no turns: in no order, and holding none."""
     if who != floor.holder_id and who not in floor.hands and who not in floor.to_come:
         return floor
-    turn = None if who == floor.holder_id else floor.turn
-    return replace(
+    before = floor
+    if floor.turn is not None and who == floor.holder_id:
+        done = _with(floor.done, who) if floor.turn.of_round else floor.done
+        floor = replace(_over(floor, floor.turn), done=done)
+    without = replace(
         floor,
-        turn=turn,
         hands=_without(floor.hands, who),
         to_come=_without(floor.to_come, who),
         later=_without(floor.later, who),
     )
+    return shown_to_peers(before, without)
 
 
 def left_out(floor: Floor, who: ParticipantId) -> Floor:
     """Without someone who is still to come in the round; nothing else of theirs changes."""
     if who not in floor.to_come:
         return floor
-    return replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who))
+    return shown_to_peers(floor, _left(floor, who))
 
 
 def arrived(floor: Floor, who: ParticipantId) -> Floor:
     """Someone came who takes turns: in a round that goes on they come last, unless they had theirs."""
-    if not floor.going or who in floor.to_come or who in floor.done or who == floor.holder_id:
+    if not floor.going or who in floor.to_come or who in floor.over or who == floor.holder_id:
         return floor
-    return replace(floor, to_come=(*floor.to_come, who))
+    later = _with(floor.later, who) if who in floor.once else floor.later
+    return shown_to_peers(floor, replace(floor, to_come=(*floor.to_come, who), later=later))
 
 
 def stopped(floor: Floor, at_ms: Millis) -> Floor:
@@ -139,7 +154,7 @@ def running_on(floor: Floor, at_ms: Millis) -> Floor:
 
 def ended_for_all(floor: Floor) -> Floor:
     """Nobody is here any more: no turn, no order. How turns go stays as it is set."""
-    return replace(floor, turn=None, hands=(), to_come=(), later=(), done=(), passed=())
+    return replace(floor, turn=None, hands=(), **_NO_ROUND)
 
 
 # ── event by event ────────────────────────────────────────────────────────────────────────────
@@ -163,11 +178,12 @@ def _rest_of_round(floor: Floor, event: RoundOrdered | RoundPassed | RoundDenied
     if who not in floor.to_come:
         return floor
     if isinstance(event, RoundDenied):
-        return left_out(floor, who)
+        return _left(replace(floor, denied=_with(floor.denied, who)), who)
     if event.come_back:
-        return replace(floor, to_come=(*_without(floor.to_come, who), who), later=_with(floor.later, who))
+        later, once = _with(floor.later, who), _with(floor.once, who)
+        return replace(floor, to_come=(*_without(floor.to_come, who), who), later=later, once=once)
     done, passed = _with(floor.done, who), _with(floor.passed, who)
-    return left_out(replace(floor, done=done, passed=passed), who)
+    return _left(replace(floor, done=done, passed=passed), who)
 
 
 def _given(floor: Floor, event: TurnGiven) -> Floor:
@@ -189,7 +205,7 @@ def _given(floor: Floor, event: TurnGiven) -> Floor:
         hands=_without(floor.hands, who),
         to_come=_without(floor.to_come, who),
         later=_without(floor.later, who),
-        unsaved=False,
+        **(_SAVED if event.by is not None else {}),
     )
 
 
@@ -215,9 +231,10 @@ def _about_turn(
 
 
 def _ended(floor: Floor, turn: Turn, why: Ending) -> Floor:
-    who, after = turn.holder_id, replace(floor, turn=None, unsaved=False)
+    who, after = turn.holder_id, _over(floor, turn)
     if turn.of_round and why is Ending.LATER:
-        after = replace(after, to_come=(*after.to_come, who), later=_with(after.later, who))
+        later, once = _with(after.later, who), _with(after.once, who)
+        after = replace(after, to_come=(*after.to_come, who), later=later, once=once)
     elif turn.of_round:
         passed = _with(after.passed, who) if why is Ending.PASSED else after.passed
         after = replace(after, done=_with(after.done, who), passed=passed)
@@ -229,11 +246,12 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
     after = replace(
         floor,
         mode=event.mode,
+        mode_number=floor.mode_number + 1,
         turn=turn,
         order=event.order,
         limit_ms=event.limit_ms,
         firm=event.firm,
-        unsaved=False,
+        **_SAVED,
     )
     if event.mode is TurnMode.ROUND and event.round is None:
         return after
@@ -243,14 +261,35 @@ def _mode_set(floor: Floor, event: TurnModeSet) -> Floor:
     return replace(
         after,
         turn=None if turn is None else replace(turn, of_round=holds, again=False),
-        to_come=tuple(who for who in among if turn is None or who != turn.holder_id),
-        later=(),
-        done=(),
-        passed=(),
+        **{**_NO_ROUND, "to_come": tuple(who for who in among if turn is None or who != turn.holder_id)},
     )
 
 
 # ── what it is made of ────────────────────────────────────────────────────────────────────────
+
+
+_NO_ROUND: Final[Mapping[str, Order]] = {
+    "to_come": (),
+    "later": (),
+    "done": (),
+    "passed": (),
+    "denied": (),
+    "once": (),
+    "line": (),
+    "seen_done": (),
+}
+
+
+def _left(floor: Floor, who: ParticipantId) -> Floor:
+    return replace(floor, to_come=_without(floor.to_come, who), later=_without(floor.later, who))
+
+
+_SAVED: Final[Mapping[str, Any]] = {"unsaved": False, "unsaved_turn": 0}
+
+
+def _over(floor: Floor, turn: Turn) -> Floor:
+    saved = _SAVED if floor.unsaved and floor.unsaved_turn == turn.number else {}
+    return replace(floor, turn=None, **saved)
 
 
 def _timed(turn: Turn, at_ms: Millis, left_ms: int) -> Turn:

@@ -54,6 +54,7 @@ FLOOR = {
     "limit_ms": 0,
     "firm": False,
     "unsaved": False,
+    "mode_number": 0,
 }
 WAITING = {"expected": False}
 SESSION = {"note": "", "waits_for": "nothing", "late": False}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import msgspec
+from msgspec.structs import replace
 
 from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
@@ -263,7 +264,8 @@ class RoomHarness:
 
     def share(self, who: str, *, sound: bool = False) -> tuple[Event, ...]:
         """A person shares their screen."""
-        return self.request(who, ShareScreen(self.request_id(), sound))
+        person = self.state.people.get(ParticipantId(who))
+        return self.request(who, ShareScreen(self.request_id(), sound, person.closings if person else 0))
 
     def stop_sharing(self, who: str) -> tuple[Event, ...]:
         """A person stops sharing."""
@@ -358,6 +360,15 @@ class RoomHarness:
     def replay(self) -> RoomState:
         """The state out of the log alone."""
         return evolve_all(EMPTY, self.events())
+
+    def reload(self) -> None:
+        """The server ends, and its next loading of the room has what the log has: nobody is connected."""
+        self.state = replace(self.replay(), life=self.state.life + 1)
+        self.gates = frozenset()
+        self.sent_out.clear()
+        self.seats.clear()
+        for person in tuple(self.state.present()):
+            self.lose(person.id)
 
     def roster(self) -> list[str]:
         """Who is in the room beside the host, by place."""

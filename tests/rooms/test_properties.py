@@ -117,7 +117,7 @@ SOUND = (Source.MICROPHONE, Source.SCREEN_AUDIO)
 
 def stored_floor(state: RoomState) -> Floor:
     """The turns as the log has them: it knows of no pause that stopped a clock, and of nothing that was not saved."""
-    floor = replace(state.floor, unsaved=False)
+    floor = replace(state.floor, unsaved=False, unsaved_turn=0)
     return floor if floor.turn is None else replace(floor, turn=replace(floor.turn, ends_ms=None, left_ms=0))
 
 
@@ -470,7 +470,7 @@ class Room(RuleBasedStateMachine):
         for who in self.room.sent_out & people.keys():
             told = self.from_log.people[who]
             people[who] = replace(people[who], waiting=told.waiting, since_ms=told.since_ms, expected=told.expected)
-        live = replace(live, people=people, paused_until_ms=None, floor=stored_floor(live))
+        live = replace(live, people=people, paused_until_ms=None, floor=stored_floor(live), life=0)
         if self.room.sent_out:
             live = replace(live, unattended_ms=self.from_log.unattended_ms, late=self.from_log.late)
             # Nor is their place in the turns given up.

@@ -21,8 +21,10 @@ from protocol.turns import (
     SetCompanion,
     SetTurnForm,
 )
-from protocol.values import TurnForm, TurnMode
-from tests.rooms.test_properties import ID, PARTICIPANTS, PEOPLE, STAFF, Room
+from protocol.values import SessionStatus, TurnForm, TurnMode
+from rooms.commands import RestoreConnection
+from rooms.events import Event
+from tests.rooms.test_properties import ID, PARTICIPANTS, PEOPLE, SOMETIMES, STAFF, Room
 from tests.rooms.turn_strategies import modes
 
 LED = (TurnMode.QUEUE, TurnMode.ROUND)
@@ -34,6 +36,20 @@ class TurnsInARoom(Room):
     def __init__(self) -> None:
         super().__init__()
         self.numbers: list[int] = []
+        self.events = 0
+        self.told: dict[tuple[ParticipantId, int], int] = {}
+        """When each person could first know of each of their closings."""
+        self.audible: dict[ParticipantId, int] = {}
+        """Since when they may be heard."""
+        self.inside: set[ParticipantId] = set()
+        happen = self.room.happen
+
+        def happens(event: Event) -> None:
+            happen(event)
+            self.events += 1
+            self.look()
+
+        self.room.happen = happens
 
     @property
     def newest(self) -> int:
@@ -82,13 +98,47 @@ class TurnsInARoom(Room):
         if what is SetDevices:
             self.tap(who)
         elif what is Pass:
-            self.ask(who, Pass(ID, come_back=data.draw(st.booleans())))
+            self.ask(who, Pass(ID, data.draw(st.booleans()), turn.number))
         elif what is PassTurnOn:
             self.ask(who, PassTurnOn(ID, turn.number, data.draw(PEOPLE)))
         elif what is SetTurnForm:
             self.ask(who, SetTurnForm(ID, turn.number, data.draw(st.sampled_from(TurnForm))))
         else:
             self.ask(who, EndTurn(ID, turn.number))
+
+    @rule(who=PEOPLE, data=st.data())
+    def say_again(self, who: ParticipantId, data: st.DataObject) -> None:
+        """A word from before, by a page that never heard of what came since, or by a modified one."""
+        known = sorted(number for person, number in self.told if person == who)
+        if known:
+            self.ask(who, SetDevices(ID, microphone=True, camera=False, closings=data.draw(st.sampled_from(known))))
+
+    @precondition(lambda self: self.room.state.status is SessionStatus.LIVE)
+    @rule(seldom=SOMETIMES, back=st.booleans())
+    def reload(self, *, seldom: bool, back: bool) -> None:
+        if not seldom:
+            return
+        down, self.room.storage_down = self.room.storage_down, False
+        self.room.reload()
+        self.look(forgets=True)
+        if back:
+            for person in tuple(self.room.state.present()):
+                self.act(RestoreConnection(person.id))
+        self.room.storage_down = down
+
+    def look(self, *, forgets: bool = False) -> None:
+        state = self.room.state
+        for person in state.people.values():
+            self.told.setdefault((person.id, person.closings), self.events)
+            if not (person.inside and state.may_be_heard(person)):
+                self.audible.pop(person.id, None)
+            elif person.id not in self.audible:
+                # Whoever comes into an open room comes in as they chose at its door.
+                came = person.id not in self.inside and state.floor.mode is TurnMode.OPEN
+                # And a closing that was never stored is forgotten with a restart.
+                as_told = self.told[person.id, person.closings]
+                self.audible[person.id] = as_told if came or forgets else self.events
+        self.inside = {person.id for person in state.inside()}
 
     def tap(self, who: ParticipantId) -> None:
         person = self.room.state.people.get(who)
@@ -99,8 +149,8 @@ class TurnsInARoom(Room):
     @invariant()
     def who_holds_or_waits_for_a_turn_is_here_and_in_no_list_twice(self) -> None:
         state, floor = self.room.state, self.room.state.floor
-        assert all(state.people[who].takes_turns for who in (*floor.hands, *floor.to_come))
-        assert floor.turn is None or state.people[floor.turn.holder_id].takes_turns
+        assert all(state.takes_turns(state.people[who]) for who in (*floor.hands, *floor.to_come))
+        assert floor.turn is None or state.takes_turns(state.people[floor.turn.holder_id])
         for order in (floor.hands, floor.to_come, floor.later, floor.done, floor.passed):
             assert len(order) == len(set(order))
         assert set(floor.later) <= set(floor.to_come)
@@ -124,6 +174,15 @@ class TurnsInARoom(Room):
     def nobody_has_a_microphone_on_who_may_not_be_heard(self) -> None:
         state = self.room.state
         assert all(state.may_be_heard(person) for person in state.inside() if person.microphone or person.screen_audio)
+
+    @invariant()
+    def nobody_can_open_in_a_turn_by_a_word_from_before_it(self) -> None:
+        state = self.room.state
+        if state.floor.mode is TurnMode.OPEN:
+            return
+        for who, since in self.audible.items():
+            person = state.people[who]
+            assert person.is_staff or self.told[who, person.closings] >= since
 
     @invariant()
     def numbers_of_turns_rise(self) -> None:

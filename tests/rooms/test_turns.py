@@ -8,8 +8,8 @@ import pytest
 
 from moderation.floor.state import GRACE_MS
 from protocol.errors import ErrorCode
-from protocol.ids import MessageId, ParticipantId, RequestId
-from protocol.messages import AskForCover, PostChat, SetDevices, SetListening, SetNotAlone
+from protocol.ids import IdentityId, MessageId, ParticipantId, RequestId
+from protocol.messages import AskForCover, PostChat, SetDevices, SetListening, SetNotAlone, ShareScreen
 from protocol.turns import (
     DenyTurn,
     EndTurn,
@@ -27,8 +27,8 @@ from protocol.turns import (
     SetTurnForm,
     SetTurnMode,
 )
-from protocol.values import RoundOrder, Source, TalkTime, TurnEnd, TurnForm, TurnMode
-from rooms.commands import CountTalk
+from protocol.values import Role, RoundOrder, Source, TalkTime, TurnEnd, TurnForm, TurnMode
+from rooms.commands import CountTalk, Enter
 from rooms.gates import Gate, signer
 from tests.rooms.client_model import ClientModel, Wire, wire
 from tests.rooms.harness import Refusal, RoomHarness, Seat
@@ -64,8 +64,189 @@ def holder(room: RoomHarness) -> ParticipantId | None:
     return room.state.floor.holder_id
 
 
+def own_passes(number: int) -> list[Pass]:
+    """Of a turn: who passes one that is still to come is not seen to by peers."""
+    return [Pass(ID, turn=number), Pass(ID, True, number)]
+
+
 def round_of(order: RoundOrder = RoundOrder.LIST, limit_ms: int = 0, *, firm: bool = False) -> SetTurnMode:
     return SetTurnMode(ID, TurnMode.ROUND, order, limit_ms, firm)
+
+
+def test_a_pass_that_was_late_does_not_end_the_turn_after_it(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", QUEUE)
+    first = give(room, ANA)
+    room.request("mia", EndTurn(ID, first))
+    give(room, ANA)
+    assert room.request("ana", Pass(ID, turn=first)) == ()
+    assert room.request("ana", Pass(ID)) == ()
+    assert room.request("ben", Pass(ID, turn=first + 1)) == ()
+    assert holder(room) == ANA
+
+
+def test_a_mode_that_is_based_on_another_one_was_late_and_settings_carry_none(room: RoomHarness, mia: Seat) -> None:
+    room.enter("theo", Role.THERAPIST)
+    known = room.state.floor.mode_number
+    room.request("theo", QUIET)
+
+    assert room.request("mia", SetTurnMode(ID, TurnMode.OPEN, after=known)) == ()
+    room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE, firm=True))
+    assert room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE, firm=True)) == ()
+
+    floor = room.state.floor
+    assert (floor.mode, floor.limit_ms, floor.firm) == (TurnMode.QUIET, MINUTE, True)
+    room.request("mia", SetTurnMode(ID, TurnMode.OPEN, after=room.state.floor.mode_number))
+    assert room.state.floor.mode is TurnMode.OPEN
+    room.request("mia", SetTurnMode(ID, TurnMode.QUIET, after=known))
+    assert room.state.floor.mode is TurnMode.QUIET, "to silence everyone is never too late"
+
+
+def test_settings_settle_no_closing_that_was_not_saved(room: RoomHarness, mia: Seat) -> None:
+    room.storage_down = True
+    assert room.refusal("mia", QUIET) is ErrorCode.NOT_SAVED
+    room.storage_down = False
+    room.request("mia", SetTurnMode(ID, None, limit_ms=MINUTE))
+    assert room.state.floor.unsaved
+
+
+def test_a_firm_limit_waits_for_a_holder_whose_place_is_kept(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", SetTurnMode(ID, TurnMode.QUEUE, limit_ms=MINUTE, firm=True))
+    give(room, ANA)
+    room.wait(MINUTE - 1_000)
+    room.lose("ana")
+    room.wait(41_000)
+    assert holder(room) == ANA
+    room.restore("ana")
+    turn = room.state.floor.turn
+    assert turn is not None
+    assert (turn.grace, turn.ends_ms) == (True, room.now_ms + GRACE_MS)
+    room.lose("ana")
+    room.wait(59_000)
+    assert holder(room) == ANA
+    room.do(Enter(ANA, IdentityId("identity-ana"), "Ana", Role.PARTICIPANT))
+    assert holder(room) is None, "the grace is given once"
+
+
+def test_a_firm_turn_ends_with_the_place_that_was_kept(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", SetTurnMode(ID, TurnMode.QUEUE, limit_ms=1_000, firm=True))
+    give(room, ANA)
+    room.lose("ana")
+    room.wait(60_000)
+    assert holder(room) is None
+
+
+def test_a_screen_shared_by_a_word_from_before_the_turn_is_without_sound(room: RoomHarness, mia: Seat) -> None:
+    room.allow_screen("mia", "ana")
+    room.request("mia", QUEUE)
+    before = room.state.people[ANA].closings
+    give(room, ANA)
+    room.request("ana", ShareScreen(ID, sound=True, closings=before))
+    assert (room.state.people[ANA].screen, room.state.people[ANA].screen_audio) == (True, False)
+    room.share("ana", sound=True)
+    assert (ANA, Source.SCREEN_AUDIO) in room.gates
+
+
+def test_the_sound_of_a_screen_closes_with_the_turn_and_stays_off_in_the_next(room: RoomHarness, mia: Seat) -> None:
+    room.allow_screen("mia", "ana")
+    room.request("mia", QUEUE)
+    give(room, ANA)
+    room.share("ana", sound=True)
+    room.request("mia", EndTurn(ID, room.state.floor.newest))
+    assert not room.state.people[ANA].screen_audio
+    give(room, ANA)
+    assert (ANA, Source.SCREEN_AUDIO) not in room.gates
+
+
+def test_who_just_listened_comes_last_in_the_round_that_goes_on(room: RoomHarness, mia: Seat) -> None:
+    for who in ("cy", "dan"):
+        room.enter(who)
+    room.request("mia", round_of())
+    room.request("ben", SetListening(ID, on=True))
+    assert room.state.floor.to_come == (CY, "dan")
+    room.request("ben", SetListening(ID, on=False))
+    assert room.state.floor.to_come == (CY, "dan", BEN)
+
+
+def test_a_holder_who_just_listens_keeps_their_turn_and_is_not_come_back_to(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", round_of())
+    room.request("ana", SetListening(ID, on=True))
+    assert holder(room) == ANA
+    room.request("ana", Pass(ID, True, 1))
+    assert (holder(room), room.state.floor.to_come) == (BEN, ())
+
+
+def test_a_companion_who_is_one_no_more_comes_last_in_the_round(room: RoomHarness, mia: Seat) -> None:
+    room.enter("cy")
+    room.request("mia", SetCompanion(ID, BEN, ANA))
+    room.request("mia", round_of())
+    room.request("mia", SetCompanion(ID, BEN, None))
+    assert room.state.floor.to_come == (CY, BEN)
+
+
+def test_a_companion_of_someone_who_is_gone_takes_turns_until_they_are_back(room: RoomHarness, mia: Seat) -> None:
+    room.request("mia", SetCompanion(ID, BEN, ANA))
+    room.request("mia", QUEUE)
+    assert room.refusal("ben", RaiseHand(ID)) is ErrorCode.UNEXPECTED
+    room.leave("ana")
+    assert room.refusal("ben", RaiseHand(ID)) is None
+    give(room, BEN)
+    taps(room, BEN)
+    assert heard(room) == {BEN}
+    room.enter("ana")
+    assert (holder(room), heard(room)) == (None, set())
+
+
+def test_to_peers_who_passed_or_was_denied_looks_like_who_spoke(room: RoomHarness, mia: Seat) -> None:
+    for who in ("cy", "dan"):
+        room.enter(who)
+    eve, ben = room.enter("eve"), room.attach("ben")
+    room.request("mia", round_of())
+
+    def seen(seat: Seat) -> tuple[list[str], list[str]]:
+        floor = seat.client.shows()["floor"]
+        return floor["round"], floor["done"]
+
+    room.request("ben", Pass(ID))
+    room.request("mia", DenyTurn(ID, CY))
+    assert seen(eve) == (["ben", "cy", "dan", "eve"], [])
+    assert seen(ben) == (["cy", "dan", "eve"], ["ben"]), "everyone knows of themselves"
+    assert seen(mia) == (["dan", "eve"], ["ben"])
+    room.request("mia", MoveInOrder(ID, ParticipantId("eve"), ParticipantId("dan")))
+    assert seen(eve)[0] == ["ben", "cy", "eve", "dan"]
+    room.request("ana", EndTurn(ID, 1))
+    assert seen(eve) == (["dan"], ["ana", "ben", "cy"])
+
+
+def test_who_passed_last_is_done_when_the_round_is_over(room: RoomHarness, ana: Seat, mia: Seat) -> None:
+    room.request("mia", round_of())
+    room.request("ben", Pass(ID))
+    assert ana.client.shows()["floor"]["round"] == ["ben"]
+    room.request("ana", EndTurn(ID, 1))
+    floor = ana.client.shows()["floor"]
+    assert (floor["round"], floor["done"]) == ([], ["ana", "ben"])
+
+
+def test_leaving_and_coming_back_gives_nobody_another_turn_in_the_round(room: RoomHarness, mia: Seat) -> None:
+    room.enter("cy")
+    room.enter("dan")
+    room.request("mia", round_of())
+    room.request("mia", DenyTurn(ID, CY))
+    room.request("dan", Pass(ID, come_back=True))
+    for who in ("ana", "cy", "dan"):
+        room.leave(who)
+        room.enter(who)
+    assert (holder(room), room.state.floor.to_come) == (BEN, ("dan",))
+    assert room.state.floor.later == ("dan",), "they were come back to, once"
+    assert room.state.floor.done == (ANA,)
+
+
+def test_who_is_done_and_left_is_not_told_of(room: RoomHarness, ana: Seat, mia: Seat) -> None:
+    room.enter("cy")
+    room.request("mia", round_of())
+    room.request("ana", EndTurn(ID, 1))
+    room.request("ben", EndTurn(ID, 2))
+    room.leave("ben")
+    assert ana.client.shows()["floor"]["done"] == ["ana"]
 
 
 # ── who is heard ──────────────────────────────────────────────────────────────────────────────
@@ -153,7 +334,7 @@ def test_hands_keep_the_order_in_which_they_went_up(room: RoomHarness, ana: Seat
     assert ana.client.floor["hands"] == ["ben", "ana"]
     room.request("ben", LowerHand(ID))
     room.request("ben", LowerHand(ID))
-    room.request("ana", Pass(ID))
+    room.request("ana", Pass(ID, turn=room.state.floor.newest))
     assert room.state.floor.hands == ()
 
 
@@ -322,7 +503,7 @@ def test_a_round_goes_from_one_to_the_next_and_late_comers_are_last(room: RoomHa
     room.enter("cy")
     room.request("ana", EndTurn(ID, room.state.floor.newest))
     assert (holder(room), room.state.floor.to_come) == (BEN, (CY,))
-    room.request("ben", Pass(ID))
+    room.request("ben", Pass(ID, turn=room.state.floor.newest))
     room.request("cy", EndTurn(ID, room.state.floor.newest))
     floor = room.state.floor
     assert (holder(room), floor.going, floor.done, floor.passed) == (None, False, (ANA, BEN, CY), (BEN,))
@@ -338,7 +519,7 @@ def test_come_back_to_me_puts_a_person_last(room: RoomHarness, mia: Seat) -> Non
     room.request("mia", round_of())
     room.request("ben", Pass(ID, come_back=True))
     assert room.state.floor.to_come == (CY, BEN)
-    room.request("ana", Pass(ID, come_back=True))
+    room.request("ana", Pass(ID, True, room.state.floor.newest))
     assert (holder(room), room.state.floor.to_come) == (CY, (BEN, ANA))
     assert room.state.floor.later == (BEN, ANA)
 
@@ -451,7 +632,7 @@ def test_an_end_that_could_not_be_stored_stays_an_end(room: RoomHarness, ana: Se
     lose(room, "mia", EndTurn(ID, number))
     assert heard(room) == set()
     told = [seat.client.floor["unsaved"] for seat in (ana, ben, mia) if seat.client.floor is not None]
-    assert told == [True, False, True]
+    assert told == [True, True, True]
     assert (
         room.refusal("ana", SetDevices(ID, microphone=True, camera=False, closings=room.state.people[ANA].closings))
         is ErrorCode.NOT_YOUR_TURN
@@ -557,7 +738,7 @@ def test_twenty_viewers_under_shuffled_delays_are_shown_one_order(room: RoomHarn
         who = chance.choice(people)
         floor = room.state.floor
         message = chance.choice(
-            [RaiseHand(ID), RaiseHand(ID), LowerHand(ID), Pass(ID), Pass(ID, come_back=True), None, None, None]
+            [RaiseHand(ID), RaiseHand(ID), LowerHand(ID), *own_passes(floor.newest), None, None, None]
         )
         if message is not None:
             room.refusal(who, message)

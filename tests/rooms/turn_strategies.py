@@ -35,10 +35,11 @@ def modes(*among: TurnMode) -> st.SearchStrategy[SetTurnMode]:
     return st.builds(
         SetTurnMode,
         st.just(ID),
-        st.sampled_from(among or tuple(TurnMode)),
+        st.sampled_from(among or (*TurnMode, None)),
         st.sampled_from(RoundOrder),
         LIMITS,
         firm=st.booleans(),
+        after=st.none() | st.integers(0, 3),
     )
 
 
@@ -49,7 +50,7 @@ def about_turns(
     return st.one_of(
         st.just(RaiseHand(ID)),
         st.just(LowerHand(ID)),
-        st.builds(Pass, st.just(ID), come_back=st.booleans()),
+        st.builds(Pass, st.just(ID), st.booleans(), numbers),
         st.builds(PassTurnOn, st.just(ID), numbers, people),
         st.builds(SetTurnForm, st.just(ID), numbers, st.sampled_from(TurnForm)),
         st.builds(NextSpeaker, st.just(ID), numbers),
@@ -88,5 +89,5 @@ def assert_peers_learn_no_time(you: str, body: Wire) -> None:
     assert body.get("type") != "talk_time_changed"
     if turn.get("holder_id") != you:
         assert not any(turn.get(each) for each in TIMES)
-        assert not any(floor.get(each) for each in ("limit_ms", "firm", "unsaved"))
+        assert not any(floor.get(each) for each in ("limit_ms", "firm"))
         assert floor.get("order", "list") == "list"

@@ -123,5 +123,35 @@ async def test_who_signs_is_pinned_in_the_media_plane_until_the_turn_is_over(tur
     assert turns.media.pinned is None
 
 
+async def test_a_firm_limit_is_not_put_off_by_a_deadline_that_could_not_be_stored(turns: Turns) -> None:
+    await turns.begin(limit_ms=MINUTE, firm=True)
+    turns.clock.advance(60)
+    turns.timers.fire()
+    await settle()
+    turns.keeper.submit(LoseConnection(MARCUS, 29_900))
+    await settle()
+    turns.clock.advance(29.9)
+    turns.log.hold = True
+    turns.timers.fire()
+    turns.log.fail()
+    turns.log.hold = False
+    await settle()
+
+    assert turns.timers.delays()[0] == pytest.approx(0.1)  # pyright: ignore[reportUnknownMemberType]
+    turns.clock.advance(0.1)
+    turns.timers.fire()
+    assert (ELLIE, MIC) not in turns.media.open
+
+
+async def test_a_step_of_the_machines_clock_is_not_in_the_time_that_is_told(turns: Turns) -> None:
+    await turns.begin(limit_ms=MINUTE, firm=True)
+    turns.clock.step_wall(120)
+
+    turn = turns.keeper.state.floor.turn
+    assert turn is not None
+    assert turn.ends_ms is not None
+    assert turn.ends_ms - turns.keeper.now_ms() == MINUTE
+
+
 def _closings(turns: Turns, who: str) -> int:
     return turns.keeper.state.people[who].closings  # type: ignore[index]

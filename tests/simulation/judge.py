@@ -422,7 +422,7 @@ class Judge:
     @staticmethod
     def _is_led(keeper: Keeper) -> None:
         """A live room is led, or pauses, but for the moment in which a connection may come back."""
-        state, now_ms = keeper._writer.pending, keeper._writer._now_ms()
+        state, now_ms = keeper._writer.pending, keeper._writer.now_ms()
         if state.status is not SessionStatus.LIVE or state.paused_until_ms is not None or any(state.leaders()):
             return
         lost = [p.lost_ms for p in state.inside() if p.is_staff and not p.needs_cover and p.lost_ms is not None]

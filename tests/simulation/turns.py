@@ -44,7 +44,7 @@ def own_request(world: World, client: Client) -> RoomRequest:
         to_come: list[str] = floor["round"] or [turn["holder_id"]]
         return chance.choice(
             (
-                Pass(again, come_back=chance.random() < 0.5),
+                Pass(again, chance.random() < 0.5, number),
                 EndTurn(again, number),
                 PassTurnOn(again, number, ParticipantId(chance.choice(to_come))),
                 SetTurnForm(again, number, chance.choice(tuple(TurnForm))),
@@ -116,8 +116,8 @@ def turn_took_effect(message: TurnRequest, state: RoomState, whose: str | None) 
         case DenyTurn():
             return message.participant_id not in (*floor.hands, *floor.to_come)
         case SetTurnMode():
-            as_set = (floor.mode, floor.order, floor.limit_ms, floor.firm)
-            return as_set == (message.mode, message.order, message.limit_ms, message.firm)
+            as_set = (floor.order, floor.limit_ms, floor.firm) == (message.order, message.limit_ms, message.firm)
+            return as_set and message.mode in (None, floor.mode)
         case SetCompanion():
             person = state.people.get(message.participant_id)
             return person is not None and person.companion_of == message.companion_of

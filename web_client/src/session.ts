@@ -119,6 +119,7 @@ export class RoomSession {
       screen: deps.screen,
       publisher: deps.publisher,
       request,
+      closings: () => this.devices.mine.peek().closings,
       reachable: () => this.#connection.phase.name === "live" && this.#inside && !this.notAlone.on.peek(),
       explain: (notice) => this.#explain(notice),
     });

@@ -13,6 +13,8 @@ export interface SharingDeps {
   screen: Pick<LocalScreen, "possible" | "ask">;
   publisher: Pick<Publisher, "use">;
   request: (body: RequestBody, keep: Keep) => Promise<Outcome>;
+  /** Of my microphone, as far as I know: sound is not shared by a word from before the last of them. */
+  closings: () => number;
   reachable: () => boolean;
   explain: (notice: Notice) => void;
 }
@@ -39,6 +41,7 @@ export class Sharing {
     if (this.state.peek() !== "off") return;
     this.state.value = "asking";
     const turn = this.#begin();
+    const closings = this.#deps.closings();
     const shown = await this.#deps.screen.ask();
     if (!shown || turn !== this.#turn || !this.#deps.reachable()) {
       release(shown);
@@ -48,7 +51,7 @@ export class Sharing {
     this.#shown = shown;
     // The browser has its own bar to stop it.
     shown.picture.addEventListener("ended", () => turn === this.#turn && this.stop());
-    const outcome = await this.#deps.request({ type: "share_screen", sound: shown.sound !== null }, "never");
+    const outcome = await this.#deps.request({ type: "share_screen", sound: shown.sound !== null, closings }, "never");
     if (turn !== this.#turn) return;
     if (outcome.type !== "ack") {
       this.#drop();

@@ -69,7 +69,8 @@ class Stage:
         return self.do(rules.end(self.floor, self.turn, by or self.turn.holder_id, self.now_ms, how))
 
     def pass_turn(self, who: ParticipantId, *, come_back: bool = False) -> tuple[StoredFloorEvent, ...]:
-        return self.do(rules.pass_turn(self.floor, who, self.now_ms, come_back=come_back))
+        number = self.floor.newest if who == self.floor.holder_id else 0
+        return self.do(rules.pass_turn(self.floor, who, number, self.now_ms, come_back=come_back))
 
     def hold(self, *, on: bool) -> tuple[StoredFloorEvent, ...]:
         return self.do(rules.hold(self.turn, MIRA, self.now_ms, on=on))

@@ -81,6 +81,7 @@ class Turns(RuleBasedStateMachine):
         self.led = True
         self.mode, self.order, self.limit_ms, self.firm = TurnMode.OPEN, RoundOrder.LIST, 0, False
         self.unsaved = False
+        self.unsaved_turn = 0
         self.newest = 0
         self.clock: Clock | None = None
 
@@ -94,7 +95,9 @@ class Turns(RuleBasedStateMachine):
             for event in answer:
                 self.happen(event)
         elif any(isinstance(event, SETTLES) for event in answer):
-            self.happen(TurnsUnsaved())
+            ends = [event.number for event in answer if isinstance(event, TurnEnded)]
+            more = any(isinstance(event, TurnGiven | TurnModeSet) for event in answer)
+            self.happen(TurnsUnsaved(0 if more else ends[0]))
         self.follow()
 
     def follow(self) -> None:
@@ -145,11 +148,18 @@ class Turns(RuleBasedStateMachine):
                 assert clock.ran >= clock.whole, "grace before the time was over"
                 clock.longer(GRACE_MS, grace=True)
             case TurnsUnsaved():
+                self.unsaved_turn = event.turn if not self.unsaved or self.unsaved_turn == event.turn else 0
                 self.unsaved = True
             case _:
                 pass
-        if isinstance(event, SETTLES):
-            self.unsaved = False
+        if isinstance(event, TurnModeSet) or (isinstance(event, TurnGiven) and event.by is not None):
+            self.unsaved, self.unsaved_turn = False, 0
+        if isinstance(event, TurnEnded):
+            self.settled_by_its_end(event.number)
+
+    def settled_by_its_end(self, number: int) -> None:
+        if self.unsaved_turn == number:
+            self.unsaved, self.unsaved_turn = False, 0
 
     @property
     def turn(self) -> Turn:
@@ -173,6 +183,7 @@ class Turns(RuleBasedStateMachine):
         self.listening -= {who}
         if self.floor.holder_id == who:
             self.clock = None
+            self.settled_by_its_end(self.newest)
         self.floor = gone(self.floor, who)
         self.follow()
         if back:
@@ -236,7 +247,8 @@ class Turns(RuleBasedStateMachine):
 
     @rule(who=people, come_back=st.booleans(), saved=saved)
     def passes(self, who: ParticipantId, *, come_back: bool, saved: bool) -> None:
-        self.do(rules.pass_turn(self.floor, who, self.now_ms, come_back=come_back), saved=saved)
+        number = self.floor.newest if who == self.floor.holder_id else 0
+        self.do(rules.pass_turn(self.floor, who, number, self.now_ms, come_back=come_back), saved=saved)
 
     @precondition(somebody_speaks)
     @rule(whom=people, saved=saved)

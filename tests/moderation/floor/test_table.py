@@ -25,6 +25,7 @@ from moderation.floor.events import (
     TurnHeld,
     TurnModeSet,
     TurnResumed,
+    TurnSettingsSet,
     TurnsUnsaved,
 )
 from moderation.floor.state import Ending, Floor, Phase
@@ -70,6 +71,7 @@ def events() -> Iterator[AnyFloorEvent]:
         yield TurnFormSet(5, number, TurnForm.TYPED)
     for mode in TurnMode:
         yield TurnModeSet(5, MIRA, mode, RoundOrder.LIST, 0, firm=False, round=None)
+        yield TurnSettingsSet(5, MIRA, RoundOrder.LIST, 0, firm=False)
         yield TurnModeSet(5, MIRA, mode, RoundOrder.LIST, 0, firm=False, round=(ANA, BEN))
     yield TalkCounted(5, (TalkTime(ANA, 100),))
     yield TurnsUnsaved()

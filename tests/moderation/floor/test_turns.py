@@ -309,12 +309,17 @@ def test_no_other_turn_is_passed_on(going: Stage, queue: Stage) -> None:
     assert queue.refused(rules.pass_on(queue.floor, queue.turn, BEN, 5))
 
 
-def test_the_least_heard_come_first_and_who_is_equal_by_place(stage: Stage) -> None:
+def test_the_least_heard_come_first_and_who_is_equal_by_hand_and_then_by_place(stage: Stage) -> None:
     stage.do((TalkCounted(0, (TalkTime(ANA, 900), TalkTime(CLEO, 400))),))
     stage.do((TalkCounted(0, (TalkTime(CLEO, 400),)),))
     stage.set_mode(TurnMode.ROUND, order=RoundOrder.LEAST_HEARD)
 
     assert (stage.floor.holder_id, stage.floor.to_come) == (BEN, (DEV, CLEO, ANA))
+
+    stage.set_mode(TurnMode.QUIET)
+    stage.raise_hands(DEV)
+    stage.set_mode(TurnMode.ROUND, order=RoundOrder.LEAST_HEARD)
+    assert (stage.floor.holder_id, stage.floor.to_come) == (DEV, (BEN, CLEO, ANA))
 
 
 def test_who_speaks_as_a_round_begins_has_their_turn_in_it(stage: Stage) -> None:
@@ -497,7 +502,7 @@ def test_the_end_for_all_leaves_no_turn_and_no_order(going: Stage) -> None:
     going.end()
     over = ended_for_all(going.floor)
 
-    assert over == Floor(mode=TurnMode.ROUND, newest=2)
+    assert over == Floor(mode=TurnMode.ROUND, newest=2, mode_number=1)
 
 
 # ── what could not be stored ──────────────────────────────────────────────────────────────────
@@ -524,9 +529,14 @@ def test_what_could_not_be_stored_is_said_again_and_its_turn_does_not_go_on(queu
     assert not queue.floor.unsaved
 
 
-def test_a_turn_that_ends_is_a_stored_word(queue: Stage) -> None:
+def test_a_turn_that_ends_settles_no_more_than_its_own_end(queue: Stage) -> None:
     queue.give()
     queue.floor = evolve_floor(queue.floor, TurnsUnsaved())
     queue.end()
+    assert queue.floor.unsaved
 
+    queue.give()
+    assert not queue.floor.unsaved, "a mentor's word"
+    queue.floor = evolve_floor(queue.floor, TurnsUnsaved(queue.floor.newest))
+    queue.end()
     assert not queue.floor.unsaved

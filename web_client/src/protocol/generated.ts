@@ -540,8 +540,10 @@ export interface FloorView {
   limit_ms?: number;
   /** As set for the turns to come. Left out when false. */
   firm?: boolean;
-  /** A closing took effect and could not be saved; only mentors and therapists are heard until it is, or until another turn is given. Told to mentors, therapists and the turn's holder. Left out when false. */
+  /** A closing took effect and could not be saved; only mentors and therapists are heard until a mentor's word on who is heard is. Left out when false. */
   unsaved?: boolean;
+  /** Rises each time a mode is set. Told only to mentors and therapists. Left out when 0. */
+  mode_number?: number;
 }
 
 /** How long a person has spoken in this session. */
@@ -689,13 +691,16 @@ export interface AllowMicrophone {
  * Everyone is to see my screen; `sound`: and hear it. Forwarding begins with the answer to this, never before.
  *
  * One person shares at a time: SCREEN_TAKEN while another does. A participant needs a mentor's leave: SCREEN_CLOSED.
- * A share ends with the connection, and is not taken up again by itself.
+ * A share ends with the connection, and is not taken up again by itself. `closings` as in `set_devices`: with another
+ * number the screen is shown without its sound.
  */
 export interface ShareScreen {
   type: "share_screen";
   id: string;
   /** Left out when false. */
   sound?: boolean;
+  /** Left out when 0. */
+  closings?: number;
 }
 
 /** Nobody is to see my screen any more. */
@@ -785,15 +790,17 @@ export interface LowerHand {
 }
 
 /**
- * I pass: my running turn, or in a round the one that is still to come.
+ * I pass: `turn`, which I hold; or with 0 the one that is still to come in a round.
  *
- * `come_back`: come back to me at the round's end. Who has neither turn, and a hand up, lowers it.
+ * `come_back`: come back to me at the round's end. With 0, who has none to come, and a hand up, lowers it.
  */
 export interface Pass {
   type: "pass";
   id: string;
   /** Left out when false. */
   come_back?: boolean;
+  /** Left out when 0. */
+  turn?: number;
 }
 
 /** I hold the turn of a round that goes from speaker to speaker: it is theirs now. They are still to come in it. */
@@ -880,7 +887,7 @@ export interface MoveInOrder {
   before?: string | null;
 }
 
-/** Orders by talk time, the least first; who is equal keeps the order. */
+/** Orders by talk time, the least first; who is equal by hand, then as the order is. */
 export interface LeastHeardFirst {
   type: "least_heard_first";
   id: string;
@@ -892,17 +899,23 @@ export interface LeastHeardFirst {
  * Whoever may not be heard in that mode is closed at once, and opens their own microphone later, or does not. A round
  * begins with it when none goes on; with one, its order of people stays as it is. `limit_ms`: of each turn that begins
  * later; 0: none. `firm`: the turn ends at its limit, after 30 s of grace; else nobody is cut off.
+ *
+ * `mode` null: it stays as it is, whoever set it since, and no round begins. `after`: the number of the newest mode
+ * that I know of; where another was set since, this one was late, and is acknowledged without effect, unless it is
+ * QUIET, which always counts. Null: it counts in any case.
  */
 export interface SetTurnMode {
   type: "set_turn_mode";
   id: string;
-  mode: TurnMode;
+  mode: TurnMode | null;
   /** Left out when "list". */
   order?: RoundOrder;
   /** Left out when 0. */
   limit_ms?: number;
   /** Left out when false. */
   firm?: boolean;
+  /** Left out when null. */
+  after?: number | null;
 }
 
 /**

@@ -18,13 +18,15 @@ export function chosen(microphone: boolean, camera: boolean): MyDevices {
   return { microphone, camera, closings: 0, closed: false };
 }
 
-/** A closing, also one that was missed and is over, turns the microphone off; only a tap turns it on. */
+/**
+ * A closing, also one that was missed and is over, turns the microphone off; only a tap turns it on. Any other number
+ * than mine tells of one: where it is lower, a closing was never saved, and the room forgot it in a restart.
+ */
 export function heard(mine: MyDevices, word: Word): MyDevices {
-  const missed = word.closings > mine.closings;
+  const missed = word.closings !== mine.closings;
   return {
     ...mine,
     microphone: mine.microphone && !word.closed && !missed,
-    // The room's own count, also where it is lower: a closing that was never saved is forgotten in a restart.
     closings: word.closings,
     closed: word.closed,
   };

@@ -33,13 +33,17 @@ export interface Floor {
   readonly limitMs: number;
   readonly firm: boolean;
   readonly unsaved: boolean;
+  /** Of the mode, for whom it concerns. */
+  readonly modeNumber: number;
 }
 
 /** `before`: as it was seen until now. */
 export function floorOf(view: FloorView | null | undefined, before?: Floor): Floor {
   const { mode = "open", turn, newest = 0, hands = [], round = [], later = [], done = [], passed = [] } = view ?? {};
   const { order = "list", limit_ms: limitMs = 0, firm = false, unsaved = false } = view ?? {};
-  return { mode, turn: turn ? turnOf(turn, before) : null, newest, hands, round, later, done, passed, order, limitMs, firm, unsaved };
+  const modeNumber = view?.mode_number ?? 0;
+  const running = turn ? turnOf(turn, before) : null;
+  return { mode, turn: running, newest, hands, round, later, done, passed, order, limitMs, firm, unsaved, modeNumber };
 }
 
 export function talkOf(times: readonly TalkTime[]): ReadonlyMap<string, number> {

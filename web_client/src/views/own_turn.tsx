@@ -98,11 +98,11 @@ function Acts({ model, acts, turn, say, heard }: Props & { say: TurnWords; heard
         <Icon name="mic" />
         {say.tap}
       </button>
-      <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass" })}>
+      <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass", turn: turn.number })}>
         {say.pass}
       </button>
       {back && (
-        <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass", come_back: true })}>
+        <button class="btn l" type="button" onClick={() => acts.onTurn({ type: "pass", come_back: true, turn: turn.number })}>
           {say.comeBack}
         </button>
       )}

@@ -34,7 +34,7 @@ export function LeadTurns({ model, acts, plan, modes = true }: Leads & { modes?:
     // Kept until it holds: who picks an order and begins the round at once means that order.
     keep({ ...wanted, ...what });
     // To set a round that is over would begin the next one: what is chosen then waits for its start.
-    if (!over) acts.onTurn({ type: "set_turn_mode", mode, ...wanted, ...what });
+    if (!over) acts.onTurn({ type: "set_turn_mode", mode: null, ...wanted, ...what });
   };
   const holds = `${set.order} ${set.limit_ms} ${set.firm}`;
   const holding = useRef(holds);

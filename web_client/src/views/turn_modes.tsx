@@ -28,7 +28,7 @@ export function settingsOf({ order, limitMs, firm }: Floor): Settings {
 export function goes([kept, keep]: Plan, floor: Floor, acts: RoomActs): (to: TurnMode) => void {
   return (mode) => {
     keep(null);
-    acts.onTurn({ type: "set_turn_mode", mode, ...(kept ?? settingsOf(floor)) });
+    acts.onTurn({ type: "set_turn_mode", mode, ...(kept ?? settingsOf(floor)), after: floor.modeNumber });
   };
 }
 

@@ -1135,7 +1135,7 @@ describe("speaking turns", () => {
     const modes = box.querySelectorAll("[aria-label='Who may speak']");
     expect([...modes].map((each) => each.closest("header") !== null)).toEqual([roomy]);
     byName("button", "Quiet").click();
-    expect(acts.onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false });
+    expect(acts.onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false, after: 0 });
     vi.restoreAllMocks();
   });
 
@@ -1147,7 +1147,7 @@ describe("speaking turns", () => {
     expect(acts.onTurn.mock.calls.map(([request]) => request)).toEqual([
       { type: "next_speaker", after: 4 },
       { type: "give_turn", after: 4, participant_id: "joy" },
-      { type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false },
+      { type: "set_turn_mode", mode: "quiet", order: "list", limit_ms: 0, firm: false, after: 0 },
     ]);
     await expectNoViolations();
   });

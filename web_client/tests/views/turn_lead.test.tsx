@@ -242,9 +242,9 @@ describe("time and order of the turns to come", () => {
     pick("When the time is over", "firm");
     pick("Order of a round", "passed_on");
     expect(onTurn.mock.calls.map(([request]) => request)).toEqual([
-      { type: "set_turn_mode", ...set, limit_ms: 300_000 },
-      { type: "set_turn_mode", ...set, limit_ms: 300_000, firm: true },
-      { type: "set_turn_mode", ...set, limit_ms: 300_000, firm: true, order: "passed_on" },
+      { type: "set_turn_mode", ...set, mode: null, limit_ms: 300_000 },
+      { type: "set_turn_mode", ...set, mode: null, limit_ms: 300_000, firm: true },
+      { type: "set_turn_mode", ...set, mode: null, limit_ms: 300_000, firm: true, order: "passed_on" },
     ]);
   });
 
@@ -254,7 +254,7 @@ describe("time and order of the turns to come", () => {
     pick("When the time is over", "firm");
     expect(onTurn).not.toHaveBeenCalled();
     press("Start a round");
-    expect(onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "round", order: "list", limit_ms: 60_000, firm: true });
+    expect(onTurn).toHaveBeenCalledWith({ type: "set_turn_mode", mode: "round", order: "list", limit_ms: 60_000, firm: true, after: 0 });
   });
 
   test("show a limit that is none of the choices", () => {
