@@ -57,7 +57,12 @@ _SERVER_TYPES: Final = {cls.__struct_config__.tag: cls for cls in SERVER_MESSAGE
 _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_SDP: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_CHARACTERS: Final = {"text": _FORBIDDEN_IN_TEXT, "sdp": _FORBIDDEN_IN_SDP}
+# What is inside of a field has that field's path and no name of its own.
+_CHARACTERS: Final = {
+    "text": _FORBIDDEN_IN_TEXT,
+    "resolution[...]": _FORBIDDEN_IN_TEXT,
+    "sdp": _FORBIDDEN_IN_SDP,
+}
 
 # Possessive, and with an optional closing quote, so that no input makes it look back (linear time).
 _JSON_STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)

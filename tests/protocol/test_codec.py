@@ -22,8 +22,9 @@ from protocol.codec import (
     request_id_of,
 )
 from protocol.errors import ErrorCode, ProtocolError
-from protocol.ids import MessageId, RequestId
+from protocol.ids import ConcernId, MessageId, RequestId, SessionId
 from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Ack, ClientMessage, Frame, Ping, PostChat, PublishOffer
+from protocol.supervision import Outcome, Resolution, Resolve
 from protocol.values import MAX_TEXT, MAX_TEXT_BYTES, Source
 from tests.protocol import wire_strategies as some
 
@@ -385,3 +386,14 @@ def test_a_server_frame_that_is_no_pair_is_malformed(wire: Wire, data: bytes) ->
     with pytest.raises(ProtocolError) as caught:
         decode_server(data, wire)
     assert caught.value.code is ErrorCode.MALFORMED
+
+
+@pytest.mark.parametrize("wire", list(Wire))
+def test_a_therapists_note_may_have_lines_and_nothing_that_cannot_be_shown(wire: Wire) -> None:
+    def resolving(note: str) -> bytes:
+        how = Resolution(Outcome.SPOKE, note)
+        return encode_client(Resolve(RequestId("r1"), SessionId("s-1"), ConcernId("c1"), how, 1), wire)
+
+    assert isinstance(decode_client(resolving("one\ntwo"), wire), Resolve)
+    with pytest.raises(ProtocolError):
+        decode_client(resolving("one\x00two"), wire)
