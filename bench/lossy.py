@@ -17,6 +17,7 @@ from bench.namespaces import Scene, browser_inside, enter, everyones_pages, flow
 from bench.network import DELAY_S, LOSS, bot_command
 from bench.process import ROOT, ServerFailed, end
 from bench.weather import NoNamespaceError
+from protocol.values import Role
 
 JOINS: Final = 10
 WITHIN_S: Final = 30.0
@@ -148,8 +149,13 @@ async def run(joins: int = JOINS) -> Lossy:
 
 
 async def _joins(found: Lossy, joins: int) -> None:
-    async with open_scene(6, joins + OTHERS) as scene, browser_inside(scene) as browser, _bot(scene, scene.links[-1]):
-        await enter(browser, scene.links[0])
+    # A mentor whose socket is quiet for 2 s has lost the connection, and a bot does not come back.
+    async with (
+        open_scene(6, joins + OTHERS, role=Role.PARTICIPANT) as scene,
+        browser_inside(scene) as browser,
+        _bot(scene, scene.links[0]),
+    ):
+        await enter(browser, scene.links[-1])
         scene.net.weather.loss, scene.net.weather.delay_s = LOSS, DELAY_S
         for number in range(1, joins + 1):
             _say(f"join {number} of {joins} over {LOSS:.0%} loss and {DELAY_S * 1000:.0f} ms each way")
@@ -185,6 +191,8 @@ async def _bot(scene: Scene, link: str) -> AsyncGenerator[None]:
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=quiet, stderr=quiet)
     try:
         yield
+        if process.returncode is not None:
+            raise ServerFailed("The bot did not stay to the end.")
     finally:
         await end(process)
 
