@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,7 +20,7 @@ from bench.weather import NoNamespaceError
 from protocol.values import Role
 
 JOINS: Final = 10
-WITHIN_S: Final = 30.0
+WITHIN_S: Final = 15.0
 OTHERS: Final = 2
 """A bot, whose picture and sound are there all the time, and a page."""
 WORSE_LOSS: Final = 0.15
@@ -36,6 +36,7 @@ LIMITS: Final = (
     "Who has much loss gets fewer pictures for a while. The page is told, and Chromium counts that as a freeze.",
 )
 
+_LONG_S: Final = 3_600.0
 PLIS: Final = "_plis_out"
 
 _WATCH: Final = """(() => {
@@ -153,7 +154,7 @@ async def _joins(found: Lossy, joins: int) -> None:
     async with (
         open_scene(6, joins + OTHERS, role=Role.PARTICIPANT) as scene,
         browser_inside(scene) as browser,
-        _bot(scene, scene.links[0]),
+        _bot(scene, scene.links[0]) as bot_stays,
     ):
         await enter(browser, scene.links[-1])
         scene.net.weather.loss, scene.net.weather.delay_s = LOSS, DELAY_S
@@ -168,6 +169,7 @@ async def _joins(found: Lossy, joins: int) -> None:
             await page.get_by_role("button", name="Leave", exact=True).click()
             await page.get_by_role("region", name="Participants").wait_for(state="detached")
             await page.context.close()
+            await bot_stays()
 
 
 async def _worse(found: Lossy) -> None:
@@ -185,14 +187,23 @@ async def _worse(found: Lossy) -> None:
 
 
 @asynccontextmanager
-async def _bot(scene: Scene, link: str) -> AsyncGenerator[None]:
-    command = bot_command(scene.net, link, 3600)
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=quiet, stderr=quiet)
-    try:
-        yield
+async def _bot(scene: Scene, link: str) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
+    """A bot; what is given raises ServerFailed once it is gone."""
+    process = await asyncio.create_subprocess_exec(
+        *bot_command(scene.net, link, _LONG_S),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    async def stays() -> None:
         if process.returncode is not None:
-            raise ServerFailed("The bot did not stay to the end.")
+            assert process.stderr is not None
+            said = (await process.stderr.read()).decode(errors="replace")
+            raise ServerFailed(f"The bot did not stay to the end.\n{said[-500:]}")
+
+    try:
+        yield stays
     finally:
         await end(process)
 
