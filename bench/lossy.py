@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,9 +17,10 @@ from bench.namespaces import Scene, browser_inside, enter, everyones_pages, flow
 from bench.network import DELAY_S, LOSS, bot_command
 from bench.process import ROOT, ServerFailed, end
 from bench.weather import NoNamespaceError
+from protocol.values import Role
 
 JOINS: Final = 10
-WITHIN_S: Final = 30.0
+WITHIN_S: Final = 15.0
 OTHERS: Final = 2
 """A bot, whose picture and sound are there all the time, and a page."""
 WORSE_LOSS: Final = 0.15
@@ -35,6 +36,7 @@ LIMITS: Final = (
     "Who has much loss gets fewer pictures for a while. The page is told, and Chromium counts that as a freeze.",
 )
 
+_LONG_S: Final = 3_600.0
 PLIS: Final = "_plis_out"
 
 _WATCH: Final = """(() => {
@@ -148,8 +150,13 @@ async def run(joins: int = JOINS) -> Lossy:
 
 
 async def _joins(found: Lossy, joins: int) -> None:
-    async with open_scene(6, joins + OTHERS) as scene, browser_inside(scene) as browser, _bot(scene, scene.links[-1]):
-        await enter(browser, scene.links[0])
+    # A mentor whose socket is quiet for 2 s has lost the connection, and a bot does not come back.
+    async with (
+        open_scene(6, joins + OTHERS, role=Role.PARTICIPANT) as scene,
+        browser_inside(scene) as browser,
+        _bot(scene, scene.links[0]) as bot_stays,
+    ):
+        await enter(browser, scene.links[-1])
         scene.net.weather.loss, scene.net.weather.delay_s = LOSS, DELAY_S
         for number in range(1, joins + 1):
             _say(f"join {number} of {joins} over {LOSS:.0%} loss and {DELAY_S * 1000:.0f} ms each way")
@@ -162,6 +169,7 @@ async def _joins(found: Lossy, joins: int) -> None:
             await page.get_by_role("button", name="Leave", exact=True).click()
             await page.get_by_role("region", name="Participants").wait_for(state="detached")
             await page.context.close()
+            await bot_stays()
 
 
 async def _worse(found: Lossy) -> None:
@@ -179,12 +187,23 @@ async def _worse(found: Lossy) -> None:
 
 
 @asynccontextmanager
-async def _bot(scene: Scene, link: str) -> AsyncGenerator[None]:
-    command = bot_command(scene.net, link, 3600)
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=quiet, stderr=quiet)
+async def _bot(scene: Scene, link: str) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
+    """A bot; what is given raises ServerFailed once it is gone."""
+    process = await asyncio.create_subprocess_exec(
+        *bot_command(scene.net, link, _LONG_S),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    async def stays() -> None:
+        if process.returncode is not None:
+            assert process.stderr is not None
+            said = (await process.stderr.read()).decode(errors="replace")
+            raise ServerFailed(f"The bot did not stay to the end.\n{said[-500:]}")
+
     try:
-        yield
+        yield stays
     finally:
         await end(process)
 

@@ -67,15 +67,16 @@ class _Server:
         self.process.base_url = base_url
         self.tokens: tuple[str, ...] = ()
 
-    async def links(self, people: int) -> list[str]:
-        """A link for each; those that lie ready in the database are good for one sign-in."""
-        made = await make_rooms(self.process.storage_url, {"network": (Role.MENTOR,) * people})
+    async def links(self, roles: Sequence[Role]) -> list[str]:
+        """A link for each; the last is a mentor. Those that lie ready in the database are good for one sign-in."""
+        made = await make_rooms(self.process.storage_url, {"network": roles})
         self.tokens = made["network"]
         engine = open_engine(self.process.storage_url)
         try:
             auth = Auth(engine, SystemClock())
             fresh = [
-                await auth.make_link(IdentityId(f"bench-network-{number}"), ttl_s=LINK_S) for number in range(people)
+                await auth.make_link(IdentityId(f"bench-network-{number}"), ttl_s=LINK_S)
+                for number in range(len(roles))
             ]
         finally:
             await engine.dispose()
@@ -99,8 +100,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def open_scene(number: int, people: int, *, ipv6: bool = False) -> AsyncGenerator[Scene]:
-    """A live room whose people, mentors all of them, have agreed to everything; the weather is fine.
+async def open_scene(
+    number: int, people: int, *, ipv6: bool = False, role: Role = Role.MENTOR
+) -> AsyncGenerator[Scene]:
+    """A live room whose people have agreed to everything; the weather is fine. The last is a mentor, the others `role`.
 
     Raises:
         NoNamespaceError, ServerFailed, BotFault: it could not be made.
@@ -108,7 +111,7 @@ async def open_scene(number: int, people: int, *, ipv6: bool = False) -> AsyncGe
     with tempfile.TemporaryDirectory(prefix="holdspace-network-") as folder:
         async with network(number, ipv4=not ipv6, ipv6=ipv6) as net, aiohttp.ClientSession() as http:
             server = _Server(Path(folder), net, ipv6=ipv6)
-            links = await server.links(people)
+            links = await server.links((role,) * (people - 1) + (Role.MENTOR,))
             try:
                 await server.process.start(http)
                 await server.agree()
