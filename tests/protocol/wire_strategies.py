@@ -44,7 +44,6 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     "version": st.integers(1, 2**53 - 1),
     "rids": st.lists(words, max_size=3).map(tuple),
     "urls": st.lists(words, max_size=3).map(tuple),
-    "flags": st.integers(0, 20),
     "then_names": st.lists(words, max_size=3).map(tuple),
     "leaders": st.lists(words, max_size=3).map(tuple),
     **{name: st.lists(words, max_size=3).map(tuple) for name in ("hands", "round", "later", "done", "passed")},
@@ -89,7 +88,8 @@ def _field(name: str, kind: object) -> st.SearchStrategy[object]:
             some = [
                 each.cls for each in types if isinstance(each, msgspec.inspect.StructType | msgspec.inspect.EnumType)
             ]
-            return st.none() | (_of(some[0]) if some else words)
+            whole = any(isinstance(each, msgspec.inspect.IntType) for each in types)
+            return st.none() | (_of(some[0]) if some else numbers if whole else words)
         case msgspec.inspect.EnumType():
             return st.sampled_from(cast("type[StrEnum]", info.cls))
         case msgspec.inspect.StrType():
