@@ -29,6 +29,8 @@ from protocol.turns import (
 )
 from protocol.values import Role, RoundOrder, Source, TalkTime, TurnEnd, TurnForm, TurnMode
 from rooms.commands import CountTalk, Enter
+from rooms.events import ScreenSet
+from rooms.evolve import evolve
 from rooms.gates import Gate, signer
 from tests.rooms.client_model import ClientModel, Wire, wire
 from tests.rooms.harness import Refusal, RoomHarness, Seat
@@ -314,6 +316,17 @@ def test_a_screens_sound_goes_by_turns_as_well(room: RoomHarness, mia: Seat) -> 
     room.share("ana", sound=True)
     room.request("mia", QUEUE)
     assert room.gates == {(ANA, Source.SCREEN)}
+
+
+def test_a_screen_that_is_shared_by_whom_nobody_may_hear_has_no_sound_whatever_is_stored(
+    room: RoomHarness, mia: Seat
+) -> None:
+    room.request("mia", QUEUE)
+    before = room.state.people[ANA]
+
+    after = evolve(room.state, ScreenSet(ANA, screen=True, screen_audio=True)).people[ANA]
+
+    assert (after.screen, after.screen_audio, after.closings) == (True, False, before.closings)
 
 
 def test_who_leads_is_heard_in_every_mode(room: RoomHarness, theo: Seat) -> None:
