@@ -167,10 +167,12 @@ def _noticed(
     by: Someone | None = None,
 ) -> ConcernRaised:
     severity, person = SEVERITY[kind], who and who.identity_id
+    # No count over all concerns: a gap in it would tell whom one concerns that it is there.
+    alike = sum(1 for each in state.concerns.values() if (each.kind, each.room_seq) == (kind, seq))
     return ConcernRaised(
         now_ms,
         seq,
-        ConcernId(f"c{len(state.concerns) + 1}"),
+        ConcernId(f"{kind}.{seq}.{alike}"),
         kind,
         severity,
         person,

@@ -61,7 +61,8 @@ def raise_flag(state: SupervisionState, command: RaiseFlag, now_ms: Millis, duty
     raised = FlagRaised(
         now_ms,
         command.flag_id,
-        _next_id(state) if joined is None else joined.id,
+        # Named by its first flag: a count would have gaps for whom one concerns.
+        ConcernId(command.flag_id) if joined is None else joined.id,
         command.kind,
         command.severity,
         command.category,
@@ -176,7 +177,3 @@ def _handled(state: SupervisionState, command: Handle) -> Concern | Rejection:
 
 def _before(one: Concern, other: Concern) -> bool:
     return one.at_ms <= other.at_ms
-
-
-def _next_id(state: SupervisionState) -> ConcernId:
-    return ConcernId(f"c{len(state.concerns) + 1}")

@@ -93,21 +93,27 @@ class Stage:
         self.raised += 1
         return RaiseFlag(FlagId(flag_id or f"f{self.raised}"), kind, severity, category, by, role, about, text)
 
+    def nth(self, concern: str) -> ConcernId:
+        """`c1` is the first of the session's concerns, whatever it is called; there may be no such."""
+        known = list(self.state.concerns)
+        number = int(concern[1:])
+        return known[number - 1] if number <= len(known) else ConcernId("none")
+
     def concern(self, concern: str = "c1") -> Concern:
-        return self.state.concerns[ConcernId(concern)]
+        return self.state.concerns[self.nth(concern)]
 
     def note(
         self, flags: int = 1, by: Someone = RUTH, concern: str = "c1", office: Office = Office.ASSIGNED
     ) -> TakeNote:
-        return TakeNote(by, office, ConcernId(concern), flags)
+        return TakeNote(by, office, self.nth(concern), flags)
 
     def over(self, by: Someone, concern: str = "c1", office: Office = Office.ASSIGNED) -> TakeConcernOver:
-        return TakeConcernOver(by, office, ConcernId(concern))
+        return TakeConcernOver(by, office, self.nth(concern))
 
     def resolve(
         self, flags: int = 1, by: Someone = RUTH, resolution: Resolution = DONE, concern: str = "c1"
     ) -> ResolveConcern:
-        return ResolveConcern(by, Office.ASSIGNED, ConcernId(concern), resolution=resolution, flags=flags)
+        return ResolveConcern(by, Office.ASSIGNED, self.nth(concern), resolution=resolution, flags=flags)
 
     def seen(self, by: Someone = RUTH, office: Office = Office.ASSIGNED) -> Sequence[ConcernView]:
         return concerns_for(self.state, self.state, by.identity_id, office, self.duty)

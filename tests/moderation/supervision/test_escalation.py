@@ -61,7 +61,9 @@ def test_a_concern_waits_for_the_session_to_end_and_then_an_hour_each(stage: Sta
 
     ended = [event for event in stage.do(SessionOver(5)) if isinstance(event, ConcernEscalated)]
 
-    assert [(each.concern_id, each.step) for each in ended] == [("c1", Step.BACKUP), ("c2", Step.BACKUP)]
+    assert [(each.concern_id, each.step) for each in ended] == [
+        ("f1", Step.BACKUP), ("removed.4.0", Step.BACKUP)
+    ]  # fmt: skip
     assert {each.due_ms for each in ended} == {50_000_000 + 3_600_000}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from moderation.decision import Accepted
 from moderation.permissions import Action, Office
-from moderation.supervision.commands import About, PassTime, SessionOver
+from moderation.supervision.commands import About, PassTime, PersonRemoved, SessionOver
 from moderation.supervision.decide import next_deadline
 from moderation.supervision.events import FlagRaised, Held
 from moderation.supervision.evolve import evolve_all
@@ -146,7 +146,7 @@ def test_a_flag_after_the_resolution_is_a_concern_of_its_own(stage: Stage) -> No
     stage.do(stage.resolve())
     stage.do(stage.flag(about=about(TOMAS)))
 
-    assert [(each.id, each.resolution is None) for each in stage.seen()] == [("c2", True), ("c1", False)]
+    assert [(each.id, each.resolution is None) for each in stage.seen()] == [("f2", True), ("f1", False)]
 
 
 # ── handling ──────────────────────────────────────────────────────────────────────────────────
@@ -267,6 +267,21 @@ def test_a_flag_about_a_therapist_goes_past_them(stage: Stage) -> None:
     assert stage.seen(MARIA, Office.CLINICAL_LEAD)[0].yours
     assert stage.seen(OMAR, Office.ON_CALL) == stage.seen(RUTH) == ()
     stage.do(stage.note(by=MARIA, office=Office.CLINICAL_LEAD))
+
+
+def test_what_is_hidden_leaves_no_gap_in_what_concerns_are_called(stage: Stage) -> None:
+    called = []
+    for hidden in (False, True):
+        there = Stage()
+        there.do(there.flag(about=about(TOMAS), flag_id="one"))
+        there.do(PersonRemoved(3, ELLIE, DANA))
+        if hidden:
+            there.do(there.flag(about=about(RUTH, Role.THERAPIST), flag_id="two"))
+        there.do(there.flag(about=about(ELLIE), flag_id="three"))
+        there.do(PersonRemoved(5, TOMAS, DANA))
+        called.append([each.id for each in there.seen()])
+
+    assert called[0] == called[1]
 
 
 def test_a_flag_about_a_backup_is_told_to_who_answers(stage: Stage) -> None:

@@ -90,6 +90,10 @@ class Supervised(RuleBasedStateMachine):
             self.state = evolve_all(self.state, aftermath(self.state, decision.events))
         return decision.events
 
+    def nth(self, which: int) -> ConcernId:
+        known = list(self.state.concerns)
+        return known[which - 1] if which <= len(known) else ConcernId("none")
+
     # ── what happens ─────────────────────────────────────────────────────────────────────────
 
     @rule(which=st.integers(0, 6), who=people, by=people, works=st.booleans())
@@ -140,7 +144,7 @@ class Supervised(RuleBasedStateMachine):
 
     @rule(by=therapists, which=st.integers(1, 12), seen=st.integers(0, 3), works=st.booleans())
     def a_therapist_takes_note(self, by: Someone, which: int, seen: int, works: bool) -> None:
-        concern_id = ConcernId(f"c{which}")
+        concern_id = self.nth(which)
         concern = self.state.concerns.get(concern_id)
         if concern is None or concern.person == by.identity_id:
             before = self.state
@@ -153,7 +157,7 @@ class Supervised(RuleBasedStateMachine):
 
     @rule(by=therapists, which=st.integers(1, 12), seen=st.integers(0, 3), works=st.booleans())
     def a_therapist_takes_over_or_resolves(self, by: Someone, which: int, seen: int, works: bool) -> None:
-        concern_id = ConcernId(f"c{which}")
+        concern_id = self.nth(which)
         self.submit(TakeConcernOver(by, Office.ASSIGNED, concern_id), works=works)
         done = ResolveConcern(by, Office.ASSIGNED, concern_id, resolution=Resolution(Outcome.SPOKE), flags=seen)
         self.submit(done, works=works)

@@ -66,11 +66,18 @@ class Stream:
     def seen(self, by: Someone = RUTH) -> tuple[ConcernView, ...]:
         return concerns_for(self.state, self.state, by.identity_id, Office.ASSIGNED, Duty())
 
+    def nth(self, concern: str) -> ConcernId:
+        known, number = list(self.state.concerns), int(concern[1:])
+        return known[number - 1] if number <= len(known) else ConcernId("none")
+
+    def name(self, concern: ConcernId) -> str:
+        return f"c{list(self.state.concerns).index(concern) + 1}"
+
     def kinds(self, by: Someone = RUTH) -> list[tuple[ConcernKind, bool]]:
         return [(each.kind, each.over) for each in self.seen(by)]
 
     def note(self, concern: str, by: Someone = RUTH) -> Accepted[Event] | Rejection:
-        return decide(self.state, TakeNote(by, Office.ASSIGNED, ConcernId(concern)), self.now_ms, Duty())
+        return decide(self.state, TakeNote(by, Office.ASSIGNED, self.nth(concern)), self.now_ms, Duty())
 
 
 @pytest.fixture
@@ -95,7 +102,7 @@ def test_what_the_room_tells_is_raised(
     stream.do(told)
 
     (seen,) = stream.seen()
-    assert (seen.id, seen.kind, seen.severity, seen.at_ms) == (ConcernId("c1"), kind, severity, 1000)
+    assert (seen.id, seen.kind, seen.severity, seen.at_ms) == (stream.nth("c1"), kind, severity, 1000)
     assert (seen.person, seen.by) == (person, by)
     assert stream.state.room_seq == 5
 
@@ -193,10 +200,10 @@ def test_cover_is_no_longer_needed_once_who_asked_can_lead_again(stream: Stream)
 def test_a_therapist_takes_note_once(stream: Stream) -> None:
     stream.do(PersonRemoved(4, ELLIE, DANA))
 
-    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, stream.nth("c1")))
 
     assert stream.seen()[0].acknowledged
-    assert stream.events[-1] == ConcernAcknowledged(stream.now_ms, ConcernId("c1"), RUTH.identity_id, "Ruth")
+    assert stream.events[-1] == ConcernAcknowledged(stream.now_ms, stream.nth("c1"), RUTH.identity_id, "Ruth")
     assert stream.note("c1") == stream.note("c1", OMAR) == Accepted(())
 
 
@@ -204,7 +211,7 @@ def test_what_has_passed_still_wants_to_be_noted(stream: Stream) -> None:
     stream.see(5, PAUSED)
     stream.see(5, LED)
 
-    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, stream.nth("c1")))
 
     assert (stream.seen()[0].over, stream.seen()[0].acknowledged) == (True, True)
 
@@ -227,7 +234,7 @@ def test_an_admin_neither_sees_nor_notes_anything(stream: Stream) -> None:
     stream.see(5, PAUSED)
 
     assert concerns_for(stream.state, stream.state, IdentityId("i-admin"), Office.ADMIN, Duty()) == ()
-    note = TakeNote(Someone(IdentityId("i-admin"), "Ada"), Office.ADMIN, ConcernId("c1"))
+    note = TakeNote(Someone(IdentityId("i-admin"), "Ada"), Office.ADMIN, stream.nth("c1"))
     assert decide(stream.state, note, 0, Duty()) == Rejection(ErrorCode.NOT_ALLOWED, denied=Action.ACKNOWLEDGE_FLAG)
 
 
@@ -236,11 +243,11 @@ def test_of_a_pause_that_comes_and_goes_the_newest_is_shown_and_noted_with_those
         stream.see(seq, PAUSED)
         stream.see(seq, LED)
     stream.do(PersonRemoved(4, ELLIE, DANA))
-    assert [each.id for each in stream.seen()] == ["c4", "c3"]
+    assert [stream.name(each.id) for each in stream.seen()] == ["c4", "c3"]
 
-    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c3")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, stream.nth("c3")))
 
-    assert [(each.id, each.acknowledged) for each in stream.seen()] == [
+    assert [(stream.name(each.id), each.acknowledged) for each in stream.seen()] == [
         ("c4", False), ("c3", True), ("c2", True), ("c1", True)
     ]  # fmt: skip
 
@@ -250,9 +257,9 @@ def test_to_note_an_older_one_leaves_a_newer_one_open(stream: Stream) -> None:
     stream.see(1, LED)
     stream.see(2, PAUSED)
 
-    stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
+    stream.do(TakeNote(RUTH, Office.ASSIGNED, stream.nth("c1")))
 
-    assert [(each.id, each.acknowledged) for each in stream.seen()] == [("c2", False), ("c1", True)]
+    assert [(stream.name(each.id), each.acknowledged) for each in stream.seen()] == [("c2", False), ("c1", True)]
 
 
 def test_of_noted_concerns_the_newest_are_shown_and_of_open_ones_all(stream: Stream) -> None:
@@ -262,9 +269,9 @@ def test_of_noted_concerns_the_newest_are_shown_and_of_open_ones_all(stream: Str
     assert len(stream.seen()) == len(people)
 
     for seq in range(1, len(people) + 1):
-        stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId(f"c{seq}")))
+        stream.do(TakeNote(RUTH, Office.ASSIGNED, stream.nth(f"c{seq}")))
 
-    assert [each.id for each in stream.seen()] == [f"c{n}" for n in range(len(people), 5, -1)]
+    assert [stream.name(each.id) for each in stream.seen()] == [f"c{n}" for n in range(len(people), 5, -1)]
 
 
 # ── when nothing can be stored ────────────────────────────────────────────────────────────────
@@ -297,7 +304,7 @@ def test_what_is_held_is_not_held_twice(stream: Stream) -> None:
 def test_what_is_held_is_stored_before_anything_that_builds_on_it(stream: Stream) -> None:
     stream.fail(PersonRemoved(5, ELLIE, DANA))
 
-    events = stream.do(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
+    events = stream.do(TakeNote(RUTH, Office.ASSIGNED, stream.nth("c1")))
 
     assert [type(event) for event in events] == [ConcernRaised, ConcernAcknowledged]
     assert stream.state.unstored == ()
@@ -313,7 +320,7 @@ def test_what_changes_nothing_stores_nothing(stream: Stream) -> None:
 def test_a_note_that_could_not_be_stored_was_not_taken(stream: Stream) -> None:
     stream.do(PersonRemoved(5, ELLIE, DANA))
 
-    stream.fail(TakeNote(RUTH, Office.ASSIGNED, ConcernId("c1")))
+    stream.fail(TakeNote(RUTH, Office.ASSIGNED, stream.nth("c1")))
 
     assert not stream.seen()[0].acknowledged
 
