@@ -31,7 +31,7 @@ export const en = {
   browserAsking: "Waiting for your browser",
   browserAskingMore: "It may be asking you for your camera and microphone.",
   wasClosed: "Your mentor closed your microphone before. It may stay closed for now.",
-  willHear: "Others will hear you when you join.",
+  willHear: "Others hear you once you are in, or once it is your turn.",
   willNotHear: "You join muted. Nobody hears you.",
   willNotSee: "You join without picture. Others see your first letter.",
   hearWell: "We can hear you.",
@@ -236,7 +236,7 @@ export const en = {
   closedByMentor: "Mic closed",
   closingWaits: "Closing mic: waiting",
   away: "Reconnecting",
-  reconnecting: "Reconnecting. Your place is kept.",
+  reconnecting: "Reconnecting. Your place is kept for a minute.",
   reconnectingMore: "You see the last picture. You do not need to do anything.",
   awayLong: "Still reconnecting.",
   awayLongMore: "Your place was kept for a minute. You come back in by yourself as soon as it works.",
@@ -421,7 +421,7 @@ export const en = {
   stoppedTitle: "That did not work",
 
   // Said aloud
-  sayReconnecting: "Reconnecting. Your place is kept.",
+  sayReconnecting: "Reconnecting. Your place is kept for a minute.",
   sayBack: "You are back in the room.",
   sayMicrophoneClosed: "Your mentor closed your microphone for now.",
   sayMicrophoneAllowed: "You may use your microphone again. It is still off.",
