@@ -12,10 +12,12 @@ from msgspec import Meta, Struct
 from moderation.permissions import Action
 from moderation.supervision.flags import ASKS
 from moderation.supervision.view import OwnFlag
+from program.people import Person
+from protocol.errors import ErrorCode, raise_for
 from protocol.supervision import Category, ClientFlagId, FlagKind, FlagText, Severity
 from protocol.values import Millis
 from server.flagging import Asked
-from server.http.api import answer, of_mine, read, signed_in
+from server.http.api import answer, of_mine, read, signed_in, you
 from server.http.deps import DEPS
 from server.storage.engine import reading
 
@@ -28,7 +30,8 @@ class Flag(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /api/v1/sessions/{id}/flags`.
 
     `flag_id` is made by the page, and the same when it asks again. `about`: the id of a participant of this session,
-    "me", or "" for the session itself. `moment`: the newest lines of chat go with it.
+    "me", or "" for the session itself. `moment`: the newest lines of chat go with it. `you`, as `Me` said it: a page
+    that asks again raises nothing in the name of someone else who has signed in on the same device since.
     """
 
     flag_id: ClientFlagId
@@ -38,6 +41,7 @@ class Flag(Struct, frozen=True, forbid_unknown_fields=True):
     about: Annotated[str, Meta(max_length=64)] = ""
     text: FlagText = ""
     moment: bool = True
+    you: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Raised(Struct, frozen=True):
@@ -79,6 +83,7 @@ async def raise_flag(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     body = await read(request, Flag)
     person = await signed_in(request)
+    _check_same(person, body.you)
     async with reading(deps.engine) as connection:
         wanted = request.match_info["session_id"]
         session, role, enrolled = await of_mine(connection, person, wanted, ASKS[body.kind])
@@ -93,9 +98,10 @@ async def raise_flag(request: web.Request) -> web.Response:
 
 
 async def mine(request: web.Request) -> web.Response:
-    """What became of my flags in that session."""
+    """What became of my flags in that session. `?you=`: as in the body of one."""
     deps = request.app[DEPS]
     person = await signed_in(request)
+    _check_same(person, request.query.get("you", ""))
     async with reading(deps.engine) as connection:
         wanted = request.match_info["session_id"]
         session, role, _ = await of_mine(connection, person, wanted, Action.SEE_FLAG_RECEIVED)
@@ -104,3 +110,9 @@ async def mine(request: web.Request) -> web.Response:
         return answer(OwnFlags(flags))
     phones = tuple(Phone(each.name, each.phone) for each in deps.phones)
     return answer(OwnFlags(flags, Crisis(crisis.since_ms, crisis.told, phones)))
+
+
+def _check_same(person: Person, said: str) -> None:
+    """Raises Refused(OTHER_PERSON): the page is someone else's."""
+    if said and said != you(person.id):
+        raise raise_for(ErrorCode.OTHER_PERSON)

@@ -16,6 +16,7 @@ from protocol.supervision import Acknowledge, ConcernView, Outcome, Resolution, 
 from protocol.values import Role, SessionStatus
 from rooms.commands import CloseSession
 from server.entries import FlagRead
+from server.http.api import you
 from server.storage.engine import writing
 from server.storage.log import AppendFailed
 from server.supervisor import stream_of
@@ -316,6 +317,15 @@ async def test_a_session_of_others_is_not_there(there: Flagged, who: IdentityId)
     page = await there.page(who)
     assert await page.flag() == (404, "not_found")
     assert await page.flag(about="nobody") == (404, "not_found")
+
+
+async def test_a_page_raises_nothing_in_the_name_of_someone_else_on_the_same_device(there: Flagged) -> None:
+    ellie = await there.page(ELLIE)
+
+    assert await ellie.flag(you=you(OMAR)) == (409, "other_person")
+    status, _, _ = await ellie.ask("GET", f"/sessions/{SESSION}/flags/mine?you={you(OMAR)}")
+    assert status == 409
+    assert await ellie.flag(you=you(ELLIE)) == (200, {"stored": True})
 
 
 async def test_nobody_is_flagged_who_was_never_there(there: Flagged) -> None:

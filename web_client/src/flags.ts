@@ -28,22 +28,25 @@ let open: Open | null = null;
 export function flagsAt(stage: Stage): Open | null {
   const entry = "entry" in stage ? stage.entry : null;
   if (stage.name === "ended") return open;
-  const whose = entry && "me" in stage ? `${stage.me.you}/${entry.id}` : "";
+  const me = "me" in stage ? stage.me.you : "";
+  const whose = entry && me ? `${me}/${entry.id}` : "";
   const staff = entry !== null && entry.role !== "participant";
   if (open?.whose === whose && open.staff === staff) return open;
   open?.flagging.stop();
-  open = entry && whose ? { whose, flagging: openFlagging(entry.id, whose), staff } : null;
+  open = entry && whose ? { whose, flagging: openFlagging(entry.id, me), staff } : null;
   return open;
 }
 
-function openFlagging(sessionId: string, whose: string): Flagging {
+function openFlagging(sessionId: string, you: string): Flagging {
+  const whose = `${you}/${sessionId}`;
   const call = makeCall((input, init) => fetch(input, init));
   const at = session(sessionId);
   return new Flagging({
     api: {
       // Outlives a page that is left.
-      raise: (body) => call("POST", `${at}/flags`, body, true) as Promise<{ stored: boolean }>,
-      own: () => call("GET", `${at}/flags/mine`) as Promise<OwnFlags>,
+      // In nobody else's name who has signed in on this device since.
+      raise: (body) => call("POST", `${at}/flags`, { ...body, you }, true) as Promise<{ stored: boolean }>,
+      own: () => call("GET", `${at}/flags/mine?you=${encodeURIComponent(you)}`) as Promise<OwnFlags>,
       whereabouts: (id) => call("GET", `${at}/whereabouts/${encodeURIComponent(id)}`) as Promise<Whereabouts>,
     },
     clock: systemClock,
