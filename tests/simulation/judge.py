@@ -555,5 +555,5 @@ def _durable(state: RoomState) -> Any:
     # Whoever was not saved is not heard meanwhile, and a pause that the log knows nothing of stops the clock.
     turn = state.floor.turn
     turn = None if turn is None else replace(turn, ends_ms=None, left_ms=0)
-    floor = replace(state.floor, unsaved=False, turn=turn)
+    floor = replace(state.floor, unsaved=False, unsaved_turn=0, turn=turn)
     return replace(state, people=people, paused_until_ms=None, unattended_ms=None, life=0, floor=floor)
