@@ -11,12 +11,12 @@ import structlog
 from moderation.decision import Rejection
 from moderation.permissions import Action, Capacity, Office, Relation, permitted
 from moderation.supervision.commands import About, RaiseFlag
-from moderation.supervision.escalation import Someone
+from moderation.supervision.escalation import Someone, rank
 from moderation.supervision.flags import ASKS
 from moderation.supervision.view import OwnFlag
 from program.people import Person
 from program.sessions import Session
-from protocol.errors import ErrorCode, HoldspaceError, Refused, raise_for
+from protocol.errors import ErrorCode, Refused, raise_for
 from protocol.ids import FlagId, IdentityId, ParticipantId, SessionId
 from protocol.supervision import MAX_MOMENT, Category, FlagKind, MomentLine, Severity
 from protocol.values import Millis, Role
@@ -32,6 +32,9 @@ STORED_WITHIN_S: Final = 2.0
 
 READ_WITHIN_S: Final = 1.0
 """So long a flag waits for a room that is not open, and who asks for their own flags for those to be loaded."""
+
+PATIENT_S: Final = 5.0
+"""So long a report that does not press waits for it: the room alone knows whether it is about a therapist."""
 
 _ME: Final = "me"
 _NO_SEAT: Final = ParticipantId("")
@@ -87,10 +90,15 @@ class Flagging:
             Refused: NOT_FOUND, of nobody who was ever there; CONFLICT, another flag has that id.
         """
         room = await self._room(session.id)
+        if room is None and _may_wait(asked):
+            # It may be about a therapist, who must not read it: only the room knows who that is.
+            room = await self._room(session.id, PATIENT_S)
+            if room is None:
+                raise raise_for(ErrorCode.NOT_SAVED)
         me = _seat_of(person, room)
         action = ASKS[asked.kind]
         if not permitted(_capacity(role, me, room, action), action, Relation.ROOM) or not (
-            enrolled or (me is not None and me.place is not None)
+            enrolled or room is None or (me is not None and me.place is not None)
         ):
             raise DeniedAttempt(ErrorCode.NOT_ALLOWED, action, session.id)
         by = Someone(person.id, person.display_name if me is None else me.name)
@@ -151,17 +159,23 @@ class Flagging:
         shown = self._supervision.concerns_shown(session_id, person.id, office)
         return office if any(each.open for each in shown) else None
 
-    async def _room(self, session_id: SessionId) -> RoomState | None:
+    async def _room(self, session_id: SessionId, within_s: float = READ_WITHIN_S) -> RoomState | None:
         """As it was heard last, or as it is stored; None when neither can be had, which must hold no flag up."""
         known = self._supervision.known_room(session_id)
         if known is not None:
             return known
         try:
-            async with asyncio.timeout(READ_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 return await self._rooms.room_state(session_id)
-        except (HoldspaceError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, help does not wait for it
             _log.warning("flag_without_room", session=session_id, **where_it_failed(error))
             return None
+
+
+def _may_wait(asked: Asked) -> bool:
+    """Whether it is about somebody by their seat, and does not press. Help never waits for a room."""
+    about_someone = asked.about not in ("", _ME)
+    return about_someone and asked.kind is FlagKind.REPORT and rank(asked.severity) < rank(Severity.URGENT)
 
 
 def _seat_of(person: Person, room: RoomState | None) -> Participant | None:

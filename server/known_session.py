@@ -29,6 +29,7 @@ class KnownSession:
         self.supervisor: Supervisor | None = None
         self.opening: asyncio.Task[None] | None = None
         self.unreadable = False
+        self.room_unreadable = False
         self.resumed = False
         """Something of it may have been open when this node started."""
         self.known: RoomState | None = None

@@ -170,7 +170,7 @@ class Supervision:
     def cannot_be_read(self, session_id: SessionId) -> bool:
         """Whether its concerns are unknown here: its stream is damaged, or of a newer version."""
         session = self._sessions.get(session_id)
-        return session is not None and session.unreadable
+        return session is not None and (session.unreadable or session.room_unreadable)
 
     def handle(self, session_id: SessionId, command: Handle) -> asyncio.Future[Decision]:
         """A therapist does something about a concern; the answer comes when that is stored."""
@@ -346,6 +346,16 @@ class Supervision:
             on_settled=lambda: self._follow_soon(session),
         )
         supervisor = self._supervisor(session, stored, stream)
+        try:
+            await self._catch_up(session, supervisor)
+        except (UnknownEvent, Unreadable, LookupError) as error:
+            # What people flagged is kept, and goes on, without its room.
+            _log.error("room_unreadable", session=session.id, **where_it_failed(error))
+            session.room_unreadable = True
+        return supervisor
+
+    async def _catch_up(self, session: KnownSession, supervisor: Supervisor) -> None:
+        """Tells all that its room's log has had to tell since."""
         read = supervisor.room_seq
         while True:
             stored = await self._log.read(session.id, after=read)
@@ -361,7 +371,7 @@ class Supervision:
             # What was heard while reading is in the log: heard means stored.
             if session.seq <= read:
                 session.facts.clear()
-                return supervisor
+                return
 
     def _supervisor(self, session: KnownSession, stored: Sequence[StoredEvent], stream: Stream) -> Supervisor:
         return Supervisor(
@@ -390,7 +400,10 @@ class Supervision:
     def _is_engaged(self, person: IdentityId) -> bool:
         """Whether that person has an open crisis, or is being asked about one."""
         for session in self._sessions.values():
-            for holder in () if session.supervisor is None else session.supervisor.crises:
+            for holder, whom in () if session.supervisor is None else session.supervisor.crises:
+                # Whom it concerns is not asked about it, and must not learn of it by what goes past them.
+                if whom == person:
+                    continue
                 if holder == person or (holder is None and self._duties.answers(person, session.id)):
                     return True
         return False

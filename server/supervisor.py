@@ -191,8 +191,8 @@ class Supervisor:
         return self.idle and self._writer.committed.ended and not self.has_open
 
     @property
-    def crises(self) -> tuple[IdentityId | None, ...]:
-        """Whose each open crisis is; None: nobody has acknowledged it."""
+    def crises(self) -> tuple[tuple[IdentityId | None, IdentityId | None], ...]:
+        """Whose each open crisis is (None: nobody has acknowledged it), and whom it concerns."""
         return self._crises
 
     def is_stored(self, flag_id: FlagId) -> bool:
@@ -232,7 +232,11 @@ class Supervisor:
             own = [each.at_ms for each in concern.unread if each.by == raiser and each.severity is Severity.CRISIS]
             if own:
                 since += own
-                names.update((each.name, None) for each in concern.whom.reached(concern.step, duty))
+                step = concern.step
+                if concern.person == raiser and any(each.raised.by != raiser for each in concern.flags):
+                    # How far what others flagged about them has gone would tell them of it.
+                    step = concern.whom.first(duty, Severity.CRISIS)
+                names.update((each.name, None) for each in concern.whom.reached(step, duty))
         return (min(since), tuple(names)) if since else None
 
     def shown_to(self, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
@@ -318,9 +322,9 @@ class _Contacted:
         return event.concern_id, len(known), event.at_ms
 
 
-def _crises(state: SupervisionState) -> tuple[IdentityId | None, ...]:
+def _crises(state: SupervisionState) -> tuple[tuple[IdentityId | None, IdentityId | None], ...]:
     return tuple(
-        each.holder and each.holder.identity_id
+        (each.holder and each.holder.identity_id, each.person)
         for each in state.concerns.values()
         if each.open and each.severity is Severity.CRISIS
     )

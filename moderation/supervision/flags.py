@@ -58,6 +58,8 @@ def raise_flag(state: SupervisionState, command: RaiseFlag, now_ms: Millis, duty
     due = due_of_flag(command.kind, now_ms, command.severity, duty, ended=state.ended)
     if joined is not None and not joined.acknowledged:
         step, due = _joining(joined, command, now_ms, duty, step, due, ended=state.ended)
+    elif joined is not None:
+        step = _begun_anew(joined, whom, step, duty)
     raised = FlagRaised(
         now_ms,
         command.flag_id,
@@ -136,8 +138,10 @@ def _again(state: SupervisionState, command: RaiseFlag, concern_id: ConcernId) -
     """The same flag, sent again; another one under its id is refused."""
     raised = next(each.raised for each in state.concerns[concern_id].flags if each.raised.flag_id == command.flag_id)
     about = command.about and command.about.identity_id
-    told = (raised.by, raised.kind, raised.severity, raised.category, raised.text, raised.person)
-    if told != (command.by.identity_id, command.kind, command.severity, command.category, command.text, about):
+    told = (raised.by, raised.kind, raised.severity, raised.category, raised.text)
+    same = told == (command.by.identity_id, command.kind, command.severity, command.category, command.text)
+    # About the session, once of the two: its room could not be read then, so that nobody could say who that is.
+    if not same or (None not in (raised.person, about) and raised.person != about):
         return Rejection(ErrorCode.CONFLICT)
     # Tried again now, if it is not stored: who asks wants to hear that it is.
     return Accepted((raised,)) if raised in state.unstored else NOTHING
@@ -163,6 +167,15 @@ def _joining(
         since = min((flag.at_ms for flag in joined.unread), default=now_ms)
         due = earliest(due, max(now_ms, due_of_flag(command.kind, since, command.severity, duty, ended=ended)))
     return step, earliest(joined.due_ms, due)
+
+
+def _begun_anew(joined: Concern, whom: Whom, step: Step, duty: Duty) -> Step:
+    """From the first step, but never without whoever holds it: they would see it no more."""
+    holder = joined.holder
+    if holder is None or any(each.identity_id == holder.identity_id for each in whom.reached(step, duty)):
+        return step
+    before_contact = min(whom.chain.index(joined.step), len(whom.chain) - 2)
+    return whom.chain[max(before_contact, whom.chain.index(step))]
 
 
 def _handled(state: SupervisionState, command: Handle) -> Concern | Rejection:

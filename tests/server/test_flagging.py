@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from program.groups import add_member
 from program.sessions import end_session, name_responder
+from protocol.errors import ErrorCode, Unavailable
 from protocol.ids import IdentityId, MessageId, ParticipantId
 from protocol.messages import AskForCover, HideChat, Leave, PostChat, Welcome
 from protocol.supervision import Acknowledge, ConcernView, Outcome, Resolution, Resolve
@@ -317,6 +321,56 @@ async def test_a_session_of_others_is_not_there(there: Flagged, who: IdentityId)
     page = await there.page(who)
     assert await page.flag() == (404, "not_found")
     assert await page.flag(about="nobody") == (404, "not_found")
+
+
+async def test_a_room_that_cannot_be_read_holds_no_stored_flag_up_after_a_restart(there: Flagged) -> None:
+    await live(there.node)
+    page = await there.page(ELLIE)
+    assert await page.flag(severity="crisis") == (200, {"stored": True})
+    async with writing(there.node.engine) as connection:
+        damaged = text("UPDATE payloads SET sealed = zeroblob(90) WHERE stream_id = :room")
+        await connection.execute(damaged, {"room": SESSION})
+    await there.node.crash()
+
+    again = Node(there.node.engine, there.node.clock)
+    await again.log.start()
+    again.supervision.wake(SESSION)
+    ruth = await again.watch(RUTH)
+
+    await until("she sees it", lambda: [flag.id for each in ruth.concerns() for flag in each.flags] == ["f1"])
+    assert ruth.views[SESSION].unread
+    await again.stop()
+
+
+@pytest.mark.parametrize("why", [OperationalError("x", {}, Exception("disk")), ZeroDivisionError()])
+async def test_no_error_of_a_room_keeps_a_call_for_help(there: Flagged, why: Exception) -> None:
+    async def broken(*_: object) -> None:
+        raise why
+
+    page = await there.page(ELLIE)
+    there.node.hall.room_state = broken  # type: ignore[assignment,method-assign]
+
+    assert await page.flag() == (200, {"stored": True})
+
+
+async def test_a_report_about_someone_waits_for_the_room_that_knows_who_that_is(there: Flagged) -> None:
+    ruth_inside = await there.node.join(RUTH, Role.THERAPIST)
+    await settle()
+    known, state = there.node.supervision.known_room, there.node.hall.room_state
+    page = await there.page(ELLIE)
+
+    async def broken(*_: object) -> None:
+        raise Unavailable(ErrorCode.ROOM_FAILED)
+
+    there.node.supervision.known_room = lambda _: None  # type: ignore[method-assign]
+    there.node.hall.room_state = broken  # type: ignore[assignment,method-assign]
+    asked: dict[str, Any] = {"kind": "report", "severity": "concern", "about": seat(ruth_inside)}
+    assert await page.flag(**asked) == (503, "not_saved")
+
+    # What presses is told, and asking again once the room can be read raises nothing else.
+    assert await page.flag("f2", **{**asked, "severity": "urgent"}) == (200, {"stored": True})
+    there.node.supervision.known_room, there.node.hall.room_state = known, state  # type: ignore[method-assign]
+    assert await page.flag("f2", **{**asked, "severity": "urgent"}) == (200, {"stored": True})
 
 
 async def test_a_page_raises_nothing_in_the_name_of_someone_else_on_the_same_device(there: Flagged) -> None:

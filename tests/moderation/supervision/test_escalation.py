@@ -205,6 +205,17 @@ def test_a_flag_on_what_was_acknowledged_begins_at_the_first_step_again(stage: S
     assert (stage.concern().step, stage.concern().due_ms) == (Step.RESPONDER, stage.now_ms + 180_000)
 
 
+def test_a_flag_on_what_someone_on_call_holds_does_not_take_it_from_them(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+    stage.wait(130_000)
+    stage.do(stage.note(by=OMAR, office=Office.ON_CALL))
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+
+    assert stage.concern().step is Step.ON_CALL
+    assert stage.seen(OMAR, Office.ON_CALL)[0].mine
+    stage.do(stage.note(flags=2, by=OMAR, office=Office.ON_CALL))
+
+
 def test_a_crisis_that_joins_at_a_later_step_does_not_put_off_what_is_due_there(stage: Stage) -> None:
     stage.now_ms = 0
     stage.do(stage.flag(Severity.URGENT, about(TOMAS)))
