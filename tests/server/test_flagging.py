@@ -367,10 +367,11 @@ async def test_a_report_about_someone_waits_for_the_room_that_knows_who_that_is(
     asked: dict[str, Any] = {"kind": "report", "severity": "concern", "about": seat(ruth_inside)}
     assert await page.flag(**asked) == (503, "not_saved")
 
+    pressing: dict[str, Any] = {**asked, "severity": "urgent"}
     # What presses is told, and asking again once the room can be read raises nothing else.
-    assert await page.flag("f2", **{**asked, "severity": "urgent"}) == (200, {"stored": True})
+    assert await page.flag("f2", **pressing) == (200, {"stored": True})
     there.node.supervision.known_room, there.node.hall.room_state = known, state  # type: ignore[method-assign]
-    assert await page.flag("f2", **{**asked, "severity": "urgent"}) == (200, {"stored": True})
+    assert await page.flag("f2", **pressing) == (200, {"stored": True})
 
 
 async def test_a_page_raises_nothing_in_the_name_of_someone_else_on_the_same_device(there: Flagged) -> None:
