@@ -47,6 +47,8 @@ FLAGS: Final = 500
 PEOPLE: Final = 8
 TARGET_MS: Final = 100.0
 WRITES_EVERY_S: Final = 1.0
+APART_S: Final = 0.1
+"""Between two flags: the therapist's page answers each with two frames, and may send thirty a second."""
 _ROOM: Final = "flags"
 _WAIT_S: Final = 10.0
 
@@ -185,6 +187,7 @@ async def _measure(
                 for number in range(flags):
                     await _raise(server, raiser, watching, f"flag-{number}", found)
                     await watching.close_all()
+                    await asyncio.sleep(APART_S)
                     for task in tasks:
                         if task.done():
                             task.result()
