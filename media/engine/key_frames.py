@@ -24,8 +24,8 @@ _RETRY_MAX_S: Final = 1.2
 _RETRY_IDLE_MAX_S: Final = 5.0
 """A picture that stands still says nothing of whether its publisher heard us: it is asked on, but seldom."""
 
-_ASKED_FOR: Final = 6
-_ASKED_FOR_EACH_S: Final = 2.0
+_ASKED_FOR: Final = 12
+_ASKED_FOR_EACH_S: Final = 1.0
 """A publisher sends so many key frames on request at once, and then one in this time, whoever asks."""
 
 
