@@ -352,6 +352,8 @@ class Supervision:
             # What people flagged is kept, and goes on, without its room.
             _log.error("room_unreadable", session=session.id, **where_it_failed(error))
             session.room_unreadable = True
+        else:
+            session.room_unreadable = False
         return supervisor
 
     async def _catch_up(self, session: KnownSession, supervisor: Supervisor) -> None:

@@ -12,17 +12,23 @@ from typing import Final, Protocol
 
 import msgspec
 
-from moderation.permissions import Action, Office, permitted
+from moderation.permissions import Office
 from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
 from moderation.supervision.decide import aftermath, decide, next_deadline
 from moderation.supervision.escalation import Duty
 from moderation.supervision.events import ConcernEscalated, ConcernRaised, Decision, Event, FlagRaised, is_durable
 from moderation.supervision.evolve import evolve, evolve_all
-from moderation.supervision.flags import relation_of
 from moderation.supervision.retention import retention_of
 from moderation.supervision.state import EMPTY, Concern, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
-from moderation.supervision.view import OwnFlag, concerns_for, flags_of, in_unanswered_crisis
+from moderation.supervision.view import (
+    OwnFlag,
+    concerns_for,
+    flags_of,
+    in_unanswered_crisis,
+    unanswered_crisis,
+    visible_to,
+)
 from protocol.ids import ConcernId, FlagId, IdentityId, SessionId
 from protocol.supervision import ConcernView, Severity, Step
 from protocol.values import Millis, Role
@@ -66,8 +72,7 @@ class SupervisionCore:
 
     def next_deadline(self, state: SupervisionState, after_ms: int) -> int | None:
         """See `moderation.supervision.decide`."""
-        due = next_deadline(state)
-        return due if due is not None and due > after_ms else None
+        return next_deadline(state, after_ms)
 
     def stored_form(self, event: Event, now_ms: int) -> NewEvent | None:
         """As the log keeps it."""
@@ -226,26 +231,12 @@ class Supervisor:
         return in_unanswered_crisis(self._writer.pending, raiser)
 
     def unanswered_crisis(self, raiser: IdentityId) -> tuple[Millis, tuple[str, ...]] | None:
-        """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do."""
-        duty, since, names = self._duty(), list[Millis](), dict[str, None]()
-        for concern in self._writer.pending.concerns.values():
-            own = [each.at_ms for each in concern.unread if each.by == raiser and each.severity is Severity.CRISIS]
-            if own:
-                since += own
-                step = concern.step
-                if concern.person == raiser and any(each.raised.by != raiser for each in concern.flags):
-                    # How far what others flagged about them has gone would tell them of it.
-                    step = concern.whom.first(duty, Severity.CRISIS)
-                names.update((each.name, None) for each in concern.whom.reached(step, duty))
-        return (min(since), tuple(names)) if since else None
+        """See `moderation.supervision.view`."""
+        return unanswered_crisis(self._writer.pending, raiser, self._duty())
 
     def shown_to(self, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
         """Those of its concerns that this person may see, the oldest first."""
-        return tuple(
-            each
-            for each in self._writer.pending.concerns.values()
-            if permitted(capacity, Action.SEE_FLAG, relation_of(each, viewer, capacity))
-        )
+        return tuple(visible_to(self._writer.pending, viewer, capacity))
 
     @property
     def open(self) -> tuple[Concern, ...]:

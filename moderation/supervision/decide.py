@@ -23,7 +23,7 @@ from moderation.supervision.commands import (
     TakeConcernOver,
     TakeNote,
 )
-from moderation.supervision.escalation import NEVER, Duty, Someone, Whom, due_after, due_again, earliest
+from moderation.supervision.escalation import NEVER, Duty, Someone, Whom, due_after, due_again
 from moderation.supervision.events import (
     ConcernEscalated,
     ConcernPassed,
@@ -64,12 +64,10 @@ def decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty
     return Accepted((*state.unstored, *new))
 
 
-def next_deadline(state: SupervisionState) -> Millis | None:
-    """When passing time has something to do; None when it never has."""
-    if state.unstored:
-        return _NOW
-    due = earliest(*(each.due_ms for each in state.concerns.values() if each.runs))
-    return None if due == NEVER else due
+def next_deadline(state: SupervisionState, after_ms: Millis = -1) -> Millis | None:
+    """When passing time has something to do, later than at `after_ms`; None when it never has."""
+    dues = [each.due_ms for each in state.concerns.values() if each.runs and each.due_ms != NEVER]
+    return min((due for due in (*dues, *((_NOW,) if state.unstored else ())) if due > after_ms), default=None)
 
 
 def aftermath(state: SupervisionState, lost: Iterable[Event]) -> tuple[Event, ...]:

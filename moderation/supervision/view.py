@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -47,9 +48,7 @@ def concerns_for(
     taken: list[ConcernView] = []
     done: list[ConcernView] = []
     newer: list[Concern] = []
-    for concern in reversed(tuple(told.concerns.values())):
-        if not permitted(capacity, Action.SEE_FLAG, relation_of(concern, viewer, capacity)):
-            continue
+    for concern in reversed(tuple(visible_to(told, viewer, capacity))):
         known = stored.concerns.get(concern.id)
         view = _view(concern, known, viewer, duty, stored)
         if not view.acknowledged:
@@ -62,6 +61,15 @@ def concerns_for(
         else:
             done.append(view)
     return (*waiting, *taken, *done[:MAX_DONE])
+
+
+def visible_to(state: SupervisionState, viewer: IdentityId, capacity: Office) -> Iterator[Concern]:
+    """The concerns that this person may see, the oldest first."""
+    return (
+        each
+        for each in state.concerns.values()
+        if permitted(capacity, Action.SEE_FLAG, relation_of(each, viewer, capacity))
+    )
 
 
 def flags_of(
@@ -96,6 +104,20 @@ def in_unanswered_crisis(told: SupervisionState, raiser: IdentityId) -> frozense
         for raised in concern.unread
         if concern.person is not None and raised.by == raiser and raised.severity is Severity.CRISIS
     )
+
+
+def unanswered_crisis(told: SupervisionState, raiser: IdentityId, duty: Duty) -> tuple[Millis, tuple[str, ...]] | None:
+    """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do."""
+    since, names = list[Millis](), dict[str, None]()
+    for concern in told.concerns.values():
+        own = [each.at_ms for each in concern.unread if each.by == raiser and each.severity is Severity.CRISIS]
+        if own:
+            since += own
+            of_others = concern.person == raiser and any(flag.raised.by != raiser for flag in concern.flags)
+            # How far what others flagged about them has gone would tell them of it.
+            step = concern.whom.first(duty, Severity.CRISIS) if of_others else concern.step
+            names.update((each.name, None) for each in concern.whom.reached(step, duty))
+    return (min(since), tuple(names)) if since else None
 
 
 def _view(

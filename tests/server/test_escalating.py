@@ -98,6 +98,24 @@ async def open_rows(node: Node) -> list[str]:
 # ── the chain ─────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(("about", "first"), [("me", Step.BACKUP), ("Ruth", Step.RESPONDER)])
+async def test_another_flag_tells_nobody_that_a_crisis_is_about_them(there: Flagged, about: str, first: Step) -> None:
+    node, page = there.node, await there.page(ELLIE)
+    watching = await node.watch(RUTH)
+    await live(node)
+    inside = (await node.join(RUTH, Role.THERAPIST)).got(Welcome)[0].snapshot.you
+    await settle()
+    assert await page.flag("f1", severity="crisis", about=inside if about == "Ruth" else "me") == (
+        200,
+        {"stored": True},
+    )
+    await page.flag("f2", severity="urgent", about="")
+
+    await until("Ruth is told", lambda: any(each.person == "" for each in watching.concerns()))
+    [other] = [each for each in watching.concerns() if each.person == ""]
+    assert other.step is first
+
+
 async def test_a_crisis_goes_from_one_to_the_next_until_somebody_acknowledges_it(there: Flagged) -> None:
     node, page = there.node, await there.page(ELLIE)
     ruth, omar, nora = await node.watch(RUTH), await node.watch(OMAR), await node.watch(NORA)

@@ -238,3 +238,12 @@ def test_whom_it_concerns_is_never_who_is_told(stage: Stage) -> None:
     stage.off_duty(backup=(RUTH,))
 
     assert stage.concern("c2").whom.first(stage.duty, Severity.URGENT) is Step.LEAD
+
+
+def test_what_is_tried_again_puts_off_nothing_that_comes_due_before(stage: Stage) -> None:
+    stage.now_ms = 0
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+    stage.lose(stage.flag(Severity.NOTE, about(ELLIE)))
+
+    assert next_deadline(stage.state) == 0
+    assert next_deadline(stage.state, after_ms=59_900) == 60_000

@@ -11,7 +11,7 @@ from moderation.supervision.decide import next_deadline
 from moderation.supervision.events import FlagRaised, Held
 from moderation.supervision.evolve import evolve_all
 from moderation.supervision.state import EMPTY
-from moderation.supervision.view import concerns_for, flags_of, in_unanswered_crisis
+from moderation.supervision.view import concerns_for, flags_of, in_unanswered_crisis, unanswered_crisis
 from protocol.errors import ErrorCode
 from protocol.supervision import Category, FlagKind, FlagStatus, Outcome, Resolution, Severity, StateReport, Step
 from protocol.values import Role
@@ -325,6 +325,25 @@ def test_where_someone_is_may_be_read_while_a_crisis_of_ones_own_waits(stage: St
     assert in_unanswered_crisis(stage.state, ELLIE.identity_id) == frozenset()
     stage.do(stage.note())
     assert in_unanswered_crisis(stage.state, DANA.identity_id) == frozenset()
+
+
+def test_who_raised_a_crisis_is_told_since_when_it_waits_and_who_is_asked(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+    stage.do(stage.flag(Severity.URGENT, about(ELLIE)))
+    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty) == (1_000, ("Ruth",))
+    stage.wait(61_000)
+    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty) == (1_000, ("Ruth", "Ben"))
+    assert unanswered_crisis(stage.state, ELLIE.identity_id, stage.duty) is None
+    stage.do(stage.note())
+    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty) is None
+
+
+def test_a_crisis_of_ones_own_does_not_tell_how_far_the_flags_of_others_have_gone(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.CRISIS, about(ELLIE)))
+    stage.wait(130_000)
+    stage.do(stage.flag(Severity.CRISIS, about(ELLIE), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP))
+
+    assert unanswered_crisis(stage.state, ELLIE.identity_id, stage.duty) == (130_000, ("Ruth",))
 
 
 # ── when nothing can be stored ────────────────────────────────────────────────────────────────
