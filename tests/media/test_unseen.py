@@ -70,6 +70,8 @@ def by_a_participant(stage: Stage, who: str, what: str, how: tuple[Any, ...]) ->
             plane.set_pinned(room, who if pinned else None)
         case "awake" | "loud" | "loses" | "answers", (value,):
             setattr(page, what, value)
+        case "layers", (rids,):
+            stage.send_layers(who, rids)
         case "nack", ():
             on_downlink(page, Downlink.nack)
         case "pli", ():
@@ -158,7 +160,7 @@ def opening() -> list[Step]:
     steps = [Step(who, "join", (), 0.07) for who in (*PEOPLE, "cy")]
     for who in (*PEOPLE, "cy"):
         steps += [Step(who, "gate", (source, True), 0.01) for source in (Source.MICROPHONE, Source.CAMERA)]
-        steps += [Step(who, "view", (PEOPLE, TileSize.LARGE), 0.01)]
+        steps += [Step(who, "view", (PEOPLE, TileSize.SMALL), 0.01)]
     return [*steps, Step("ben", "loud", (True,), 1.5)]
 
 
@@ -182,6 +184,7 @@ def test_everything_that_a_monitor_can_do_in_one_run() -> None:
         *(Step(MONITOR, what) for what in ("nack", "pli", "fir", "remb")),
         Step(MONITOR, "report", (0.5,), 1.1),
         Step(MONITOR, "report", (0.5,), 1.1),
+        Step("ann", "loses", (False,), 5.5),
         Step(MONITOR, "view", (("ann",),)),
         Step("ann", "gate", (Source.CAMERA, False)),
         Step("ann", "gate", (Source.CAMERA, True)),
@@ -189,14 +192,17 @@ def test_everything_that_a_monitor_can_do_in_one_run() -> None:
         Step(MONITOR, "speak_up"),
         Step(MONITOR, "speak_to", ("mel",)),
         Step(MONITOR, "loud", (True,), 1.5),
-        Step("mel", "report", (0.9,), 1.1),
-        Step("mel", "report", (0.9,), 1.1),
-        Step("mel", "report", (0.0,)),
+        *(Step("mel", "report", (0.0,), 1.1) for _ in range(3)),
+        *(Step(who, "loud", (loud,), 1.3) for who, loud in (("ben", False), ("ann", True), ("ann", False))),
         Step("ben", "screen"),
         Step("ben", "gate", (Source.SCREEN, True)),
-        Step(MONITOR, "listen", (ROOMS[1],), 1.0),
-        Step(MONITOR, "listen", (ROOM,), 1.0),
+        Step("ann", "leave"),
+        Step("ann", "join", (), 1.0),
+        Step(MONITOR, "listen", (ROOMS[1],)),
+        *(Step("cy", "gate", (source, False)) for source in (Source.MICROPHONE, Source.CAMERA)),
         Step("cy", "leave"),
+        Step("ben", "layers", (("f",),), 2.0),
+        Step(MONITOR, "listen", (ROOM,), 1.0),
         Step("ben", "report", (0.3,), 1.1),
         Step("ben", "report", (0.3,), 1.1),
         Step(MONITOR, "speak_to", (None,)),
@@ -244,6 +250,7 @@ by_people = steps(
         "awake": st.tuples(flag),
         "loud": st.tuples(flag),
         "loses": st.tuples(flag),
+        "layers": st.tuples(st.sampled_from((("q",), ("f",), ("q", "f")))),
         "answers": st.tuples(answers),
         "nack": nothing,
         "pli": nothing,
