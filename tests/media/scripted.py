@@ -407,5 +407,5 @@ def play(script: Callable[[Stage], Sequence[tuple[Callable[[], None], float]]]) 
         with sockets[0], sockets[1], patch("media.publication.LOUDEST", LOUDEST):
             loop.run(run())
     assert not loop.complaints
-    assert stage.others[-1]
+    assert stage.others
     return stage

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.engine.interface import Drop
 from media.engine.rtp import parse
 from protocol.errors import Refused
 from protocol.ids import ParticipantId
@@ -92,6 +93,8 @@ def by_a_participant(stage: Stage, who: str, what: str, how: tuple[Any, ...]) ->
                     plane.set_headphones(room, who, on)
                 case _:
                     raise AssertionError(what)
+        case _:
+            pass  # no page, nothing that it could ask for
 
 
 def by_the_monitor(stage: Stage, what: str, how: tuple[Any, ...]) -> None:
@@ -171,7 +174,7 @@ def assert_unseen(steps: Sequence[Step]) -> Stage:
     for number, (one, other) in enumerate(zip_longest(with_monitor.others, without.others)):
         assert one == other, f"the first difference is number {number}"
     assert with_monitor.late
-    assert with_monitor.plane.stats().dropped_fault == with_monitor.engine.monitor_stats().dropped["fault"] == 0
+    assert with_monitor.plane.stats().dropped_fault == with_monitor.engine.monitor_stats().dropped[Drop.FAULT] == 0
     assert without.engine.monitor_stats().datagrams_in == 0
     return with_monitor
 
