@@ -392,7 +392,7 @@ class Node:
             watch_tokens=self._watch_tokens,
             responders=self._make_responders(),
             flagging=self._flagging,
-            phones=self.config.contacts.phones,
+            contacts=self.config.contacts,
             on_call=OnCall(
                 self.engine,
                 self.clock,

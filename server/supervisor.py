@@ -224,7 +224,7 @@ class Supervisor:
 
     def flags_of(self, raiser: IdentityId, role: Role) -> tuple[OwnFlag, ...]:
         """What that person is told of the flags that they raised."""
-        return flags_of(self._writer.pending, self._writer.committed, raiser, role)
+        return flags_of(self._writer.pending, self._writer.committed, raiser, role, self._duty())
 
     def in_unanswered_crisis(self, raiser: IdentityId) -> frozenset[IdentityId]:
         """Whom that person's flags of a crisis concern that nobody has acknowledged."""

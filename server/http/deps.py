@@ -17,7 +17,7 @@ from rooms.state import Participant
 from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
-from server.config import PhoneConfig, allowed_origins
+from server.config import ContactsConfig, allowed_origins
 from server.flagging import Flagging
 from server.http.limits import ChangeLimit, FailureLimit
 from server.responders import Responders
@@ -55,7 +55,7 @@ class HttpDeps:
         ice_servers: asked on each join.
         watch_tokens: for therapists who watch.
         responders: who answers for a session.
-        flagging: takes flags; phones: whom to phone while nobody answers.
+        flagging: takes flags; contacts: whom to phone.
         on_call: who is on call; timelines: what happened in a session.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
@@ -81,7 +81,7 @@ class HttpDeps:
     watch_tokens: WatchTokens
     responders: Responders
     flagging: Flagging
-    phones: tuple[PhoneConfig, ...]
+    contacts: ContactsConfig
     on_call: OnCall
     timelines: Timelines
     arrivals: Arrivals

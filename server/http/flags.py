@@ -19,6 +19,7 @@ from protocol.values import Millis
 from server.flagging import Asked
 from server.http.api import answer, of_mine, read, signed_in, you
 from server.http.deps import DEPS
+from server.http.help_lines import Phone, phones_of
 from server.storage.engine import reading
 
 NOT_STORED: Final = 202
@@ -48,13 +49,6 @@ class Raised(Struct, frozen=True):
     """Answer to it: 200 when it is stored. 202: therapists are told, and it is tried again until it is; ask again."""
 
     stored: bool
-
-
-class Phone(Struct, frozen=True):
-    """Whom to phone meanwhile."""
-
-    name: str
-    phone: str
 
 
 class Crisis(Struct, frozen=True):
@@ -108,7 +102,7 @@ async def mine(request: web.Request) -> web.Response:
     flags, crisis = await deps.flagging.own_flags(person, session.id, role)
     if crisis is None:
         return answer(OwnFlags(flags))
-    phones = tuple(Phone(each.name, each.phone) for each in deps.phones)
+    phones = phones_of(deps.contacts.phones)
     return answer(OwnFlags(flags, Crisis(crisis.since_ms, crisis.told, phones)))
 
 

@@ -370,7 +370,7 @@ def test_what_is_on_its_way_to_the_disk_is_not_stored(stage: Stage) -> None:
 
     (seen,) = concerns_for(pending, EMPTY, RUTH.identity_id, Office.ASSIGNED, stage.duty)
     assert seen.unstored
-    (own,) = flags_of(pending, EMPTY, DANA.identity_id, Role.MENTOR)
+    (own,) = flags_of(pending, EMPTY, DANA.identity_id, Role.MENTOR, stage.duty)
     assert (own.status, own.unstored) == (FlagStatus.RECEIVED, True)
 
 
@@ -406,3 +406,28 @@ def test_what_a_session_ends_with_is_told_once(stage: Stage) -> None:
     assert stage.do(SessionOver(9)) == ()
     assert stage.state.ended
     assert stage.concern().step is Step.BACKUP
+
+
+def test_a_raiser_is_told_who_has_been_told_until_it_is_read(stage: Stage) -> None:
+    stage.do(stage.flag(by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP))
+    assert stage.own(ELLIE)[0].told == (RUTH.name,)
+
+    stage.do(stage.note())
+
+    assert stage.own(ELLIE)[0].told == ()
+
+
+def test_of_a_report_about_the_therapist_who_answers_the_backup_has_been_told(stage: Stage) -> None:
+    stage.do(stage.flag(about=about(RUTH, Role.THERAPIST), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.REPORT))
+    assert stage.own(ELLIE)[0].told == (BEN.name,)
+
+
+def test_how_far_others_flags_have_gone_does_not_show_in_whom_one_is_told_of(stage: Stage) -> None:
+    alone = stage.flag(about=about(TOMAS), by=TOMAS, role=Role.PARTICIPANT, kind=FlagKind.HELP)
+    stage.do(alone)
+    before = stage.own(TOMAS)
+
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+    stage.wait(stage.now_ms + 10_000_000)
+
+    assert stage.own(TOMAS) == before

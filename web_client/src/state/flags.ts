@@ -33,6 +33,8 @@ export interface OwnFlag {
   readonly about: string;
   readonly status: FlagStatus;
   readonly unstored: boolean;
+  /** Whom it has reached, by name, while nobody has read it. */
+  readonly told: readonly string[];
 }
 
 /** A crisis of mine that nobody has answered. */
@@ -59,6 +61,7 @@ export interface ShownFlag {
   readonly about: string;
   readonly atMs: number;
   readonly status: ShownStatus;
+  readonly told: readonly string[];
 }
 
 /** Someone who is or was in the room. */
@@ -82,15 +85,17 @@ export function shownFlags(pending: readonly Pending[], { flags }: OwnFlags): re
       about: name,
       atMs,
       status: refused ? ("refused" as const) : WAYS[way],
+      told: [],
     }))
     .toReversed();
-  const theirs = flags.map(({ id, kind, severity, about, at_ms: atMs, status, unstored }) => ({
+  const theirs = flags.map(({ id, kind, severity, about, at_ms: atMs, status, unstored, told }) => ({
     id,
     kind,
     severity,
     about,
     atMs,
     status: unstored && status === "received" ? ("unstored" as const) : status,
+    told,
   }));
   return [...mine, ...theirs];
 }

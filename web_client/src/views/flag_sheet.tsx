@@ -6,6 +6,7 @@ import type { FlagsHere } from "./flags_here";
 import { Sheet } from "./frame";
 import { MOST_TEXT, titled } from "./help";
 import { Icon, type IconName } from "./icon";
+import { StateReports } from "./state_reports";
 
 const KINDS: readonly Category[] = [
   "other",
@@ -72,7 +73,10 @@ export function FlagSheet({
       {category === "abuse_or_neglect" && (
         <p class="note" role="status">
           <Icon name="alert" />
-          <span>{say.mandated}</span>
+          <span>
+            {say.mandated}
+            <StateReports />
+          </span>
         </p>
       )}
       <div class="field">

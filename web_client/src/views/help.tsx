@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Severity } from "../protocol/generated";
 import { isUnread, type Known, type ShownFlag } from "../state/flags";
-import type { Words } from "../words";
+import { listOf, type Words } from "../words";
 import { flagWordsFor, type FlagWords } from "../words/flags";
 import type { FlagsHere } from "./flags_here";
 import { HelpWays } from "./frame";
@@ -260,6 +260,9 @@ function Sent({ words, say, flag, onClose }: { words: Words; say: FlagWords; fla
         <Icon name={failing ? "alert" : isUnread(flag) ? "flag" : "check"} />
         <span>{say.line(whatOf(say, flag), say.status[flag.status])}</span>
       </p>
+      {flag.told.length > 0 && (
+        <p>{(flag.told.length > 1 ? say.toldMany : say.told)(listOf(words, flag.told))}</p>
+      )}
       {failing ? (
         <p>{flag.status === "refused" ? say.cannotSendAtAll : say.cannotSend}</p>
       ) : (
