@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from moderation.permissions import Office
 from program.groups import add_member
 from program.sessions import end_session, name_responder
 from protocol.errors import ErrorCode, Unavailable
@@ -434,3 +435,24 @@ async def test_what_cannot_be_written_down_is_shown_and_written_down_later(there
     there.node.audit.broken = False
     await there.node.look_again()
     await until("it is written down", lambda: len(there.node.audit.entries) == 1)
+
+
+async def test_a_therapist_whom_nobody_saw_can_be_reported_by_name_and_it_goes_past_them(tmp_path: Path) -> None:
+    async with flagged(tmp_path) as there:
+        ellie = await there.page(ELLIE)
+        staff = {each["name"]: each["key"] for each in (await ellie.mine())["staff"]}
+        assert "Ellie" not in staff
+
+        status, _ = await ellie.flag(kind="report", severity="urgent", about=staff["Ruth"], text="She shouted.")
+
+        assert status == 200
+        assert (await ellie.mine())["flags"][0]["about"] == "Ruth"
+        assert there.node.supervision.concerns_for(SESSION, RUTH, Office.ASSIGNED) == ()
+
+
+async def test_who_only_knocks_can_report_nobody_of_the_staff_by_a_key(tmp_path: Path) -> None:
+    async with flagged(tmp_path) as there:
+        key = (await (await there.page(ELLIE)).mine())["staff"][0]["key"]
+        stranger = await there.page(STRANGER)
+        assert (await stranger.ask("GET", f"/sessions/{SESSION}/flags/mine"))[0] == 404
+        assert (await stranger.flag(kind="report", about=key))[0] == 404

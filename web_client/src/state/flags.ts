@@ -48,6 +48,8 @@ export interface Crisis {
 export interface OwnFlags {
   readonly flags: readonly OwnFlag[];
   readonly crisis?: Crisis;
+  /** Mentors and therapists of the group, who can be reported although they were never in the room. */
+  readonly staff?: readonly { readonly key: string; readonly name: string; readonly role: Role }[];
 }
 
 export const NO_FLAGS: OwnFlags = { flags: [] };
@@ -132,6 +134,14 @@ export function stillKnown(before: readonly Known[], here: readonly ParticipantV
   const all = [...now, ...gone];
   const same = all.length === before.length && all.every((one, place) => before[place]?.id === one.id && before[place].name === one.name);
   return same ? before : all;
+}
+
+/** Whom a flag can be about: who is or was here, and of the group's staff whoever was not. */
+export function aboutWhom(people: readonly Known[], you: string, { staff }: OwnFlags): readonly Known[] {
+  const others = people.filter(({ id }) => id !== you);
+  const seen = new Set(people.filter(({ role }) => role !== "participant").map(({ role, name }) => `${role} ${name}`));
+  const unseen = (staff ?? []).filter(({ role, name }) => !seen.has(`${role} ${name}`));
+  return [...others, ...unseen.map(({ key: id, name, role }) => ({ id, name, role }))];
 }
 
 /** The one that changed its status last, where it is worth telling. */

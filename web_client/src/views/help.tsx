@@ -189,7 +189,7 @@ function Report({
   const [pressing, setPressing] = useState(false);
   const [asked, setAsked] = useState(false);
   const { flagging } = here;
-  const others = flagging.people.value.filter(({ id }) => id !== flagging.you.value);
+  const others = flagging.whom.value;
   const says = text.trim() !== "" || about !== "";
   const name = about === "me" ? "" : (others.find(({ id }) => id === about)?.name ?? "");
   return (
@@ -205,7 +205,7 @@ function Report({
         <label for="report-about">{say.about}</label>
         <select class="input" id="report-about" value={about} onChange={(event) => setAbout(event.currentTarget.value)}>
           <option value="">{say.session}</option>
-          {(flagging.hidden.value ? [] : others).map((one) => (
+          {others.map((one) => (
             <option key={one.id} value={one.id}>
               {titled(say, one)}
             </option>
