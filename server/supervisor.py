@@ -15,7 +15,7 @@ import msgspec
 from moderation.permissions import Office
 from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
 from moderation.supervision.decide import aftermath, decide, next_deadline
-from moderation.supervision.escalation import Duty
+from moderation.supervision.escalation import Duty, highest
 from moderation.supervision.events import ConcernEscalated, ConcernRaised, Decision, Event, FlagRaised, is_durable
 from moderation.supervision.evolve import evolve, evolve_all
 from moderation.supervision.retention import retention_of
@@ -40,6 +40,9 @@ SUPERVISION: Final = "supervision"
 """Kind of these streams."""
 
 MAX_NOTES_IN_FLIGHT: Final = 100
+
+QUIET_MS: Final[Millis] = 60_000
+"""So long the contact is not told again of a concern by flags that press no more than those it was told of."""
 
 
 def stream_of(session_id: SessionId) -> str:
@@ -232,7 +235,7 @@ class Supervisor:
 
     def unanswered_crisis(self, raiser: IdentityId) -> tuple[Millis, tuple[str, ...]] | None:
         """See `moderation.supervision.view`."""
-        return unanswered_crisis(self._writer.pending, raiser, self._duty())
+        return unanswered_crisis(self._writer.pending, raiser, self._duty(), self._writer.now_ms())
 
     def shown_to(self, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
         """Those of its concerns that this person may see, the oldest first."""
@@ -296,13 +299,14 @@ class _Contacted:
 
     def __init__(self) -> None:
         self._at: dict[ConcernId, list[Millis]] = {}
+        self._pressing: dict[ConcernId, Severity] = {}
 
     def count(self, event: Event) -> tuple[ConcernId, int, Millis] | None:
         """Which concern has reached it for the how manieth time, and when; None: it has not, or that is known."""
         match event:
             case ConcernEscalated(step=Step.CONTACT) | ConcernRaised(step=Step.CONTACT):
                 pass
-            case FlagRaised(step=Step.CONTACT, severity=Severity.URGENT | Severity.CRISIS):
+            case FlagRaised(step=Step.CONTACT, severity=Severity.URGENT | Severity.CRISIS) if self._is_news(event):
                 pass
             case _:
                 return None
@@ -311,6 +315,17 @@ class _Contacted:
             return None
         known.append(event.at_ms)
         return event.concern_id, len(known), event.at_ms
+
+
+    def _is_news(self, flag: FlagRaised) -> bool:
+        """Whether it presses more than what the contact was told of just now, or that was a while ago.
+
+        Someone may press a hundred times: each of these is with the therapists, and no news to the contact.
+        """
+        before = self._pressing.get(flag.concern_id, Severity.NOTE)
+        self._pressing[flag.concern_id] = highest(before, flag.severity)
+        last = max(self._at.get(flag.concern_id, ()), default=None)
+        return last is None or flag.at_ms - last >= QUIET_MS or highest(before, flag.severity) is not before
 
 
 def _crises(state: SupervisionState) -> tuple[tuple[IdentityId | None, IdentityId | None], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from protocol.ids import IdentityId
 from protocol.supervision import FlagKind, Severity, Step
@@ -111,6 +112,18 @@ class Whom(Struct, frozen=True):
         """Everyone whom it has reached when it has come to `step`."""
         so_far = self.chain[: self.chain.index(step) + 1]
         return tuple(each for earlier in so_far for each in self.at(earlier, duty))
+
+    def alone(self, severity: Severity, waited_ms: Millis, duty: Duty) -> Step:
+        """How far one flag would have come by itself that waits for so long, whoever has other things to do.
+
+        It has come as far at least: what others flagged only makes it faster.
+        """
+        step = self.first(replace(duty, engaged=False), severity)
+        for _ in range(waited_ms // max(1, due_again(step, 0, severity, duty))):
+            if step is Step.CONTACT:
+                break
+            step = self.after(step, duty)
+        return step
 
     def has_reached(self, audience: Step, step: Step) -> bool:
         """Whether it has reached that audience when it has come to `step`."""

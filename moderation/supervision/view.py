@@ -114,16 +114,22 @@ def in_unanswered_crisis(told: SupervisionState, raiser: IdentityId) -> frozense
     )
 
 
-def unanswered_crisis(told: SupervisionState, raiser: IdentityId, duty: Duty) -> tuple[Millis, tuple[str, ...]] | None:
-    """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do."""
+def unanswered_crisis(
+    told: SupervisionState, raiser: IdentityId, duty: Duty, now_ms: Millis
+) -> tuple[Millis, tuple[str, ...]] | None:
+    """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do.
+
+    Named are those whom their own flags alone would have reached by now. That a concern has come further, because of
+    what others flagged or because somebody has another crisis, would tell them of it.
+    """
     since, names = list[Millis](), dict[str, None]()
     for concern in told.concerns.values():
         own = [each.at_ms for each in concern.unread if each.by == raiser and each.severity is Severity.CRISIS]
         if own:
             since += own
-            of_others = concern.person == raiser and any(flag.raised.by != raiser for flag in concern.flags)
-            # How far what others flagged about them has gone would tell them of it.
-            step = concern.whom.first(duty, Severity.CRISIS) if of_others else concern.step
+            alone = concern.whom.alone(Severity.CRISIS, max(0, now_ms - min(own)), duty)
+            # A server that was away tells the next a little later than they were due.
+            step = min(alone, concern.step, key=concern.whom.chain.index)
             names.update((each.name, None) for each in concern.whom.reached(step, duty))
     return (min(since), tuple(names)) if since else None
 
