@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -16,8 +17,18 @@ from moderation.permissions import Office
 from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
 from moderation.supervision.decide import aftermath, decide, next_deadline
 from moderation.supervision.escalation import Duty, highest
-from moderation.supervision.events import ConcernEscalated, ConcernRaised, Decision, Event, FlagRaised, is_durable
-from moderation.supervision.evolve import evolve, evolve_all
+from moderation.supervision.events import (
+    ConcernEscalated,
+    ConcernRaised,
+    Decision,
+    Event,
+    FlagRaised,
+    Held,
+    Told,
+    is_durable,
+    is_told,
+)
+from moderation.supervision.evolve import adds, evolve, evolve_all
 from moderation.supervision.retention import retention_of
 from moderation.supervision.state import EMPTY, Concern, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
@@ -122,13 +133,45 @@ class OnContact(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a supervisor begins with. `told`: events of which the contact may hear again; `head`: of the stream."""
+
+    state: SupervisionState
+    told: tuple[Event, ...]
+    head: int
+    contacted: Contacted
+
+
+def read_past(stored: Sequence[StoredEvent], meanwhile: Supervisor | None = None) -> Past:
+    """As read from the log. `meanwhile` kept the concerns in memory: what it could not store holds on.
+
+    Raises:
+        UnknownEvent: of an event that this version cannot read.
+    """
+    events = [present_event(e.type, e.version, e.payload) for e in stored if e.payload is not None]
+    state = evolve_all(EMPTY, events)
+    if meanwhile is not None:
+        state = _holding(state, meanwhile.past.state.unstored)
+    head = max((each.seq for each in stored), default=0)
+    return Past(state, (*events, *state.unstored), head, Contacted())
+
+
+def _holding(state: SupervisionState, told: Iterable[Told]) -> SupervisionState:
+    """With those of the events that it does not know of, held in memory."""
+    for event in told:
+        if adds(state, event):
+            state = evolve(state, Held(event))
+    return state
+
+
 class Supervisor:
     """Owns one session's concerns."""
 
     def __init__(
         self,
         session_id: SessionId,
-        stored: Sequence[StoredEvent],
+        past: Past,
         stream: Stream,
         clock: Clock,
         timers: Timers,
@@ -138,36 +181,41 @@ class Supervisor:
         on_changed: Callable[[], None],
         on_failed: Callable[[], None],
     ) -> None:
-        """`stored` is as read from the log, where `stream` goes on.
+        """`stream` goes on where `past` ends.
 
         `duty` says who could be told now. `on_contact` hears of each time that a concern reaches the contact, and
         again of those that nobody had acknowledged when the stream was read. `on_changed` hears that therapists may
         see something else now, `on_failed` that a bug ended this writer.
-
-        Raises:
-            UnknownEvent: of an event that this version cannot read.
         """
-        events = [present_event(e.type, e.version, e.payload) for e in stored if e.payload is not None]
-        state = evolve_all(EMPTY, events)
+        state = past.state
         self._duty = duty
         self._on_contact = on_contact
         self._on_changed = on_changed
         self._on_failed = on_failed
         self._stream = stream
-        self._contacted = _Contacted()
+        self._contacted = past.contacted
+        self._flying: list[Told] = []
         self._crises = _crises(state)
         self._writer = StreamWriter(
             stream_of(session_id),
             SupervisionCore(duty),
             self,
             state,
-            Claim(stream.epoch, max((each.seq for each in stored), default=0)),
+            Claim(stream.epoch, past.head),
             stream,
             clock,
             timers,
+            # A machine may start with a clock that is years off. Then help waits for no deadline of those years.
+            steady=False,
         )
-        for event in events:
+        for event in past.told:
             self._tell_contact(event, again=True)
+
+    @property
+    def past(self) -> Past:
+        """Where another may go on, without this one's stream: with all that therapists were told, and nothing of what
+        they did that is not known to be stored."""
+        return Past(_holding(self._writer.committed, self._flying), (), 0, self._contacted)
 
     def begin(self) -> None:
         """Its clocks run from now on."""
@@ -259,6 +307,7 @@ class Supervisor:
 
     def decided(self, events: tuple[Event, ...]) -> None:
         """Told before it is stored."""
+        self._flying += (each for each in events if is_told(each))
         self._crises = _crises(self._writer.pending)
         for event in events:
             self._tell_contact(event)
@@ -269,7 +318,9 @@ class Supervisor:
         """See `settled`."""
 
     def settled(self, events: tuple[Event, ...]) -> None:
-        """Stored: what was taken note of is shown as such."""
+        """Stored, or held: what was taken note of is shown as such."""
+        landed = [each.event if isinstance(each, Held) else each for each in events]
+        self._flying = [each for each in self._flying if each not in landed]
         self._crises = _crises(self._writer.pending)
         if events:
             self._on_changed()
@@ -292,7 +343,7 @@ class Supervisor:
             self._on_contact(concern_id, Step.CONTACT, number, at_ms, concern.pressing, since_ms)
 
 
-class _Contacted:
+class Contacted:
     """How often each concern has reached the contact. The number is the same after a restart, however it was stored:
     who is told twice can know by it.
     """
@@ -315,7 +366,6 @@ class _Contacted:
             return None
         known.append(event.at_ms)
         return event.concern_id, len(known), event.at_ms
-
 
     def _is_news(self, flag: FlagRaised) -> bool:
         """Whether it presses more than what the contact was told of just now, or that was a while ago.

@@ -73,6 +73,10 @@ class SeeRoom(Struct, frozen=True):
     unanswered: bool = False
 
 
+class LoseRoom(Struct, frozen=True):
+    """The room's log cannot be read: nobody will say when the session ends."""
+
+
 class About(Struct, frozen=True):
     """Whom a flag concerns, and in what role they are here. A therapist never hears of flags about themselves."""
 
@@ -127,4 +131,4 @@ class PassTime(Struct, frozen=True):
 
 Fact = CoverAsked | CoverOver | LobbyUnattended | PersonRemoved | GroupReturned | SessionLed | SessionOver
 Handle = TakeNote | TakeConcernOver | ResolveConcern
-Command = Fact | SeeRoom | RaiseFlag | Handle | PassTime
+Command = Fact | SeeRoom | LoseRoom | RaiseFlag | Handle | PassTime

@@ -13,6 +13,7 @@ from moderation.supervision.commands import (
     Fact,
     GroupReturned,
     LobbyUnattended,
+    LoseRoom,
     PassTime,
     PersonRemoved,
     RaiseFlag,
@@ -48,6 +49,9 @@ SEVERITY: Final = {
     ConcernKind.NOBODY_ANSWERS: Severity.URGENT,
     ConcernKind.REMOVED: Severity.CONCERN,
 }
+
+AGREE_MS: Final[Millis] = 3_600_000
+"""Times further apart are not of the same clock."""
 
 _NOW: Final[Millis] = 0
 """A deadline that has passed."""
@@ -90,6 +94,10 @@ def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Dut
     match command:
         case SeeRoom():
             return Accepted(tuple(_seen(state, command, now_ms, duty)))
+        case LoseRoom():
+            # What waits for the end of a session that nobody can follow would wait for ever.
+            over = EndNoted(now_ms, state.room_seq)
+            return NOTHING if state.ended else Accepted((over, *_after_the_end(state, now_ms, duty)))
         case RaiseFlag():
             return raise_flag(state, command, now_ms, duty)
         case TakeNote():
@@ -99,7 +107,7 @@ def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Dut
         case ResolveConcern():
             return resolve(state, command, now_ms)
         case PassTime():
-            due = (each for each in state.concerns.values() if each.runs and NEVER != each.due_ms <= now_ms)
+            due = (each for each in state.concerns.values() if each.runs and is_due(each, now_ms, duty))
             return Accepted(tuple(_escalated(each, now_ms, duty) for each in due))
         case _:
             # The same event of the room, told again after a crash.
@@ -190,9 +198,21 @@ def _ended(state: SupervisionState, seq: int, now_ms: Millis, duty: Duty) -> Ite
     """What was to be acknowledged by the session's end goes on now."""
     yield from _passed(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS), seq, now_ms)
     yield EndNoted(now_ms, seq)
+    yield from _after_the_end(state, now_ms, duty)
+
+
+def _after_the_end(state: SupervisionState, now_ms: Millis, duty: Duty) -> Iterable[Event]:
     for each in state.concerns.values():
         if each.runs and each.due_ms == NEVER and each.pressing is Severity.CONCERN:
             yield _escalated(each, now_ms, duty)
+
+
+def is_due(concern: Concern, now_ms: Millis, duty: Duty) -> bool:
+    """Whether it goes on now. What is due later than anything so pressing ever waits is from a clock that was wrong."""
+    if concern.due_ms == NEVER or concern.due_ms <= now_ms:
+        return concern.due_ms != NEVER
+    longest = due_after(now_ms, concern.pressing, duty, ended=True)
+    return concern.pressing is not Severity.NOTE and concern.due_ms > longest + AGREE_MS
 
 
 def _escalated(concern: Concern, now_ms: Millis, duty: Duty) -> ConcernEscalated:

@@ -46,6 +46,27 @@ def evolve(state: SupervisionState, event: Event) -> SupervisionState:
             return _told(state, event)
 
 
+def adds(state: SupervisionState, event: Told) -> bool:
+    """Whether an event that was told tells that state something: it may know of it already, or of what came after."""
+    match event:
+        case FlagRaised():
+            return event.flag_id not in state.flags
+        case ConcernRaised():
+            return event.concern_id not in state.concerns
+        case ConcernEscalated():
+            concern = state.concerns.get(event.concern_id)
+            if concern is None or not concern.runs:
+                return False
+            at = concern.whom.chain.index
+            return (at(event.step), event.due_ms) > (at(concern.step), concern.due_ms)
+        case ConcernPassed():
+            passed = state.concerns.get(event.concern_id)
+            return passed is not None and not passed.over
+        case SessionOver():
+            return not state.ended
+    assert_never(event)
+
+
 def evolve_all(state: SupervisionState, events: Iterable[Event]) -> SupervisionState:
     """The state after all events, in order."""
     for event in events:
