@@ -104,9 +104,11 @@ class Whom(Struct, frozen=True):
         return staffed[0]
 
     def after(self, step: Step, duty: Duty) -> Step:
-        """Whom it reaches next; the contact again and again."""
+        """Whom it reaches next; the contact again and again. A step with nobody new would only cost time."""
         later = self.chain[self.chain.index(step) + 1 :]
-        return next((each for each in later if self.at(each, duty)), Step.CONTACT)
+        told = {each.identity_id for each in self.reached(step, duty)}
+        new = (each for each in later if any(one.identity_id not in told for one in self.at(each, duty)))
+        return next(new, Step.CONTACT)
 
     def reached(self, step: Step, duty: Duty) -> tuple[Someone, ...]:
         """Everyone whom it has reached when it has come to `step`."""

@@ -80,7 +80,8 @@ def raise_flag(state: SupervisionState, command: RaiseFlag, now_ms: Millis, duty
         command.by.name,
         command.role,
         person,
-        about and about.participant_id,
+        # For reading where they are: staff confirm nothing of that.
+        about.participant_id if about and about.role is Role.PARTICIPANT else None,
         about.name if about else "",
         whom.conflicted,
         command.text,

@@ -362,3 +362,15 @@ async def test_a_press_of_many_flags_tells_the_contact_once_in_a_while(there: Fl
     node.clock.advance(61)
     await pages[0].flag("later", severity="urgent")
     assert len(node.escalated) == 3
+
+
+async def test_a_clock_that_was_years_behind_and_is_put_right_keeps_no_crisis_waiting(there: Flagged) -> None:
+    node, page, ruth = there.node, await there.page(ELLIE), await there.node.watch(RUTH)
+    await live(node)
+    await page.flag(severity="crisis")
+    assert step(ruth)[0] is Step.RESPONDER
+
+    node.clock.step_wall(400 * 86_400)
+    await later(node, 15)
+
+    assert step(ruth)[0] is Step.BACKUP

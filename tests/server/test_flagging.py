@@ -17,7 +17,7 @@ from program.sessions import end_session, name_responder
 from protocol.errors import ErrorCode, Unavailable
 from protocol.ids import IdentityId, MessageId, ParticipantId
 from protocol.messages import AskForCover, HideChat, Leave, PostChat, Welcome
-from protocol.supervision import Acknowledge, ConcernView, Outcome, Resolution, Resolve
+from protocol.supervision import Acknowledge, ConcernView, Outcome, Resolution, Resolve, Step
 from protocol.values import Role, SessionStatus
 from rooms.commands import CloseSession
 from server.entries import FlagRead
@@ -340,6 +340,24 @@ async def test_a_room_that_cannot_be_read_holds_no_stored_flag_up_after_a_restar
 
     await until("she sees it", lambda: [flag.id for each in ruth.concerns() for flag in each.flags] == ["f1"])
     assert ruth.views[SESSION].unread
+    await again.stop()
+
+
+async def test_a_concern_waits_for_no_end_of_a_session_whose_room_cannot_be_read(there: Flagged) -> None:
+    await live(there.node)
+    page = await there.page(DANA)
+    assert await page.flag(kind="flag", severity="concern", about="") == (200, {"stored": True})
+    async with writing(there.node.engine) as connection:
+        damaged = text("UPDATE payloads SET sealed = zeroblob(90) WHERE stream_id = :room")
+        await connection.execute(damaged, {"room": SESSION})
+    await there.node.crash()
+
+    again = Node(there.node.engine, there.node.clock)
+    await again.log.start()
+    again.supervision.wake(SESSION)
+    ruth = await again.watch(RUTH)
+
+    await until("it goes on", lambda: [each.step for each in ruth.concerns()] == [Step.CONTACT])
     await again.stop()
 
 

@@ -466,3 +466,9 @@ def test_whom_one_is_told_of_in_a_crisis_is_the_same_whatever_others_flagged(
     assert alone[0] == ("Ruth",)
     assert alone[-1] == ("Ruth", "Ben", "Omar")
     assert asked(flagged=True) == alone
+
+
+def test_where_somebody_is_can_be_read_of_participants_alone(stage: Stage) -> None:
+    stage.do(stage.flag(about=about(TOMAS)))
+    stage.do(stage.flag(about=about(DANA, Role.MENTOR), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.REPORT))
+    assert {each.person: bool(each.participant_id) for each in stage.seen()} == {"Tomas": True, "Dana": False}
