@@ -42,6 +42,8 @@ class ErrorCode(StrEnum):
     SESSION_ENDED = "session_ended"
     NOT_OPEN = "not_open"
     PAUSED = "paused"
+    NO_FLAG = "no_flag"
+    NO_CONSENT = "no_consent"
     SDP_REJECTED = "sdp_rejected"
     # The state of the server or of the connection.
     NOT_SAVED = "not_saved"
@@ -115,6 +117,10 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
     ErrorCode.NOT_OPEN: Meaning("This session is not open yet.", 409, 4425, Next.STOP),
     ErrorCode.PAUSED: Meaning("The group is paused until someone leads again.", 409, 4428, Next.RESUME),
+    ErrorCode.NO_FLAG: Meaning("No open flag lets you listen to this session.", 409, 4437, Next.RESUME),
+    ErrorCode.NO_CONSENT: Meaning(
+        "Someone there has not accepted the notice, so nobody may listen.", 409, 4438, Next.RESUME
+    ),
     ErrorCode.SDP_REJECTED: Meaning("Sound and video could not be set up.", 422, 4426, Next.REJOIN),
     ErrorCode.NOT_SAVED: Meaning("That could not be saved. Please try again.", 503, 4503, Next.REJOIN),
     ErrorCode.OVERLOADED: Meaning("Holdspace is busy. Please try again in a moment.", 503, 4504, Next.REJOIN),
@@ -199,6 +205,8 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             | ErrorCode.SESSION_ENDED
             | ErrorCode.NOT_OPEN
             | ErrorCode.PAUSED
+            | ErrorCode.NO_FLAG
+            | ErrorCode.NO_CONSENT
             | ErrorCode.SDP_REJECTED
             | ErrorCode.RESYNC
             | ErrorCode.REPLACED

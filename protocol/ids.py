@@ -27,3 +27,9 @@ RequestId = NewType("RequestId", str)
 
 CLIENT_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 """Ids made by clients: short, and safe in logs, URLs and HTML."""
+
+WhisperId = NewType("WhisperId", str)
+"""A whisper, made by the therapist's client."""
+
+GlassId = NewType("GlassId", str)
+"""One time that somebody listened without a flag."""

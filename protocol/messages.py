@@ -16,6 +16,19 @@ from msgspec import Meta
 from protocol.errors import ErrorCode, Next
 from protocol.frame import Frame
 from protocol.ids import ParticipantId, RequestId
+from protocol.monitoring import (
+    ConfirmHeadphones,
+    Listen,
+    Monitored,
+    MonitoringOver,
+    ReviewGlass,
+    SawWhisper,
+    SendWhisper,
+    SpeakTo,
+    StopListening,
+    Whispered,
+    WhisperSpeaking,
+)
 from protocol.supervision import Acknowledge, Resolve, Supervised, TakeOver, Unsupervised, Watching
 from protocol.turns import (
     DenyTurn,
@@ -320,6 +333,13 @@ ClientMessage = (
     | Acknowledge
     | TakeOver
     | Resolve
+    | Listen
+    | StopListening
+    | SendWhisper
+    | SpeakTo
+    | ReviewGlass
+    | SawWhisper
+    | ConfirmHeadphones
 )
 
 
@@ -606,6 +626,10 @@ ServerMessage = (
     | Watching
     | Supervised
     | Unsupervised
+    | Monitored
+    | MonitoringOver
+    | Whispered
+    | WhisperSpeaking
     | Ack
     | Rejected
     | Goodbye

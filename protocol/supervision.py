@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from protocol.frame import Frame
 from protocol.ids import CLIENT_ID_PATTERN, ConcernId, FlagId, ParticipantId, SessionId
+from protocol.monitoring import ListeningView
 from protocol.values import ClientRequestId, Millis, Role, SessionView
 
 MAX_FLAG_TEXT: Final = 2_000
@@ -230,6 +231,7 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         concerns: not acknowledged ones first, then the newest.
         unread: what was told of it cannot be read, so that concerns may be missing here.
         assigned: it is a session of your groups. Of others you are told only what has reached you.
+        listening: what you may do besides; None: nothing, as of an ended session with nothing to review.
     """
 
     session: SessionView
@@ -242,6 +244,7 @@ class SupervisedView(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     concerns: tuple[ConcernView, ...] = ()
     unread: bool = False
     assigned: bool = True
+    listening: ListeningView | None = None
 
 
 # ── of a therapist, on a socket that watches ──────────────────────────────────────────────────

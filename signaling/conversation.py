@@ -46,6 +46,15 @@ from protocol.messages import (
     WithdrawCover,
     tag_of,
 )
+from protocol.monitoring import (
+    ConfirmHeadphones,
+    Listen,
+    ReviewGlass,
+    SawWhisper,
+    SendWhisper,
+    SpeakTo,
+    StopListening,
+)
 from protocol.supervision import Acknowledge, Resolve, TakeOver
 from protocol.turns import (
     DenyTurn,
@@ -186,7 +195,18 @@ class Conversation:
                 | SetTurnMode()
             ):
                 self._ask_room(message)
-            case Acknowledge() | TakeOver() | Resolve():
+            case (
+                Acknowledge()
+                | TakeOver()
+                | Resolve()
+                | Listen()
+                | StopListening()
+                | SendWhisper()
+                | SpeakTo()
+                | ReviewGlass()
+                | SawWhisper()
+                | ConfirmHeadphones()
+            ):
                 raise Refused(ErrorCode.NOT_ALLOWED)
             case Join() | Resume() | Watch() | Ping():
                 raise ProtocolError(ErrorCode.UNEXPECTED)

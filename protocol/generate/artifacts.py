@@ -11,6 +11,7 @@ SOURCES = (
     "protocol/values.py",
     "protocol/messages.py",
     "protocol/turns.py",
+    "protocol/monitoring.py",
     "protocol/supervision.py",
     "protocol/errors.py",
 )

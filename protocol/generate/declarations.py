@@ -16,7 +16,7 @@ from typing import Final, get_args
 import msgspec
 from msgspec.inspect import EnumType, StructType, type_info
 
-from protocol import supervision, values
+from protocol import monitoring, supervision, values
 from protocol.errors import ErrorCode, Next
 from protocol.frame import Frame
 from protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, RoomFrame
@@ -39,6 +39,9 @@ ENUMS: Final[tuple[type[StrEnum], ...]] = (
     supervision.Outcome,
     supervision.StateReport,
     supervision.FlagStatus,
+    monitoring.MayListen,
+    monitoring.MonitoringEnd,
+    monitoring.Finding,
     values.TurnMode,
     values.RoundOrder,
     values.TurnEnd,
@@ -53,6 +56,10 @@ VIEWS: Final[tuple[type[msgspec.Struct], ...]] = (
     supervision.FlagView,
     supervision.Resolution,
     supervision.ConcernView,
+    monitoring.GlassView,
+    monitoring.WhisperView,
+    monitoring.MentorView,
+    monitoring.ListeningView,
     supervision.SupervisedView,
     values.TurnView,
     values.FloorView,

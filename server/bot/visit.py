@@ -59,6 +59,7 @@ from protocol.messages import (
     Welcome,
     tag_of,
 )
+from protocol.monitoring import Monitored, MonitoringOver, Whispered, WhisperSpeaking
 from protocol.supervision import Supervised, Unsupervised, Watching
 from protocol.turns import FloorChanged, TalkTimeChanged
 from protocol.values import ParticipantView, Snapshot, Source
@@ -323,6 +324,10 @@ class _Visit:
                 | FloorChanged()
                 | TalkTimeChanged()
                 | PicturesResting()
+                | Monitored()
+                | MonitoringOver()
+                | Whispered()
+                | WhisperSpeaking()
             ):
                 pass
             case _:

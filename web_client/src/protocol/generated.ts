@@ -37,6 +37,8 @@ export type ErrorCode =
   | "session_ended"
   | "not_open"
   | "paused"
+  | "no_flag"
+  | "no_consent"
   | "sdp_rejected"
   | "not_saved"
   | "overloaded"
@@ -230,6 +232,48 @@ export type FlagStatus =
   | "resolved";
 
 /**
+ * Whether this therapist may listen to a session now, and if not, why.
+ * `no_flag`: No open flag gives the right: of `concern` or more, not technical, raised by someone else. What concerns
+ * themselves gives none, and is not told of.
+ * `no_consent`: Someone present has not accepted the notice as it is now.
+ * `not_live`: Nobody is in the room, or it is not open here.
+ */
+export type MayListen =
+  | "yes"
+  | "no_flag"
+  | "no_consent"
+  | "not_live";
+
+/**
+ * Why listening is over.
+ * `stopped`: The therapist stopped.
+ * `elsewhere`: The therapist listens on another page, or to another session.
+ * `right_ended`: The flag that gave the right is resolved, or the session no longer theirs.
+ * `time_over`: Fifteen minutes without a flag are over.
+ * `consent`: Someone present took their agreement back, or came without one.
+ * `connection`: The page is gone, or its connection failed for good.
+ * `server`: The server stopped, or something failed in it.
+ */
+export type MonitoringEnd =
+  | "stopped"
+  | "elsewhere"
+  | "stepped_in"
+  | "right_ended"
+  | "time_over"
+  | "consent"
+  | "session_ended"
+  | "connection"
+  | "server";
+
+/**
+ * What another person found of listening without a flag.
+ * `questions`: It has to be talked about.
+ */
+export type Finding =
+  | "in_order"
+  | "questions";
+
+/**
  * Who may be heard besides mentors and visible therapists, who always may.
  * `open`: Everyone. Hands queue all the same, and a turn may run.
  * `queue`: Who holds the turn.
@@ -296,6 +340,8 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   session_ended: { text: "This session has ended.", close: 4410, then: "stop" },
   not_open: { text: "This session is not open yet.", close: 4425, then: "stop" },
   paused: { text: "The group is paused until someone leads again.", close: 4428, then: "resume" },
+  no_flag: { text: "No open flag lets you listen to this session.", close: 4437, then: "resume" },
+  no_consent: { text: "Someone there has not accepted the notice, so nobody may listen.", close: 4438, then: "resume" },
   sdp_rejected: { text: "Sound and video could not be set up.", close: 4426, then: "rejoin" },
   not_saved: { text: "That could not be saved. Please try again.", close: 4503, then: "rejoin" },
   overloaded: { text: "Holdspace is busy. Please try again in a moment.", close: 4504, then: "rejoin" },
@@ -468,6 +514,66 @@ export interface ConcernView {
   resolved_ms?: number;
 }
 
+/** One time that somebody listened without a flag, as who has to review it sees it. */
+export interface GlassView {
+  id: string;
+  /** The name of who did. */
+  by: string;
+  reason: string;
+  /** When it began. */
+  since_ms: number;
+  /** When it ended; 0 while it lasts. Left out when 0. */
+  until_ms?: number;
+  /** A review is due by then. Left out when 0. */
+  due_ms?: number;
+  /** It was you, and another person reviews it. Left out when false. */
+  mine?: boolean;
+}
+
+/**
+ * A whisper. `other`: to the mentor, who it is from; to the therapist, whom it is for. `seen`: the mentor's page
+ * has shown it.
+ */
+export interface WhisperView {
+  id: string;
+  other: string;
+  text: string;
+  at_ms: number;
+  /** Left out when false. */
+  seen?: boolean;
+}
+
+/**
+ * Who leads, and can be whispered to. `headphones`: they said that nobody else would hear it, so that one can also
+ * speak to them.
+ */
+export interface MentorView {
+  participant_id: string;
+  name: string;
+  /** Left out when false. */
+  headphones?: boolean;
+}
+
+/** What a therapist may do about a session besides its concerns. */
+export interface ListeningView {
+  /** Now, by a flag. Left out when "not_live". */
+  may_listen?: MayListen;
+  /** Now, with a reason. Left out when false. */
+  may_break_glass?: boolean;
+  /** You listen to it, since then; 0: you do not. Left out when 0. */
+  since_ms?: number;
+  /** Until then at most; 0 while a flag gives the right. Left out when 0. */
+  until_ms?: number;
+  /** Now, as a visible participant. Left out when false. */
+  may_step_in?: boolean;
+  /** Who can be whispered to; a mentor whom an open flag concerns is not among them. Left out when []. */
+  mentors?: MentorView[];
+  /** Yours, the oldest first. Left out when []. */
+  whispers?: WhisperView[];
+  /** What you have to review, or what of yours waits for a review. Left out when []. */
+  glass?: GlassView[];
+}
+
 /** A session of an assigned group, as its therapists see it from outside; or one of whose concerns they are told. */
 export interface SupervisedView {
   session: SessionView;
@@ -489,6 +595,8 @@ export interface SupervisedView {
   unread?: boolean;
   /** It is a session of your groups. Of others you are told only what has reached you. Left out when true. */
   assigned?: boolean;
+  /** What you may do besides; None: nothing, as of an ended session with nothing to review. Left out when null. */
+  listening?: ListeningView | null;
 }
 
 /** The running turn. All about time is told only to its holder, mentors and therapists, and 0 to others. */
@@ -1010,6 +1118,70 @@ export interface Resolve {
   flags?: number;
 }
 
+/**
+ * I listen to this session from now on, and to no other. Stored before the first sound.
+ *
+ * `reason`: without a flag that gives the right, for fifteen minutes; another person reviews it. Empty: by a flag.
+ * Refused: NO_FLAG, NO_CONSENT, NOT_OPEN, NOT_SAVED.
+ */
+export interface Listen {
+  type: "listen";
+  id: string;
+  session_id: string;
+  /** Left out when "". */
+  reason?: string;
+}
+
+/** I listen no more. The session goes on. */
+export interface StopListening {
+  type: "stop_listening";
+  id: string;
+}
+
+/** Something for one mentor alone to read. Repeating its id changes nothing. */
+export interface SendWhisper {
+  type: "send_whisper";
+  id: string;
+  session_id: string;
+  participant_id: string;
+  whisper_id: string;
+  text: string;
+}
+
+/** This mentor alone hears my microphone from now on; without one, nobody. NOT_ALLOWED: no headphones confirmed. */
+export interface SpeakTo {
+  type: "speak_to";
+  id: string;
+  session_id: string;
+  /** Left out when null. */
+  participant_id?: string | null;
+}
+
+/** I have looked at why somebody else listened without a flag. */
+export interface ReviewGlass {
+  type: "review_glass";
+  id: string;
+  session_id: string;
+  glass_id: string;
+  finding: Finding;
+  /** Left out when "". */
+  note?: string;
+}
+
+/** My page has shown me this whisper. */
+export interface SawWhisper {
+  type: "saw_whisper";
+  id: string;
+  whisper_id: string;
+}
+
+/** I wear headphones: a therapist may speak to me. Forgotten with this session. */
+export interface ConfirmHeadphones {
+  type: "confirm_headphones";
+  id: string;
+  on: boolean;
+}
+
 /** Answer to `join`: the room as you see it, and how to come back after a lost socket. */
 export interface Welcome {
   type: "welcome";
@@ -1051,6 +1223,34 @@ export interface Supervised {
 export interface Unsupervised {
   type: "unsupervised";
   session_id: string;
+}
+
+/**
+ * The session that you listen to as it is now, as a participant would see it; `room.you` is nobody. Only the
+ * latest counts.
+ */
+export interface Monitored {
+  type: "monitored";
+  room: Snapshot;
+}
+
+/** You listen no more. */
+export interface MonitoringOver {
+  type: "monitoring_over";
+  session_id: string;
+  why: MonitoringEnd;
+}
+
+/** A therapist whispers to you. Sent again, to a new page, until it was seen. */
+export interface Whispered {
+  type: "whispered";
+  whisper: WhisperView;
+}
+
+/** A therapist of that name speaks to you now; with an empty one, nobody does any more. */
+export interface WhisperSpeaking {
+  type: "whisper_speaking";
+  name: string;
 }
 
 /** The request was carried out, and what it changed is stored. */
@@ -1347,7 +1547,14 @@ export type ClientMessage =
   | SetView
   | Acknowledge
   | TakeOver
-  | Resolve;
+  | Resolve
+  | Listen
+  | StopListening
+  | SendWhisper
+  | SpeakTo
+  | ReviewGlass
+  | SawWhisper
+  | ConfirmHeadphones;
 
 /** What a room tells: durable events, and ephemeral latest values. */
 export type RoomFrame =
@@ -1384,6 +1591,10 @@ export type ServerMessage =
   | Watching
   | Supervised
   | Unsupervised
+  | Monitored
+  | MonitoringOver
+  | Whispered
+  | WhisperSpeaking
   | Ack
   | Rejected
   | Goodbye

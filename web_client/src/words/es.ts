@@ -18,6 +18,8 @@ const errors: Record<ErrorCode, string> = {
   not_found: "Eso no está aquí.",
   conflict: "Eso ya se hizo de otra manera.",
   microphone_closed: "Por ahora su mentor cerró su micrófono.",
+  no_flag: "Ningún aviso abierto le permite escuchar esta sesión.",
+  no_consent: "Alguien de ahí no ha aceptado el aviso, así que nadie puede escuchar.",
   not_your_turn: "Todavía no es su turno. Levante la mano para hablar.",
   screen_closed: "Su mentor tiene que permitirle antes que comparta su pantalla.",
   screen_taken: "Otra persona está compartiendo su pantalla.",
