@@ -12,15 +12,21 @@ from moderation.supervision.commands import (
     CoverOver,
     Fact,
     GroupReturned,
+    Listen,
     LobbyUnattended,
     LoseRoom,
     PassTime,
     PersonRemoved,
     RaiseFlag,
     ResolveConcern,
+    ReviewGlass,
     SeeRoom,
+    SeeWhisper,
+    SendWhisper,
     SessionLed,
     SessionOver,
+    StepIn,
+    StopListening,
     TakeConcernOver,
     TakeNote,
 )
@@ -35,8 +41,17 @@ from moderation.supervision.events import (
     is_told,
 )
 from moderation.supervision.events import SessionOver as EndNoted
-from moderation.supervision.evolve import evolve
+from moderation.supervision.evolve import evolve, evolve_all
 from moderation.supervision.flags import raise_flag, resolve, take_note, take_over
+from moderation.supervision.monitoring import (
+    endings,
+    listen,
+    review_glass,
+    see_whisper,
+    send_whisper,
+    step_in,
+    stop_listening,
+)
 from moderation.supervision.state import Concern, SupervisionState
 from protocol.ids import ConcernId
 from protocol.supervision import ConcernKind, Severity
@@ -62,6 +77,9 @@ _NEED_A_LEADER: Final = (ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED, Conc
 def decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty) -> Decision:
     """Decides one command. What holds in memory only is stored before anything that builds on it."""
     decision = _decide(state, command, now_ms, duty)
+    if isinstance(decision, Accepted):
+        over = tuple(endings(evolve_all(state, decision.events), now_ms))
+        decision = Accepted((*decision.events, *over)) if over else decision
     if isinstance(decision, Rejection) or not state.unstored or not (decision.events or command == PassTime()):
         return decision
     new = tuple(event for event in decision.events if event not in state.unstored)
@@ -71,6 +89,7 @@ def decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty
 def next_deadline(state: SupervisionState, after_ms: Millis = -1) -> Millis | None:
     """When passing time has something to do, later than at `after_ms`; None when it never has."""
     dues = [each.due_ms for each in state.concerns.values() if each.runs and each.due_ms != NEVER]
+    dues += (each.until_ms for each in state.listening.values() if each.glass_id is not None)
     return min((due for due in (*dues, *((_NOW,) if state.unstored else ())) if due > after_ms), default=None)
 
 
@@ -106,6 +125,18 @@ def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Dut
             return take_over(state, command, now_ms)
         case ResolveConcern():
             return resolve(state, command, now_ms)
+        case Listen():
+            return listen(state, command, now_ms, duty)
+        case StopListening():
+            return stop_listening(state, command, now_ms)
+        case StepIn():
+            return step_in(state, command, now_ms)
+        case SendWhisper():
+            return send_whisper(state, command, now_ms)
+        case SeeWhisper():
+            return see_whisper(state, command, now_ms)
+        case ReviewGlass():
+            return review_glass(state, command, now_ms)
         case PassTime():
             due = (each for each in state.concerns.values() if each.runs and is_due(each, now_ms, duty))
             return Accepted(tuple(_escalated(each, now_ms, duty) for each in due))

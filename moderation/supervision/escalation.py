@@ -38,12 +38,14 @@ class Waits(Struct, frozen=True):
     Attributes:
         follow_up: of who asked to be checked on, or left upset.
         after_end: of a concern once its session has ended.
+        glass: so long somebody may listen without a flag.
     """
 
     crisis: Millis = 60_000
     urgent: Millis = 180_000
     follow_up: Millis = 900_000
     after_end: Millis = 3_600_000
+    glass: Millis = 900_000
 
 
 class Duty(Struct, frozen=True):

@@ -14,7 +14,13 @@ from moderation.supervision.events import (
     ConcernTaken,
     DurableEvent,
     FlagRaised,
+    GlassReviewed,
+    MonitoringBegan,
+    MonitoringEnded,
     SessionOver,
+    SteppedIn,
+    WhisperSeen,
+    WhisperSent,
 )
 
 
@@ -36,6 +42,12 @@ def retention_of(event: DurableEvent) -> Retention:
             | ConcernAcknowledged()
             | ConcernTaken()
             | ConcernResolved()
+            | MonitoringBegan()
+            | MonitoringEnded()
+            | SteppedIn()
+            | WhisperSent()
+            | WhisperSeen()
+            | GlassReviewed()
         ):
             return Retention.CONCERN
     assert_never(event)
