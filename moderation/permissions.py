@@ -101,6 +101,7 @@ class Action(StrEnum):
     REVIEW_BREAK_GLASS = "review_break_glass"
     WHISPER = "whisper"
     STEP_IN = "step_in"
+    HEAR_WHISPERS = "hear_whispers"
     CONFIRM_WHEREABOUTS = "confirm_whereabouts"
     READ_WHEREABOUTS = "read_whereabouts"
     # Records.
@@ -217,6 +218,7 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.REVIEW_BREAK_GLASS: {_LEAD: _ANY_GROUP},
     Action.WHISPER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ROOM},
     Action.STEP_IN: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ROOM},
+    Action.HEAR_WHISPERS: {_M: _OWN},
     Action.CONFIRM_WHEREABOUTS: {_P: _OWN},
     Action.READ_WHEREABOUTS: {
         _M: frozenset({Relation.IN_MY_CRISIS}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from moderation.supervision.commands import Fact, Handle, RaiseFlag, SeeRoom
+from moderation.supervision.commands import Fact, Handle, Monitor, RaiseFlag, SeeRoom
 from moderation.supervision.events import Decision
 from protocol.ids import FlagId, SessionId
 from rooms.events import DurableEvent, Event, is_durable
@@ -40,7 +40,7 @@ class KnownSession:
         """The room as it was heard last, open here or not any more."""
         self.asked: list[tuple[RaiseFlag, asyncio.Future[Decision]]] = []
         """Flags that wait for its concerns to be loaded."""
-        self.handling: list[tuple[Handle, asyncio.Future[Decision]]] = []
+        self.handling: list[tuple[Handle | Monitor, asyncio.Future[Decision]]] = []
         """What therapists did meanwhile."""
         self.flags: dict[FlagId, RaiseFlag] = {}
         """Flags that are not known to be stored."""

@@ -19,13 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import CoverOver, Handle, LoseRoom, RaiseFlag
+from moderation.supervision.commands import CoverOver, Handle, LoseRoom, Monitor, RaiseFlag, RoomFacts, StopListening
 from moderation.supervision.events import Decision
-from moderation.supervision.state import Concern
+from moderation.supervision.state import Concern, Listening
 from moderation.supervision.upcasting import UnknownEvent as UnknownConcern
 from moderation.supervision.view import OwnFlag
 from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId, SessionId
+from protocol.monitoring import ListeningView, MonitoringEnd, WhisperView
 from protocol.supervision import ConcernView, Severity, Step
 from protocol.values import Millis, Role, SessionStatus
 from rooms.events import Event, ResponderNamed
@@ -61,6 +62,10 @@ class Hears(Protocol):
 
     def outdated(self) -> None:
         """The rows of sessions may say something else now."""
+        ...
+
+    def silenced(self, session_id: SessionId, person: IdentityId, why: MonitoringEnd) -> None:
+        """That person listens to that session no more: from this call on. Must not raise."""
         ...
 
 
@@ -138,6 +143,11 @@ class Supervision:
         session.watchers -= 1
         self._let_go(session)
 
+    def look_again(self, session_id: SessionId) -> None:
+        """Something about it that is not its own looks otherwise now."""
+        if session_id in self._sessions:
+            self._follow_soon(self._sessions[session_id])
+
     def wake(self, session_id: SessionId) -> None:
         """Something of that session may be open: its clocks run from now on."""
         session = self._session(session_id)
@@ -173,8 +183,27 @@ class Supervision:
         session = self._sessions.get(session_id)
         return session is not None and (session.unreadable or session.room_unreadable or session.not_loaded)
 
-    def handle(self, session_id: SessionId, command: Handle) -> asyncio.Future[Decision]:
-        """A therapist does something about a concern; the answer comes when that is stored."""
+    def listening_view(
+        self, session_id: SessionId, viewer: IdentityId, capacity: Office, room: RoomFacts
+    ) -> ListeningView | None:
+        """What that person may do besides; None while its concerns are not known here."""
+        session = self._sessions.get(session_id)
+        if session is None or session.standing is None:
+            return None
+        return session.standing.listening_view(viewer, capacity, room)
+
+    def listens(self, session_id: SessionId, person: IdentityId) -> Listening | None:
+        """Whether, and how, that person listens to that session, as it is stored."""
+        session = self._sessions.get(session_id)
+        return None if session is None or session.standing is None else session.standing.listening.get(person)
+
+    def unseen_by(self, session_id: SessionId, person: IdentityId) -> tuple[WhisperView, ...]:
+        """Whispers to that person that their page has not shown."""
+        session = self._sessions.get(session_id)
+        return () if session is None or session.standing is None else session.standing.unseen_by(person)
+
+    def handle(self, session_id: SessionId, command: Handle | Monitor) -> asyncio.Future[Decision]:
+        """A therapist does something about a concern, listens or whispers; the answer comes when that is stored."""
         session = self._sessions.get(session_id)
         if session is not None and session.supervisor is not None:
             return session.supervisor.handle(command)
@@ -401,6 +430,7 @@ class Supervision:
             on_contact=partial(self._escalated, session.id),
             on_changed=lambda: self._follow_soon(session),
             on_failed=lambda: self._failed(session),
+            on_silent=partial(self._silenced, session.id),
         )
 
     def _loaded_anew(self, session: KnownSession, supervisor: Supervisor) -> None:
@@ -418,6 +448,9 @@ class Supervision:
         for command, reply in handling:
             _pass_on(supervisor.handle(command), reply)
         supervisor.begin()
+        # Whoever listened listened through another process, or another writer.
+        for who in tuple(supervisor.listening):
+            supervisor.handle(StopListening(who, MonitoringEnd.SERVER))
         self._follow_soon(session)
 
     @staticmethod
@@ -425,6 +458,10 @@ class Supervision:
         handling, session.handling = session.handling, []
         for _, reply in handling:
             reply.set_result(Rejection(ErrorCode.NOT_SAVED))
+
+    def _silenced(self, session_id: SessionId, person: IdentityId, why: MonitoringEnd) -> None:
+        if self.hears is not None:
+            self.hears.silenced(session_id, person, why)
 
     def _is_engaged(self, person: IdentityId) -> bool:
         """Whether that person has an open crisis, or is being asked about one."""
@@ -461,6 +498,8 @@ class Supervision:
         """Its log is read again. Until that works, what therapists were told stands, and its clocks run, in memory."""
         failed, session.supervisor = session.supervisor, None
         if failed is not None:
+            for who in failed.listening:
+                self._silenced(session.id, who, MonitoringEnd.SERVER)
             session.meanwhile = self._supervisor(session, failed.past, NoStream())
             for flag in tuple(session.flags.values()):
                 self._raise(session, session.meanwhile, flag, None)

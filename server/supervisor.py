@@ -7,14 +7,25 @@ disk. That one of them has taken note is shown once it is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
 
 from moderation.permissions import Office
-from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
+from moderation.supervision.commands import (
+    Command,
+    Handle,
+    Handling,
+    Listen,
+    Monitor,
+    PassTime,
+    RaiseFlag,
+    RoomFacts,
+    SendWhisper,
+    SpeakTo,
+)
 from moderation.supervision.decide import aftermath, decide, next_deadline
 from moderation.supervision.escalation import Duty, highest
 from moderation.supervision.events import (
@@ -24,13 +35,15 @@ from moderation.supervision.events import (
     Event,
     FlagRaised,
     Held,
+    MonitoringEnded,
     Told,
     is_durable,
     is_told,
 )
 from moderation.supervision.evolve import adds, evolve, evolve_all
+from moderation.supervision.monitoring import listening_view, unseen_by
 from moderation.supervision.retention import retention_of
-from moderation.supervision.state import EMPTY, Concern, SupervisionState
+from moderation.supervision.state import EMPTY, Concern, Listening, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
 from moderation.supervision.view import (
     OwnFlag,
@@ -41,6 +54,7 @@ from moderation.supervision.view import (
     visible_to,
 )
 from protocol.ids import ConcernId, FlagId, IdentityId, SessionId
+from protocol.monitoring import ListeningView, MonitoringEnd, WhisperView
 from protocol.supervision import ConcernView, Severity, Step
 from protocol.values import Millis, Role
 from server.clock import Clock
@@ -101,7 +115,7 @@ class SupervisionCore:
 
     def must_wait(self, command: Command, waiting: Sequence[Command]) -> bool:
         """What the room tells is always taken, and so is every flag."""
-        return isinstance(command, Handling) and len(waiting) >= MAX_NOTES_IN_FLIGHT
+        return isinstance(command, Handling | Listen | SendWhisper | SpeakTo) and len(waiting) >= MAX_NOTES_IN_FLIGHT
 
 
 class Stream(Log, Protocol):
@@ -180,18 +194,21 @@ class Supervisor:
         on_contact: OnContact,
         on_changed: Callable[[], None],
         on_failed: Callable[[], None],
+        on_silent: Callable[[IdentityId, MonitoringEnd], None],
     ) -> None:
         """`stream` goes on where `past` ends.
 
         `duty` says who could be told now. `on_contact` hears of each time that a concern reaches the contact, and
         again of those that nobody had acknowledged when the stream was read. `on_changed` hears that therapists may
-        see something else now, `on_failed` that a bug ended this writer.
+        see something else now, `on_failed` that a bug ended this writer, `on_silent` that somebody listens no more, in
+        the moment in which that is decided.
         """
         state = past.state
         self._duty = duty
         self._on_contact = on_contact
         self._on_changed = on_changed
         self._on_failed = on_failed
+        self._on_silent = on_silent
         self._stream = stream
         self._contacted = past.contacted
         self._flying: list[Told] = []
@@ -239,7 +256,8 @@ class Supervisor:
     @property
     def has_open(self) -> bool:
         """Whether a therapist still has something to do, as far as it is known: stored or not."""
-        return any(each.open for each in self._writer.pending.concerns.values()) or any(self.open)
+        state = self._writer.pending
+        return any(each.open for each in state.concerns.values()) or any(self.open) or state.to_review
 
     @property
     def done(self) -> bool:
@@ -265,13 +283,27 @@ class Supervisor:
         """Therapists are told at once; the answer comes when it is stored."""
         return self._writer.submit(flag)
 
-    def handle(self, command: Handle) -> asyncio.Future[Decision]:
-        """A therapist does something about a concern; the answer comes when that is stored."""
+    def handle(self, command: Handle | Monitor) -> asyncio.Future[Decision]:
+        """A therapist does something about a concern, listens or whispers; the answer comes when that is stored."""
         return self._writer.submit(command)
 
     def concerns_for(self, viewer: IdentityId, capacity: Office) -> tuple[ConcernView, ...]:
         """What that person sees."""
         return concerns_for(self._writer.pending, self._writer.committed, viewer, capacity, self._duty())
+
+    def listening_view(self, viewer: IdentityId, capacity: Office, room: RoomFacts) -> ListeningView:
+        """What that person may do besides."""
+        return listening_view(self._writer.pending, self._writer.committed, viewer, capacity, room)
+
+    @property
+    def listening(self) -> Mapping[IdentityId, Listening]:
+        """Who listens, stored, and has not been stopped since."""
+        stored = self._writer.committed.listening
+        return {who: each for who, each in stored.items() if who in self._writer.pending.listening}
+
+    def unseen_by(self, person: IdentityId) -> tuple[WhisperView, ...]:
+        """Whispers to that person that their page has not shown."""
+        return unseen_by(self._writer.committed, person)
 
     def flags_of(self, raiser: IdentityId, role: Role) -> tuple[OwnFlag, ...]:
         """What that person is told of the flags that they raised."""
@@ -311,6 +343,8 @@ class Supervisor:
         self._crises = _crises(self._writer.pending)
         for event in events:
             self._tell_contact(event)
+            if isinstance(event, MonitoringEnded):
+                self._on_silent(event.by, event.why)
         if events:
             self._on_changed()
 

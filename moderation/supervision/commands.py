@@ -182,6 +182,14 @@ class SendWhisper(Struct, frozen=True):
     text: str
 
 
+class SpeakTo(Struct, frozen=True):
+    """They are about to speak to one mentor alone."""
+
+    by: Someone
+    capacity: Office
+    to: Someone | None
+
+
 class SeeWhisper(Struct, frozen=True):
     """A mentor's page has shown it."""
 
@@ -205,5 +213,5 @@ class PassTime(Struct, frozen=True):
 
 Fact = CoverAsked | CoverOver | LobbyUnattended | PersonRemoved | GroupReturned | SessionLed | SessionOver
 Handle = TakeNote | TakeConcernOver | ResolveConcern
-Monitor = Listen | StopListening | StepIn | SendWhisper | SeeWhisper | ReviewGlass
+Monitor = Listen | StopListening | StepIn | SendWhisper | SpeakTo | SeeWhisper | ReviewGlass
 Command = Fact | SeeRoom | LoseRoom | RaiseFlag | Handle | Monitor | PassTime

@@ -25,6 +25,7 @@ from moderation.supervision.commands import (
     SendWhisper,
     SessionLed,
     SessionOver,
+    SpeakTo,
     StepIn,
     StopListening,
     TakeConcernOver,
@@ -49,6 +50,7 @@ from moderation.supervision.monitoring import (
     review_glass,
     see_whisper,
     send_whisper,
+    speak_to,
     step_in,
     stop_listening,
 )
@@ -133,6 +135,8 @@ def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Dut
             return step_in(state, command, now_ms)
         case SendWhisper():
             return send_whisper(state, command, now_ms)
+        case SpeakTo():
+            return speak_to(state, command, now_ms)
         case SeeWhisper():
             return see_whisper(state, command, now_ms)
         case ReviewGlass():

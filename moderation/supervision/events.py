@@ -162,6 +162,16 @@ class WhisperSent(SupervisionEvent, frozen=True, tag="whisper_sent"):
     text: str
 
 
+class WhisperSpoken(SupervisionEvent, frozen=True, tag="whisper_spoken"):
+    """A therapist spoke to one mentor alone. What was said is nowhere."""
+
+    at_ms: Millis
+    by: IdentityId
+    by_name: str
+    person: IdentityId
+    person_name: str
+
+
 class WhisperSeen(SupervisionEvent, frozen=True, tag="whisper_seen"):
     """Their page has shown it."""
 
@@ -198,6 +208,7 @@ DurableEvent = (
     | MonitoringBegan
     | SteppedIn
     | WhisperSent
+    | WhisperSpoken
     | WhisperSeen
     | GlassReviewed
 )

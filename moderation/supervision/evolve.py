@@ -26,6 +26,7 @@ from moderation.supervision.events import (
     Told,
     WhisperSeen,
     WhisperSent,
+    WhisperSpoken,
     is_told,
 )
 from moderation.supervision.state import Concern, Flag, Glass, Listening, SupervisionState, Whisper
@@ -46,7 +47,7 @@ def evolve(state: SupervisionState, event: Event) -> SupervisionState:
             return _acknowledged(state, event)
         case ConcernTaken():
             return _concern(state, event.concern_id, holder=Someone(event.by, event.by_name), held_ms=event.at_ms)
-        case MonitoringBegan() | SteppedIn() | WhisperSent() | WhisperSeen() | GlassReviewed():
+        case MonitoringBegan() | SteppedIn() | WhisperSent() | WhisperSpoken() | WhisperSeen() | GlassReviewed():
             return _monitored(state, event)
         case ConcernResolved():
             return _concern(state, event.concern_id, resolution=event.resolution, resolved_ms=event.at_ms, due_ms=NEVER)
@@ -115,7 +116,8 @@ def _told(state: SupervisionState, event: Told) -> SupervisionState:
 
 
 def _monitored(
-    state: SupervisionState, event: MonitoringBegan | SteppedIn | WhisperSent | WhisperSeen | GlassReviewed
+    state: SupervisionState,
+    event: MonitoringBegan | SteppedIn | WhisperSent | WhisperSpoken | WhisperSeen | GlassReviewed,
 ) -> SupervisionState:
     match event:
         case MonitoringBegan():
@@ -125,7 +127,7 @@ def _monitored(
                 return state
             glass = Glass(event.glass_id, Someone(event.by, event.by_name), event.reason, event.at_ms, event.due_ms)
             return replace(state, glass={**state.glass, glass.id: glass})
-        case SteppedIn():
+        case SteppedIn() | WhisperSpoken():
             return state
         case WhisperSent():
             by, to = Someone(event.by, event.by_name), Someone(event.person, event.person_name)

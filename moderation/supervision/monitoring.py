@@ -19,6 +19,7 @@ from moderation.supervision.commands import (
     RoomFacts,
     SeeWhisper,
     SendWhisper,
+    SpeakTo,
     StepIn,
     StopListening,
 )
@@ -31,6 +32,7 @@ from moderation.supervision.events import (
     SteppedIn,
     WhisperSeen,
     WhisperSent,
+    WhisperSpoken,
 )
 from moderation.supervision.flags import relation_of
 from moderation.supervision.state import Concern, Glass, Listening, SupervisionState
@@ -161,6 +163,18 @@ def send_whisper(state: SupervisionState, command: SendWhisper, now_ms: Millis) 
     to = command.to
     sent = WhisperSent(now_ms, command.whisper_id, by.identity_id, by.name, to.identity_id, to.name, command.text)
     return Accepted((sent,))
+
+
+def speak_to(state: SupervisionState, command: SpeakTo, now_ms: Millis) -> Decision:
+    """As for a whisper in writing. That it was done is written down, and not what was said."""
+    by, to = command.by, command.to
+    if not permitted(command.capacity, Action.WHISPER, Relation.ROOM) or not has_part(
+        state, by.identity_id, command.capacity
+    ):
+        return denied(Action.WHISPER)
+    if to is None or is_concerned(state, to.identity_id):
+        return NOT_FOUND
+    return Accepted((WhisperSpoken(now_ms, by.identity_id, by.name, to.identity_id, to.name),))
 
 
 def see_whisper(state: SupervisionState, command: SeeWhisper, now_ms: Millis) -> Decision:

@@ -21,6 +21,7 @@ from moderation.supervision.events import (
     SteppedIn,
     WhisperSeen,
     WhisperSent,
+    WhisperSpoken,
 )
 
 
@@ -46,6 +47,7 @@ def retention_of(event: DurableEvent) -> Retention:
             | MonitoringEnded()
             | SteppedIn()
             | WhisperSent()
+            | WhisperSpoken()
             | WhisperSeen()
             | GlassReviewed()
         ):
