@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.codec import Wire
 from protocol.messages import CLIENT_MESSAGES, ClientMessage
-from protocol.monitoring import MAX_WHISPER, SendWhisper
+from protocol.monitoring import SendWhisper
 from protocol.turns import MAX_LIMIT_MS
 from protocol.values import (
     MAX_TEXT,
