@@ -328,10 +328,8 @@ class Node:
         self._denials.denied(identity_id, action.value, session_id)
 
     def _synced(self, group: Synced) -> None:
-        # What is stored of supervision tells in no number that somebody listens.
-        rooms = sum(not is_supervision(stream_id) for stream_id in group.appended)
-        if rooms:
-            self.metrics.committed(rooms, group.seconds)
+        of_rooms = sum(not is_supervision(stream_id) for stream_id in group.appended)
+        self.metrics.committed(of_rooms, group.seconds)
         self._hall.synced(group)
 
     def _make_hall(self, plane: MediaPlane, supervision: Supervision) -> Hall:
