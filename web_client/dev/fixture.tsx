@@ -78,6 +78,9 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
   };
 }
 
+/** What a therapist hears who is nobody in it. */
+const listenedTo = roomOf("", everyone, { floor: floorOf({ mode: "queue", hands: ["priya", "samir", "ellie"] }) });
+
 const choices: Choices = {
   microphone: [
     { id: "default", label: "Default - Headset (Bluetooth)" },
@@ -391,7 +394,7 @@ function LeftPage() {
 }
 
 const STATES: Record<string, () => ComponentChildren> = {
-  ...DESK_STATES(words),
+  ...DESK_STATES(words, listenedTo, new Map([...pictures].flatMap(([id, track]) => (track ? [[id, track] as const] : [])))),
   welcome: () => arrive("welcome"),
   "welcome-wrong": () =>
     arrive("welcome", {

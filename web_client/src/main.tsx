@@ -64,8 +64,9 @@ function start(root: HTMLElement): void {
       trouble: (trouble) => session.mediaTrouble("subscribe", trouble),
       answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
       restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
-      tracks: (received) => {
+      tracks: (received, whisper) => {
         session.received.value = received;
+        session.whispers.voice.value = whisper;
       },
       underWay: drawing.release,
     });
@@ -131,7 +132,7 @@ function start(root: HTMLElement): void {
     openRoom,
     openDesk: async (me) => {
       const { openDesk } = await import("./therapist");
-      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
+      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me, local, makePeer });
     },
     watchLevel,
     checkPath: ({ state }) =>

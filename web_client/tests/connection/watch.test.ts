@@ -9,6 +9,7 @@ let server: FakeServer;
 let phases: WatchPhase[];
 let watchings: Watching[];
 let frames: (Supervised | Unsupervised)[];
+let told: string[];
 let connection: WatchConnection;
 
 beforeEach(async () => {
@@ -16,6 +17,7 @@ beforeEach(async () => {
   phases = [];
   watchings = [];
   frames = [];
+  told = [];
   connection = new WatchConnection(
     {
       clock: server.clock,
@@ -29,6 +31,11 @@ beforeEach(async () => {
       heard: () => {},
       watching: (watching) => void watchings.push(watching),
       frame: (frame) => void frames.push(frame),
+      begun: () => void told.push("begun"),
+      lost: () => void told.push("lost"),
+      monitoring: (frame) => void told.push(frame.type),
+      subscribeOffer: (offer) => void told.push(`offer ${offer.version}`),
+      answerRefused: () => void told.push("refused"),
     },
   );
   connection.start();
