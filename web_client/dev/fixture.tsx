@@ -171,6 +171,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     pending: [],
     notice: null,
     early: [],
+    whispers: { list: [], speaker: "", headphones: false },
     reactions: new Map(),
     reacting: false,
     alone: { on: false, told: false },
@@ -229,6 +230,9 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onEarlyRead: nothing,
         onTurn: nothing,
         onNotes: nothing,
+        onSawWhisper: nothing,
+        onWhispersRead: nothing,
+        onHeadphones: nothing,
       }}
     />
   );
@@ -577,6 +581,18 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-status": () => withFlags(led(), "dana", everyone, OWN.status),
   "mentor-status-sharing": () => withFlags(led({ share: { state: "on", possible: true } }), "dana", everyone, OWN.crisis),
   "mentor-crisis": () => withFlags(led(), "dana", everyone, OWN.crisis),
+  "mentor-whisper": () =>
+    withFlags(led({ whispers: { list: [{ id: "w", other: "Ruth", text: "You are doing well. Maybe ask Wren for a yes or a no.", at_ms: at(20) }], speaker: "", headphones: false } }), "dana", everyone, OWN.status),
+  "mentor-spoken-to": () => withFlags(led({ whispers: { list: [], speaker: "Ruth", headphones: true } }), "dana", everyone),
+  "mentor-devices": () => withFlags(led({ sheet: "devices" }), "dana", everyone),
+  "therapist-room": () => {
+    const ruth: ParticipantView = { id: "ruth", name: "Ruth", role: "therapist", place: 8, microphone: true, camera: true };
+    return led({ room: roomOf("ruth", [...everyone, ruth]), mine: chosen(true, true), actual: { microphone: true, camera: true } });
+  },
+  "therapist-room-leave": () => {
+    const ruth: ParticipantView = { id: "ruth", name: "Ruth", role: "therapist", place: 8 };
+    return led({ room: roomOf("ruth", [...everyone, ruth]), sheet: "leave" });
+  },
   "mentor-upset": () => withFlags(led({ early: [{ id: "samir", name: "Samir" }] }), "dana", everyone),
   "help-flags": () => withFlags(takingBack(room({ sheet: "help" })), "ellie", everyone, OWN.read),
   "help-offline": () => withFlags(room({ sheet: "help" }), "ellie", everyone, undefined, true),

@@ -78,7 +78,7 @@ function start(root: HTMLElement): void {
             {
               clock: systemClock,
               openSocket: openWebSocket,
-              join: () => api.join(entry.id, me.you),
+              join: () => (entry.steppingIn ? api.stepIn(entry.id, me.you) : api.join(entry.id, me.you)),
               random: Math.random,
               newId,
             },

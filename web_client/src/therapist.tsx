@@ -28,6 +28,7 @@ import { monitoringWordsFor } from "./words/monitoring";
 import { therapistWordsFor } from "./words/therapist";
 import "./styles/room.css";
 import "./styles/turns.css";
+import "./styles/presence.css";
 import "./styles/therapist.css";
 import "./styles/listening.css";
 

@@ -1,9 +1,11 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { leads, rests } from "../state/room";
 import { Chat } from "./chat";
 import { useFlags } from "./flags_here";
 import { HelpSheet, Sheet, Top } from "./frame";
 import { faceTurn } from "./face_turn";
+import { Heard, isTherapist } from "./heard";
 import { Icon } from "./icon";
 import { faceOf, Tiles } from "./tiles";
 import { Bar } from "./bar";
@@ -42,6 +44,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       words={words}
       here={here}
       sharing={sharing}
+      whispers={model.whispers}
+      acts={acts}
       onFlag={(about) => acts.onSheet({ flag: about, category: "self_harm" })}
     />
   );
@@ -79,6 +83,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   }, [model.chatOpen, wide]);
   return (
     <>
+      <Over over={isTherapist(model)}>
       <Top words={words} title={room.session.title} subtitle={now(model)} loose={low && staff} onQuickExit={acts.onQuickExit}>
         {(staff || sharesNow(model)) && (
           <>
@@ -88,6 +93,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           </>
         )}
       </Top>
+      <Heard model={model} />
+      </Over>
       <main
         id="main"
         tabIndex={-1}
@@ -143,7 +150,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         <div class="side">
           {here && staff && part && <here.parts.Watching here={here} room={room} watched={part.watched} />}
           {chatOpen && staff
-            ? here && !wide && <here.parts.Brief words={words} here={here} />
+            ? here && !wide && <here.parts.Brief words={words} here={here} whispers={model.whispers} />
             : !(leading && part) && (
                 <>
                   {crisis}
@@ -246,6 +253,11 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       )}
     </>
   );
+}
+
+/** What stands above every sheet, as one. */
+function Over({ over, children }: { over: boolean; children: ComponentChildren }) {
+  return over ? <div class="over">{children}</div> : <>{children}</>;
 }
 
 /** What holds right now, in a word. */

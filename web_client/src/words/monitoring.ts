@@ -24,9 +24,6 @@ const over: Record<Over["why"], string> = {
 /** A therapist who listens, whispers or reviews. Accessible names are a contract with people's tools and outside tests. */
 const en = {
   // The line that is always there
-  heard: "You are AUDIBLE AND VISIBLE",
-  heardIn: (title: string, microphone: boolean, camera: boolean) =>
-    `In ${title}. Your microphone is ${microphone ? "on" : "off"}, your camera is ${camera ? "on" : "off"}.`,
   onlyHears: (name: string) => `Only ${name} hears you`,
   onlyHearsMore: "Nobody sees you, and nobody else hears you.",
   listeningTo: (title: string, time: string) => `Listening to ${title}, ${time}`,
@@ -141,9 +138,6 @@ const overEs: typeof over = {
 };
 
 const es: MonitoringWords = {
-  heard: "Se le OYE Y SE LE VE",
-  heardIn: (title, microphone, camera) =>
-    `En ${title}. Su micrófono está ${microphone ? "encendido" : "apagado"}, su cámara está ${camera ? "encendida" : "apagada"}.`,
   onlyHears: (name) => `Solo ${name} le oye`,
   onlyHearsMore: "Nadie le ve, y nadie más le oye.",
   listeningTo: (title, time) => `Escucha ${title}, ${time}`,

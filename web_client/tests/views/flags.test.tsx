@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiError, type Whereabouts } from "../../src/connection/api";
 import { Flagging, type FlagApi, type FlagBody } from "../../src/flagging";
 import * as parts from "../../src/flags";
-import type { ChatView, ParticipantView } from "../../src/protocol/generated";
+import type { ChatView, ParticipantView, WhisperView } from "../../src/protocol/generated";
 import type { OwnFlag, OwnFlags } from "../../src/state/flags";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { FlagsHere } from "../../src/views/flags_here";
 import { HelpSheet, Sheet } from "../../src/views/frame";
 import { FlagSheets } from "../../src/views/room_parts";
-import type { OpenSheet } from "../../src/views/room_model";
+import type { OpenSheet, WhispersModel } from "../../src/views/room_model";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { flagCatalogs, flagWordsFor } from "../../src/words/flags";
@@ -256,12 +256,15 @@ describe("who leads", () => {
   });
 });
 
+const QUIET: WhispersModel = { list: [], speaker: "", headphones: false };
+const whisper: WhisperView = { id: "w", other: "Ruth", text: "You are doing well.", at_ms: 0 };
+const whisperActs = { onSawWhisper: vi.fn(), onWhispersRead: vi.fn(), onHeadphones: vi.fn() };
 const room: RoomState = { ...fromSnapshot(snapshotOf({ participants: people })), you: "dana" };
-const place = (change: { sharing?: boolean; chat?: ChatView[] } = {}, onFlag: (about: string) => void = () => {}) =>
+const place = (change: { sharing?: boolean; chat?: ChatView[]; whispers?: WhispersModel } = {}, onFlag: (about: string) => void = () => {}) =>
   show(
     <>
       <parts.Watching here={here} room={{ ...room, chat: change.chat ?? [] }} watched={watched} />
-      <parts.PrivatePlace words={en} here={here} sharing={change.sharing ?? false} onFlag={onFlag} />
+      <parts.PrivatePlace words={en} here={here} sharing={change.sharing ?? false} whispers={change.whispers ?? QUIET} acts={whisperActs} onFlag={onFlag} />
     </>,
   );
 const line = (id: string, author: string, text: string): ChatView => ({ id, author_id: author, author_name: author, text, at_ms: 0 });
@@ -282,7 +285,7 @@ describe("what only who leads sees", () => {
 
   test("is said in brief where the chat fills a phone, and of nobody", async () => {
     await open("dana");
-    show(<parts.Brief words={en} here={here} />);
+    show(<parts.Brief words={en} here={here} whispers={QUIET} />);
     expect(box.textContent).toBe("");
     here.flagging.raise({ kind: "flag", severity: "urgent", category: "other", about: "tomas", name: "Tomás", text: "" });
     await later(0);
@@ -459,7 +462,7 @@ test("axe finds nothing", async () => {
       <parts.Asking words={en} here={here} view="report" onBack={onClose} onClose={onClose} />
     </Sheet>,
     <parts.PrivateCrisis key="crisis" words={en} here={here} sharing={false} />,
-    <parts.PrivatePlace key="place" words={en} here={here} sharing={false} onFlag={() => {}} />,
+    <parts.PrivatePlace key="place" words={en} here={here} sharing={false} whispers={{ list: [whisper], speaker: "Ruth", headphones: true }} acts={whisperActs} onFlag={() => {}} />,
     <parts.LeftEarly key="left" words={en} here={here} />,
   ];
   for (const page of pages) {

@@ -63,7 +63,10 @@ beforeEach(() => {
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
     onTurn: vi.fn(),
-    onNotes: vi.fn(),
+    onSawWhisper: vi.fn(),
+  onWhispersRead: vi.fn(),
+  onHeadphones: vi.fn(),
+  onNotes: vi.fn(),
   };
 });
 
@@ -146,6 +149,7 @@ function show(change: Partial<RoomModel> = {}): void {
     pending: [],
     notice: null,
     early: [],
+    whispers: { list: [], speaker: "", headphones: false },
     reactions: new Map(),
     reacting: false,
     alone: { on: false, told: false },
