@@ -30,7 +30,9 @@ import "../src/styles/room.css";
 import "../src/styles/life.css";
 import "../src/styles/sources.css";
 import "../src/styles/turns.css";
+import "../src/styles/presence.css";
 import "../src/styles/therapist.css";
+import "../src/styles/listening.css";
 
 const query = new URLSearchParams(location.search);
 const words = await wordsFor([query.get("lang") ?? "en"]);

@@ -29,19 +29,29 @@ export function Whispered({ say, whispers, acts }: { say: FlagWords; whispers: W
           {say.speaksToYou(speaker)}
         </p>
       )}
-      <Headphones say={say} on={headphones} onChange={acts.onHeadphones} />
+      <Headphones say={say} on={headphones} brief onChange={acts.onHeadphones} />
     </div>
   );
 }
 
 /** That nobody near me hears what I hear; only then may a therapist speak to me. */
-export function Headphones({ say, on, onChange }: { say: FlagWords; on: boolean; onChange: (on: boolean) => void }) {
+export function Headphones({
+  say,
+  on,
+  brief = false,
+  onChange,
+}: {
+  say: FlagWords;
+  on: boolean;
+  brief?: boolean;
+  onChange: (on: boolean) => void;
+}) {
   return (
     <label class="choice">
       <input type="checkbox" role="switch" checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
       <span>
         {say.headphones}
-        <span class="quiet block">{say.headphonesMore}</span>
+        {!brief && <span class="quiet block">{say.headphonesMore}</span>}
       </span>
     </label>
   );
