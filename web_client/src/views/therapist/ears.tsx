@@ -27,6 +27,7 @@ export function Ears({ room, model, acts }: Props) {
   useEffect(() => {
     // What was pressed to come here is gone, and the focus with it.
     if (document.activeElement === document.body) title.current?.focus();
+    title.current?.scrollIntoView({ block: "start" });
   }, [room.session.id]);
   useSeen(acts.onSeen);
   const speakers = room.pausedUntilMs > 0 ? [] : room.speakers;
