@@ -67,7 +67,8 @@ export class Monitoring implements MonitoringEvents {
   readonly received = computed(() => (this.room.value ? this.incoming.value : SILENCE));
   readonly #deps: MonitoringDeps;
   #live = false;
-  /** Grows with each wish to speak, or to stop. */
+  /** Grows with each wish to listen, or to stop; and to speak. */
+  #listens = 0;
   #wishes = 0;
 
   constructor(deps: MonitoringDeps) {
@@ -82,25 +83,26 @@ export class Monitoring implements MonitoringEvents {
   /** Resolves to whether it was stored, so that it begins. What was listened to before goes on until then. */
   async listen(sessionId: string, reason = ""): Promise<boolean> {
     if (this.asking.peek() !== null) return false;
+    const wish = (this.#listens += 1);
     batch(() => {
       this.asking.value = sessionId;
       this.over.value = null;
       this.refused.value = new Map([...this.refused.peek()].filter(([id]) => id !== sessionId));
     });
     const outcome = await this.#deps.ask({ type: "listen", session_id: sessionId, reason }, "never");
-    if (this.asking.peek() !== sessionId) return false;
+    if (wish !== this.#listens) return false;
     if (outcome.type !== "ack") {
       this.asking.value = null;
       this.refused.value = new Map([...this.refused.peek(), [sessionId, outcome.type === "rejected" ? outcome.code : null]]);
       return false;
     }
-    // Its first frame may be there already, or comes next.
-    if (this.room.peek()?.session.id === sessionId) this.asking.value = null;
+    // Its first frame is there already, or comes next.
     return true;
   }
 
   stop(): void {
     if (this.room.peek() === null && this.asking.peek() === null) return;
+    this.#listens += 1;
     this.#leave(null);
     void this.#deps.ask({ type: "stop_listening" }, "always");
   }
@@ -188,6 +190,7 @@ export class Monitoring implements MonitoringEvents {
 
   lost: MonitoringEvents["lost"] = () => {
     this.#live = false;
+    this.#listens += 1;
     this.#leave("lost");
     this.#silence();
     this.#deps.voice.end();

@@ -212,3 +212,34 @@ test("after stop nothing is tried, and nothing late is heard", async () => {
   await server.clock.advance(60_000);
   expect([frames.length, server.joins]).toEqual([0, 1]);
 });
+
+test("what concerns the session that is listened to goes its own way", async () => {
+  welcome();
+  server.socket.say({ type: "monitoring_over", session_id: "s", why: "consent" });
+  server.socket.say({ type: "speakers_changed", participant_ids: [] });
+  server.socket.say({ type: "subscribe_offer", version: 3, sdp: "", tracks: [], fresh: true });
+  server.socket.say({ type: "rejected", id: "", code: "sdp_rejected", then: "resume" });
+  expect(told).toEqual(["begun", "monitoring_over", "speakers_changed", "offer 3", "refused"]);
+  await server.clock.advance(5_000);
+  server.socket.drop();
+  expect(told.at(-1)).toBe("lost");
+});
+
+test("what is asked once is never asked on another socket; what must be done is", async () => {
+  welcome();
+  const listening = connection.ask({ type: "listen", session_id: "s", reason: "" }, "never");
+  void connection.ask({ type: "stop_listening" }, "always");
+  await server.clock.advance(5_000);
+  server.socket.drop();
+  expect(await listening).toEqual({ type: "dropped" });
+  expect(await connection.ask({ type: "listen", session_id: "s", reason: "" }, "never")).toEqual({ type: "dropped" });
+  await server.clock.advance(0);
+  welcome();
+  expect(server.socket.sent.map(({ type }) => type)).toEqual(["watch", "stop_listening"]);
+});
+
+test("a page that stops on purpose has lost what it listened to", () => {
+  welcome();
+  connection.stop();
+  expect(told).toEqual(["begun", "lost"]);
+});

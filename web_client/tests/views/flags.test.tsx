@@ -295,6 +295,53 @@ describe("what only who leads sees", () => {
     expect(box.textContent).toBe("");
   });
 
+  test("a whisper is read there, counts as seen once it is in sight, and is not read aloud", async () => {
+    await open("dana");
+    let sight: (entries: { isIntersecting: boolean }[]) => void = () => {};
+    vi.stubGlobal(
+      "IntersectionObserver",
+      class {
+        constructor(told: typeof sight) {
+          sight = told;
+        }
+        observe() {}
+        disconnect() {}
+      },
+    );
+    place({ whispers: { ...QUIET, list: [whisper] } });
+    expect(box.textContent).toContain("Ruth: You are doing well.");
+    expect(box.querySelector("[role=status]")?.textContent).toBe("Ruth whispers to you.");
+    expect(whisperActs.onSawWhisper).not.toHaveBeenCalled();
+    void act(() => sight([{ isIntersecting: true }]));
+    expect(whisperActs.onSawWhisper).toHaveBeenCalledWith("w");
+    await press(say.hide);
+    expect(whisperActs.onWhispersRead).toHaveBeenCalledTimes(1);
+    vi.unstubAllGlobals();
+  });
+
+  test("a whisper is closed while this device shares its screen, and then counts as not seen", async () => {
+    await open("dana");
+    whisperActs.onSawWhisper.mockClear();
+    place({ sharing: true, whispers: { ...QUIET, list: [whisper], speaker: "Ruth" } });
+    expect(box.textContent).not.toContain("You are doing well.");
+    expect(box.textContent).not.toContain("Ruth");
+    expect(whisperActs.onSawWhisper).not.toHaveBeenCalled();
+  });
+
+  test("who speaks to me is named, and headphones can be taken off", async () => {
+    await open("dana");
+    place({ whispers: { list: [], speaker: "Ruth", headphones: true } });
+    expect(box.textContent).toContain("Ruth speaks to you. Only you hear it.");
+    void act(() => box.querySelector<HTMLInputElement>("[role=switch]")?.click());
+    expect(whisperActs.onHeadphones).toHaveBeenCalledWith(false);
+  });
+
+  test("that a whisper waits is said where the chat fills a phone, and none of its words", async () => {
+    await open("dana");
+    show(<parts.Brief words={en} here={here} whispers={{ ...QUIET, list: [whisper] }} />);
+    expect(box.textContent).toBe(say.whisperWaits);
+  });
+
   test("is closed while this device shares its screen, and closed again for the next time", async () => {
     own = { flags: [mine({ severity: "note" })] };
     await open("dana");

@@ -1156,3 +1156,15 @@ describe("speaking turns", () => {
     await expectNoViolations();
   });
 });
+
+test("a therapist in a room reads that they are heard and seen, above every sheet; nobody else does", () => {
+  show(asMentor);
+  expect(box.querySelector(".you")).toBeNull();
+  const ruth = { id: "ruth", name: "Ruth", role: "therapist", place: 9 } as const;
+  const seen = { ...full, you: "ruth", participants: [...full.participants, ruth] };
+  show({ room: seen, sheet: "leave", actual: { microphone: false, camera: true } });
+  const line = box.querySelector(".over .you");
+  expect(line?.textContent).toContain("You are AUDIBLE AND VISIBLE");
+  expect(line?.textContent).toContain("Your microphone is off, your camera is on.");
+  expect(line?.closest("[inert]")).toBeNull();
+});

@@ -463,7 +463,7 @@ describe("live sessions", () => {
   test("stepping in is confirmed first, and staying unseen changes nothing", () => {
     show();
     press("Step in");
-    expect(textOf(box.querySelector("[role=dialog]"))).toContain("You will be seen and heard by everyone in it.");
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("8 people will see and hear you, as a therapist.");
     expect(box.querySelector("main")?.inert).toBe(true);
     press("Stay unseen");
     expect(box.querySelector("[role=dialog]")).toBeNull();
