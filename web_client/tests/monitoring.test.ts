@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 
 const ack: Outcome = { type: "ack", id: "x" };
-const no = (code: "no_flag" | "no_consent" | "not_saved" | "not_allowed"): Outcome => ({ type: "rejected", id: "x", code, then: "resume" });
+const no = (code: "no_flag" | "no_consent" | "not_saved" | "not_allowed"): Outcome => ({ type: "rejected", id: "x", code, message: "" });
 const last = () => asked.at(-1)!;
 const of = (type: Asked["type"]) => asked.filter(({ body }) => body.type === type).map(({ body }) => body);
 const session = (id: string) => ({ id, title: `Group ${id}`, status: "live" }) as const;

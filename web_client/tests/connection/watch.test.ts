@@ -218,7 +218,7 @@ test("what concerns the session that is listened to goes its own way", async () 
   server.socket.say({ type: "monitoring_over", session_id: "s", why: "consent" });
   server.socket.say({ type: "speakers_changed", participant_ids: [] });
   server.socket.say({ type: "subscribe_offer", version: 3, sdp: "", tracks: [], fresh: true });
-  server.socket.say({ type: "rejected", id: "", code: "sdp_rejected", then: "resume" });
+  server.socket.say({ type: "rejected", id: "", code: "sdp_rejected", message: "" });
   expect(told).toEqual(["begun", "monitoring_over", "speakers_changed", "offer 3", "refused"]);
   await server.clock.advance(5_000);
   server.socket.drop();
