@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
+from random import Random
 
 from media.dtls import Certificate, DtlsEndpoint, Fingerprint
 from media.engine.interface import PacketEngine, SrtpKeys, TransportId
@@ -17,20 +17,23 @@ class Connection:
         self,
         engine: PacketEngine,
         certificate: Certificate,
+        chance: Random,
         on_up: Callable[[], None],
         on_ended: Callable[[bool], None],
+        *,
+        monitor: bool = False,
     ) -> None:
-        """`on_ended` is told whether the connection had been up."""
+        """`on_ended` is told whether the connection had been up. `chance` makes up its secrets."""
         self._engine = engine
         self._on_up = on_up
         self._certificate = certificate
         self._fingerprint: Fingerprint | None = None
         self.up = False
         """Whether the handshake is done."""
-        ufrag, pwd = secrets.token_hex(6), secrets.token_hex(16)
-        self.transport: TransportId = engine.add_transport(ufrag, pwd)
+        ufrag, pwd = f"{chance.getrandbits(48):012x}", f"{chance.getrandbits(128):032x}"
+        self.transport: TransportId = engine.add_transport(ufrag, pwd, monitor=monitor)
         self.endpoint = DtlsEndpoint(certificate, self._send, self._keys, on_ended)
-        self.local = Local(ufrag, pwd, certificate.fingerprint, tuple(engine.candidates()), secrets.randbits(62))
+        self.local = Local(ufrag, pwd, certificate.fingerprint, tuple(engine.candidates()), chance.getrandbits(62))
 
     @property
     def fingerprint(self) -> Fingerprint | None:

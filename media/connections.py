@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Generic, TypeVar
 
 from media.connection import Connection
@@ -24,9 +25,14 @@ class _Standing(Generic[Holder]):
 class Connections(Generic[Holder]):
     """`Holder` is whoever a connection belongs to; nothing here looks into it."""
 
-    def __init__(self, engine: PacketEngine) -> None:
+    def __init__(
+        self, engine: PacketEngine, certificate: Certificate, chance: Random, *, monitors: bool = False
+    ) -> None:
+        """`chance` makes up their secrets. `monitors`: of who listens without being in a room."""
         self._engine = engine
-        self._certificate = Certificate()
+        self._certificate = certificate
+        self._chance = chance
+        self._monitors = monitors
         self._standing: dict[TransportId, _Standing[Holder]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self.handshakes_ok = 0
@@ -48,7 +54,7 @@ class Connections(Generic[Holder]):
                 self.handshakes_failed += 1
             self._ended(connection.transport, failed=not was_up)
 
-        connection = Connection(self._engine, self._certificate, up, ended)
+        connection = Connection(self._engine, self._certificate, self._chance, up, ended, monitor=self._monitors)
         self._standing[connection.transport] = _Standing(connection, holder, on_ended)
         return connection
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from random import Random, SystemRandom
 
 from media.connections import Connections
+from media.dtls import Certificate
 from media.engine.interface import (
     DtlsIn,
     LayerDown,
@@ -19,13 +20,12 @@ from media.engine.interface import (
     Switched,
     TransportId,
 )
-from media.room import End, Outward, Peer, Room
+from media.monitoring import Monitors
+from media.room import End, Outward, Peer, Room, Shown
 from media.stats import MediaStats, media_stats
 from protocol.errors import ErrorCode, Refused
 from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
 from protocol.values import Source, Tile
-
-log = logging.getLogger(__name__)
 
 
 class MediaPlane:
@@ -44,6 +44,8 @@ class MediaPlane:
         on_talk: Callable[[str, Mapping[str, int]], None] | None = None,
         on_pictures: Callable[[str, str, LayersWanted | PicturesResting], None] | None = None,
         on_failed: Callable[[str, str, End], None] | None = None,
+        chance: Random | None = None,
+        monitors_chance: Random | None = None,
     ) -> None:
         """Callbacks take room and participant first, and come from the loop, never from inside a call.
 
@@ -57,10 +59,15 @@ class MediaPlane:
         answered for, or the client closed it). The tracks of a publish connection are gone until the client
         publishes anew. A subscribe connection that failed is offered afresh once, without being asked, and
         then again when the client asks for it.
+
+        `chance` makes up secrets and SSRCs, and `monitors_chance` those of monitors; give seeded ones to replay a run.
         """
         self._engine = engine
         self._on_offer = on_offer
-        self._connections = Connections[Peer](engine)
+        self._chance = chance or SystemRandom()
+        certificate = Certificate()
+        self._connections = Connections[Peer](engine, certificate, self._chance)
+        self._monitors = Monitors(engine, certificate, monitors_chance or SystemRandom(), self._shown)
         self._outward = Outward(
             self._offer,
             on_speakers,
@@ -78,8 +85,10 @@ class MediaPlane:
 
     async def close(self) -> None:
         """Says goodbye to every client and closes the engine."""
+        self._monitors.close()
         for room in list(self._rooms):
             self.close_room(room)
+        await self._monitors.connections.wait_closed()
         await self._connections.wait_closed()
         self._engine.close()
 
@@ -89,12 +98,14 @@ class MediaPlane:
 
     # ── rooms and peers ───────────────────────────────────────────────────────────────────────
 
-    def add_peer(self, room: str, participant: str, *, echo: bool = False) -> None:
+    def add_peer(self, room: str, participant: str, *, echo: bool = False, mentor: bool = False) -> None:
         """Lets a participant in; the first subscribe offer follows soon. Idempotent.
 
         `echo`: their own tracks are sent back to them, to prove the way; what they close does not come back either.
+
+        `mentor`: a monitor may speak to them alone; all their connections have an m-line for that, used or not.
         """
-        self._room(room).enter(participant, echo=echo)
+        self._room(room).enter(participant, echo=echo, mentor=mentor)
 
     def expect(self, room: str) -> None:
         """Somebody is about to come in: what they will see first is asked for now. Idempotent."""
@@ -116,7 +127,15 @@ class MediaPlane:
     def _room(self, room: str) -> Room:
         known = self._rooms.get(room)
         if known is None:
-            known = Room(room, next(self._groups), self._engine, self._connections, self._outward)
+            known = Room(
+                room,
+                next(self._groups),
+                self._engine,
+                self._connections,
+                self._outward,
+                self._monitors,
+                self._chance,
+            )
             self._rooms[room] = known
         return known
 
@@ -196,6 +215,71 @@ class MediaPlane:
         for room in self._rooms.values():
             room.listening.count_now()
 
+    # ── monitors ──────────────────────────────────────────────────────────────────────────────
+
+    def add_monitor(
+        self, monitor: str, on_offer: Callable[[SubscribeOffer], None], on_failed: Callable[[End], None]
+    ) -> None:
+        """Somebody who may listen without being in a room; the first subscribe offer, for nothing yet, follows soon.
+
+        Another one of that id is removed. The callbacks come from the loop, as those of the plane, and mean the same.
+        What is done for a monitor changes nothing for anyone else, and is in no count.
+        """
+        self._monitors.add(monitor, on_offer, on_failed)
+
+    def remove_monitor(self, monitor: str) -> None:
+        """Idempotent."""
+        self._monitors.remove(monitor)
+
+    def listen(self, monitor: str, room: str | None) -> None:
+        """Lets a monitor have what somebody in that room has, whether or not anyone is there yet, and nothing else.
+
+        Each picture is seen at once, as it was kept, whoever speaks first. With None, nothing: once that returns, not
+        one more packet leaves. Idempotent. Raises Refused(NOT_FOUND) for a monitor that is not there.
+        """
+        self._monitors.listen(monitor, room)
+
+    def answer_monitor(self, monitor: str, version: int, sdp: str) -> None:
+        """As `answer`. Raises Refused(SDP_REJECTED)."""
+        self._monitors.answer(monitor, version, sdp)
+
+    def resubscribe_monitor(self, monitor: str) -> None:
+        """As `resubscribe`. Raises Refused(NOT_FOUND)."""
+        self._monitors.resubscribe(monitor)
+
+    def view_monitor(self, monitor: str, tiles: Sequence[Tile]) -> None:
+        """The pictures that a monitor's page shows now; the others rest. All come until it says so, for each room anew.
+
+        Raises Refused: INVALID_FIELD for what is no picture, or NOT_FOUND.
+        """
+        self._monitors.view(monitor, tiles)
+
+    def publish_monitor(self, monitor: str, sdp: str, sources: Mapping[str, Source]) -> str:
+        """Takes a publish offer of a microphone alone, and returns the answer. Nobody hears it but by `speak_to`.
+
+        Raises Refused: SDP_REJECTED, INVALID_FIELD for any other source, or NOT_FOUND.
+        """
+        return self._monitors.publish(monitor, sdp, sources)
+
+    def speak_to(self, monitor: str, room: str, participant: str | None) -> None:
+        """Lets one mentor alone hear the monitor's microphone; with None, nobody. Whoever heard it does no more.
+
+        It ends with the mentor's subscribe connection, with their headphones, and with the monitor's microphone.
+        Raises Refused: NOT_ALLOWED without headphones confirmed, CONFLICT while another monitor speaks to them, or
+        NOT_FOUND.
+        """
+        self._monitors.speak_to(monitor, None if participant is None else self._present(room).whisper(participant))
+
+    def set_headphones(self, room: str, participant: str, on: bool) -> None:
+        """A mentor wears headphones, or does not any more; forgotten when their subscribe connection begins anew.
+
+        Raises Refused(NOT_FOUND) for somebody who is not there, or no mentor.
+        """
+        self._monitors.wear(self._present(room).whisper(participant), on)
+
+    def _shown(self, room: str) -> Iterable[Shown]:
+        return self._rooms[room].shown() if room in self._rooms else ()
+
     # ── the engine's events ───────────────────────────────────────────────────────────────────
 
     def _drain(self) -> None:
@@ -204,10 +288,12 @@ class MediaPlane:
                 match event:
                     case DtlsIn(transport, data):
                         self._connections.feed(transport, data)
+                        self._monitors.connections.feed(transport, data)
                     case Levels():
                         self._levels(event)
                     case Silent(transport, _):
                         self._connections.silent(transport)
+                        self._monitors.connections.silent(transport)
                     case LayerUp(transport, mid, rid, _):
                         self._layer(transport, mid, rid, up=True)
                     case LayerDown(transport, mid, rid):
@@ -217,7 +303,7 @@ class MediaPlane:
                         if peer is not None:
                             peer.room.lose(peer, transport, share)
                     case Selected() | Switched():
-                        log.debug("engine: %s", event)
+                        pass  # of interest to who looks into the engine alone
 
     def _layer(self, transport: TransportId, mid: str, rid: str, *, up: bool) -> None:
         peer = self._connections.holder(transport)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from random import Random
+from typing import Literal, NamedTuple, Protocol
 
 from media.allocation import Feed
 from media.connection import Connection
@@ -17,6 +18,7 @@ from media.pictures import Pictures
 from media.publication import Publication
 from media.subscriber import Subscriber
 from media.subscription import Subscription, is_shared
+from media.whisper import Whisper
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import ParticipantId
 from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
@@ -35,6 +37,27 @@ class Outward:
     talk: Callable[[str, Mapping[str, int]], None]
     pictures: Callable[[str, str, LayersWanted | PicturesResting], None]
     failed: Callable[[str, str, End], None]
+
+
+class Shown(NamedTuple):
+    """A track that others are to have: whose, and where it comes from."""
+
+    participant: str
+    source: Source
+    transport: TransportId
+    mid: str
+
+
+class Audience(Protocol):
+    """Who hears a room, given by its name, without being in it. Nothing of it ever fails the room."""
+
+    def show(self, room: str, track: Shown) -> None:
+        """See `Subscription.show`."""
+        ...
+
+    def hide(self, room: str, participant: str, source: Source) -> None:
+        """See `Subscription.hide`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -57,7 +80,14 @@ class Room:
     """Its calls are those of `MediaPlane`, where they are described."""
 
     def __init__(
-        self, name: str, group: int, engine: PacketEngine, connections: Connections[Peer], outward: Outward
+        self,
+        name: str,
+        group: int,
+        engine: PacketEngine,
+        connections: Connections[Peer],
+        outward: Outward,
+        audience: Audience,
+        chance: Random,
     ) -> None:
         """`group`: the audio group of the engine in which its microphones compete with each other."""
         self._name = name
@@ -65,11 +95,15 @@ class Room:
         self._engine = engine
         self._connections = connections
         self._outward = outward
+        self._audience = audience
+        self._chance = chance
         self.peers: dict[str, Peer] = {}
         self._open: set[tuple[str, Source]] = set()
         self._always: set[str] = set()
         """Whose microphones pass however loud others are."""
         self._pinned: str | None = None
+        self._heard: tuple[str, ...] = ()
+        """Who speaks, or else spoke last."""
         self.listening = Listening(self._tell_speakers, partial(outward.talk, name))
         self._pictures = Pictures(self._give, self._tell_layers, self._tell_resting)
 
@@ -87,7 +121,7 @@ class Room:
 
     # ── who is here ───────────────────────────────────────────────────────────────────────────
 
-    def enter(self, participant: str, *, echo: bool) -> None:
+    def enter(self, participant: str, *, echo: bool, mentor: bool) -> None:
         """Idempotent."""
         if participant in self.peers:
             return
@@ -95,15 +129,18 @@ class Room:
         def connect(on_up: Callable[[], None], on_ended: Callable[[bool], None]) -> Connection:
             return self._connections.connect(peer, on_up, on_ended)
 
+        def subscribe(connection: Connection, version: int, schedule: Callable[[], None]) -> Subscription:
+            allotted = partial(self._pictures.allotted, participant)
+            return Subscription(self._engine, connection, version, schedule, allotted, self._chance, whispers=mentor)
+
         def fill(subscription: Subscription) -> None:
             self._fill(peer, subscription)
 
         subscriber = Subscriber(
-            self._engine,
             connect,
             self._connections.end,
+            subscribe=subscribe,
             fill=fill,
-            allotted=lambda feed: self._pictures.allotted(participant, feed),
             on_offer=partial(self._outward.offer, self._name, participant),
             on_failed=partial(self._outward.failed, self._name, participant, "subscribe"),
         )
@@ -152,7 +189,7 @@ class Room:
             rids = publication.rids[mid]
             if kind_of(source) is Kind.VIDEO and (old.get(source) != mid or kept.get(mid) != rids):
                 self._pictures.publish(Feed(participant, source), rids)
-            self._show(peer, source)
+            self._show(peer, publication, source)
         for source in old.keys() - publication.mids.keys():
             self._withdraw(peer, source)
         if before is not None and before is not publication:
@@ -179,14 +216,17 @@ class Room:
         """Whether others are to have a seat for it. What is shared has one only while it may be seen."""
         return not is_shared(source) or (participant, source) in self._open
 
-    def _show(self, peer: Peer, source: Source) -> None:
+    def _show(self, peer: Peer, publication: Publication, source: Source) -> None:
         if self._shows(peer.participant, source):
+            track = _shown(peer.participant, publication, source)
             for receiver in self._receivers(peer):
-                _show(receiver, peer, source)
+                receiver.show(*track)
+            self._audience.show(self._name, track)
 
     def _hide(self, peer: Peer, source: Source) -> None:
         for receiver in self._receivers(peer):
             receiver.hide(peer.participant, source)
+        self._audience.hide(self._name, peer.participant, source)
 
     def _withdraw(self, peer: Peer, source: Source) -> None:
         self._hide(peer, source)
@@ -198,10 +238,27 @@ class Room:
 
     def _fill(self, peer: Peer, subscription: Subscription) -> None:
         for other in self.peers.values():
-            if other.reaches(peer) and other.publication is not None:
-                for source in other.publication.mids:
-                    if self._shows(other.participant, source):
-                        _show(subscription, other, source)
+            if other.reaches(peer):
+                for track in self._tracks(other):
+                    subscription.show(*track)
+
+    def shown(self) -> Iterator[Shown]:
+        """What somebody who comes in now is to have; who speaks, or spoke last, comes first."""
+        for peer in sorted(self.peers.values(), key=lambda peer: peer.participant not in self._heard):
+            yield from self._tracks(peer)
+
+    def _tracks(self, peer: Peer) -> Iterator[Shown]:
+        if peer.publication is not None:
+            for source in peer.publication.mids:
+                if self._shows(peer.participant, source):
+                    yield _shown(peer.participant, peer.publication, source)
+
+    def whisper(self, participant: str) -> Whisper:
+        """By which somebody can speak to a mentor. Raises Refused(NOT_FOUND): not to them, or not now."""
+        subscription = self.peer(participant).subscriber.subscription
+        if subscription is None or subscription.whisper is None:
+            raise Refused(ErrorCode.NOT_FOUND, "participant")
+        return subscription.whisper
 
     # ── gates ─────────────────────────────────────────────────────────────────────────────────
 
@@ -212,7 +269,10 @@ class Room:
         if peer is not None and peer.publication is not None and source in peer.publication.mids:
             peer.publication.set_gate(source, open)
             if is_shared(source):
-                (self._show if open else self._hide)(peer, source)
+                if open:
+                    self._show(peer, peer.publication, source)
+                else:
+                    self._hide(peer, source)
         if not open and source is Source.MICROPHONE:
             self.listening.hush(participant)
 
@@ -261,6 +321,7 @@ class Room:
             peer.subscriber.subscription.give(feed, rid)
 
     def _tell_speakers(self, speaking: tuple[str, ...]) -> None:
+        self._heard = speaking or self._heard
         self._pictures.speak(speaking)
         self._outward.speakers(self._name, speaking)
 
@@ -272,7 +333,5 @@ class Room:
         self._outward.pictures(self._name, viewer, PicturesResting(pictures))
 
 
-def _show(subscription: Subscription, publisher: Peer, source: Source) -> None:
-    publication = publisher.publication
-    if publication is not None:
-        subscription.show(publisher.participant, source, publication.connection.transport, publication.mids[source])
+def _shown(participant: str, publication: Publication, source: Source) -> Shown:
+    return Shown(participant, source, publication.connection.transport, publication.mids[source])

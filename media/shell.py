@@ -142,11 +142,11 @@ class SocketEngine:
         try:
             self._core.receive(data, path, now, arrival)
         except Exception as error:  # A bug that one datagram meets must not cost the others theirs.
-            self._faulted(error, now)
+            self._faulted(error, now, path)
 
-    def _faulted(self, error: Exception, now: float) -> None:
+    def _faulted(self, error: Exception, now: float, path: Path | None = None) -> None:
         """Counts a bug, and says now and then of which type and where; never what was in the datagram."""
-        self._core.faulted()
+        self._core.faulted(path)
         self._faults += 1
         if now - self._fault_told_at >= _FAULTS_APART_S:
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -167,12 +167,12 @@ class SocketEngine:
             if path.via >= FIRST_STREAM:
                 lost = streams.send(data, path)
                 if lost:
-                    self._core.blocked(lost)
+                    self._core.blocked(path, lost)
                 continue
             try:
                 udp.send(self._sockets[path.via], data, path)
             except OSError:  # a full buffer or no route: media is not worth keeping, its receiver asks again
-                self._core.blocked()
+                self._core.blocked(path)
         if self._core.events and not self._waking and self._loop is not None:
             self._waking = True
             self._loop.call_soon(self._woken)
@@ -193,10 +193,10 @@ class SocketEngine:
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────
 
-    def add_transport(self, ufrag: str, pwd: str) -> TransportId:
+    def add_transport(self, ufrag: str, pwd: str, *, monitor: bool = False) -> TransportId:
         """See `PacketEngine.add_transport`."""
         now = time.monotonic()
-        handle = self._core.add_transport(ufrag, pwd, now)
+        handle = self._core.add_transport(ufrag, pwd, now, monitor=monitor)
         self._flush(now)
         return handle
 
@@ -284,6 +284,10 @@ class SocketEngine:
     def stats(self) -> EngineStats:
         """See `PacketEngine.stats`."""
         return self._core.stats()
+
+    def monitor_stats(self) -> EngineStats:
+        """See `PacketEngine.monitor_stats`."""
+        return self._core.monitor_stats()
 
 
 def _open(listen: Listen, host: str) -> tuple[Bound, socket.socket, socket.socket]:

@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from media.allocation import Feed
 from media.connection import Connection
-from media.engine.interface import PacketEngine
 from media.subscription import Subscription
 from protocol.errors import Refused
 from protocol.messages import SubscribeOffer
@@ -35,24 +33,23 @@ class Subscriber:
 
     def __init__(
         self,
-        engine: PacketEngine,
         connect: Callable[[Callable[[], None], Callable[[bool], None]], Connection],
         end: Callable[[Connection], None],
         *,
+        subscribe: Callable[[Connection, int, Callable[[], None]], Subscription],
         fill: Callable[[Subscription], None],
-        allotted: Callable[[Feed], str | None],
         on_offer: Callable[[SubscribeOffer], None],
         on_failed: Callable[[], None],
     ) -> None:
-        """`connect` and `end` are those of `Connections`. `fill` shows a new subscription what there is.
+        """`connect` and `end` are those of `Connections`. `subscribe` makes a subscription on a connection, from the
+        version that it goes on from, and what it is to call when an offer is due; `fill` shows it what there is.
 
         `on_offer` and `on_failed` are called from the loop, or from what tells of a connection's end.
         """
-        self._engine = engine
         self._connect = connect
         self._end = end
+        self._subscribe = subscribe
         self._fill = fill
-        self._allotted = allotted
         self._on_offer = on_offer
         self._on_failed = on_failed
         self.subscription: Subscription | None = None
@@ -70,7 +67,7 @@ class Subscriber:
         """Begins a connection; its offer follows soon."""
         self._not_before = 0.0
         connection = self._connect(self._up, self._ended)
-        self.subscription = Subscription(self._engine, connection, self._version, self._schedule, self._allotted)
+        self.subscription = self._subscribe(connection, self._version, self._schedule)
         self._fill(self.subscription)
         self._schedule()
 

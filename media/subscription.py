@@ -7,9 +7,9 @@ lip sync.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 from media.allocation import Feed
 from media.connection import Connection
@@ -27,6 +27,7 @@ from media.negotiation import (
     write_subscribe_offer,
 )
 from media.sdp import refuse
+from media.whisper import Whisper
 from protocol.ids import ParticipantId
 from protocol.messages import SubscribeOffer
 from protocol.values import Source, TrackInfo
@@ -87,14 +88,23 @@ class Subscription:
         version: int,
         schedule: Callable[[], None],
         allotted: Callable[[Feed], str | None],
+        chance: Random,
+        *,
+        whispers: bool = False,
+        monitor: bool = False,
     ) -> None:
-        """`schedule` is called when an offer should soon be taken by `take_offer`.
+        """`schedule` is called when an offer should soon be taken by `take_offer`. `chance` chooses SSRCs.
 
         `allotted` says what is to come of a picture at first; later `give` does.
+
+        `whispers`: somebody may speak to this client alone. `monitor`: it belongs to nobody in the room, and its
+        pictures begin with what is kept of them.
         """
         self._engine = engine
         self._allotted = allotted
         self._schedule = schedule
+        self._chance = chance
+        self._monitor = monitor
         self.connection = connection
         self.version = version
         self._fresh = True
@@ -103,6 +113,8 @@ class Subscription:
         self._seats: list[_Seat] = []
         engine.set_ext_ids(connection.transport, EGRESS_EXTENSIONS)
         self._add_seat()  # with it ICE and DTLS are up before anyone publishes
+        self.whisper = Whisper(engine, connection.transport, chance) if whispers else None
+        """Its m-line stays behind those of the first seat."""
 
     def show(self, participant: str, source: Source, transport: TransportId, mid: str) -> None:
         """Lets this client have a track; repeating it with another transport moves the slot there."""
@@ -130,20 +142,36 @@ class Subscription:
     def _feed(self, slot: _Slot) -> None:
         transport, mid = slot.feed or (None, "")
         self._engine.route(slot.out, transport, mid, slot.rid or "")
-        self._engine.set_egress_gate(slot.out, slot.open and slot.rid is not None)
+        self._set_gate(slot)
+
+    def _set_gate(self, slot: _Slot) -> None:
+        is_open = slot.open and slot.rid is not None
+        self._engine.set_egress_gate(slot.out, is_open)
+        if is_open and self._monitor and slot.kind is Kind.VIDEO:
+            self._engine.prime_from_cache(slot.out)
 
     def hide(self, participant: str, source: Source) -> None:
         """The track ended."""
         for seat in self._seats:
             slot = seat.slot_for(source)
             if seat.belongs_to(participant, source) and slot.source is source:
-                slot.source = slot.feed = None
-                slot.open, slot.rid = False, ""
-                self._engine.set_egress_gate(slot.out, False)
-                self._engine.route(slot.out, None)
-                if seat.audio.source is None and seat.video.source is None:
-                    seat.participant = ""
-                self._change()
+                self._clear(seat, slot)
+
+    def hide_all(self) -> None:
+        """There is nothing any more. Once this returns, not one more packet leaves."""
+        for seat in self._seats:
+            for slot in seat.slots:
+                if slot.source is not None:
+                    self._clear(seat, slot)
+
+    def _clear(self, seat: _Seat, slot: _Slot) -> None:
+        slot.source = slot.feed = None
+        slot.open, slot.rid = False, ""
+        self._engine.set_egress_gate(slot.out, False)
+        self._engine.route(slot.out, None)
+        if seat.audio.source is None and seat.video.source is None:
+            seat.participant = ""
+        self._change()
 
     def take_offer(self) -> SubscribeOffer | None:
         """The next offer, when one is due and none is outstanding."""
@@ -154,13 +182,15 @@ class Subscription:
         self.version += 1
         offered: list[OfferedSlot] = []
         tracks: list[TrackInfo] = []
-        for seat in self._seats:
+        for place, seat in enumerate(self._seats):
             for slot in seat.slots:
                 slot.offered = seat.carried(slot)
                 active = slot.source is not None
                 offered.append(OfferedSlot(slot.mid, slot.kind, active, slot.ssrc, slot.rtx_ssrc, seat.stream))
                 if slot.source is not None:
                     tracks.append(TrackInfo(slot.mid, ParticipantId(seat.participant), slot.source))
+            if not place and self.whisper is not None:
+                offered.append(self.whisper.offered)
         text = write_subscribe_offer(offered, self.connection.local, self.version)
         fresh, self._fresh = self._fresh, False
         return SubscribeOffer(self.version, text, tuple(tracks), fresh)
@@ -184,7 +214,9 @@ class Subscription:
                 # Packets before the client knows the slot would be lost, and with them the key frame.
                 if slot.mid in receiving and slot.offered is not None and slot.offered == seat.carried(slot):
                     slot.open = True
-                    self._engine.set_egress_gate(slot.out, slot.rid is not None)
+                    self._set_gate(slot)
+        if self.whisper is not None and self.whisper.offered.mid in receiving:
+            self.whisper.know()
         if self._dirty:
             self._schedule()
 
@@ -202,7 +234,8 @@ class Subscription:
 
     def _add_slot(self, kind: Kind, number: int, stream: str) -> _Slot:
         audio = kind is Kind.AUDIO
-        ssrc, rtx_ssrc = secrets.randbits(31) + 1, None if audio else secrets.randbits(31) + 1
+        ssrc = self._chance.getrandbits(31) + 1
+        rtx_ssrc = None if audio else self._chance.getrandbits(31) + 1
         mid = f"{'a' if audio else 'v'}{number}"
         spec = EgressSpec(
             transport=self.connection.transport,
@@ -213,6 +246,7 @@ class Subscription:
             clock_rate=AUDIO_CLOCK if audio else VIDEO_CLOCK,
             rtx_ssrc=rtx_ssrc,
             rtx_payload_type=None if audio else VP8_RTX,
+            monitor=self._monitor,
             cname=stream,
         )
         out = self._engine.add_egress(spec)

@@ -101,6 +101,7 @@ class Action(StrEnum):
     REVIEW_BREAK_GLASS = "review_break_glass"
     WHISPER = "whisper"
     STEP_IN = "step_in"
+    HEAR_WHISPERS = "hear_whispers"
     CONFIRM_WHEREABOUTS = "confirm_whereabouts"
     READ_WHEREABOUTS = "read_whereabouts"
     # Records.
@@ -211,11 +212,13 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
     Action.OVERRIDE_RESPONDER: {_LEAD: _ANY_GROUP},
     # Oneself; of all, who is.
     Action.BE_ON_CALL: {_ON_CALL: _OWN | _ROOM, _LEAD: _ROOM},
-    Action.MONITOR: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
+    # A clinical lead for what concerns a therapist, as an assigned one would.
+    Action.MONITOR: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ROOM},
     Action.BREAK_GLASS: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ANY_GROUP},
     Action.REVIEW_BREAK_GLASS: {_LEAD: _ANY_GROUP},
-    Action.WHISPER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
-    Action.STEP_IN: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM},
+    Action.WHISPER: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ROOM},
+    Action.STEP_IN: {_ASSIGNED: _ROOM, _ON_CALL: _ROOM, _LEAD: _ROOM},
+    Action.HEAR_WHISPERS: {_M: _OWN},
     Action.CONFIRM_WHEREABOUTS: {_P: _OWN},
     Action.READ_WHEREABOUTS: {
         _M: frozenset({Relation.IN_MY_CRISIS}),

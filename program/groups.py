@@ -51,6 +51,26 @@ async def members_of(connection: AsyncConnection, group_id: str) -> dict[Identit
     return {IdentityId(row.person_id): Role(row.role) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Somebody who leads a group or answers for it."""
+
+    id: IdentityId
+    name: str
+    role: Role
+
+
+async def staff_of(connection: AsyncConnection, group_id: str) -> list[Staff]:
+    """The group's mentors and therapists."""
+    rows = await connection.execute(
+        select(people.c.id, people.c.display_name, group_members.c.role)
+        .join(group_members, group_members.c.person_id == people.c.id)
+        .where(group_members.c.group_id == group_id, group_members.c.role != Role.PARTICIPANT.value)
+        .order_by(group_members.c.role, people.c.id)
+    )
+    return [Staff(IdentityId(row.id), row.display_name, Role(row.role)) for row in rows]
+
+
 async def names_around(connection: AsyncConnection, person_id: IdentityId) -> list[str]:
     """What others are called with whom that person must not be mistaken: all staff, and who is in a group of theirs."""
     mine = select(group_members.c.group_id).where(group_members.c.person_id == person_id)

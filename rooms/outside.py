@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from protocol.ids import ParticipantId
 from protocol.supervision import SupervisedView
-from protocol.values import Role
+from protocol.values import Role, Snapshot
 from rooms.state import RoomState
-from rooms.view import Viewer, session_view
+from rooms.view import Viewer, session_view, snapshot
 
 _FROM_OUTSIDE = Viewer(ParticipantId(""), Role.THERAPIST)
+
+
+_UNSEEN: Final = Viewer(ParticipantId(""), Role.PARTICIPANT)
+
+SEEN_LINES: Final = 30
+"""Lines of chat that go with what a monitor sees."""
+
+
+def as_participant(state: RoomState) -> Snapshot:
+    """The room as a participant would see it who is in it: what a monitor sees."""
+    seen = snapshot(state, _UNSEEN)
+    return replace(seen, chat=seen.chat[-SEEN_LINES:], earlier=seen.earlier or len(seen.chat) > SEEN_LINES)
 
 
 def from_outside(state: RoomState) -> SupervisedView:

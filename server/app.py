@@ -18,7 +18,7 @@ from moderation.permissions import Action
 from protocol.codec import Wire
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import LayersWanted, PicturesResting, SubscribeOffer
+from protocol.messages import Frame, LayersWanted, PicturesResting, SubscribeOffer
 from protocol.values import Role, Source, Tile
 from rooms.life import Rules
 from server.alerts.book import Book
@@ -45,6 +45,7 @@ from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
 from server.metrics import Metrics, MetricsListener
+from server.monitoring import Monitoring
 from server.open_supervision import open_sessions
 from server.responders import Responders
 from server.rota import OnCall
@@ -74,10 +75,10 @@ class Calls:
         self._plane = plane
         self._checks = checks
 
-    def begin(self, room: str, participant: str) -> None:
+    def begin(self, room: str, participant: str, *, mentor: bool) -> None:
         """A new page of a person: whatever an older one had is gone."""
         self._plane.remove_peer(room, participant)
-        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None)
+        self._plane.add_peer(room, participant, echo=self._checks.room(room) is not None, mentor=mentor)
 
     def end(self, room: str, participant: str) -> None:
         """A person is gone."""
@@ -98,6 +99,17 @@ class Calls:
     def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
         """The pictures that a page shows now."""
         self._plane.view(room, participant, tiles)
+
+
+class MonitorCalls:
+    """Listening, as signaling sees it: what is asked for, and the media of it."""
+
+    def __init__(self, watchers: Watchers, monitoring: Monitoring) -> None:
+        self.monitor = watchers.monitor
+        self.answer = monitoring.answer
+        self.resubscribe = monitoring.resubscribe
+        self.look = monitoring.look
+        self.publish = monitoring.publish
 
 
 class Node:
@@ -206,7 +218,7 @@ class Node:
         await plane.start()
         closing.push_async_callback(self._in_time, plane.close)
         loop = asyncio.get_running_loop()
-        supervision = await self._begin_supervision(loop)
+        supervision = await self._begin_supervision(loop, plane)
         self._checks = Checks(
             plane, loop, new_id, unopened_s=self.config.sign_in.join_token_s, on_over=self._tokens.revoke_session
         )
@@ -239,7 +251,7 @@ class Node:
         closing.push_async_callback(lambda: front.stop(self._left_s()))
         closing.push_async_callback(self._in_time, self._endpoint.drain)
 
-    async def _begin_supervision(self, loop: asyncio.AbstractEventLoop) -> Supervision:
+    async def _begin_supervision(self, loop: asyncio.AbstractEventLoop, plane: MediaPlane) -> Supervision:
         closing = self._closing
         self._duties = duties = Duties(self.engine, self.clock, loop, self.config.escalation)
         closing.push_async_callback(self._in_time, duties.close)
@@ -248,8 +260,18 @@ class Node:
         alerts = await self._begin_alerts(loop)
         supervision = Supervision(self._log, self.clock, loop, duties, alerts.escalated)
         closing.push_async_callback(self._in_time, supervision.close)
+        self._monitoring = Monitoring(
+            supervision, plane, new_id=new_id, consented=self.arrivals.have_consented, tell=self._tell
+        )
         self._watchers = Watchers(
-            self.engine, self._watch_tokens, supervision, duties, loop, on_denied=self._denied, on_read=reads.read
+            self.engine,
+            self._watch_tokens,
+            supervision,
+            duties,
+            loop,
+            monitoring=self._monitoring,
+            on_denied=self._denied,
+            on_read=reads.read,
         )
         closing.push_async_callback(self._in_time, self._watchers.close)
         # What waited for someone before the restart goes on waiting, whoever comes.
@@ -374,6 +396,8 @@ class Node:
                 ),
             ),
             supervision=self._watchers,
+            monitors=MonitorCalls(self._watchers, self._monitoring),
+            whispers=self._monitoring,
         )
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
@@ -392,7 +416,7 @@ class Node:
             watch_tokens=self._watch_tokens,
             responders=self._make_responders(),
             flagging=self._flagging,
-            phones=self.config.contacts.phones,
+            contacts=self.config.contacts,
             on_call=OnCall(
                 self.engine,
                 self.clock,
@@ -401,6 +425,7 @@ class Node:
                 on_changed=self._duty_changed,
             ),
             timelines=self._timelines,
+            monitoring=self._monitoring,
             arrivals=self.arrivals,
             end_person=self._end_person,
             participant=self._hall.participant,
@@ -430,6 +455,9 @@ class Node:
         return self.readiness
 
     def _end_person(self, identity: IdentityId, code: ErrorCode) -> None:
+        if code is ErrorCode.CONSENT_REVOKED:
+            # Before they are out of the room: nobody hears another word.
+            self._monitoring.consent_ended(identity)
         self._endpoint.end_person(identity, code)
         self._hall.depart(identity)
 
@@ -438,7 +466,12 @@ class Node:
         await self._endpoint.handle(ws, wire)
 
     def _offer(self, room: str, participant: str, offer: SubscribeOffer) -> None:
+        if offer.fresh:
+            self._monitoring.began_anew(SessionId(room), ParticipantId(participant))
         self._endpoint.offer(SessionId(room), ParticipantId(participant), offer)
+
+    def _tell(self, room: SessionId, participant: ParticipantId, frame: Frame) -> None:
+        self._endpoint.tell(room, participant, frame)
 
     def _pictures(self, room: str, participant: str, frame: LayersWanted | PicturesResting) -> None:
         self._endpoint.pictures(SessionId(room), ParticipantId(participant), frame)
@@ -447,7 +480,9 @@ class Node:
         self._hall.count_talk(SessionId(room), {ParticipantId(who): ms for who, ms in times.items()})
 
     def _speakers(self, room: str, participants: tuple[str, ...]) -> None:
-        self._endpoint.speakers(SessionId(room), tuple(ParticipantId(p) for p in participants))
+        heard = tuple(ParticipantId(p) for p in participants)
+        self._endpoint.speakers(SessionId(room), heard)
+        self._monitoring.speakers(SessionId(room), heard)
 
 
 def _ms(seconds: float) -> int:

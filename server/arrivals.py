@@ -27,7 +27,7 @@ from server.auditing import Auditor
 from server.clock import Clock
 from server.config import Config, ConfigError
 from server.entries import ConsentGiven, ConsentRevoked, NameChanged
-from server.storage.engine import writing
+from server.storage.engine import reading, writing
 from server.storage.vault import Vault
 from server.whereabouts import Offered, Whereabouts, WhereaboutsBook
 
@@ -164,6 +164,14 @@ class Arrivals:
     async def confirm(self, person_id: IdentityId, session_id: SessionId, said: Whereabouts) -> None:
         """Keeps where that participant is, for this session."""
         await self.whereabouts.confirm(person_id, session_id, said)
+
+    async def have_consented(self, people: frozenset[IdentityId]) -> bool:
+        """Whether all of them have accepted the notice as it is now. Raises SQLAlchemyError."""
+        async with reading(self._engine) as connection:
+            for each in sorted(people):
+                if not _holds(await standing(connection, each, ConsentKind.NOTICE), self._notices):
+                    return False
+        return True
 
     async def _agreed(
         self,

@@ -143,7 +143,7 @@ class EscalationConfig(Section, frozen=True):
 
 
 class PhoneConfig(Section, frozen=True):
-    """One entry of contacts.phones."""
+    """One entry of a list in [contacts]."""
 
     name: str
     phone: str
@@ -151,6 +151,8 @@ class PhoneConfig(Section, frozen=True):
 
 class ContactsConfig(Section, frozen=True):
     phones: tuple[PhoneConfig, ...] = ()
+    local: tuple[PhoneConfig, ...] = ()
+    state_reports: tuple[PhoneConfig, ...] = ()
 
 
 class SignalingConfig(Section, frozen=True):

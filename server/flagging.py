@@ -14,6 +14,7 @@ from moderation.supervision.commands import About, RaiseFlag
 from moderation.supervision.escalation import Someone, rank
 from moderation.supervision.flags import ASKS
 from moderation.supervision.view import OwnFlag
+from program.groups import Staff
 from program.people import Person
 from program.sessions import Session
 from protocol.errors import ErrorCode, Refused, raise_for
@@ -52,7 +53,12 @@ class Rooms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A flag as its raiser's page sends it. `about`: a participant's id, "me", or "" for the session."""
+    """A flag as its raiser's page sends it.
+
+    Attributes:
+        about: a participant's id, "me", or "" for the session, or for `whom`.
+        whom: a mentor or therapist of the group, who may never have been in the room.
+    """
 
     flag_id: FlagId
     kind: FlagKind
@@ -61,6 +67,7 @@ class Asked:
     about: str
     text: str
     moment: bool
+    whom: Staff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ class Flagging:
             asked.category,
             by,
             role,
-            _about(asked.about, by, role, me, room),
+            _about_staff(asked.whom, room) if asked.whom else _about(asked.about, by, role, me, room),
             asked.text,
             _moment(room, me) if asked.moment else (),
         )
@@ -202,6 +209,13 @@ def _about(asked: str, by: Someone, role: Role, me: Participant | None, room: Ro
     if whom is None:
         raise Refused(ErrorCode.NOT_FOUND)
     return About(whom.identity_id, whom.id, whom.name, whom.role)
+
+
+def _about_staff(whom: Staff, room: RoomState | None) -> About:
+    """Who they are is known without the room, and so is past whom a flag about them goes."""
+    seats = () if room is None else room.people.values()
+    seat = next((each.id for each in seats if each.identity_id == whom.id), _NO_SEAT)
+    return About(whom.id, seat, whom.name, whom.role)
 
 
 def _moment(room: RoomState | None, me: Participant | None) -> tuple[MomentLine, ...]:

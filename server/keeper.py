@@ -42,7 +42,7 @@ from protocol.turns import (
     SetCompanion,
     SetTurnForm,
 )
-from protocol.values import LeaveReason, SessionStatus, Snapshot, Source
+from protocol.values import LeaveReason, Role, SessionStatus, Snapshot, Source
 from rooms.aftermath import aftermath
 from rooms.commands import Command, CountTalk, Enter, LoseConnection, PassTime, Requested
 from rooms.decide import decide, next_deadline
@@ -102,7 +102,7 @@ class MediaPlane(Protocol):
         """Has it told soon who spoke for how long, which else is told from time to time."""
         ...
 
-    def add_peer(self, room: str, participant: str) -> None:
+    def add_peer(self, room: str, participant: str, *, mentor: bool = False) -> None:
         """Begins to offer the room's tracks to a participant, and to take theirs."""
         ...
 
@@ -351,7 +351,7 @@ class Keeper:
             if not self._came_in(who):
                 self._coming.discard(who)
             elif self.is_inside(who):
-                self._media.add_peer(self._session_id, who)
+                self._media.add_peer(self._session_id, who, mentor=self.state.people[who].role is Role.MENTOR)
                 self._coming.discard(who)
         for who in _no_longer_inside(events, self.state):
             self._media.remove_peer(self._session_id, who)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from moderation.supervision.commands import Fact, RaiseFlag, SeeRoom
+from moderation.supervision.commands import Fact, Handle, Monitor, RaiseFlag, SeeRoom
 from moderation.supervision.events import Decision
 from protocol.ids import FlagId, SessionId
 from rooms.events import DurableEvent, Event, is_durable
@@ -27,7 +27,11 @@ class KnownSession:
         self.closing = False
         self.watchers = 0
         self.supervisor: Supervisor | None = None
+        self.meanwhile: Supervisor | None = None
+        """Goes on in memory while the log cannot be read or written: since `supervisor` failed."""
         self.opening: asyncio.Task[None] | None = None
+        self.not_loaded = False
+        """The last try to load its concerns failed; it is tried again."""
         self.unreadable = False
         self.room_unreadable = False
         self.resumed = False
@@ -36,6 +40,8 @@ class KnownSession:
         """The room as it was heard last, open here or not any more."""
         self.asked: list[tuple[RaiseFlag, asyncio.Future[Decision]]] = []
         """Flags that wait for its concerns to be loaded."""
+        self.handling: list[tuple[Handle | Monitor, asyncio.Future[Decision]]] = []
+        """What therapists did meanwhile."""
         self.flags: dict[FlagId, RaiseFlag] = {}
         """Flags that are not known to be stored."""
         self.was_open = False
@@ -62,15 +68,20 @@ class KnownSession:
             yield from (fact for fact in facts if fact is not None)
 
     @property
+    def standing(self) -> Supervisor | None:
+        """Who says what therapists and raisers see."""
+        return self.supervisor or self.meanwhile
+
+    @property
     def wanted(self) -> bool:
         """Whether its room is open here, a therapist looks, or something waits for one."""
-        if self.state is not None or self.watchers > 0 or self.resumed or self.asked or self.flags:
+        if self.state is not None or self.watchers > 0 or self.resumed or self.asked or self.handling or self.flags:
             return True
-        return self.supervisor is not None and self.supervisor.has_open
+        return self.standing is not None and self.standing.has_open
 
     @property
     def has_open(self) -> bool:
         """Whether it leaves a therapist something to do, or may."""
         if self.asked or self.flags or self.resumed:
             return True
-        return self.supervisor is not None and self.supervisor.has_open
+        return self.standing is not None and self.standing.has_open

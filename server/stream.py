@@ -27,6 +27,9 @@ from server.storage.log import AppendFailed, Claim, NewEvent, StreamLost
 RETRY_S = 1.0
 """After a deadline's event could not be stored."""
 
+LOOK_AGAIN_S = 15.0
+"""So often a deadline is looked at by a clock that may be put right."""
+
 _LONG_AGO = -1
 
 _log = structlog.get_logger("streams")
@@ -136,8 +139,14 @@ class StreamWriter(Generic[S, C, E]):
         log: Log,
         clock: Clock,
         timers: Timers,
+        *,
+        steady: bool = True,
     ) -> None:
-        """`state` and `claim` are as read from the log."""
+        """`state` and `claim` are as read from the log.
+
+        `steady`: time goes on as it went when this began, whatever the clock's time is found to be since. Without, it
+        is the clock's, and so are deadlines.
+        """
         self._stream_id = stream_id
         self._core = core
         self._owner = owner
@@ -152,6 +161,7 @@ class StreamWriter(Generic[S, C, E]):
         self._landing: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._over = False
+        self._steady = steady
         self._epoch_ms = clock.now_ms() - round(clock.monotonic() * 1000)
 
     @property
@@ -209,7 +219,10 @@ class StreamWriter(Generic[S, C, E]):
         return reply
 
     def now_ms(self) -> int:
-        """Wall time as of the start, moved on by the monotonic clock: steps of the wall clock change no deadline."""
+        """Wall time; a `steady` one as of the start, moved on by the monotonic clock: steps of the wall clock change no
+        deadline."""
+        if not self._steady:
+            return self._clock.now_ms()
         return self._epoch_ms + round(self._clock.monotonic() * 1000)
 
     def _submit(self, command: C, reply: asyncio.Future[Accepted[E] | Rejection]) -> None:
@@ -340,6 +353,9 @@ class StreamWriter(Generic[S, C, E]):
         if again and self._core.next_deadline(self._pending, _LONG_AGO) is not None:
             delays.append(RETRY_S)
         if delays:
+            if not self._steady:
+                # The clock may be put right meanwhile.
+                delays.append(LOOK_AGAIN_S)
             self._alarm = self._timers.call_later(min(delays), self._on_deadline)
 
     def _stop_alarm(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -19,13 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import CoverOver, Handle, RaiseFlag
+from moderation.supervision.commands import CoverOver, Handle, LoseRoom, Monitor, RaiseFlag, RoomFacts, StopListening
 from moderation.supervision.events import Decision
-from moderation.supervision.state import Concern
+from moderation.supervision.state import Concern, Listening
 from moderation.supervision.upcasting import UnknownEvent as UnknownConcern
 from moderation.supervision.view import OwnFlag
 from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId, SessionId
+from protocol.monitoring import ListeningView, MonitoringEnd, WhisperView
 from protocol.supervision import ConcernView, Severity, Step
 from protocol.values import Millis, Role, SessionStatus
 from rooms.events import Event, ResponderNamed
@@ -39,9 +40,9 @@ from server.logs import where_it_failed
 from server.open_supervision import mark_done, mark_open
 from server.room_facts import TELLING, fact_of, sight_of
 from server.room_loading import load_room
-from server.storage.log import EventLog, StoredEvent, Unreadable
+from server.storage.log import EventLog, Unreadable
 from server.stream import RETRY_S, Timers
-from server.supervisor import SUPERVISION, Stream, Supervisor, stream_of
+from server.supervisor import SUPERVISION, Past, Stream, Supervisor, read_past, stream_of
 
 MAX_ENDED: Final = 1_000
 """Sessions remembered as ended: their rows follow a moment later."""
@@ -61,6 +62,10 @@ class Hears(Protocol):
 
     def outdated(self) -> None:
         """The rows of sessions may say something else now."""
+        ...
+
+    def silenced(self, session_id: SessionId, person: IdentityId, why: MonitoringEnd) -> None:
+        """That person listens to that session no more: from this call on. Must not raise."""
         ...
 
 
@@ -138,6 +143,11 @@ class Supervision:
         session.watchers -= 1
         self._let_go(session)
 
+    def look_again(self, session_id: SessionId) -> None:
+        """Something about it that is not its own looks otherwise now."""
+        if session_id in self._sessions:
+            self._follow_soon(self._sessions[session_id])
+
     def wake(self, session_id: SessionId) -> None:
         """Something of that session may be open: its clocks run from now on."""
         session = self._session(session_id)
@@ -163,22 +173,46 @@ class Supervision:
     def concerns_for(self, session_id: SessionId, viewer: IdentityId, capacity: Office) -> tuple[ConcernView, ...]:
         """What that therapist sees of its concerns."""
         session = self._sessions.get(session_id)
-        if session is None or session.supervisor is None:
+        if session is None or session.standing is None:
             return ()
-        return session.supervisor.concerns_for(viewer, capacity)
+        return session.standing.concerns_for(viewer, capacity)
 
     def cannot_be_read(self, session_id: SessionId) -> bool:
-        """Whether its concerns are unknown here: its stream is damaged, or of a newer version."""
+        """Whether concerns may be missing here: its stream is damaged, or of a newer version, or storage does not
+        answer."""
         session = self._sessions.get(session_id)
-        return session is not None and (session.unreadable or session.room_unreadable)
+        return session is not None and (session.unreadable or session.room_unreadable or session.not_loaded)
 
-    def handle(self, session_id: SessionId, command: Handle) -> asyncio.Future[Decision]:
-        """A therapist does something about a concern; the answer comes when that is stored."""
+    def listening_view(
+        self, session_id: SessionId, viewer: IdentityId, capacity: Office, room: RoomFacts
+    ) -> ListeningView | None:
+        """What that person may do besides; None while its concerns are not known here."""
+        session = self._sessions.get(session_id)
+        if session is None or session.standing is None:
+            return None
+        return session.standing.listening_view(viewer, capacity, room)
+
+    def listens(self, session_id: SessionId, person: IdentityId) -> Listening | None:
+        """Whether, and how, that person listens to that session, as it is stored."""
+        session = self._sessions.get(session_id)
+        return None if session is None or session.standing is None else session.standing.listening.get(person)
+
+    def unseen_by(self, session_id: SessionId, person: IdentityId) -> tuple[WhisperView, ...]:
+        """Whispers to that person that their page has not shown."""
+        session = self._sessions.get(session_id)
+        return () if session is None or session.standing is None else session.standing.unseen_by(person)
+
+    def handle(self, session_id: SessionId, command: Handle | Monitor) -> asyncio.Future[Decision]:
+        """A therapist does something about a concern, listens or whispers; the answer comes when that is stored."""
         session = self._sessions.get(session_id)
         if session is not None and session.supervisor is not None:
             return session.supervisor.handle(command)
         reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        reply.set_result(Rejection(ErrorCode.NOT_SAVED))
+        if session is None or session.not_loaded or session.unreadable:
+            reply.set_result(Rejection(ErrorCode.NOT_SAVED))
+        else:
+            session.handling.append((command, reply))
+            self._follow_soon(session)
         return reply
 
     def open_sessions(self) -> frozenset[SessionId]:
@@ -198,9 +232,9 @@ class Supervision:
     def concerns_shown(self, session_id: SessionId, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
         """Those of its concerns that this person may see."""
         session = self._sessions.get(session_id)
-        if session is None or session.supervisor is None:
+        if session is None or session.standing is None:
             return ()
-        return session.supervisor.shown_to(viewer, capacity)
+        return session.standing.shown_to(viewer, capacity)
 
     # ── what people flag ─────────────────────────────────────────────────────────────────────
 
@@ -210,9 +244,11 @@ class Supervision:
         session = self._session(session_id)
         reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         if session.supervisor is None and session.unreadable:
-            session.supervisor = self._supervisor(session, (), NoStream())
+            session.supervisor = self._supervisor(session, read_past(()), NoStream())
         if session.supervisor is None:
             session.asked.append((flag, reply))
+            if session.meanwhile is not None:
+                self._raise(session, session.meanwhile, flag, None)
             self._follow_soon(session)
         else:
             self._raise(session, session.supervisor, flag, reply)
@@ -223,21 +259,21 @@ class Supervision:
         session = self._sessions.get(session_id)
         if session is None:
             return ()
-        return () if session.supervisor is None else session.supervisor.flags_of(raiser, role)
+        return () if session.standing is None else session.standing.flags_of(raiser, role)
 
     def unanswered_crisis(self, session_id: SessionId, raiser: IdentityId) -> tuple[Millis, tuple[str, ...]] | None:
         """See `server.supervisor`."""
         session = self._sessions.get(session_id)
-        if session is None or session.supervisor is None:
+        if session is None or session.standing is None:
             return None
-        return session.supervisor.unanswered_crisis(raiser)
+        return session.standing.unanswered_crisis(raiser)
 
     def in_unanswered_crisis(self, session_id: SessionId, raiser: IdentityId) -> frozenset[IdentityId]:
         """Whom that person's flags of a crisis concern that nobody has acknowledged."""
         session = self._sessions.get(session_id)
-        if session is None or session.supervisor is None:
+        if session is None or session.standing is None:
             return frozenset()
-        return session.supervisor.in_unanswered_crisis(raiser)
+        return session.standing.in_unanswered_crisis(raiser)
 
     def _raise(
         self, session: KnownSession, supervisor: Supervisor, flag: RaiseFlag, reply: asyncio.Future[Decision] | None
@@ -262,8 +298,8 @@ class Supervision:
             if session.opening is not None:
                 session.opening.cancel()
                 await asyncio.wait((session.opening,))
-            if session.supervisor is not None:
-                await session.supervisor.close()
+            if session.standing is not None:
+                await session.standing.close()
         if self._errands:
             await asyncio.wait(tuple(self._errands))
 
@@ -320,12 +356,19 @@ class Supervision:
         except (UnknownConcern, UnknownEvent, Unreadable, LookupError) as error:
             _log.error("log_unreadable", session=session.id, **where_it_failed(error))
             session.unreadable, session.resumed = True, False
-            if session.asked or session.flags:
-                self._loaded_anew(session, self._supervisor(session, (), NoStream()))
+            self._refuse_handling(session)
+            if session.meanwhile is not None:
+                self._loaded_anew(session, session.meanwhile)
+            elif session.asked or session.flags:
+                self._loaded_anew(session, self._supervisor(session, read_past(()), NoStream()))
             if self.hears is not None:
                 self.hears.changed(session.id)
         except Exception as error:
             _log.warning("not_loaded", session=session.id, **where_it_failed(error))
+            session.not_loaded = True
+            self._refuse_handling(session)
+            if self.hears is not None:
+                self.hears.changed(session.id)
             self._timers.call_later(RETRY_S, lambda: self._follow(session))
         else:
             self._loaded_anew(session, supervisor)
@@ -345,13 +388,14 @@ class Supervision:
             also=lambda connection: mark_open(connection, session.id),
             on_settled=lambda: self._follow_soon(session),
         )
-        supervisor = self._supervisor(session, stored, stream)
+        supervisor = self._supervisor(session, read_past(stored, session.meanwhile), stream)
         try:
             await self._catch_up(session, supervisor)
         except (UnknownEvent, Unreadable, LookupError) as error:
             # What people flagged is kept, and goes on, without its room.
             _log.error("room_unreadable", session=session.id, **where_it_failed(error))
             session.room_unreadable = True
+            supervisor.tell(LoseRoom())
         else:
             session.room_unreadable = False
         return supervisor
@@ -375,10 +419,10 @@ class Supervision:
                 session.facts.clear()
                 return
 
-    def _supervisor(self, session: KnownSession, stored: Sequence[StoredEvent], stream: Stream) -> Supervisor:
+    def _supervisor(self, session: KnownSession, past: Past, stream: Stream) -> Supervisor:
         return Supervisor(
             session.id,
-            stored,
+            past,
             stream,
             self._clock,
             self._timers,
@@ -386,23 +430,43 @@ class Supervision:
             on_contact=partial(self._escalated, session.id),
             on_changed=lambda: self._follow_soon(session),
             on_failed=lambda: self._failed(session),
+            on_silent=partial(self._silenced, session.id),
         )
 
     def _loaded_anew(self, session: KnownSession, supervisor: Supervisor) -> None:
-        session.supervisor, session.sight, session.resumed = supervisor, None, False
+        if session.meanwhile is not None and session.meanwhile is not supervisor:
+            session.meanwhile.retire()
+        session.supervisor, session.meanwhile, session.sight = supervisor, None, None
+        session.resumed = session.not_loaded = False
         # Those from before first: they were raised first.
         for flag in tuple(session.flags.values()):
             self._raise(session, supervisor, flag, None)
         asked, session.asked = session.asked, []
         for flag, reply in asked:
             self._raise(session, supervisor, flag, reply)
+        handling, session.handling = session.handling, []
+        for command, reply in handling:
+            _pass_on(supervisor.handle(command), reply)
         supervisor.begin()
+        # Whoever listened listened through another process, or another writer.
+        for who in tuple(supervisor.listening):
+            supervisor.handle(StopListening(who, MonitoringEnd.SERVER))
         self._follow_soon(session)
+
+    @staticmethod
+    def _refuse_handling(session: KnownSession) -> None:
+        handling, session.handling = session.handling, []
+        for _, reply in handling:
+            reply.set_result(Rejection(ErrorCode.NOT_SAVED))
+
+    def _silenced(self, session_id: SessionId, person: IdentityId, why: MonitoringEnd) -> None:
+        if self.hears is not None:
+            self.hears.silenced(session_id, person, why)
 
     def _is_engaged(self, person: IdentityId) -> bool:
         """Whether that person has an open crisis, or is being asked about one."""
         for session in self._sessions.values():
-            for holder, whom in () if session.supervisor is None else session.supervisor.crises:
+            for holder, whom in () if session.standing is None else session.standing.crises:
                 # Whom it concerns is not asked about it, and must not learn of it by what goes past them.
                 if whom == person:
                     continue
@@ -431,7 +495,15 @@ class Supervision:
             }
 
     def _failed(self, session: KnownSession) -> None:
-        session.supervisor = None
+        """Its log is read again. Until that works, what therapists were told stands, and its clocks run, in memory."""
+        failed, session.supervisor = session.supervisor, None
+        if failed is not None:
+            for who in failed.listening:
+                self._silenced(session.id, who, MonitoringEnd.SERVER)
+            session.meanwhile = self._supervisor(session, failed.past, NoStream())
+            for flag in tuple(session.flags.values()):
+                self._raise(session, session.meanwhile, flag, None)
+            session.meanwhile.begin()
         self._timers.call_later(RETRY_S, lambda: self._follow(session))
 
     def _let_go(self, session: KnownSession) -> None:
@@ -474,3 +546,7 @@ class Supervision:
         self._ended[session_id] = None
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
+
+
+def _pass_on(decided: asyncio.Future[Decision], reply: asyncio.Future[Decision]) -> None:
+    decided.add_done_callback(lambda done: reply.done() or reply.set_result(done.result()))

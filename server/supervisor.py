@@ -7,19 +7,43 @@ disk. That one of them has taken note is shown once it is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
 
 from moderation.permissions import Office
-from moderation.supervision.commands import Command, Handle, Handling, PassTime, RaiseFlag
+from moderation.supervision.commands import (
+    Command,
+    Handle,
+    Handling,
+    Listen,
+    Monitor,
+    PassTime,
+    RaiseFlag,
+    RoomFacts,
+    SendWhisper,
+    SpeakTo,
+)
 from moderation.supervision.decide import aftermath, decide, next_deadline
-from moderation.supervision.escalation import Duty
-from moderation.supervision.events import ConcernEscalated, ConcernRaised, Decision, Event, FlagRaised, is_durable
-from moderation.supervision.evolve import evolve, evolve_all
+from moderation.supervision.escalation import Duty, highest
+from moderation.supervision.events import (
+    ConcernEscalated,
+    ConcernRaised,
+    Decision,
+    Event,
+    FlagRaised,
+    Held,
+    MonitoringEnded,
+    Told,
+    is_durable,
+    is_told,
+)
+from moderation.supervision.evolve import adds, evolve, evolve_all
+from moderation.supervision.monitoring import listening_view, unseen_by
 from moderation.supervision.retention import retention_of
-from moderation.supervision.state import EMPTY, Concern, SupervisionState
+from moderation.supervision.state import EMPTY, Concern, Listening, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
 from moderation.supervision.view import (
     OwnFlag,
@@ -30,6 +54,7 @@ from moderation.supervision.view import (
     visible_to,
 )
 from protocol.ids import ConcernId, FlagId, IdentityId, SessionId
+from protocol.monitoring import ListeningView, MonitoringEnd, WhisperView
 from protocol.supervision import ConcernView, Severity, Step
 from protocol.values import Millis, Role
 from server.clock import Clock
@@ -40,6 +65,9 @@ SUPERVISION: Final = "supervision"
 """Kind of these streams."""
 
 MAX_NOTES_IN_FLIGHT: Final = 100
+
+QUIET_MS: Final[Millis] = 60_000
+"""So long the contact is not told again of a concern by flags that press no more than those it was told of."""
 
 
 def stream_of(session_id: SessionId) -> str:
@@ -87,7 +115,7 @@ class SupervisionCore:
 
     def must_wait(self, command: Command, waiting: Sequence[Command]) -> bool:
         """What the room tells is always taken, and so is every flag."""
-        return isinstance(command, Handling) and len(waiting) >= MAX_NOTES_IN_FLIGHT
+        return isinstance(command, Handling | Listen | SendWhisper | SpeakTo) and len(waiting) >= MAX_NOTES_IN_FLIGHT
 
 
 class Stream(Log, Protocol):
@@ -119,13 +147,45 @@ class OnContact(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a supervisor begins with. `told`: events of which the contact may hear again; `head`: of the stream."""
+
+    state: SupervisionState
+    told: tuple[Event, ...]
+    head: int
+    contacted: Contacted
+
+
+def read_past(stored: Sequence[StoredEvent], meanwhile: Supervisor | None = None) -> Past:
+    """As read from the log. `meanwhile` kept the concerns in memory: what it could not store holds on.
+
+    Raises:
+        UnknownEvent: of an event that this version cannot read.
+    """
+    events = [present_event(e.type, e.version, e.payload) for e in stored if e.payload is not None]
+    state = evolve_all(EMPTY, events)
+    if meanwhile is not None:
+        state = _holding(state, meanwhile.past.state.unstored)
+    head = max((each.seq for each in stored), default=0)
+    return Past(state, (*events, *state.unstored), head, Contacted())
+
+
+def _holding(state: SupervisionState, told: Iterable[Told]) -> SupervisionState:
+    """With those of the events that it does not know of, held in memory."""
+    for event in told:
+        if adds(state, event):
+            state = evolve(state, Held(event))
+    return state
+
+
 class Supervisor:
     """Owns one session's concerns."""
 
     def __init__(
         self,
         session_id: SessionId,
-        stored: Sequence[StoredEvent],
+        past: Past,
         stream: Stream,
         clock: Clock,
         timers: Timers,
@@ -134,37 +194,45 @@ class Supervisor:
         on_contact: OnContact,
         on_changed: Callable[[], None],
         on_failed: Callable[[], None],
+        on_silent: Callable[[IdentityId, MonitoringEnd], None],
     ) -> None:
-        """`stored` is as read from the log, where `stream` goes on.
+        """`stream` goes on where `past` ends.
 
         `duty` says who could be told now. `on_contact` hears of each time that a concern reaches the contact, and
         again of those that nobody had acknowledged when the stream was read. `on_changed` hears that therapists may
-        see something else now, `on_failed` that a bug ended this writer.
-
-        Raises:
-            UnknownEvent: of an event that this version cannot read.
+        see something else now, `on_failed` that a bug ended this writer, `on_silent` that somebody listens no more, in
+        the moment in which that is decided.
         """
-        events = [present_event(e.type, e.version, e.payload) for e in stored if e.payload is not None]
-        state = evolve_all(EMPTY, events)
+        state = past.state
         self._duty = duty
         self._on_contact = on_contact
         self._on_changed = on_changed
         self._on_failed = on_failed
+        self._on_silent = on_silent
         self._stream = stream
-        self._contacted = _Contacted()
+        self._contacted = past.contacted
+        self._flying: list[Told] = []
         self._crises = _crises(state)
         self._writer = StreamWriter(
             stream_of(session_id),
             SupervisionCore(duty),
             self,
             state,
-            Claim(stream.epoch, max((each.seq for each in stored), default=0)),
+            Claim(stream.epoch, past.head),
             stream,
             clock,
             timers,
+            # A machine may start with a clock that is years off. Then help waits for no deadline of those years.
+            steady=False,
         )
-        for event in events:
+        for event in past.told:
             self._tell_contact(event, again=True)
+
+    @property
+    def past(self) -> Past:
+        """Where another may go on, without this one's stream: with all that therapists were told, and nothing of what
+        they did that is not known to be stored."""
+        return Past(_holding(self._writer.committed, self._flying), (), 0, self._contacted)
 
     def begin(self) -> None:
         """Its clocks run from now on."""
@@ -188,7 +256,8 @@ class Supervisor:
     @property
     def has_open(self) -> bool:
         """Whether a therapist still has something to do, as far as it is known: stored or not."""
-        return any(each.open for each in self._writer.pending.concerns.values()) or any(self.open)
+        state = self._writer.pending
+        return any(each.open for each in state.concerns.values()) or any(self.open) or state.to_review
 
     @property
     def done(self) -> bool:
@@ -214,17 +283,31 @@ class Supervisor:
         """Therapists are told at once; the answer comes when it is stored."""
         return self._writer.submit(flag)
 
-    def handle(self, command: Handle) -> asyncio.Future[Decision]:
-        """A therapist does something about a concern; the answer comes when that is stored."""
+    def handle(self, command: Handle | Monitor) -> asyncio.Future[Decision]:
+        """A therapist does something about a concern, listens or whispers; the answer comes when that is stored."""
         return self._writer.submit(command)
 
     def concerns_for(self, viewer: IdentityId, capacity: Office) -> tuple[ConcernView, ...]:
         """What that person sees."""
         return concerns_for(self._writer.pending, self._writer.committed, viewer, capacity, self._duty())
 
+    def listening_view(self, viewer: IdentityId, capacity: Office, room: RoomFacts) -> ListeningView:
+        """What that person may do besides."""
+        return listening_view(self._writer.pending, self._writer.committed, viewer, capacity, room)
+
+    @property
+    def listening(self) -> Mapping[IdentityId, Listening]:
+        """Who listens, stored, and has not been stopped since."""
+        stored = self._writer.committed.listening
+        return {who: each for who, each in stored.items() if who in self._writer.pending.listening}
+
+    def unseen_by(self, person: IdentityId) -> tuple[WhisperView, ...]:
+        """Whispers to that person that their page has not shown."""
+        return unseen_by(self._writer.committed, person)
+
     def flags_of(self, raiser: IdentityId, role: Role) -> tuple[OwnFlag, ...]:
         """What that person is told of the flags that they raised."""
-        return flags_of(self._writer.pending, self._writer.committed, raiser, role)
+        return flags_of(self._writer.pending, self._writer.committed, raiser, role, self._duty())
 
     def in_unanswered_crisis(self, raiser: IdentityId) -> frozenset[IdentityId]:
         """Whom that person's flags of a crisis concern that nobody has acknowledged."""
@@ -232,7 +315,7 @@ class Supervisor:
 
     def unanswered_crisis(self, raiser: IdentityId) -> tuple[Millis, tuple[str, ...]] | None:
         """See `moderation.supervision.view`."""
-        return unanswered_crisis(self._writer.pending, raiser, self._duty())
+        return unanswered_crisis(self._writer.pending, raiser, self._duty(), self._writer.now_ms())
 
     def shown_to(self, viewer: IdentityId, capacity: Office) -> tuple[Concern, ...]:
         """Those of its concerns that this person may see, the oldest first."""
@@ -256,9 +339,12 @@ class Supervisor:
 
     def decided(self, events: tuple[Event, ...]) -> None:
         """Told before it is stored."""
+        self._flying += (each for each in events if is_told(each))
         self._crises = _crises(self._writer.pending)
         for event in events:
             self._tell_contact(event)
+            if isinstance(event, MonitoringEnded):
+                self._on_silent(event.by, event.why)
         if events:
             self._on_changed()
 
@@ -266,7 +352,9 @@ class Supervisor:
         """See `settled`."""
 
     def settled(self, events: tuple[Event, ...]) -> None:
-        """Stored: what was taken note of is shown as such."""
+        """Stored, or held: what was taken note of is shown as such."""
+        landed = [each.event if isinstance(each, Held) else each for each in events]
+        self._flying = [each for each in self._flying if each not in landed]
         self._crises = _crises(self._writer.pending)
         if events:
             self._on_changed()
@@ -289,20 +377,21 @@ class Supervisor:
             self._on_contact(concern_id, Step.CONTACT, number, at_ms, concern.pressing, since_ms)
 
 
-class _Contacted:
+class Contacted:
     """How often each concern has reached the contact. The number is the same after a restart, however it was stored:
     who is told twice can know by it.
     """
 
     def __init__(self) -> None:
         self._at: dict[ConcernId, list[Millis]] = {}
+        self._pressing: dict[ConcernId, Severity] = {}
 
     def count(self, event: Event) -> tuple[ConcernId, int, Millis] | None:
         """Which concern has reached it for the how manieth time, and when; None: it has not, or that is known."""
         match event:
             case ConcernEscalated(step=Step.CONTACT) | ConcernRaised(step=Step.CONTACT):
                 pass
-            case FlagRaised(step=Step.CONTACT, severity=Severity.URGENT | Severity.CRISIS):
+            case FlagRaised(step=Step.CONTACT, severity=Severity.URGENT | Severity.CRISIS) if self._is_news(event):
                 pass
             case _:
                 return None
@@ -311,6 +400,16 @@ class _Contacted:
             return None
         known.append(event.at_ms)
         return event.concern_id, len(known), event.at_ms
+
+    def _is_news(self, flag: FlagRaised) -> bool:
+        """Whether it presses more than what the contact was told of just now, or that was a while ago.
+
+        Someone may press a hundred times: each of these is with the therapists, and no news to the contact.
+        """
+        before = self._pressing.get(flag.concern_id, Severity.NOTE)
+        self._pressing[flag.concern_id] = highest(before, flag.severity)
+        last = max(self._at.get(flag.concern_id, ()), default=None)
+        return last is None or flag.at_ms - last >= QUIET_MS or highest(before, flag.severity) is not before
 
 
 def _crises(state: SupervisionState) -> tuple[tuple[IdentityId | None, IdentityId | None], ...]:

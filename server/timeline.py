@@ -145,7 +145,17 @@ def _moment(event: room.DurableEvent, before: RoomState, people: Mapping[Partici
 def _of_concern(event: concerns.DurableEvent) -> Iterator[Moment]:
     what = str(type(event).__struct_config__.tag)
     match event:
-        case concerns.SessionOver():
+        case (
+            concerns.SessionOver()
+            | concerns.MonitoringBegan()
+            | concerns.MonitoringEnded()
+            | concerns.SteppedIn()
+            | concerns.WhisperSent()
+            | concerns.WhisperSpoken()
+            | concerns.WhisperSeen()
+            | concerns.GlassReviewed()
+        ):
+            # That a colleague listened would tell who is concerned that there is something to listen for.
             return
         case concerns.ConcernRaised() | concerns.FlagRaised():
             kind = event.kind.value

@@ -19,16 +19,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from moderation.decision import NOT_FOUND, Rejection
 from moderation.permissions import Action, Office
 from moderation.supervision.commands import Handle, ResolveConcern, TakeConcernOver, TakeNote
+from moderation.supervision.commands import ReviewGlass as Review
 from moderation.supervision.escalation import Someone
 from moderation.supervision.events import Decision
 from program.people import find_person
 from program.sessions import Session, assignments_of, groups_assigned, sessions_by
+from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, SessionId
+from protocol.monitoring import Listen, MonitoringEnd, ReviewGlass, SendWhisper, SpeakTo, StopListening
+from protocol.monitoring import Monitoring as Asked
 from protocol.supervision import Acknowledge, ConcernView, Handling, Resolve, SupervisedView, TakeOver
 from protocol.values import SessionStatus, SessionView, WaitsFor
 from rooms.outside import from_outside
 from server.duty import Duties
 from server.logs import where_it_failed
+from server.monitoring import Monitoring
 from server.storage.engine import reading
 from server.stream import Timers
 from server.supervising import Supervision
@@ -74,6 +79,7 @@ class Watchers:
         duties: Duties,
         timers: Timers,
         *,
+        monitoring: Monitoring,
         on_denied: Callable[[IdentityId, Action, SessionId], None],
         on_read: Callable[[IdentityId, SessionId, Iterable[ConcernView]], None],
     ) -> None:
@@ -85,6 +91,7 @@ class Watchers:
         self._duties = duties
         self._on_denied = on_denied
         self._on_read = on_read
+        self._monitoring = monitoring
         self._watches: dict[Watcher, _Watch] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -118,6 +125,7 @@ class Watchers:
                 self._supervision.release(session_id)
             raise
         watch = self._watches[watcher] = _Watch(watcher, name, theirs)
+        self._monitoring.opened(watcher)
         watch.shown = {each: view for each in theirs if (view := self._view(watch, each)) is not None}
         self._look_later()
         return tuple(watch.shown.values())
@@ -125,6 +133,7 @@ class Watchers:
     def end(self, watcher: Watcher) -> None:
         """The watcher is shown nothing more. Idempotent."""
         watch = self._watches.pop(watcher, None)
+        self._monitoring.closed(watcher)
         if watch is not None:
             for session_id in watch.theirs:
                 self._supervision.release(session_id)
@@ -159,9 +168,58 @@ class Watchers:
         self._supervision.handle(session_id, command).add_done_callback(answered)
         return answer
 
+    def monitor(self, watcher: Watcher, asked: Asked) -> asyncio.Future[Decision]:
+        """The watcher listens, whispers, or reviews; the answer comes when that is stored. What is no session of
+        theirs is answered like one that is not there."""
+        if isinstance(asked, StopListening):
+            return self._monitoring.stop(watcher)
+        watch = self._watches.get(watcher)
+        theirs = None if watch is None else watch.theirs.get(asked.session_id)
+        if watch is None or theirs is None or self._off_duty(theirs, watcher.identity_id):
+            self._on_denied(watcher.identity_id, _WANTED[type(asked)], SessionId(""))
+            answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+            answer.set_result(NOT_FOUND)
+            return answer
+        return self._told_apart(self._ask(watch, theirs, asked), watcher.identity_id, asked.session_id)
+
+    def _ask(
+        self, watch: _Watch, theirs: _Theirs, asked: Listen | SendWhisper | SpeakTo | ReviewGlass
+    ) -> asyncio.Future[Decision]:
+        watcher, by, capacity = watch.watcher, Someone(watch.watcher.identity_id, watch.name), theirs.capacity
+        match asked:
+            case Listen(session_id=session_id, reason=reason):
+                return self._monitoring.listen(watcher, session_id, by, capacity, reason)
+            case SendWhisper(session_id=session_id, participant_id=whom, whisper_id=whisper_id, text=text):
+                return self._monitoring.whisper(session_id, by, capacity, whisper_id, whom, text)
+            case SpeakTo(session_id=session_id, participant_id=whom):
+                return self._monitoring.speak_to(watcher, session_id, by, capacity, whom)
+            case ReviewGlass(session_id=session_id):
+                command = Review(by, capacity, asked.glass_id, asked.finding, asked.note)
+                return self._supervision.handle(session_id, command)
+        assert_never(asked)
+
+    def _told_apart(
+        self, decided: asyncio.Future[Decision], by: IdentityId, session_id: SessionId
+    ) -> asyncio.Future[Decision]:
+        """Each refusal is written down. Only the reasons that every therapist would be told are told."""
+        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+
+        def answered(done: asyncio.Future[Decision]) -> None:
+            decision = done.result()
+            if isinstance(decision, Rejection) and decision.denied is not None:
+                self._on_denied(by, decision.denied, session_id)
+                if decision.code is ErrorCode.NOT_ALLOWED:
+                    decision = NOT_FOUND
+            if not answer.done():
+                answer.set_result(decision)
+
+        decided.add_done_callback(answered)
+        return answer
+
     async def close(self) -> None:
         """Looks no more."""
         self._closed = True
+        self._monitoring.close()
         if self._alarm is not None:
             self._alarm.cancel()
         if self._looking is not None:
@@ -175,6 +233,11 @@ class Watchers:
         for watch in tuple(self._watches.values()):
             if session_id in watch.theirs:
                 self._show(watch, session_id)
+        self._monitoring.changed(session_id)
+
+    def silenced(self, session_id: SessionId, person: IdentityId, why: MonitoringEnd) -> None:
+        """That person listens to that session no more."""
+        self._monitoring.silenced(session_id, person, why)
 
     def outdated(self) -> None:
         """Looks at the rows now."""
@@ -201,6 +264,8 @@ class Watchers:
                     theirs = await self._assignments(watch.watcher.identity_id)
                     if watch.watcher in self._watches:
                         self._assign(watch, theirs)
+                for session_id in self._monitoring.listened_to():
+                    await self._monitoring.look_at_consents(session_id)
         except SQLAlchemyError as error:
             _log.warning("rows_not_read", **where_it_failed(error))
         finally:
@@ -223,6 +288,9 @@ class Watchers:
 
     def _assign(self, watch: _Watch, theirs: dict[SessionId, _Theirs]) -> None:
         before, watch.theirs = watch.theirs, theirs
+        heard = self._monitoring.session_of(watch.watcher)
+        if heard is not None and (heard not in theirs or theirs[heard].capacity is not before[heard].capacity):
+            self._monitoring.end(watch.watcher, MonitoringEnd.RIGHT_ENDED)
         for session_id in theirs.keys() - before.keys():
             self._supervision.keep(session_id)
         for session_id in before.keys() - theirs.keys():
@@ -233,6 +301,10 @@ class Watchers:
     # ── views ────────────────────────────────────────────────────────────────────────────────
 
     def _show(self, watch: _Watch, session_id: SessionId) -> None:
+        if self._monitoring.session_of(watch.watcher) == session_id:
+            theirs = watch.theirs.get(session_id)
+            if theirs is not None and self._off_duty(theirs, watch.watcher.identity_id):
+                self._monitoring.end(watch.watcher, MonitoringEnd.RIGHT_ENDED)
         view = self._view(watch, session_id)
         if view is None:
             if watch.shown.pop(session_id, None) is not None:
@@ -249,19 +321,23 @@ class Watchers:
         ended = row.status is SessionStatus.ENDED or self._supervision.has_ended(session_id)
         concerns = self._concerns(theirs, viewer)
         assigned = theirs.capacity is Office.ASSIGNED
-        if (ended or not assigned) and not any(is_open(each) for each in concerns):
+        listening = self._monitoring.view(row.id, viewer, theirs.capacity)
+        to_review = listening is not None and bool(listening.glass)
+        if (ended or not assigned) and not any(is_open(each) for each in concerns) and not to_review:
             return None
         self._on_read(viewer, session_id, concerns)
         if not assigned:
             # Of a session of others, no more than to find one's way.
             status = SessionStatus.ENDED if ended else SessionStatus.LIVE
-            return SupervisedView(SessionView(row.id, row.title, status), concerns=concerns, assigned=False)
+            view = SessionView(row.id, row.title, status)
+            return SupervisedView(view, concerns=concerns, assigned=False, listening=listening)
         return replace(
             self._from_outside(row, ended=ended),
             responder=theirs.responder_name,
             you_respond=row.responder_id == viewer,
             concerns=concerns,
             unread=self._supervision.cannot_be_read(session_id),
+            listening=listening,
         )
 
     def _from_outside(self, row: Session, *, ended: bool) -> SupervisedView:
@@ -286,6 +362,14 @@ class Watchers:
 def is_open(concern: ConcernView) -> bool:
     """Whether it leaves a therapist something to do."""
     return not concern.acknowledged or (bool(concern.flags) and concern.resolution is None)
+
+
+_WANTED: Final = {
+    Listen: Action.MONITOR,
+    SendWhisper: Action.WHISPER,
+    SpeakTo: Action.WHISPER,
+    ReviewGlass: Action.REVIEW_BREAK_GLASS,
+}
 
 
 def _action_of(asked: Handling) -> Action:

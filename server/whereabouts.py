@@ -136,11 +136,15 @@ class WhereaboutsBook:
         return row is not None and self._clock.now_ms() - row.confirmed_ms < CONFIRMED_MS
 
     async def offered(self, connection: AsyncConnection, person_id: IdentityId, session_id: SessionId) -> Offered:
-        """What this person said before, for their own eyes. Raises Unreadable."""
+        """What this person said before, for their own eyes. Raises Unreadable.
+
+        For a day: that it is kept for longer would tell them of a concern.
+        """
         place = await self._find(connection, person_id, session_id)
         if place is not None:
-            it, _ = place
-            return _flat(it.contact, it)
+            it, confirmed_ms = place
+            if self._clock.now_ms() - confirmed_ms < KEPT_MS:
+                return _flat(it.contact, it)
         contact = await find_contact(connection, person_id)
         if contact is None:
             return Offered()

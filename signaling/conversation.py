@@ -75,7 +75,7 @@ from protocol.turns import (
 )
 from rooms.commands import Requested, RoomRequest
 from rooms.events import Decision
-from signaling.ports import Calls, Telemetry
+from signaling.ports import Calls, Telemetry, Whispers
 from signaling.reading import Reader
 from signaling.session import Session
 from signaling.socket import Socket, WebSocket
@@ -92,6 +92,7 @@ class Conversation:
         ws: WebSocket,
         socket: Socket,
         calls: Calls,
+        whispers: Whispers | None,
         telemetry: Telemetry,
         monotonic: Callable[[], float],
     ) -> None:
@@ -99,6 +100,7 @@ class Conversation:
         self._reader = Reader(ws, socket, session.allowance, telemetry)
         self._socket = socket
         self._calls = calls
+        self._whispers = whispers
         self._telemetry = telemetry
         self._monotonic = monotonic
 
@@ -157,6 +159,10 @@ class Conversation:
                 self._must_be_inside()
                 self._calls.view(room, who, message.tiles)
                 self._session.answer(message.id, Ack(message.id))
+            case SawWhisper() | ConfirmHeadphones():
+                self._authorize(Action.HEAR_WHISPERS, Relation.OWN)
+                self._must_be_inside()
+                self._hear(message)
             case (
                 PostChat()
                 | HideChat()
@@ -204,8 +210,6 @@ class Conversation:
                 | SendWhisper()
                 | SpeakTo()
                 | ReviewGlass()
-                | SawWhisper()
-                | ConfirmHeadphones()
             ):
                 raise Refused(ErrorCode.NOT_ALLOWED)
             case Join() | Resume() | Watch() | Ping():
@@ -225,6 +229,17 @@ class Conversation:
 
         asked_of = Requested(self._session.viewer.participant_id, message)
         self._session.room.submit(asked_of).add_done_callback(answer)
+
+    def _hear(self, message: SawWhisper | ConfirmHeadphones) -> None:
+        room, who = self._session.room.session_id, self._session.viewer.participant_id
+        if self._whispers is None:
+            raise Refused(ErrorCode.NOT_ALLOWED)
+        if isinstance(message, ConfirmHeadphones):
+            self._whispers.wear(room, who, on=message.on)
+            self._session.answer(message.id, Ack(message.id))
+            return
+        seen = self._whispers.saw(room, who, message.whisper_id)
+        seen.add_done_callback(lambda done: self._session.reply(message.id, done.result()))
 
     def _must_be_inside(self) -> None:
         if not self._session.room.is_inside(self._session.viewer.participant_id):

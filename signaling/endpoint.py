@@ -14,6 +14,7 @@ from protocol.codec import Wire, decode_client
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused, raise_for
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.messages import (
+    Frame,
     Join,
     LayersWanted,
     PicturesResting,
@@ -30,7 +31,7 @@ from rooms.events import Decision
 from rooms.view import Viewer
 from signaling.conversation import Conversation
 from signaling.outbox import Prepared
-from signaling.ports import Admission, Calls, Hall, Room, Supervision, Telemetry
+from signaling.ports import Admission, Calls, Hall, Monitors, Room, Supervision, Telemetry, Whispers
 from signaling.pulse import Pulse, Timers
 from signaling.rate import Allowances, Rates
 from signaling.session import Session, goodbye
@@ -81,11 +82,14 @@ class Endpoint:
         monotonic: Callable[[], float],
         settings: Settings,
         supervision: Supervision | None = None,
+        monitors: Monitors | None = None,
+        whispers: Whispers | None = None,
         timers: Timers | None = None,
     ) -> None:
         """`new_token` makes secrets, `new_id` ids that nobody can guess; `now_ms` is the wall clock told to clients.
 
-        Without `supervision` nobody can watch; without `timers` the running loop's are used.
+        Without `supervision` and `monitors` nobody can watch; without `whispers` no mentor is whispered to; without
+        `timers` the running loop's are used.
         """
         self._hall = hall
         self._calls = calls
@@ -99,9 +103,11 @@ class Endpoint:
         self._allowances = Allowances(monotonic, settings.rates)
         self._timers = timers
         self._watching = None
-        if supervision is not None:
+        self._whispers = whispers
+        if supervision is not None and monitors is not None:
             self._watching = WatchingSockets(
                 supervision,
+                monitors,
                 telemetry,
                 self._allowances,
                 now_ms=now_ms,
@@ -210,7 +216,7 @@ class Endpoint:
             self._sessions.tell(session.room, session.viewer.participant_id)
 
     async def _converse(self, session: Session, ws: WebSocket, socket: Socket) -> None:
-        conversation = Conversation(session, ws, socket, self._calls, self._telemetry, self._monotonic)
+        conversation = Conversation(session, ws, socket, self._calls, self._whispers, self._telemetry, self._monotonic)
         await conversation.run(self._settings.silent_s)
 
     def _end(self, socket: Socket, code: ErrorCode) -> None:
@@ -251,7 +257,8 @@ class Endpoint:
             self._bind(session, socket)
             session.send(Welcome(snapshot, session.resume_token, self._time_in(room), self._settings.ping_every_s))
             if room.is_inside(who):
-                self._calls.begin(room.session_id, who)
+                self._calls.begin(room.session_id, who, mentor=admission.role is Role.MENTOR)
+                self._arrived(room, who)
             elif older is not None:
                 self._calls.end(room.session_id, who)
             # While this page came in, the one before it may have turned something on, or left: then this one has, too.
@@ -278,9 +285,14 @@ class Endpoint:
             self._bind(session, socket)
             session.send(Resumed(session.resume_token, self._time_in(room)))
             session.catch_up(message.seq)
+            self._arrived(room, who)
         finally:
             self._tell_when(restoring, room, who)
         return session
+
+    def _arrived(self, room: Room, who: ParticipantId) -> None:
+        if self._whispers is not None:
+            self._whispers.arrived(room.session_id, who)
 
     def _tell_when(self, stored: asyncio.Future[Decision], room: Room, who: ParticipantId) -> None:
         """Whatever became of this socket meanwhile: once stored, the room hears who is connected in truth."""
@@ -321,6 +333,12 @@ class Endpoint:
         session = self._sessions.of(room, participant)
         if session is not None:
             session.offer(offer)
+
+    def tell(self, room: SessionId, participant: ParticipantId, frame: Frame) -> None:
+        """Something for the page of one person in a room alone. One that is not connected misses it."""
+        session = self._sessions.of(room, participant)
+        if session is not None:
+            session.send(frame)
 
     def pictures(self, room: SessionId, participant: ParticipantId, frame: LayersWanted | PicturesResting) -> None:
         """Tells a publisher which layers of their picture are needed, or a viewer which pictures rest."""

@@ -75,8 +75,9 @@ class Outbox:
     """Encoded frames waiting for one socket.
 
     An ephemeral frame takes out a waiting one of the same key (only the latest value counts) and goes to the
-    end, since what happened in between may bear on it. Everything else is kept in order; past the bounds the
-    outbox is overfull and takes nothing more, and the session closes the socket, for the client to resume.
+    end, since what happened in between may bear on it. Everything else is kept in order; past the bounds, unless
+    the frame is the only one, the outbox is overfull and takes nothing more, and the session closes the socket, for
+    the client to resume.
     """
 
     def __init__(self, wire: Wire, max_bytes: int) -> None:
@@ -98,7 +99,9 @@ class Outbox:
         else:
             key = ("latest", latest_of)
         self._bytes -= len(self._waiting.pop(key, b""))
-        if self._bytes + len(data) > self._max_bytes or len(self._waiting) >= MAX_WAITING_FRAMES:
+        # One frame alone is never too much: whoever begins anew would be sent it again.
+        too_much = bool(self._waiting) and self._bytes + len(data) > self._max_bytes
+        if too_much or len(self._waiting) >= MAX_WAITING_FRAMES:
             self.overfull = True
             return
         self._waiting[key] = data

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode
-from protocol.ids import IdentityId, ParticipantId, SessionId
-from protocol.messages import RoomFrame
+from protocol.ids import IdentityId, ParticipantId, SessionId, WhisperId
+from protocol.messages import Frame, RoomFrame
+from protocol.monitoring import Monitoring
 from protocol.supervision import Handling, SupervisedView
 from protocol.values import Role, Snapshot, Source, Tile
 from rooms.commands import Command
@@ -132,6 +133,10 @@ class Watcher(Protocol):
         """A session is over, or no longer theirs. Must not block or raise."""
         ...
 
+    def tell(self, frame: Frame, *, latest: bool = False) -> None:
+        """Takes a frame; of a `latest` one, older ones of its kind need not arrive. Must not block or raise."""
+        ...
+
 
 class Supervision(Protocol):
     """The sessions of groups, for their therapists. Nothing done here shows in any room."""
@@ -153,10 +158,52 @@ class Supervision(Protocol):
         ...
 
 
+class Monitors(Protocol):
+    """Listening to sessions, and what that takes of media. Nothing done here shows in any room."""
+
+    def monitor(self, watcher: Watcher, asked: Monitoring) -> Future[Accepted[Any] | Rejection]:
+        """The watcher listens, whispers, or reviews; the answer comes when that is stored."""
+        ...
+
+    def answer(self, watcher: Watcher, version: int, sdp: str) -> None:
+        """Takes the answer to a subscribe offer. Raises Refused."""
+        ...
+
+    def resubscribe(self, watcher: Watcher) -> None:
+        """Offers a fresh subscribe connection. Raises Refused."""
+        ...
+
+    def look(self, watcher: Watcher, tiles: Sequence[Tile]) -> None:
+        """The pictures that this page shows now. Raises Refused."""
+        ...
+
+    def publish(self, watcher: Watcher, sdp: str, sources: Mapping[str, Source]) -> str:
+        """Takes an offer of the therapist's voice, returns the answer. Raises Refused."""
+        ...
+
+
+class Whispers(Protocol):
+    """What a mentor's page hears of therapists, and says to them. Nobody else in the room is told any of it."""
+
+    def arrived(self, room: SessionId, participant: ParticipantId) -> None:
+        """A new page of somebody, or one that came back."""
+        ...
+
+    def saw(
+        self, room: SessionId, participant: ParticipantId, whisper_id: WhisperId
+    ) -> Future[Accepted[Any] | Rejection]:
+        """Their page has shown a whisper."""
+        ...
+
+    def wear(self, room: SessionId, participant: ParticipantId, *, on: bool) -> None:
+        """They say that they wear headphones, or do not any more. Raises Refused."""
+        ...
+
+
 class Calls(Protocol):
     """The media side of a participant."""
 
-    def begin(self, room: str, participant: str) -> None:
+    def begin(self, room: str, participant: str, *, mentor: bool) -> None:
         """Drops this participant's peer connections, if any, and begins to offer the others' tracks."""
         ...
 

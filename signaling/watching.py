@@ -13,8 +13,20 @@ import structlog
 
 from moderation.decision import Accepted, Rejection
 from protocol.errors import ErrorCode, HoldspaceError, ProtocolError, Refused
-from protocol.ids import IdentityId, SessionId
-from protocol.messages import Ack, ClientMessage, Frame, Ping, tag_of
+from protocol.ids import IdentityId, RequestId, SessionId
+from protocol.messages import (
+    Ack,
+    ClientMessage,
+    Frame,
+    Ping,
+    PublishAnswer,
+    PublishOffer,
+    RestartSubscribe,
+    SetView,
+    SubscribeAnswer,
+    tag_of,
+)
+from protocol.monitoring import Listen, Monitoring, ReviewGlass, SendWhisper, SpeakTo, StopListening
 from protocol.supervision import (
     Acknowledge,
     Handling,
@@ -26,7 +38,7 @@ from protocol.supervision import (
     Watching,
 )
 from signaling.outbox import Prepared
-from signaling.ports import Supervision, Telemetry, WatchAdmission
+from signaling.ports import Monitors, Supervision, Telemetry, WatchAdmission
 from signaling.rate import Allowance, Allowances
 from signaling.reading import Reader, rejected
 from signaling.session import goodbye
@@ -57,7 +69,11 @@ class WatchingSocket:
         """Likewise: what was to be shown of it need not be."""
         self.send(Unsupervised(session_id), latest_of=session_id)
 
-    def send(self, frame: Frame, *, latest_of: SessionId | None = None) -> None:
+    def tell(self, frame: Frame, *, latest: bool = False) -> None:
+        """Takes a frame of its own."""
+        self.send(frame, latest_of=type(frame) if latest else None)
+
+    def send(self, frame: Frame, *, latest_of: object = None) -> None:
         """Queues a frame. A socket that is too slow even for the latest is closed, and begins anew."""
         self._socket.outbox.put(Prepared(frame), latest_of=latest_of)
         if self._socket.outbox.overfull:
@@ -77,6 +93,7 @@ class WatchingSockets:
     def __init__(
         self,
         supervision: Supervision,
+        monitors: Monitors,
         telemetry: Telemetry,
         allowances: Allowances,
         *,
@@ -87,6 +104,7 @@ class WatchingSockets:
     ) -> None:
         """`sign_in_ended` says whether a sign-in ended a short while ago."""
         self._supervision = supervision
+        self._monitors = monitors
         self._telemetry = telemetry
         self._allowances = allowances
         self._now_ms = now_ms
@@ -134,14 +152,55 @@ class WatchingSockets:
             case Ping():
                 watching.send(Ack(message.id))
             case Acknowledge() | TakeOver() | Resolve():
-                self._handle(watching, message)
+                self._handle(watching, message, lambda: self._supervision.handle(watching, message))
+            case Listen() | StopListening() | SendWhisper() | SpeakTo() | ReviewGlass():
+                self._handle(watching, message, lambda: self._monitors.monitor(watching, message))
+            case SubscribeAnswer():
+                self._media(watching, message, RequestId(""), lambda: self._answer(watching, message))
+            case RestartSubscribe():
+                self._media(watching, message, message.id, lambda: self._monitors.resubscribe(watching))
+            case SetView():
+                self._media(watching, message, message.id, lambda: self._monitors.look(watching, message.tiles))
+            case PublishOffer():
+                self._media(watching, message, message.id, lambda: self._publish(watching, message))
             case _:
                 raise ProtocolError(ErrorCode.UNEXPECTED, "on a socket that watches")
 
-    def _handle(self, watching: WatchingSocket, message: Handling) -> None:
+    def _answer(self, watching: WatchingSocket, message: SubscribeAnswer) -> None:
+        self._monitors.answer(watching, message.version, message.sdp)
+
+    def _publish(self, watching: WatchingSocket, message: PublishOffer) -> PublishAnswer:
+        return PublishAnswer(message.id, self._monitors.publish(watching, message.sdp, message.sources))
+
+    def _media(
+        self,
+        watching: WatchingSocket,
+        message: ClientMessage,
+        request_id: RequestId,
+        act: Callable[[], PublishAnswer | None],
+    ) -> None:
         try:
             watching.allowance.take(message)
-            asked = self._supervision.handle(watching, message)
+            answer = act()
+        except HoldspaceError as error:
+            self._telemetry.frame_refused(error.code)
+            watching.send(rejected(request_id, error.code))
+        except Exception as bug:
+            _log.error("frame_failed", exc_info=bug)
+            watching.send(rejected(request_id, ErrorCode.INTERNAL))
+        else:
+            if request_id:
+                watching.send(answer or Ack(request_id))
+
+    def _handle(
+        self,
+        watching: WatchingSocket,
+        message: Handling | Monitoring,
+        ask: Callable[[], asyncio.Future[Accepted[Any] | Rejection]],
+    ) -> None:
+        try:
+            watching.allowance.take(message)
+            asked = ask()
         except HoldspaceError as error:
             self._telemetry.frame_refused(error.code)
             watching.send(rejected(message.id, error.code))

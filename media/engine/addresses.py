@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from media.engine import stun
-from media.engine.interface import Drop
+from media.engine.interface import Drop, EngineStats
 from media.engine.transport import MAX_CHECKS, MAX_ELDER, MAX_PATHS, Path, Transport
 
 LEFT_S: Final = 8.0
 """A client shows itself at each of its addresses in use every 4 to 6 seconds (RFC 7675 section 5.1)."""
+
+MAX_GONE: Final = 1_024
 
 _MARK: Final = 8
 """So many octets of a transaction id are kept for good; they are random."""
@@ -21,9 +23,14 @@ _MARK: Final = 8
 class AddressBook:
     """Transports by user name fragment and by authenticated address."""
 
-    def __init__(self) -> None:
+    def __init__(self, stats: EngineStats, apart: EngineStats) -> None:
+        """What belongs to a monitor, or did, is counted `apart`."""
+        self._stats = stats
+        self._apart = apart
         self._by_ufrag: dict[str, Transport] = {}
         self._by_path: dict[Path, Transport] = {}
+        self._gone: dict[str | Path, None] = {}
+        """User name fragments and addresses of monitors, after they went: their pages send on for a while."""
 
     def add(self, transport: Transport) -> None:
         """Answers checks for this transport from now on."""
@@ -32,6 +39,8 @@ class AddressBook:
     def remove(self, transport: Transport) -> None:
         """Forgets a transport and its addresses."""
         self._by_ufrag.pop(transport.ufrag, None)
+        if transport.monitor:
+            self._remember(transport.ufrag, *transport.paths)
         for path in transport.paths:
             if self._by_path.get(path) is transport:
                 del self._by_path[path]
@@ -42,8 +51,28 @@ class AddressBook:
         """The transport that proved to own this address."""
         return self._by_path.get(path)
 
-    def check(self, data: bytes, path: Path, now: float) -> tuple[Transport, bytes, bool] | Drop:
+    def _remember(self, *gone: str | Path) -> None:
+        self._gone.update(dict.fromkeys(gone))
+        while len(self._gone) > MAX_GONE:
+            del self._gone[next(iter(self._gone))]
+
+    def stats_at(self, path: Path) -> EngineStats:
+        """Where to count what came from, or goes to, that address."""
+        transport = self._by_path.get(path)
+        if transport is not None:
+            return transport.stats
+        return self._apart if path in self._gone else self._stats
+
+    def _stats_of(self, ufrag: str) -> EngineStats:
+        transport = self._by_ufrag.get(ufrag)
+        if transport is not None:
+            return transport.stats
+        return self._apart if ufrag in self._gone else self._stats
+
+    def check(self, data: bytes, path: Path, now: float) -> tuple[Transport, bytes, bool] | tuple[Drop, EngineStats]:
         """Answers a binding check: the transport, the reply to send back, and whether its address moved.
+
+        Or why not, and where that counts.
 
         A check that does not authenticate gets no answer: an error response would only serve scanners.
         Nor does one from an address where another transport is: who can forge a source address must not
@@ -51,16 +80,17 @@ class AddressBook:
         """
         request = stun.parse(data)
         if request is None:
-            return Drop.MALFORMED
+            return Drop.MALFORMED, self.stats_at(path)
+        stats = self._stats_of(request.local_ufrag)
         transport = self._by_ufrag.get(request.local_ufrag) if request.kind == stun.BINDING_REQUEST else None
         if transport is None or not request.authentic(transport.key):
-            return Drop.UNAUTHENTICATED
+            return Drop.UNAUTHENTICATED, stats
         if not self._is_first(transport, request.transaction, path):
-            return Drop.UNAUTHENTICATED
+            return Drop.UNAUTHENTICATED, stats
         if stun.ICE_CONTROLLED in request.attributes:
             return transport, stun.role_conflict(request, transport.key), False
         if not self._learn(transport, path, now):
-            return Drop.ADDRESS_IN_USE
+            return Drop.ADDRESS_IN_USE, stats
         moved = transport.path != path and (
             stun.USE_CANDIDATE in request.attributes or self._is_left(transport, transport.path, now)
         )
@@ -124,6 +154,7 @@ class AddressBook:
             del self._by_path[oldest]
         transport.paths[path] = now
         self._by_path[path] = transport
+        self._gone.pop(path, None)
         return True
 
 

@@ -48,6 +48,8 @@ class Commands:
         self._after: list[tuple[bytes, Path]] = []
         """What leaves after everything else."""
         self._stats = EngineStats()
+        self._apart = EngineStats()
+        """Of monitors."""
         self.events: deque[Event] = deque()
         """Waiting events; take them by `drain`."""
         self.withdraw: Callable[[Path, int | None], None] = _nothing_waits
@@ -55,23 +57,24 @@ class Commands:
 
         None: nothing may, as what the way was for is over.
         """
-        self._book = AddressBook()
+        self._book = AddressBook(self._stats, self._apart)
         self._transports: dict[TransportId, Transport] = {}
         self._slots: dict[OutId, Slot] = {}
         self._timers: list[tuple[float, TransportId]] = []
         self._groups = AudioGroups()
-        self._handles = 0
-        sender = Sender(self._stats)
+        self._handles = self._monitor_handles = 0
+        sender = Sender(self._stats, self._apart, self._after)
         ssrc = rng.getrandbits(31) + 1
         cname = f"{rng.getrandbits(96):024x}"  # RFC 7022 section 4.2
-        self._control = Control(ssrc, cname, sender, self.events, self._stats)
-        self._forward = Forwarder(sender, self._control, self.events, self._stats)
+        self._control = Control(ssrc, cname, sender, self.events)
+        self._forward = Forwarder(sender, self._control, self.events)
         self._replays = Replays(sender, self.events)
 
-    def add_transport(self, ufrag: str, pwd: str, now: float) -> TransportId:
+    def add_transport(self, ufrag: str, pwd: str, now: float, *, monitor: bool = False) -> TransportId:
         """See `PacketEngine.add_transport`."""
-        handle = TransportId(self._handle())
-        transport = Transport(handle, ufrag, pwd.encode("ascii"), now, self._out)
+        handle = TransportId(self._handle(monitor=monitor))
+        outbox, stats = (self._after, self._apart) if monitor else (self._out, self._stats)
+        transport = Transport(handle, ufrag, pwd.encode("ascii"), now, outbox, stats, monitor=monitor)
         self._transports[handle] = transport
         self._book.add(transport)
         self._arm(transport, transport.next_due())
@@ -95,7 +98,7 @@ class Commands:
         """See `PacketEngine.send_dtls`."""
         to = self._transports.get(transport)
         if to is not None and to.path is not None:
-            self._out.append((data, to.path))
+            to.outbox.append((data, to.path))
 
     def set_keys(self, transport: TransportId, keys: SrtpKeys, now: float) -> None:
         """See `PacketEngine.set_keys`."""
@@ -201,10 +204,8 @@ class Commands:
     def add_egress(self, spec: EgressSpec) -> OutId:
         """See `PacketEngine.add_egress`. Raises KeyError for a transport that is gone."""
         transport = self._transports[spec.transport]
-        out = OutId(self._handle())
+        out = OutId(self._handle(monitor=spec.monitor))
         slot = Slot(out, spec, transport, self._monitor_rng if spec.monitor else self._rng)
-        if spec.monitor:
-            transport.outbox = self._after
         self._slots[out] = slot
         transport.slots[spec.ssrc] = slot
         return out
@@ -279,7 +280,7 @@ class Commands:
             heapq.heappush(self._timers, (at, transport.id))
 
     def _arm_source(self, slot: Slot) -> None:
-        if slot.track is not None:
+        if slot.track is not None and not slot.spec.monitor:
             self._arm_publisher(slot.track.spec.transport)
 
     def _arm_publisher(self, handle: TransportId) -> None:
@@ -287,7 +288,11 @@ class Commands:
         if publisher is not None:
             self._arm(publisher, publisher.next_due())
 
-    def _handle(self) -> int:
+    def _handle(self, *, monitor: bool = False) -> int:
+        # Monitors count downwards: they leave no gap in what anyone else is called.
+        if monitor:
+            self._monitor_handles -= 1
+            return self._monitor_handles
         self._handles += 1
         return self._handles
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from media.engine import rtcp
 from media.engine.ingress import Layer
-from media.engine.interface import Drop, EngineStats, Event, LayerDown, Loss, TransportId
+from media.engine.interface import Drop, Event, LayerDown, Loss, TransportId
 from media.engine.key_frames import NEVER
 from media.engine.sending import Sender
 from media.engine.transport import Transport
@@ -21,14 +21,13 @@ LOSS_APART_S: Final = 1.0
 class Control:
     """Appends to the events it was given; packets leave by the sender."""
 
-    def __init__(self, ssrc: int, cname: str, sender: Sender, events: deque[Event], stats: EngineStats) -> None:
+    def __init__(self, ssrc: int, cname: str, sender: Sender, events: deque[Event]) -> None:
         """`ssrc` and `cname` are those that we send RTCP under."""
         self._ssrc = ssrc
         self._description = rtcp.description(ssrc, cname)
         self._preface = rtcp.receiver_report(ssrc, []) + self._description
         self._sender = sender
         self._events = events
-        self._stats = stats
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────
 
@@ -40,7 +39,7 @@ class Control:
         asked: set[TransportId] = set()
         items = rtcp.parse(plain)
         if items is None:
-            self._stats.dropped[Drop.MALFORMED] += 1
+            transport.stats.dropped[Drop.MALFORMED] += 1
             return asked
         for item in items:
             match item:
@@ -51,7 +50,7 @@ class Control:
                 case rtcp.Nack():
                     self._nack(transport, item)
                 case rtcp.KeyFrameRequest():
-                    self._stats.plis_in += 1
+                    transport.stats.plis_in += 1
                     slot = transport.slots.get(item.ssrc)
                     if slot is None or not slot.open or slot.spec.monitor:
                         continue
@@ -97,7 +96,7 @@ class Control:
             transport.reported = (lost + expected * reception.fraction_lost / 256, of + expected)
 
     def _nack(self, transport: Transport, nack: rtcp.Nack) -> None:
-        self._stats.nacks_in += 1
+        transport.stats.nacks_in += 1
         slot = transport.slots.get(nack.ssrc)
         if slot is None or not slot.open or slot.track is None or not slot.track.open:
             return
@@ -105,8 +104,8 @@ class Control:
             if not slot.may_resend():
                 return
             plain = slot.resend(sequence)
-            if plain is not None and self._sender.rtp(transport, plain):
-                self._stats.packets_resent += 1
+            if plain is not None:
+                self._sender.again(slot, plain)
 
     def down(self, layer: Layer) -> None:
         """A layer has ceased; who was on it looks for another."""
@@ -129,7 +128,7 @@ class Control:
                 if now >= layer.nack_at:
                     missing = layer.take_lost(now)
                     if missing:
-                        self._stats.nacks_out += 1
+                        transport.stats.nacks_out += 1
                         self._say(transport, rtcp.nack(self._ssrc, layer.ssrc, missing))
                 if now >= layer.report_at:
                     if layer.idle(now):
@@ -142,14 +141,14 @@ class Control:
                 continue
             asked = keys.take(track.lowest(), now)
             if asked is not None:
-                self._stats.plis_out += 1
+                transport.stats.plis_out += 1
                 self._say(transport, rtcp.pli(self._ssrc, asked.ssrc))
         if now >= transport.feedback_at:
             transport.feedback_at = NEVER
             ssrc = next(iter(transport.sources), 0)
             feedback = transport.arrivals.feedback(self._ssrc, ssrc)
             if feedback is not None:
-                self._stats.feedback_out += 1
+                transport.stats.feedback_out += 1
                 self._say(transport, feedback)
         for at in range(0, len(blocks), 31):
             report = rtcp.receiver_report(self._ssrc, blocks[at : at + 31])

@@ -20,6 +20,7 @@ from media.engine.key_frames import NEVER
 from media.engine.transport import MAX_DTLS_WAITING, SILENT_S, Path, Transport
 
 _SILENT_AGAIN_S = 5.0
+_EMPTY = 256
 
 
 class EngineCore(Commands):
@@ -34,23 +35,23 @@ class EngineCore(Commands):
 
         Nothing in it can raise: what does not parse or authenticate is counted and dropped.
         """
-        self._stats.datagrams_in += 1
-        if not data:
-            self._drop(Drop.MALFORMED)
-            return
-        first = data[0]
+        first = data[0] if data else _EMPTY
         if first < 4:
             self._stun(data, path, now)
             return
         transport = self._book.find(path)
-        if transport is None:
-            self._drop(Drop.UNKNOWN_ADDRESS)
+        stats = self._book.stats_at(path) if transport is None else transport.stats
+        stats.datagrams_in += 1
+        if first == _EMPTY:
+            stats.dropped[Drop.MALFORMED] += 1
+        elif transport is None:
+            stats.dropped[Drop.UNKNOWN_ADDRESS] += 1
         elif 127 < first < 192:
             self._media(transport, data, path, now if arrival is None else arrival, now)
         elif 19 < first < 64:
             self._dtls(transport, data)
         else:
-            self._drop(Drop.MALFORMED)
+            stats.dropped[Drop.MALFORMED] += 1
 
     def poll(self, now: float) -> tuple[list[tuple[bytes, Path]], float | None]:
         """Datagrams to send now, and when to poll again at the latest."""
@@ -63,10 +64,11 @@ class EngineCore(Commands):
         self._forward.tick_levels(now)
         if now >= self._replays.due:
             self._replays.tick(now)
+        self._stats.datagrams_out += len(self._out)
+        self._apart.datagrams_out += len(self._after)
         out = self._out + self._after if self._after else self._out.copy()
         self._out.clear()
         self._after.clear()
-        self._stats.datagrams_out += len(out)
         due = min(self._timers[0][0] if self._timers else NEVER, self._forward.levels_at, self._replays.due)
         return out, None if due == NEVER else due
 
@@ -83,23 +85,23 @@ class EngineCore(Commands):
                 transport.silent_at = due
         self._arm(transport, transport.next_due())
 
-    def _drop(self, why: Drop) -> None:
-        self._stats.dropped[why] += 1
-
     def _stun(self, data: bytes, path: Path, now: float) -> None:
         answer = self._book.check(data, path, now)
-        if isinstance(answer, Drop):
-            self._drop(answer)
+        if len(answer) == 2:
+            why, stats = answer
+            stats.datagrams_in += 1
+            stats.dropped[why] += 1
             return
         transport, reply, moved = answer
+        transport.stats.datagrams_in += 1
         transport.heard_at = now
-        self._out.append((reply, path))
+        transport.outbox.append((reply, path))
         if moved:
             self.events.append(Selected(transport.id))
 
     def _dtls(self, transport: Transport, data: bytes) -> None:
         if transport.dtls_waiting >= MAX_DTLS_WAITING:
-            self._drop(Drop.DTLS_OVERFLOW)
+            transport.stats.dropped[Drop.DTLS_OVERFLOW] += 1
             return
         transport.dtls_waiting += 1
         self.events.append(DtlsIn(transport.id, data))
@@ -107,20 +109,20 @@ class EngineCore(Commands):
     def _media(self, transport: Transport, data: bytes, path: Path, arrival: float, now: float) -> None:
         cipher = transport.cipher
         if cipher is None:
-            self._drop(Drop.NO_KEYS)
+            transport.stats.dropped[Drop.NO_KEYS] += 1
             return
         if not transport.pace.allows(now):
-            self._drop(Drop.TOO_MUCH)
+            transport.stats.dropped[Drop.TOO_MUCH] += 1
             return
         control = len(data) > 1 and 192 <= data[1] <= 223  # RFC 5761 section 4
         at = 4 if control else 8
         ssrc = int.from_bytes(data[at : at + 4], "big")
         if not transport.inbound.admits(ssrc, len(transport.slots), now):
-            self._drop(Drop.TOO_MANY_SOURCES)
+            transport.stats.dropped[Drop.TOO_MANY_SOURCES] += 1
             return
         plain = cipher.unprotect_rtcp(data) if control else cipher.unprotect(data)
         if plain is None:
-            self._drop(Drop.SRTP_FAILED)
+            transport.stats.dropped[Drop.SRTP_FAILED] += 1
             return
         transport.pace.count(control=control)
         gone = transport.inbound.heard(ssrc, len(transport.slots), now)
@@ -157,14 +159,21 @@ class EngineCore(Commands):
             taken.append(event)
         return taken
 
-    def blocked(self, count: int = 1) -> None:
-        """The shell could not send `count` datagrams."""
-        self._stats.dropped[Drop.SEND_BLOCKED] += count
+    def blocked(self, path: Path, count: int = 1) -> None:
+        """The shell could not send `count` datagrams that way."""
+        self._book.stats_at(path).dropped[Drop.SEND_BLOCKED] += count
 
-    def faulted(self) -> None:
-        """The shell met an error of ours while it handed a datagram or the time in."""
-        self._drop(Drop.FAULT)
+    def faulted(self, path: Path | None = None) -> None:
+        """The shell met an error of ours while it handed a datagram, from `path`, or the time in."""
+        stats = self._stats if path is None else self._book.stats_at(path)
+        stats.dropped[Drop.FAULT] += 1
 
     def stats(self) -> EngineStats:
         """See `PacketEngine.stats`."""
-        return replace(self._stats, transports=len(self._transports), dropped=dict(self._stats.dropped))
+        ours = sum(not transport.monitor for transport in self._transports.values())
+        return replace(self._stats, transports=ours, dropped=dict(self._stats.dropped))
+
+    def monitor_stats(self) -> EngineStats:
+        """See `PacketEngine.monitor_stats`."""
+        theirs = sum(transport.monitor for transport in self._transports.values())
+        return replace(self._apart, transports=theirs, dropped=dict(self._apart.dropped))

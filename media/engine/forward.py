@@ -24,18 +24,17 @@ LEVELS_S: Final = 0.1
 class Forwarder:
     """The packet path. Appends to the events it was given; packets leave by the sender."""
 
-    def __init__(self, sender: Sender, control: Control, events: deque[Event], stats: EngineStats) -> None:
+    def __init__(self, sender: Sender, control: Control, events: deque[Event]) -> None:
         self._sender = sender
         self._send = sender.media
         self._control = control
         self._events = events
-        self._stats = stats
         self._levels: dict[tuple[TransportId, str], int] = {}
         self.levels_at = NEVER
 
     def rtp(self, transport: Transport, plain: bytes, arrival: float, now: float) -> None:
         """Takes a decrypted RTP packet of a publisher."""
-        stats = self._stats
+        stats = transport.stats
         stats.packets_in += 1
         packet = rtp.parse(plain)
         if packet is None:
@@ -62,7 +61,7 @@ class Forwarder:
             if len(transport.waiting) <= MAX_WAITING:
                 return
             transport.waiting.popleft()
-        self._stats.dropped[Drop.UNBOUND] += 1
+        transport.stats.dropped[Drop.UNBOUND] += 1
 
     def _catch_up(self, transport: Transport, ssrc: int, source: Source, now: float) -> None:
         """Takes what came before it could be told whose it is."""
@@ -74,7 +73,7 @@ class Forwarder:
                 transport.waiting.append((packet, arrival))
 
     def _bound(self, transport: Transport, source: Source, packet: RtpPacket, arrival: float, now: float) -> None:
-        stats = self._stats
+        stats = transport.stats
         layer, rtx = source
         track = layer.track
         spec = track.spec
@@ -104,7 +103,7 @@ class Forwarder:
         elif spec.kind is Kind.AUDIO:
             self._audio(transport, layer, packet, number, now)
         else:
-            self._video(layer, packet, number, number == layer.highest and not rtx, now)
+            self._video(layer, packet, number, number == layer.highest and not rtx, now, stats)
 
     def _recovered(self, layer: Layer, packet: RtpPacket) -> int | None:
         # RFC 4588 section 4: the original sequence number comes first. Probes repeat what we have.
@@ -119,18 +118,18 @@ class Forwarder:
     def _audio(self, transport: Transport, layer: Layer, packet: RtpPacket, number: int, now: float) -> None:
         level = packet.extensions.get(transport.ids.audio_level) if transport.ids.audio_level else None
         loud: int | None = None
-        if level:  # two-byte headers (RFC 8285 section 4.3) can be empty
+        if level and not transport.monitor:  # two-byte headers (RFC 8285 section 4.3) can be empty
             loud = level[0] & 0x7F
             where = (transport.id, layer.track.spec.mid)
             self._levels[where] = min(loud, self._levels.get(where, 127))
             if self.levels_at == NEVER:
                 self.levels_at = now + LEVELS_S
         if not packet.payload:
-            self._empty(layer, number, number == layer.highest)
+            self._empty(layer, number, number == layer.highest, transport.stats)
             return
         track = layer.track
         if track.group is not None and not track.group.admits(track, loud, now):
-            self._stats.dropped[Drop.NOT_CHOSEN] += 1
+            transport.stats.dropped[Drop.NOT_CHOSEN] += 1
             return
         media = MediaPacket(number, packet.timestamp, packet.marker, packet.payload, None, level[:1] if level else None)
         for slot in track.slots:
@@ -145,16 +144,18 @@ class Forwarder:
 
     # ── pictures ──────────────────────────────────────────────────────────────────────────────
 
-    def _video(self, layer: Layer, packet: RtpPacket, number: int, newest: bool, now: float) -> None:
+    def _video(
+        self, layer: Layer, packet: RtpPacket, number: int, newest: bool, now: float, stats: EngineStats
+    ) -> None:
         head: Vp8Head | None = None
         if packet.payload:
             head = parse_head(packet.payload)
             if head is None:
-                self._stats.dropped[Drop.MALFORMED] += 1
+                stats.dropped[Drop.MALFORMED] += 1
                 return
         elif newest:
             layer.keep(MediaPacket(number, packet.timestamp, packet.marker, b"", None, None), now)
-            self._empty(layer, number, newest)
+            self._empty(layer, number, newest, stats)
             return
         # An empty packet that comes late goes through: it closes a gap that subscribers have seen.
         media = MediaPacket(number, packet.timestamp, packet.marker, packet.payload, head, None)
@@ -188,8 +189,9 @@ class Forwarder:
             elif slot.live and not newest:
                 self._send(slot, media, now, layer)
 
-    def _empty(self, layer: Layer, number: int, newest: bool) -> None:
-        self._stats.dropped[Drop.PADDING] += 1
+    @staticmethod
+    def _empty(layer: Layer, number: int, newest: bool, stats: EngineStats) -> None:
+        stats.dropped[Drop.PADDING] += 1
         if newest:
             for slot in layer.track.slots:
                 if slot.live and slot.layer is layer:

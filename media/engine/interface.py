@@ -90,8 +90,8 @@ class EgressSpec:
     """One m-section (a slot) of a subscriber.
 
     A `monitor`'s slot is fed from the lowest layer alone and changes nothing for anyone else: no key frame is asked
-    for on its behalf, no choice looks at it, its retransmissions come from what is kept anyway, and its transport's
-    packets leave after everyone else's.
+    for on its behalf, no choice looks at it, its retransmissions come from what is kept anyway, its packets leave after
+    everyone else's, and it is counted apart.
     """
 
     transport: TransportId
@@ -262,8 +262,12 @@ class PacketEngine(Protocol):
         """Where clients reach this engine, best first."""
         ...
 
-    def add_transport(self, ufrag: str, pwd: str) -> TransportId:
-        """A transport that answers STUN checks for this user name fragment and password."""
+    def add_transport(self, ufrag: str, pwd: str, *, monitor: bool = False) -> TransportId:
+        """A transport that answers STUN checks for this user name fragment and password.
+
+        All that a `monitor`'s sends leaves after everyone else's, all that it does is counted apart, for as long as
+        something of it may still arrive; its microphone has no level.
+        """
         ...
 
     def remove_transport(self, transport: TransportId) -> None:
@@ -350,5 +354,9 @@ class PacketEngine(Protocol):
         ...
 
     def stats(self) -> EngineStats:
-        """A copy of the counters."""
+        """A copy of the counters: of everything but monitors."""
+        ...
+
+    def monitor_stats(self) -> EngineStats:
+        """The same of monitors alone."""
         ...

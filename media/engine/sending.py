@@ -10,14 +10,17 @@ from media.engine.srtp import MAX_PLAIN
 if TYPE_CHECKING:
     from media.engine.egress import Slot
     from media.engine.ingress import Layer, MediaPacket
-    from media.engine.transport import Transport
+    from media.engine.transport import Path, Transport
 
 
 class Sender:
     """Encrypts for transports that can send, and counts."""
 
-    def __init__(self, stats: EngineStats) -> None:
+    def __init__(self, stats: EngineStats, apart: EngineStats, after: list[tuple[bytes, Path]]) -> None:
+        """What leaves by a monitor's slot is counted `apart` and waits in `after`, whosever the transport is."""
         self._stats = stats
+        self._apart = apart
+        self._after = after
 
     def media(self, slot: Slot, packet: MediaPacket, now: float, left: Layer | None = None) -> None:
         """Sends a packet in a slot's terms; one of a layer that it has `left` only where the subscriber saw a gap."""
@@ -28,41 +31,46 @@ class Sender:
         cipher, path = transport.cipher, transport.path
         if cipher is None or path is None:
             return
+        stats, outbox = (self._apart, self._after) if slot.spec.monitor else (self._stats, transport.outbox)
         data = cipher.protect(plain)
         if data is None:
-            self._stats.dropped[Drop.TOO_LONG if len(plain) > MAX_PLAIN else Drop.SRTP_FAILED] += 1
+            stats.dropped[Drop.TOO_LONG if len(plain) > MAX_PLAIN else Drop.SRTP_FAILED] += 1
             return
-        transport.outbox.append((data, path))
-        self._stats.packets_forwarded += 1
+        outbox.append((data, path))
+        stats.packets_forwarded += 1
 
-    def rtp(self, transport: Transport, plain: bytes) -> bool:
-        """Whether an RTP packet is on its way."""
+    def again(self, slot: Slot, plain: bytes) -> None:
+        """Sends what was sent by a slot once more."""
+        transport = slot.transport
         cipher, path = transport.cipher, transport.path
         if cipher is None or path is None:
-            return False
-        if len(plain) > MAX_PLAIN:
-            self._stats.dropped[Drop.TOO_LONG] += 1
-            return False
-        data = cipher.protect(plain)
+            return
+        stats, outbox = (self._apart, self._after) if slot.spec.monitor else (self._stats, transport.outbox)
+        data = cipher.protect(plain) if len(plain) <= MAX_PLAIN else None
         if data is None:
-            self._stats.dropped[Drop.SRTP_FAILED] += 1
-            return False
-        transport.outbox.append((data, path))
-        return True
+            stats.dropped[Drop.TOO_LONG if len(plain) > MAX_PLAIN else Drop.SRTP_FAILED] += 1
+            return
+        outbox.append((data, path))
+        stats.packets_resent += 1
 
     def rtcp(self, transport: Transport, plain: bytes) -> None:
         """Sends an RTCP packet."""
+        self._rtcp(transport, plain, transport.stats, transport.outbox)
+
+    def _rtcp(self, transport: Transport, plain: bytes, stats: EngineStats, outbox: list[tuple[bytes, Path]]) -> None:
         cipher, path = transport.cipher, transport.path
         if cipher is None or path is None:
             return
         data = cipher.protect_rtcp(plain)
         if data is None:
-            self._stats.dropped[Drop.SRTP_FAILED] += 1
+            stats.dropped[Drop.SRTP_FAILED] += 1
         else:
-            transport.outbox.append((data, path))
+            outbox.append((data, path))
 
     def report(self, slot: Slot) -> None:
         """Tells a subscriber its source's clock."""
         report = slot.sender_report()
-        if report is not None:
+        if report is not None and slot.spec.monitor:
+            self._rtcp(slot.transport, report, self._apart, self._after)
+        elif report is not None:
             self.rtcp(slot.transport, report)

@@ -9,7 +9,7 @@ from media.engine.binding import Rebindings
 from media.engine.egress import Slot
 from media.engine.inbound import InboundPace, InboundSources
 from media.engine.ingress import Layer
-from media.engine.interface import ExtensionIds, TransportId
+from media.engine.interface import EngineStats, ExtensionIds, TransportId
 from media.engine.key_frames import NEVER
 from media.engine.replaying import Replay
 from media.engine.rtp import RtpPacket
@@ -55,6 +55,7 @@ class Transport:
         "inbound",
         "key",
         "loss_told_at",
+        "monitor",
         "outbox",
         "pace",
         "path",
@@ -66,15 +67,27 @@ class Transport:
         "silent_at",
         "slots",
         "sources",
+        "stats",
         "tracks",
         "ufrag",
         "waiting",
     )
 
     def __init__(
-        self, handle: TransportId, ufrag: str, key: bytes, now: float, outbox: list[tuple[bytes, Path]]
+        self,
+        handle: TransportId,
+        ufrag: str,
+        key: bytes,
+        now: float,
+        outbox: list[tuple[bytes, Path]],
+        stats: EngineStats,
+        *,
+        monitor: bool = False,
     ) -> None:
         self.id = handle
+        self.monitor = monitor
+        self.stats = stats
+        """Where what it does is counted."""
         self.ufrag = ufrag
         self.key = key
         self.path: Path | None = None

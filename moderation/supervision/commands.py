@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from moderation.permissions import Office
 from moderation.supervision.escalation import Someone
-from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId
+from protocol.ids import ConcernId, FlagId, GlassId, IdentityId, ParticipantId, WhisperId
+from protocol.monitoring import Finding, MonitoringEnd
 from protocol.supervision import Category, FlagKind, MomentLine, Resolution, Severity
 from protocol.values import Role
 
@@ -73,6 +74,10 @@ class SeeRoom(Struct, frozen=True):
     unanswered: bool = False
 
 
+class LoseRoom(Struct, frozen=True):
+    """The room's log cannot be read: nobody will say when the session ends."""
+
+
 class About(Struct, frozen=True):
     """Whom a flag concerns, and in what role they are here. A therapist never hears of flags about themselves."""
 
@@ -121,10 +126,92 @@ class ResolveConcern(Handling, frozen=True, kw_only=True):
     flags: int
 
 
+class Mentor(Struct, frozen=True):
+    """Somebody who leads a room now. `headphones`: they said that nobody else would hear a whisper."""
+
+    identity_id: IdentityId
+    participant_id: ParticipantId
+    name: str
+    headphones: bool = False
+
+
+class RoomFacts(Struct, frozen=True):
+    """What is seen of a session's room from outside.
+
+    Attributes:
+        live: somebody is in it, and it is open here.
+        consented: everyone present has accepted the notice as it is now.
+    """
+
+    live: bool = False
+    consented: bool = False
+    mentors: tuple[Mentor, ...] = ()
+
+
+class Listen(Struct, frozen=True, kw_only=True):
+    """A therapist wants to listen to the session; with a `reason`, without a flag that gives the right."""
+
+    by: Someone
+    capacity: Office
+    room: RoomFacts
+    reason: str = ""
+    glass_id: GlassId = GlassId("")
+
+
+class StopListening(Struct, frozen=True):
+    """They listen no more."""
+
+    by: IdentityId
+    why: MonitoringEnd
+
+
+class StepIn(Struct, frozen=True):
+    """They are about to come in, visibly."""
+
+    by: Someone
+    capacity: Office
+
+
+class SendWhisper(Struct, frozen=True):
+    """Something for one mentor alone; None: nobody of that id leads."""
+
+    by: Someone
+    capacity: Office
+    whisper_id: WhisperId
+    to: Someone | None
+    text: str
+
+
+class SpeakTo(Struct, frozen=True):
+    """They are about to speak to one mentor alone."""
+
+    by: Someone
+    capacity: Office
+    to: Someone | None
+
+
+class SeeWhisper(Struct, frozen=True):
+    """A mentor's page has shown it."""
+
+    by: IdentityId
+    whisper_id: WhisperId
+
+
+class ReviewGlass(Struct, frozen=True):
+    """Somebody has looked at why another listened without a flag."""
+
+    by: Someone
+    capacity: Office
+    glass_id: GlassId
+    finding: Finding
+    note: str = ""
+
+
 class PassTime(Struct, frozen=True):
     """A concern may have waited for long enough, and what could not be stored may be tried again."""
 
 
 Fact = CoverAsked | CoverOver | LobbyUnattended | PersonRemoved | GroupReturned | SessionLed | SessionOver
 Handle = TakeNote | TakeConcernOver | ResolveConcern
-Command = Fact | SeeRoom | RaiseFlag | Handle | PassTime
+Monitor = Listen | StopListening | StepIn | SendWhisper | SpeakTo | SeeWhisper | ReviewGlass
+Command = Fact | SeeRoom | LoseRoom | RaiseFlag | Handle | Monitor | PassTime

@@ -12,14 +12,22 @@ from moderation.supervision.commands import (
     CoverOver,
     Fact,
     GroupReturned,
+    Listen,
     LobbyUnattended,
+    LoseRoom,
     PassTime,
     PersonRemoved,
     RaiseFlag,
     ResolveConcern,
+    ReviewGlass,
     SeeRoom,
+    SeeWhisper,
+    SendWhisper,
     SessionLed,
     SessionOver,
+    SpeakTo,
+    StepIn,
+    StopListening,
     TakeConcernOver,
     TakeNote,
 )
@@ -34,8 +42,18 @@ from moderation.supervision.events import (
     is_told,
 )
 from moderation.supervision.events import SessionOver as EndNoted
-from moderation.supervision.evolve import evolve
+from moderation.supervision.evolve import evolve, evolve_all
 from moderation.supervision.flags import raise_flag, resolve, take_note, take_over
+from moderation.supervision.monitoring import (
+    endings,
+    listen,
+    review_glass,
+    see_whisper,
+    send_whisper,
+    speak_to,
+    step_in,
+    stop_listening,
+)
 from moderation.supervision.state import Concern, SupervisionState
 from protocol.ids import ConcernId
 from protocol.supervision import ConcernKind, Severity
@@ -49,6 +67,9 @@ SEVERITY: Final = {
     ConcernKind.REMOVED: Severity.CONCERN,
 }
 
+AGREE_MS: Final[Millis] = 3_600_000
+"""Times further apart are not of the same clock."""
+
 _NOW: Final[Millis] = 0
 """A deadline that has passed."""
 
@@ -58,6 +79,9 @@ _NEED_A_LEADER: Final = (ConcernKind.LEADER_LOST, ConcernKind.COVER_NEEDED, Conc
 def decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty) -> Decision:
     """Decides one command. What holds in memory only is stored before anything that builds on it."""
     decision = _decide(state, command, now_ms, duty)
+    if isinstance(decision, Accepted):
+        over = tuple(endings(evolve_all(state, decision.events), now_ms))
+        decision = Accepted((*decision.events, *over)) if over else decision
     if isinstance(decision, Rejection) or not state.unstored or not (decision.events or command == PassTime()):
         return decision
     new = tuple(event for event in decision.events if event not in state.unstored)
@@ -67,6 +91,7 @@ def decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Duty
 def next_deadline(state: SupervisionState, after_ms: Millis = -1) -> Millis | None:
     """When passing time has something to do, later than at `after_ms`; None when it never has."""
     dues = [each.due_ms for each in state.concerns.values() if each.runs and each.due_ms != NEVER]
+    dues += (each.until_ms for each in state.listening.values() if each.glass_id is not None)
     return min((due for due in (*dues, *((_NOW,) if state.unstored else ())) if due > after_ms), default=None)
 
 
@@ -90,6 +115,10 @@ def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Dut
     match command:
         case SeeRoom():
             return Accepted(tuple(_seen(state, command, now_ms, duty)))
+        case LoseRoom():
+            # What waits for the end of a session that nobody can follow would wait for ever.
+            over = EndNoted(now_ms, state.room_seq)
+            return NOTHING if state.ended else Accepted((over, *_after_the_end(state, now_ms, duty)))
         case RaiseFlag():
             return raise_flag(state, command, now_ms, duty)
         case TakeNote():
@@ -98,8 +127,22 @@ def _decide(state: SupervisionState, command: Command, now_ms: Millis, duty: Dut
             return take_over(state, command, now_ms)
         case ResolveConcern():
             return resolve(state, command, now_ms)
+        case Listen():
+            return listen(state, command, now_ms, duty)
+        case StopListening():
+            return stop_listening(state, command, now_ms)
+        case StepIn():
+            return step_in(state, command, now_ms)
+        case SendWhisper():
+            return send_whisper(state, command, now_ms)
+        case SpeakTo():
+            return speak_to(state, command, now_ms)
+        case SeeWhisper():
+            return see_whisper(state, command, now_ms)
+        case ReviewGlass():
+            return review_glass(state, command, now_ms)
         case PassTime():
-            due = (each for each in state.concerns.values() if each.runs and NEVER != each.due_ms <= now_ms)
+            due = (each for each in state.concerns.values() if each.runs and is_due(each, now_ms, duty))
             return Accepted(tuple(_escalated(each, now_ms, duty) for each in due))
         case _:
             # The same event of the room, told again after a crash.
@@ -190,9 +233,21 @@ def _ended(state: SupervisionState, seq: int, now_ms: Millis, duty: Duty) -> Ite
     """What was to be acknowledged by the session's end goes on now."""
     yield from _passed(state.lasting(*_NEED_A_LEADER, ConcernKind.NOBODY_ANSWERS), seq, now_ms)
     yield EndNoted(now_ms, seq)
+    yield from _after_the_end(state, now_ms, duty)
+
+
+def _after_the_end(state: SupervisionState, now_ms: Millis, duty: Duty) -> Iterable[Event]:
     for each in state.concerns.values():
         if each.runs and each.due_ms == NEVER and each.pressing is Severity.CONCERN:
             yield _escalated(each, now_ms, duty)
+
+
+def is_due(concern: Concern, now_ms: Millis, duty: Duty) -> bool:
+    """Whether it goes on now. What is due later than anything so pressing ever waits is from a clock that was wrong."""
+    if concern.due_ms == NEVER or concern.due_ms <= now_ms:
+        return concern.due_ms != NEVER
+    longest = due_after(now_ms, concern.pressing, duty, ended=True)
+    return concern.pressing is not Severity.NOTE and concern.due_ms > longest + AGREE_MS
 
 
 def _escalated(concern: Concern, now_ms: Millis, duty: Duty) -> ConcernEscalated:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from protocol.ids import IdentityId
 from protocol.supervision import FlagKind, Severity, Step
@@ -37,12 +38,14 @@ class Waits(Struct, frozen=True):
     Attributes:
         follow_up: of who asked to be checked on, or left upset.
         after_end: of a concern once its session has ended.
+        glass: so long somebody may listen without a flag.
     """
 
     crisis: Millis = 60_000
     urgent: Millis = 180_000
     follow_up: Millis = 900_000
     after_end: Millis = 3_600_000
+    glass: Millis = 900_000
 
 
 class Duty(Struct, frozen=True):
@@ -103,14 +106,28 @@ class Whom(Struct, frozen=True):
         return staffed[0]
 
     def after(self, step: Step, duty: Duty) -> Step:
-        """Whom it reaches next; the contact again and again."""
+        """Whom it reaches next; the contact again and again. A step with nobody new would only cost time."""
         later = self.chain[self.chain.index(step) + 1 :]
-        return next((each for each in later if self.at(each, duty)), Step.CONTACT)
+        told = {each.identity_id for each in self.reached(step, duty)}
+        new = (each for each in later if any(one.identity_id not in told for one in self.at(each, duty)))
+        return next(new, Step.CONTACT)
 
     def reached(self, step: Step, duty: Duty) -> tuple[Someone, ...]:
         """Everyone whom it has reached when it has come to `step`."""
         so_far = self.chain[: self.chain.index(step) + 1]
         return tuple(each for earlier in so_far for each in self.at(earlier, duty))
+
+    def alone(self, severity: Severity, waited_ms: Millis, duty: Duty) -> Step:
+        """How far one flag would have come by itself that waits for so long, whoever has other things to do.
+
+        It has come as far at least: what others flagged only makes it faster.
+        """
+        step = self.first(replace(duty, engaged=False), severity)
+        for _ in range(waited_ms // max(1, due_again(step, 0, severity, duty))):
+            if step is Step.CONTACT:
+                break
+            step = self.after(step, duty)
+        return step
 
     def has_reached(self, audience: Step, step: Step) -> bool:
         """Whether it has reached that audience when it has come to `step`."""

@@ -11,7 +11,9 @@ from typing import TypeGuard, get_args
 from msgspec import Struct
 
 from moderation.decision import Accepted, Rejection
-from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId
+from moderation.permissions import Office
+from protocol.ids import ConcernId, FlagId, GlassId, IdentityId, ParticipantId, WhisperId
+from protocol.monitoring import Finding, MonitoringEnd
 from protocol.supervision import Category, ConcernKind, FlagKind, MomentLine, Resolution, Severity, Step
 from protocol.values import Millis, Role
 
@@ -118,7 +120,77 @@ class ConcernResolved(SupervisionEvent, frozen=True, tag="concern_resolved"):
     resolution: Resolution
 
 
-Told = ConcernRaised | FlagRaised | ConcernEscalated | ConcernPassed | SessionOver
+class MonitoringBegan(SupervisionEvent, frozen=True, tag="monitoring_began"):
+    """A therapist listens from now on, in that capacity; with `glass_id` without a flag, for a `reason`, until
+    `until_ms`, and to be reviewed by `due_ms`."""
+
+    at_ms: Millis
+    by: IdentityId
+    by_name: str
+    capacity: Office
+    until_ms: Millis = 0
+    glass_id: GlassId | None = None
+    reason: str = ""
+    due_ms: Millis = 0
+
+
+class MonitoringEnded(SupervisionEvent, frozen=True, tag="monitoring_ended"):
+    """They listen no more."""
+
+    at_ms: Millis
+    by: IdentityId
+    why: MonitoringEnd
+
+
+class SteppedIn(SupervisionEvent, frozen=True, tag="stepped_in"):
+    """A therapist asked to come in, visibly."""
+
+    at_ms: Millis
+    by: IdentityId
+    by_name: str
+
+
+class WhisperSent(SupervisionEvent, frozen=True, tag="whisper_sent"):
+    """Something for one mentor alone."""
+
+    at_ms: Millis
+    whisper_id: WhisperId
+    by: IdentityId
+    by_name: str
+    person: IdentityId
+    person_name: str
+    text: str
+
+
+class WhisperSpoken(SupervisionEvent, frozen=True, tag="whisper_spoken"):
+    """A therapist spoke to one mentor alone. What was said is nowhere."""
+
+    at_ms: Millis
+    by: IdentityId
+    by_name: str
+    person: IdentityId
+    person_name: str
+
+
+class WhisperSeen(SupervisionEvent, frozen=True, tag="whisper_seen"):
+    """Their page has shown it."""
+
+    at_ms: Millis
+    whisper_id: WhisperId
+
+
+class GlassReviewed(SupervisionEvent, frozen=True, tag="glass_reviewed"):
+    """Another person has looked at it."""
+
+    at_ms: Millis
+    glass_id: GlassId
+    by: IdentityId
+    by_name: str
+    finding: Finding
+    note: str = ""
+
+
+Told = ConcernRaised | FlagRaised | ConcernEscalated | ConcernPassed | SessionOver | MonitoringEnded
 """What holds even while it cannot be stored."""
 
 
@@ -128,7 +200,18 @@ class Held(SupervisionEvent, frozen=True, tag="held"):
     event: Told
 
 
-DurableEvent = Told | ConcernAcknowledged | ConcernTaken | ConcernResolved
+DurableEvent = (
+    Told
+    | ConcernAcknowledged
+    | ConcernTaken
+    | ConcernResolved
+    | MonitoringBegan
+    | SteppedIn
+    | WhisperSent
+    | WhisperSpoken
+    | WhisperSeen
+    | GlassReviewed
+)
 Event = DurableEvent | Held
 
 Decision = Accepted[Event] | Rejection

@@ -21,6 +21,11 @@ from protocol.ids import ConcernId, IdentityId
 from protocol.supervision import Category, FlagKind, StateReport, Step
 from protocol.values import Millis, Role
 
+MAX_UNREAD: Final = 30
+"""Flags of one person in one session that nobody has read. More of them would bury what others flag."""
+
+_CALLS: Final = (FlagKind.HELP, FlagKind.CHECK_ON_ME)
+
 ASKS: Final = {
     FlagKind.FLAG: Action.FLAG,
     FlagKind.REPORT: Action.REPORT,
@@ -51,6 +56,9 @@ def raise_flag(state: SupervisionState, command: RaiseFlag, now_ms: Millis, duty
     known = state.flags.get(command.flag_id)
     if known is not None:
         return _again(state, command, known)
+    if _waiting_of(state, command) >= MAX_UNREAD:
+        # Therapists are asked for this person already; a report goes out as soon as they have read the others.
+        return NOTHING if command.kind in _CALLS else Rejection(ErrorCode.RATE_LIMITED)
     person = about and about.identity_id
     joined = state.joined_by(person, command.category)
     whom = Whom(person, conflicted=about is not None and about.role is Role.THERAPIST)
@@ -72,7 +80,8 @@ def raise_flag(state: SupervisionState, command: RaiseFlag, now_ms: Millis, duty
         command.by.name,
         command.role,
         person,
-        about and about.participant_id,
+        # For reading where they are: staff confirm nothing of that.
+        about.participant_id if about and about.role is Role.PARTICIPANT else None,
         about.name if about else "",
         whom.conflicted,
         command.text,
@@ -132,6 +141,16 @@ def resolve(state: SupervisionState, command: ResolveConcern, now_ms: Millis) ->
         return Rejection(ErrorCode.INVALID_FIELD)
     by = command.by
     return Accepted((ConcernResolved(now_ms, concern.id, by.identity_id, by.name, resolution),))
+
+
+def _waiting_of(state: SupervisionState, command: RaiseFlag) -> int:
+    """How many of the raiser's flags wait. A call counts only against calls that press as much."""
+    return sum(
+        raised.by == command.by.identity_id
+        and (command.kind not in _CALLS or (raised.kind in _CALLS and rank(raised.severity) >= rank(command.severity)))
+        for concern in state.concerns.values()
+        for raised in concern.unread
+    )
 
 
 def _again(state: SupervisionState, command: RaiseFlag, concern_id: ConcernId) -> Decision:

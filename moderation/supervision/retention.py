@@ -14,7 +14,14 @@ from moderation.supervision.events import (
     ConcernTaken,
     DurableEvent,
     FlagRaised,
+    GlassReviewed,
+    MonitoringBegan,
+    MonitoringEnded,
     SessionOver,
+    SteppedIn,
+    WhisperSeen,
+    WhisperSent,
+    WhisperSpoken,
 )
 
 
@@ -36,6 +43,13 @@ def retention_of(event: DurableEvent) -> Retention:
             | ConcernAcknowledged()
             | ConcernTaken()
             | ConcernResolved()
+            | MonitoringBegan()
+            | MonitoringEnded()
+            | SteppedIn()
+            | WhisperSent()
+            | WhisperSpoken()
+            | WhisperSeen()
+            | GlassReviewed()
         ):
             return Retention.CONCERN
     assert_never(event)

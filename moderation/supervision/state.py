@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from moderation.permissions import Office
 from moderation.supervision.escalation import NEVER, Someone, Whom, highest
 from moderation.supervision.events import FlagRaised, Told
-from protocol.ids import ConcernId, FlagId, IdentityId, ParticipantId
+from protocol.ids import ConcernId, FlagId, GlassId, IdentityId, ParticipantId, WhisperId
 from protocol.supervision import Category, ConcernKind, Resolution, Severity, Step
 from protocol.values import Millis
 
@@ -85,6 +86,38 @@ class Concern(Struct, frozen=True):
         return highest(*(flag.severity for flag in self.unread)) if self.unread else self.severity
 
 
+class Listening(Struct, frozen=True):
+    """Somebody listens; `until_ms` and `glass_id`: without a flag."""
+
+    since_ms: Millis
+    capacity: Office
+    until_ms: Millis = 0
+    glass_id: GlassId | None = None
+
+
+class Glass(Struct, frozen=True):
+    """One time that somebody listened without a flag. `until_ms`: when it was over, 0 while it lasts."""
+
+    id: GlassId
+    by: Someone
+    reason: str
+    since_ms: Millis
+    due_ms: Millis
+    until_ms: Millis = 0
+    reviewed: bool = False
+
+
+class Whisper(Struct, frozen=True):
+    """Something that a therapist told a mentor."""
+
+    id: WhisperId
+    by: Someone
+    to: Someone
+    text: str
+    at_ms: Millis
+    seen: bool = False
+
+
 class SupervisionState(Struct, frozen=True):
     """All that the stream knows.
 
@@ -94,6 +127,9 @@ class SupervisionState(Struct, frozen=True):
         room_seq: the newest of the room's events that anything here is from.
         ended: the session has ended.
         unstored: what holds in memory only, in order.
+        listening: who listens now.
+        glass: all times that somebody listened without a flag.
+        whispers: all of them, the oldest first.
     """
 
     concerns: Mapping[ConcernId, Concern] = MappingProxyType({})
@@ -101,6 +137,14 @@ class SupervisionState(Struct, frozen=True):
     room_seq: int = 0
     ended: bool = False
     unstored: tuple[Told, ...] = ()
+    listening: Mapping[IdentityId, Listening] = MappingProxyType({})
+    glass: Mapping[GlassId, Glass] = MappingProxyType({})
+    whispers: tuple[Whisper, ...] = ()
+
+    @property
+    def to_review(self) -> bool:
+        """Whether somebody still has to look at why another listened without a flag."""
+        return any(not each.reviewed for each in self.glass.values())
 
     def lasting(self, *kinds: ConcernKind) -> Iterator[Concern]:
         """Those of these kinds that have not passed."""

@@ -21,7 +21,13 @@ MAX_DONE: Final = 20
 
 
 class OwnFlag(Struct, frozen=True):
-    """A flag as its raiser sees it. `about`: the name of whom it concerns; `unstored`: not stored yet."""
+    """A flag as its raiser sees it.
+
+    Attributes:
+        about: the name of whom it concerns.
+        unstored: not stored yet.
+        told: the names of those whom it has reached at first, while none of them has read it.
+    """
 
     id: FlagId
     kind: FlagKind
@@ -30,6 +36,7 @@ class OwnFlag(Struct, frozen=True):
     about: str
     status: FlagStatus
     unstored: bool = False
+    told: tuple[str, ...] = ()
 
 
 def concerns_for(
@@ -73,7 +80,7 @@ def visible_to(state: SupervisionState, viewer: IdentityId, capacity: Office) ->
 
 
 def flags_of(
-    told: SupervisionState, stored: SupervisionState, raiser: IdentityId, role: Capacity
+    told: SupervisionState, stored: SupervisionState, raiser: IdentityId, role: Capacity, duty: Duty
 ) -> tuple[OwnFlag, ...]:
     """The flags that this person raised, the newest first: whether one was read, and to staff what came of it."""
     if not permitted(role, Action.SEE_FLAG_RECEIVED, Relation.OWN):
@@ -88,6 +95,7 @@ def flags_of(
             concern.person_name,
             _status(stored.concerns.get(concern.id), number, staff=staff),
             _unstored(stored, flag.raised.flag_id),
+            () if _acknowledged(stored.concerns.get(concern.id), number) else _told_first(concern, duty),
         )
         for concern in told.concerns.values()
         for number, flag in enumerate(concern.flags)
@@ -106,16 +114,22 @@ def in_unanswered_crisis(told: SupervisionState, raiser: IdentityId) -> frozense
     )
 
 
-def unanswered_crisis(told: SupervisionState, raiser: IdentityId, duty: Duty) -> tuple[Millis, tuple[str, ...]] | None:
-    """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do."""
+def unanswered_crisis(
+    told: SupervisionState, raiser: IdentityId, duty: Duty, now_ms: Millis
+) -> tuple[Millis, tuple[str, ...]] | None:
+    """Since when flags of this person that say `crisis` wait for a therapist, and who is asked; None: none do.
+
+    Named are those whom their own flags alone would have reached by now. That a concern has come further, because of
+    what others flagged or because somebody has another crisis, would tell them of it.
+    """
     since, names = list[Millis](), dict[str, None]()
     for concern in told.concerns.values():
         own = [each.at_ms for each in concern.unread if each.by == raiser and each.severity is Severity.CRISIS]
         if own:
             since += own
-            of_others = concern.person == raiser and any(flag.raised.by != raiser for flag in concern.flags)
-            # How far what others flagged about them has gone would tell them of it.
-            step = concern.whom.first(duty, Severity.CRISIS) if of_others else concern.step
+            alone = concern.whom.alone(Severity.CRISIS, max(0, now_ms - min(own)), duty)
+            # A server that was away tells the next a little later than they were due.
+            step = min(alone, concern.step, key=concern.whom.chain.index)
             names.update((each.name, None) for each in concern.whom.reached(step, duty))
     return (min(since), tuple(names)) if since else None
 
@@ -185,6 +199,11 @@ def _status(known: Concern | None, number: int, *, staff: bool) -> FlagStatus:
 
 def _acknowledged(known: Concern | None, number: int) -> bool:
     return known is not None and number < len(known.flags) and known.flags[number].acknowledged
+
+
+def _told_first(concern: Concern, duty: Duty) -> tuple[str, ...]:
+    """By the group alone: how far it has gone, or who is busy, would tell of what others flagged."""
+    return tuple(each.name for each in concern.whom.reached(concern.whom.first(duty, Severity.NOTE), duty))
 
 
 def _unstored(stored: SupervisionState, flag_id: FlagId) -> bool:

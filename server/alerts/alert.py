@@ -51,9 +51,10 @@ class Alert(Struct, frozen=True):
         return self.at_ms + EXPIRES_MS
 
 
-def alert_id(session_id: SessionId, concern_id: ConcernId, number: int) -> str:
-    """The id of the alert when that concern reaches the contact for the `number`th time."""
-    told = msgspec.json.encode((session_id, concern_id, number))
+def alert_id(session_id: SessionId, concern_id: ConcernId, at_ms: Millis) -> str:
+    """The id of the alert for that concern's reaching the contact at that time. A count would begin again where what
+    was counted could not be stored, and what is told then would pass for a repeat."""
+    told = msgspec.json.encode((session_id, concern_id, at_ms))
     return f"msg_{hashlib.sha256(told).hexdigest()[:32]}"
 
 

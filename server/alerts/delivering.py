@@ -100,7 +100,7 @@ class Alerts:
         since_ms: Millis,
     ) -> None:
         """As supervision says it: a concern has reached the contact for the `number`th time. See `send`."""
-        alert = Alert(alert_id(session_id, concern_id, number), severity, since_ms, at_ms, number)
+        alert = Alert(alert_id(session_id, concern_id, at_ms), severity, since_ms, at_ms, number)
         _log.info("alert", alert=alert.id, session=session_id, concern=concern_id, step=step.value, number=number)
         self.send(alert)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
@@ -12,7 +13,7 @@ from aiohttp import web
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.permissions import Action
+from moderation.permissions import Action, Office
 from program.people import Person, ProgramRole
 from program.sessions import Session, find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
@@ -133,7 +134,9 @@ async def join(request: web.Request) -> web.Response:
         raise raise_for(ErrorCode.OTHER_PERSON)
     count_way_in(deps, person)
     async with reading(deps.engine) as connection:
-        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"], Action.ENTER)
+        session, role, enrolled = await of_mine(
+            connection, person, request.match_info["session_id"], Action.ENTER, deps.flagging.office_of
+        )
         arrived = await deps.arrivals.is_ready(connection, person.id, session, role)
     if session.status is SessionStatus.ENDED:
         raise raise_for(ErrorCode.SESSION_ENDED)
@@ -214,11 +217,16 @@ async def signed_in(request: web.Request) -> Person:
 
 
 async def of_mine(
-    connection: AsyncConnection, person: Person, wanted: str, action: Action
+    connection: AsyncConnection,
+    person: Person,
+    wanted: str,
+    action: Action,
+    reached: Callable[[Person, SessionId], Office | None] = lambda _person, _session: None,
 ) -> tuple[Session, Role, bool]:
     """The session of that id, this person's role in it, and whether they are enrolled or only may knock.
 
-    `action`: what they want with it, for the audit.
+    `action`: what they want with it, for the audit. `reached`: in what capacity something that is open in a session
+    has reached somebody, who may then step in as its therapists may.
 
     Raises:
         Refused: NOT_FOUND, there is none, or it is none of theirs (a DeniedAttempt). Both are answered alike.
@@ -230,6 +238,8 @@ async def of_mine(
         if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
             role = Role.PARTICIPANT
         session = await find_session(connection, session_id)
+        if role is None and reached(person, session_id) is not None:
+            role, enrolled = Role.THERAPIST, True
         if session is not None and role is not None:
             return session, role, enrolled
         if session is not None:

@@ -116,7 +116,9 @@ async def arrival(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
-        session, role, enrolled = await of_mine(connection, person, request.match_info["session_id"], Action.ENTER)
+        session, role, enrolled = await of_mine(
+            connection, person, request.match_info["session_id"], Action.ENTER, deps.flagging.office_of
+        )
         # Said here, before a camera is opened for nothing; where the room is not open, the room says it.
         if deps.removed(session.id, person.id):
             raise DeniedAttempt(ErrorCode.REMOVED, Action.ENTER, session.id)
@@ -140,7 +142,7 @@ async def agree(request: web.Request) -> web.Response:
     body = await read(request, Agree)
     person = await _changing(request)
     async with reading(deps.engine) as connection:
-        session, _, _ = await of_mine(connection, person, body.session_id, Action.ENTER)
+        session, _, _ = await of_mine(connection, person, body.session_id, Action.ENTER, deps.flagging.office_of)
     await deps.arrivals.agree(person.id, session, body.kind, version=body.version, language=body.language)
     return web.Response(status=204)
 

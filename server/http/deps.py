@@ -17,9 +17,10 @@ from rooms.state import Participant
 from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
-from server.config import PhoneConfig, allowed_origins
+from server.config import ContactsConfig, allowed_origins
 from server.flagging import Flagging
 from server.http.limits import ChangeLimit, FailureLimit
+from server.monitoring import Monitoring
 from server.responders import Responders
 from server.rota import OnCall
 from server.sockets import WebSockets
@@ -55,8 +56,8 @@ class HttpDeps:
         ice_servers: asked on each join.
         watch_tokens: for therapists who watch.
         responders: who answers for a session.
-        flagging: takes flags; phones: whom to phone while nobody answers.
-        on_call: who is on call; timelines: what happened in a session.
+        flagging: takes flags; contacts: whom to phone.
+        on_call: who is on call; timelines: what happened in a session; monitoring: who steps in.
         end_sign_in: told of a sign-in that ended; its person leaves the rooms they are in by it.
         end_person: told of a person who may be in no room any more, with the code that their pages close with.
         participant: who stands behind a participant's id in a session's room; None for one who never was there.
@@ -81,9 +82,10 @@ class HttpDeps:
     watch_tokens: WatchTokens
     responders: Responders
     flagging: Flagging
-    phones: tuple[PhoneConfig, ...]
+    contacts: ContactsConfig
     on_call: OnCall
     timelines: Timelines
+    monitoring: Monitoring
     arrivals: Arrivals
     end_person: Callable[[IdentityId, ErrorCode], None]
     participant: Callable[[SessionId, ParticipantId], Awaitable[Participant | None]]

@@ -8,11 +8,14 @@ from typing import Annotated, Final
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from moderation.decision import Rejection
 from moderation.permissions import Action, Office, Relation, permitted
+from moderation.supervision.escalation import Someone
 from program.people import ProgramRole
-from program.sessions import is_assigned
+from program.sessions import is_assigned, session_for
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, SessionId
+from protocol.values import Role
 from server.auth import sign_in_id
 from server.denials import DeniedAttempt
 from server.http.api import COOKIE, answer, count_way_in, of_mine, read, require_ready, signed_in, way_in
@@ -39,6 +42,10 @@ class Responding(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of what needs to say no more."""
+
+
 class Timeline(Struct, frozen=True):
     """Answer of `GET /api/v1/sessions/{id}/timeline`; the oldest first."""
 
@@ -50,6 +57,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/watch", watch)
     app.router.add_post("/api/v1/sessions/{session_id}/responder", respond)
     app.router.add_get("/api/v1/sessions/{session_id}/timeline", timeline)
+    app.router.add_post("/api/v1/sessions/{session_id}/step-in", step_in)
 
 
 async def watch(request: web.Request) -> web.Response:
@@ -81,6 +89,26 @@ async def respond(request: web.Request) -> web.Response:
         await deps.responders.waive(person, SessionId(wanted), reason)
     else:
         await deps.responders.set_reachable(person, SessionId(wanted), reachable=body.reachable)
+    return web.Response(status=204)
+
+
+async def step_in(request: web.Request) -> web.Response:
+    """I am about to come in, visibly: whoever of mine listened does not any more. 204; then I join as everyone does."""
+    deps = request.app[DEPS]
+    await read(request, Nothing)
+    person = await signed_in(request)
+    async with reading(deps.engine) as connection:
+        wanted = request.match_info["session_id"]
+        session, role, _ = await of_mine(connection, person, wanted, Action.STEP_IN, deps.flagging.office_of)
+        assigned = await session_for(connection, person.id, session.id) is Role.THERAPIST
+    office = Office.ASSIGNED if assigned else deps.flagging.office_of(person, session.id)
+    if role is not Role.THERAPIST or office is None:
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.STEP_IN, session.id)
+    decision = await deps.monitoring.step_in(session.id, Someone(person.id, person.display_name), office)
+    if isinstance(decision, Rejection):
+        if decision.denied is not None:
+            raise DeniedAttempt(ErrorCode.NOT_ALLOWED, decision.denied, session.id)
+        raise raise_for(decision.code)
     return web.Response(status=204)
 
 

@@ -23,6 +23,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.transports: set[TransportId] = set()
+        self.monitors: set[TransportId] = set()
         self.ingress: dict[tuple[TransportId, str], IngressSpec] = {}
         self.open: set[tuple[TransportId, str]] = set()
         self.egress: dict[OutId, EgressSpec] = {}
@@ -60,9 +61,11 @@ class FakeEngine:
     def candidates(self) -> Sequence[Candidate]:
         return (Candidate("192.0.2.1", 8_081),)
 
-    def add_transport(self, ufrag: str, pwd: str) -> TransportId:
+    def add_transport(self, ufrag: str, pwd: str, *, monitor: bool = False) -> TransportId:
         self._handles += 1
         self.transports.add(TransportId(self._handles))
+        if monitor:
+            self.monitors.add(TransportId(self._handles))
         return TransportId(self._handles)
 
     def remove_transport(self, transport: TransportId) -> None:
@@ -147,4 +150,7 @@ class FakeEngine:
         return taken
 
     def stats(self) -> EngineStats:
-        return EngineStats(transports=len(self.transports))
+        return EngineStats(transports=len(self.transports - self.monitors))
+
+    def monitor_stats(self) -> EngineStats:
+        return EngineStats(transports=len(self.transports & self.monitors))

@@ -116,3 +116,6 @@ class Stage:
         """Mids of a speaker that reach a listener."""
         reach = self.engine.heard_by(self.subscribes_on(listener))
         return {mid for transport, mid in reach if transport == self.publishes_on(speaker)}
+
+    def fail_monitor_handshake(self, transport: TransportId) -> None:
+        self.plane._monitors.connections._standing[transport].connection.endpoint._on_closed(False)

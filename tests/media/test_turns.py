@@ -50,8 +50,8 @@ class CoreEngine:
         self.now = 1_000.0
         self.secrets: dict[TransportId, tuple[str, str]] = {}
 
-    def add_transport(self, ufrag: str, pwd: str) -> TransportId:
-        handle = self.core.add_transport(ufrag, pwd, self.now)
+    def add_transport(self, ufrag: str, pwd: str, *, monitor: bool = False) -> TransportId:
+        handle = self.core.add_transport(ufrag, pwd, self.now, monitor=monitor)
         self.secrets[handle] = (ufrag, pwd)
         return handle
 

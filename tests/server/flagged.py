@@ -16,7 +16,7 @@ from program.notices import load_notices
 from protocol.ids import IdentityId, SessionId
 from server.arrivals import Arrivals
 from server.auth import Auth
-from server.config import PhoneConfig
+from server.config import ContactsConfig, PhoneConfig
 from server.flagging import Flagging
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import ChangeLimit, FailureLimit
@@ -107,7 +107,7 @@ async def flagged(tmp_path: Path, *, within_s: float = 2.0, over: Node | None = 
         watch_tokens=there.watch_tokens,
         responders=there.responders,
         flagging=Flagging(there.supervision, there.duties, there.hall, within_s=within_s),
-        phones=(PHONE,),
+        contacts=ContactsConfig(phones=(PHONE,)),
         on_call=OnCall(there.engine, there.clock, there.audit, new_id=there.shift_ids, on_changed=there.duty_changed),
         timelines=Timelines(there.engine, there.log, there.supervision, there.audit),
         arrivals=arrivals,

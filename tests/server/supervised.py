@@ -34,7 +34,7 @@ from server.duty import Duties
 from server.flag_reads import FlagReads
 from server.hall import Hall
 from server.responders import Responders
-from server.storage.log import AppendFailed, EventLog, NewEvent
+from server.storage.log import AppendFailed, EventLog, NewEvent, OutcomeUnknown, StoredEvent
 from server.supervising import Supervision
 from server.tokens import JoinGrant, JoinTokens, WatchGrant, WatchTokens
 from server.watchers import Watchers
@@ -51,9 +51,10 @@ RULES = Rules(leader_grace_ms=1_500, cover_wait_ms=120_000, lobby_wait_ms=600_00
 
 
 class FlakyLog(EventLog):
-    """Its disk can be full, or stuck, for streams whose id ends like this."""
+    """Its disk can be full, or stuck, or leave it open what it stored, for streams whose id ends like this; or give
+    nothing back."""
 
-    full_for = stuck_for = "nothing"
+    full_for = stuck_for = unknown_for = unread_for = "nothing"
     appends: list[tuple[str, tuple[NewEvent, ...]]]
     stuck: list[asyncio.Future[None]]
 
@@ -68,7 +69,16 @@ class FlakyLog(EventLog):
             else:
                 self.stuck.append(done)
             return done
+        if stream_id.endswith(self.unknown_for):
+            unknown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            unknown.set_exception(OutcomeUnknown(stream_id))
+            return unknown
         return super().append(stream_id, epoch, expected_head, new_events)
+
+    async def read(self, stream_id: str, after: int = 0) -> list[StoredEvent]:
+        if stream_id.endswith(self.unread_for):
+            raise OSError("input/output error")
+        return await super().read(stream_id, after)
 
 
 class Watched(FakeWebSocket):

@@ -299,7 +299,7 @@ async def test_what_concerns_who_answers_goes_past_them_to_the_lead(there: Flagg
     ruth_page = await there.page(RUTH)
     _, timeline, _ = await ruth_page.ask("GET", f"/sessions/{SESSION}/timeline")
     assert "flag_raised" not in [each["what"] for each in timeline["timeline"]]
-    assert (await ruth_page.mine()) == {"flags": []}
+    assert (await ruth_page.mine())["flags"] == []
 
 
 async def test_who_has_an_open_crisis_is_not_the_only_one_to_be_told_of_the_next(there: Flagged) -> None:
@@ -314,3 +314,63 @@ async def test_who_has_an_open_crisis_is_not_the_only_one_to_be_told_of_the_next
 
     await until("both are told", lambda: len(ruth.concerns()) == 2)
     assert [each.step for each in ruth.concerns() if not each.acknowledged] == [Step.BACKUP]
+
+
+async def test_with_a_disk_that_fails_altogether_crises_stay_go_on_and_are_stored_later(there: Flagged) -> None:
+    node, page, ruth = there.node, await there.page(ELLIE), await there.node.watch(RUTH)
+    await live(node)
+    await page.flag("f1", severity="crisis")
+    node.log.unknown_for = node.log.unread_for = "/supervision"
+
+    await page.flag("f2", severity="crisis", text="again")
+    await until("the page says so", lambda: ruth.views[SESSION].unread)
+
+    assert [flag.id for flag in ruth.concerns()[0].flags] == ["f1", "f2"]
+    assert (await page.mine())["crisis"]["told"] == ["Ruth"]
+    for _ in range(4):
+        await later(node, 60)
+    assert step(ruth)[0] is Step.CONTACT
+    told = [each[4] for each in node.escalated]
+    assert len(told) == len(set(told)) == 3
+
+    node.log.unknown_for = node.log.unread_for = "nothing"
+    await node.look_again()
+    await later(node, 1)
+    await until("it is read again", lambda: not ruth.views[SESSION].unread)
+    assert [flag.id for flag in ruth.concerns()[0].flags] == ["f1", "f2"]
+    assert step(ruth)[0] is Step.CONTACT
+    await later(node, 60)
+    assert [each[4] for each in node.escalated[-1:]] > told[-1:]
+    await until("all of it is stored", lambda: not ruth.concerns()[0].unstored)
+
+
+async def test_a_press_of_many_flags_tells_the_contact_once_in_a_while(there: Flagged) -> None:
+    node = there.node
+    pages = [await there.page(who) for who in (ELLIE, DANA)]
+    seats = await live(node)
+    await pages[0].flag("f0", severity="urgent")
+    for _ in range(3):
+        await later(node, 180)
+    assert len(node.escalated) == 1
+
+    for number in range(1, 20):
+        await pages[0].flag(f"f{number}", severity="urgent")
+    assert len(node.escalated) == 1
+    node.clock.advance(1)
+    assert (await pages[1].flag("about-her", severity="crisis", kind="flag", about=seats[ELLIE]))[0] == 200
+    assert len(node.escalated) == 2
+    node.clock.advance(61)
+    await pages[0].flag("later", severity="urgent")
+    assert len(node.escalated) == 3
+
+
+async def test_a_clock_that_was_years_behind_and_is_put_right_keeps_no_crisis_waiting(there: Flagged) -> None:
+    node, page, ruth = there.node, await there.page(ELLIE), await there.node.watch(RUTH)
+    await live(node)
+    await page.flag(severity="crisis")
+    assert step(ruth)[0] is Step.RESPONDER
+
+    node.clock.step_wall(400 * 86_400)
+    await later(node, 15)
+
+    assert step(ruth)[0] is Step.BACKUP

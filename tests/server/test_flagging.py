@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from moderation.permissions import Office
 from program.groups import add_member
 from program.sessions import end_session, name_responder
 from protocol.errors import ErrorCode, Unavailable
 from protocol.ids import IdentityId, MessageId, ParticipantId
 from protocol.messages import AskForCover, HideChat, Leave, PostChat, Welcome
-from protocol.supervision import Acknowledge, ConcernView, Outcome, Resolution, Resolve
+from protocol.supervision import Acknowledge, ConcernView, Outcome, Resolution, Resolve, Step
 from protocol.values import Role, SessionStatus
 from rooms.commands import CloseSession
 from server.entries import FlagRead
@@ -342,6 +343,24 @@ async def test_a_room_that_cannot_be_read_holds_no_stored_flag_up_after_a_restar
     await again.stop()
 
 
+async def test_a_concern_waits_for_no_end_of_a_session_whose_room_cannot_be_read(there: Flagged) -> None:
+    await live(there.node)
+    page = await there.page(DANA)
+    assert await page.flag(kind="flag", severity="concern", about="") == (200, {"stored": True})
+    async with writing(there.node.engine) as connection:
+        damaged = text("UPDATE payloads SET sealed = zeroblob(90) WHERE stream_id = :room")
+        await connection.execute(damaged, {"room": SESSION})
+    await there.node.crash()
+
+    again = Node(there.node.engine, there.node.clock)
+    await again.log.start()
+    again.supervision.wake(SESSION)
+    ruth = await again.watch(RUTH)
+
+    await until("it goes on", lambda: [each.step for each in ruth.concerns()] == [Step.CONTACT])
+    await again.stop()
+
+
 @pytest.mark.parametrize("why", [OperationalError("x", {}, Exception("disk")), ZeroDivisionError()])
 async def test_no_error_of_a_room_keeps_a_call_for_help(there: Flagged, why: Exception) -> None:
     async def broken(*_: object) -> None:
@@ -434,3 +453,24 @@ async def test_what_cannot_be_written_down_is_shown_and_written_down_later(there
     there.node.audit.broken = False
     await there.node.look_again()
     await until("it is written down", lambda: len(there.node.audit.entries) == 1)
+
+
+async def test_a_therapist_whom_nobody_saw_can_be_reported_by_name_and_it_goes_past_them(tmp_path: Path) -> None:
+    async with flagged(tmp_path) as there:
+        ellie = await there.page(ELLIE)
+        staff = {each["name"]: each["key"] for each in (await ellie.mine())["staff"]}
+        assert "Ellie" not in staff
+
+        status, _ = await ellie.flag(kind="report", severity="urgent", about=staff["Ruth"], text="She shouted.")
+
+        assert status == 200
+        assert (await ellie.mine())["flags"][0]["about"] == "Ruth"
+        assert there.node.supervision.concerns_for(SESSION, RUTH, Office.ASSIGNED) == ()
+
+
+async def test_who_only_knocks_can_report_nobody_of_the_staff_by_a_key(tmp_path: Path) -> None:
+    async with flagged(tmp_path) as there:
+        key = (await (await there.page(ELLIE)).mine())["staff"][0]["key"]
+        stranger = await there.page(STRANGER)
+        assert (await stranger.ask("GET", f"/sessions/{SESSION}/flags/mine"))[0] == 404
+        assert (await stranger.flag(kind="report", about=key))[0] == 404

@@ -416,3 +416,13 @@ async def test_it_looks_at_the_start_and_again_and_again(house: House) -> None:
         pass
     await often.stop()
     await often.stop()
+
+
+async def test_that_a_place_is_kept_for_longer_does_not_show_to_whose_it_is(house: House) -> None:
+    await house.book.confirm(ELLIE, SESSION, SAID)
+    await set_legal_hold(house.engine, vault(), house.clock, SESSION, hold=True, by="x")
+    house.clock.advance(DAY_S)
+    async with reading(house.engine) as connection:
+        offered = await house.book.offered(connection, ELLIE, SESSION)
+    assert (offered.place, offered.city, offered.region) == ("", "", "")
+    assert (await house.book.read(DANA, ELLIE, SESSION)) is not None

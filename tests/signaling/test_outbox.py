@@ -95,3 +95,14 @@ def test_whose_screen_it_is_makes_a_value_another_one() -> None:
     for frame in frames:
         outbox.put(Prepared(frame), latest_of=key_of(frame))
     assert drained(outbox) == frames
+
+
+def test_one_frame_alone_is_never_too_much() -> None:
+    outbox = Outbox(Wire.MSGPACK, 100)
+    long = Prepared(Ack(RequestId("r" * 500)))
+    outbox.put(long)
+    assert drained(outbox) == [long.frame]
+
+    outbox.put(Prepared(Ack(RequestId("r"))))
+    outbox.put(long)
+    assert outbox.overfull

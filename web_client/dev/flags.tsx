@@ -17,6 +17,7 @@ const flag = (change: Partial<OwnFlag>): OwnFlag => ({
   about: "Tomás",
   status: "acknowledged",
   unstored: false,
+  told: [],
   ...change,
 });
 

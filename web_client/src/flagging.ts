@@ -5,6 +5,7 @@ import { FINAL } from "./connection/insist";
 import type { ChatView, ErrorCode, ParticipantView } from "./protocol/generated";
 import type { RoomState } from "./state/room";
 import {
+  aboutWhom,
   NO_FLAGS,
   newsOf,
   pollAfter,
@@ -66,6 +67,8 @@ export class Flagging {
   /** Who is or was in the room. */
   readonly people = signal<readonly Known[]>([]);
   readonly you = signal("");
+  /** Whom a flag can be about. */
+  readonly whom = computed(() => (this.hidden.value ? [] : aboutWhom(this.people.value, this.you.value, this.own.value)));
   /** I have been in the room while the session was going on. */
   readonly wasInside = signal(false);
   /** Unix ms by the server's clock as far as it is known. */

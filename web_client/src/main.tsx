@@ -4,6 +4,7 @@ import { makeApi, makeCall, type Me, type SessionEntry } from "./connection/api"
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
 import { openWebSocket } from "./connection/socket";
+import { learnHelpLines } from "./crisis";
 import { Drawing } from "./drawing";
 import { GOODBYE } from "./goodbye";
 import { codecReady } from "./protocol/codec";
@@ -176,6 +177,7 @@ function start(root: HTMLElement): void {
     (words) => {
       if (location.pathname === GOODBYE) return;
       document.documentElement.lang = words.language;
+      learnHelpLines(makeCall((input, init) => fetch(input, init))).catch(() => {});
       render(<Root app={app} local={local} sound={sound} words={words} />, root);
     },
     // Without words there is no page. The sign-in is kept, by the link or its cookie.

@@ -55,6 +55,7 @@ const listed = (change: Partial<OwnFlag> = {}): OwnFlag => ({
   about: "Joy",
   status: "received",
   unstored: false,
+  told: [],
   ...change,
 });
 const statuses = (flagging: Flagging) => flagging.shown.value.map(({ status }) => status);

@@ -22,7 +22,7 @@ class Monitor(Client):
     """Takes pictures of as many publishers as it is shown."""
 
     def __init__(self, world: World, port: int = 7_000) -> None:
-        super().__init__(world, port)
+        super().__init__(world, port, monitor=True)
         self.outs: list[OutId] = []
         self.ssrcs: list[int] = []
 

@@ -100,11 +100,11 @@ class Seen:
 class Client:
     """One transport of a client."""
 
-    def __init__(self, world: World, port: int) -> None:
+    def __init__(self, world: World, port: int, *, monitor: bool = False) -> None:
         self.world = world
         self.path = Path("198.51.100.7", port, "203.0.113.1")
         self.ufrag, self.pwd = f"ufrag{port}", f"password-of-{port}-which-is-long"
-        self.handle = world.core.add_transport(self.ufrag, self.pwd, world.now)
+        self.handle = world.core.add_transport(self.ufrag, self.pwd, world.now, monitor=monitor)
         self.checks = 0
         self.media: list[Seen] = []
         self.control: list[tuple[float, bytes]] = []

@@ -119,7 +119,7 @@ class Stage:
         return concerns_for(self.state, self.state, by.identity_id, office, self.duty)
 
     def own(self, by: Someone, role: Capacity = Role.PARTICIPANT) -> Sequence[OwnFlag]:
-        return flags_of(self.state, self.state, by.identity_id, role)
+        return flags_of(self.state, self.state, by.identity_id, role, self.duty)
 
     def off_duty(self, **who: tuple[Someone, ...]) -> None:
         self.duty = replace(self.duty, **who)

@@ -7,11 +7,24 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
+from moderation.decision import Rejection
 from moderation.permissions import Office
-from moderation.supervision.commands import GroupReturned, LobbyUnattended, PersonRemoved, SessionLed, SessionOver
+from moderation.supervision.commands import (
+    GroupReturned,
+    LobbyUnattended,
+    LoseRoom,
+    PassTime,
+    PersonRemoved,
+    RaiseFlag,
+    SeeRoom,
+    SessionLed,
+    SessionOver,
+)
 from moderation.supervision.decide import next_deadline
 from moderation.supervision.escalation import NEVER, Duty, Waits
 from moderation.supervision.events import ConcernEscalated, Event
+from moderation.supervision.flags import MAX_UNREAD
+from protocol.errors import ErrorCode
 from protocol.supervision import FlagKind, Severity, Step
 from protocol.values import Role
 from tests.moderation.supervision.stage import BEN, DANA, ELLIE, MARIA, OMAR, ON_DUTY, RUTH, TOMAS, Stage, about
@@ -247,3 +260,83 @@ def test_what_is_tried_again_puts_off_nothing_that_comes_due_before(stage: Stage
 
     assert next_deadline(stage.state) == 0
     assert next_deadline(stage.state, after_ms=59_900) == 60_000
+
+
+# ── clocks that were wrong, and a room that nobody can follow ─────────────────────────────────
+
+
+@pytest.mark.parametrize("severity", [Severity.CRISIS, Severity.URGENT])
+def test_what_is_due_later_than_anything_ever_waits_goes_on_now(stage: Stage, severity: Severity) -> None:
+    stage.now_ms = 30 * 86_400_000
+    stage.do(stage.flag(severity))
+
+    stage.now_ms = 1_000
+    [went_on] = stage.do(PassTime())
+
+    assert isinstance(went_on, ConcernEscalated)
+    assert went_on.due_ms < 1_000_000
+    assert stage.do(PassTime()) == ()
+
+
+def test_a_clock_that_went_back_a_little_hurries_nothing(stage: Stage) -> None:
+    stage.now_ms = 600_000
+    stage.do(stage.flag(Severity.CRISIS))
+    stage.now_ms = 1_000
+    assert stage.do(PassTime()) == ()
+
+
+def test_a_note_for_a_day_long_after_waits_for_it(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.NOTE))
+    assert stage.concern().due_ms == stage.duty.working_day_ms
+    assert stage.do(PassTime()) == ()
+
+
+def test_what_waits_for_the_end_of_a_session_goes_on_when_its_room_cannot_be_read(stage: Stage) -> None:
+    stage.do(stage.flag(Severity.CONCERN, about(TOMAS)))
+    stage.do(PersonRemoved(3, ELLIE, DANA))
+    led = SeeRoom(4, paused=True, led=False, late=False)
+    stage.do(led)
+
+    stage.do(LoseRoom())
+
+    assert [each.step for each in stage.state.concerns.values()][:2] == [Step.BACKUP, Step.BACKUP]
+    assert stage.do(LoseRoom()) == ()
+    assert not any(each.over for each in stage.state.concerns.values()), "that nobody leads still presses"
+    stage.do(stage.flag(Severity.CONCERN, about(ELLIE)))
+    assert stage.concern(f"c{len(stage.state.concerns)}").due_ms > stage.now_ms
+
+
+# ── many flags of one person ─────────────────────────────────────────────────────────────────
+
+
+def test_reports_of_one_person_beyond_what_therapists_can_read_wait_and_calls_are_heard(stage: Stage) -> None:
+    def report(number: int) -> RaiseFlag:
+        return stage.flag(Severity.NOTE, by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.REPORT, text=f"{number}")
+
+    for number in range(MAX_UNREAD):
+        stage.do(report(number))
+    assert stage.decide(report(99)) == Rejection(ErrorCode.RATE_LIMITED)
+
+    call = stage.flag(Severity.URGENT, about(ELLIE), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP)
+    assert len(stage.do(call)) == 1
+    others = stage.flag(Severity.NOTE, by=TOMAS, role=Role.PARTICIPANT, kind=FlagKind.REPORT)
+    assert len(stage.do(others)) == 1
+
+    stage.do(stage.note(MAX_UNREAD))
+    assert len(stage.do(report(100))) == 1
+
+
+def test_who_calls_again_and_again_is_called_for_once_more_only_if_it_presses_more(stage: Stage) -> None:
+    def call(severity: Severity) -> RaiseFlag:
+        return stage.flag(severity, about(ELLIE), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP)
+
+    for _ in range(MAX_UNREAD):
+        stage.do(call(Severity.URGENT))
+    assert stage.do(call(Severity.URGENT)) == ()
+    assert len(stage.do(call(Severity.CRISIS))) == 1
+
+
+def test_a_step_at_which_nobody_new_is_told_costs_no_time() -> None:
+    stage = Stage(Duty(responder=(RUTH,), on_call=(RUTH,)))
+    stage.do(stage.flag(Severity.CRISIS))
+    assert steps(stage.wait(61_000)) == [(61_000, Step.CONTACT)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from moderation.decision import Accepted
 from moderation.permissions import Action, Office
 from moderation.supervision.commands import About, PassTime, PersonRemoved, SessionOver
 from moderation.supervision.decide import next_deadline
+from moderation.supervision.escalation import Someone
 from moderation.supervision.events import FlagRaised, Held
 from moderation.supervision.evolve import evolve_all
 from moderation.supervision.state import EMPTY
@@ -22,6 +24,7 @@ from tests.moderation.supervision.stage import (
     ELLIE,
     MARIA,
     OMAR,
+    ON_DUTY,
     RUTH,
     TOMAS,
     Stage,
@@ -330,12 +333,12 @@ def test_where_someone_is_may_be_read_while_a_crisis_of_ones_own_waits(stage: St
 def test_who_raised_a_crisis_is_told_since_when_it_waits_and_who_is_asked(stage: Stage) -> None:
     stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
     stage.do(stage.flag(Severity.URGENT, about(ELLIE)))
-    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty) == (1_000, ("Ruth",))
+    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty, stage.now_ms) == (1_000, ("Ruth",))
     stage.wait(61_000)
-    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty) == (1_000, ("Ruth", "Ben"))
-    assert unanswered_crisis(stage.state, ELLIE.identity_id, stage.duty) is None
+    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty, stage.now_ms) == (1_000, ("Ruth", "Ben"))
+    assert unanswered_crisis(stage.state, ELLIE.identity_id, stage.duty, stage.now_ms) is None
     stage.do(stage.note())
-    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty) is None
+    assert unanswered_crisis(stage.state, DANA.identity_id, stage.duty, stage.now_ms) is None
 
 
 def test_a_crisis_of_ones_own_does_not_tell_how_far_the_flags_of_others_have_gone(stage: Stage) -> None:
@@ -343,7 +346,7 @@ def test_a_crisis_of_ones_own_does_not_tell_how_far_the_flags_of_others_have_gon
     stage.wait(130_000)
     stage.do(stage.flag(Severity.CRISIS, about(ELLIE), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP))
 
-    assert unanswered_crisis(stage.state, ELLIE.identity_id, stage.duty) == (130_000, ("Ruth",))
+    assert unanswered_crisis(stage.state, ELLIE.identity_id, stage.duty, stage.now_ms) == (130_000, ("Ruth",))
 
 
 # ── when nothing can be stored ────────────────────────────────────────────────────────────────
@@ -370,7 +373,7 @@ def test_what_is_on_its_way_to_the_disk_is_not_stored(stage: Stage) -> None:
 
     (seen,) = concerns_for(pending, EMPTY, RUTH.identity_id, Office.ASSIGNED, stage.duty)
     assert seen.unstored
-    (own,) = flags_of(pending, EMPTY, DANA.identity_id, Role.MENTOR)
+    (own,) = flags_of(pending, EMPTY, DANA.identity_id, Role.MENTOR, stage.duty)
     assert (own.status, own.unstored) == (FlagStatus.RECEIVED, True)
 
 
@@ -406,3 +409,66 @@ def test_what_a_session_ends_with_is_told_once(stage: Stage) -> None:
     assert stage.do(SessionOver(9)) == ()
     assert stage.state.ended
     assert stage.concern().step is Step.BACKUP
+
+
+def test_a_raiser_is_told_who_has_been_told_until_it_is_read(stage: Stage) -> None:
+    stage.do(stage.flag(by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP))
+    assert stage.own(ELLIE)[0].told == (RUTH.name,)
+
+    stage.do(stage.note())
+
+    assert stage.own(ELLIE)[0].told == ()
+
+
+def test_of_a_report_about_the_therapist_who_answers_the_backup_has_been_told(stage: Stage) -> None:
+    stage.do(stage.flag(about=about(RUTH, Role.THERAPIST), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.REPORT))
+    assert stage.own(ELLIE)[0].told == (BEN.name,)
+
+
+def test_how_far_others_flags_have_gone_does_not_show_in_whom_one_is_told_of(stage: Stage) -> None:
+    alone = stage.flag(about=about(TOMAS), by=TOMAS, role=Role.PARTICIPANT, kind=FlagKind.HELP)
+    stage.do(alone)
+    before = stage.own(TOMAS)
+
+    stage.do(stage.flag(Severity.CRISIS, about(TOMAS)))
+    stage.wait(stage.now_ms + 10_000_000)
+
+    assert stage.own(TOMAS) == before
+
+
+def names_asked(stage: Stage, by: Someone) -> tuple[str, ...]:
+    found = unanswered_crisis(stage.state, by.identity_id, stage.duty, stage.now_ms)
+    return () if found is None else found[1]
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize("earlier", [True, False])
+@pytest.mark.parametrize("engaged", [True, False])
+def test_whom_one_is_told_of_in_a_crisis_is_the_same_whatever_others_flagged(
+    severity: Severity, *, earlier: bool, engaged: bool
+) -> None:
+    def asked(*, flagged: bool) -> list[tuple[str, ...]]:
+        stage = Stage(ON_DUTY)
+        if flagged and earlier:
+            stage.do(stage.flag(severity, about(ELLIE)))
+        stage.wait(stage.now_ms + 30_000)
+        stage.do(stage.flag(Severity.CRISIS, about(ELLIE), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.HELP))
+        if flagged and not earlier:
+            stage.do(stage.flag(severity, about(ELLIE)))
+        stage.duty = replace(stage.duty, engaged=flagged and engaged)
+        seen: list[tuple[str, ...]] = []
+        for _ in range(8):
+            seen.append(names_asked(stage, ELLIE))
+            stage.wait(stage.now_ms + 20_000)
+        return seen
+
+    alone = asked(flagged=False)
+    assert alone[0] == ("Ruth",)
+    assert alone[-1] == ("Ruth", "Ben", "Omar")
+    assert asked(flagged=True) == alone
+
+
+def test_where_somebody_is_can_be_read_of_participants_alone(stage: Stage) -> None:
+    stage.do(stage.flag(about=about(TOMAS)))
+    stage.do(stage.flag(about=about(DANA, Role.MENTOR), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.REPORT))
+    assert {each.person: bool(each.participant_id) for each in stage.seen()} == {"Tomas": True, "Dana": False}

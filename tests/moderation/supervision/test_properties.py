@@ -260,7 +260,7 @@ class Supervised(RuleBasedStateMachine):
     @invariant()
     def each_raiser_sees_their_own_and_whether_it_was_read(self) -> None:
         for person in PEOPLE:
-            own = flags_of(self.state, self.state, person.identity_id, Role.PARTICIPANT)
+            own = flags_of(self.state, self.state, person.identity_id, Role.PARTICIPANT, Duty())
             assert {each.id for each in own} == {flag.flag_id for flag in self.raised.values() if flag.by == person}
             for each in own:
                 if each.status is FlagStatus.READ:

@@ -274,7 +274,7 @@ async def test_what_supervision_says_becomes_an_alert(engine: AsyncEngine) -> No
     told = (SessionId("s-tuesday"), ConcernId("c-1"), Step.CONTACT, 7, START_MS, Severity.CRISIS, START_MS - 60_000)
     post.alerts.escalated(*told)
     await post.settle()
-    assert hook.arrived == [alert(7).id]
+    assert hook.arrived == [alert(START_MS).id]
     [row] = await post.rows()
     assert (row.severity, row.since_ms, row.at_ms, row.attempt) == ("crisis", START_MS - 60_000, START_MS, 7)
 

@@ -20,7 +20,7 @@ from rooms.state import Participant, RoomState
 from server.arrivals import Arrivals
 from server.auth import Auth
 from server.checks import Checks
-from server.config import EscalationConfig
+from server.config import ContactsConfig, EscalationConfig, PhoneConfig
 from server.demo import make_ready
 from server.duty import Duties
 from server.flagging import Flagging
@@ -152,7 +152,7 @@ async def site(
                 watch_tokens=watch_tokens,
                 responders=Responders(engine, rooms, audit, on_changed=rooms.changed),
                 flagging=flagging,
-                phones=(),
+                contacts=ContactsConfig(local=(PhoneConfig("County crisis line", "555-0111"),)),
                 on_call=OnCall(engine, clock, audit, new_id=counted("shift"), on_changed=duties.outdated),
                 timelines=Timelines(engine, log, supervision, audit),
                 arrivals=arrivals,

@@ -354,3 +354,11 @@ async def test_health_is_told_and_readiness_follows_the_state(there: Site) -> No
             assert (answer.status, await answer.json()) == (status, {"status": state.value})
         async with there.client.get(f"{there.url}/healthz") as answer:
             assert answer.status == 200
+
+
+async def test_whom_to_phone_is_told_without_signing_in(there: Site) -> None:
+    async with there.client.get(f"{there.url}/api/v1/help-lines") as answer:
+        assert await answer.json() == {
+            "local": [{"name": "County crisis line", "phone": "555-0111"}],
+            "state_reports": [],
+        }

@@ -119,7 +119,7 @@ export function makeCall(send: typeof fetch): Call {
         cache: "no-store",
         keepalive,
         signal: AbortSignal.timeout(PATIENCE_MS),
-        ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body, whole) }),
       });
     } catch (cause) {
       throw new ApiError(null, { cause });
@@ -127,6 +127,11 @@ export function makeCall(send: typeof fetch): Call {
     if (response.ok) return response.status === 204 ? null : read(response);
     throw new ApiError(await codeOf(response));
   };
+}
+
+/** Half of a sign, as a keyboard or a cut may leave one, is no text: the server could read nothing of it. */
+function whole(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "") : value;
 }
 
 export function makeApi(send: typeof fetch): Api {

@@ -33,6 +33,8 @@ export interface OwnFlag {
   readonly about: string;
   readonly status: FlagStatus;
   readonly unstored: boolean;
+  /** Whom it has reached, by name, while nobody has read it. */
+  readonly told: readonly string[];
 }
 
 /** A crisis of mine that nobody has answered. */
@@ -46,6 +48,8 @@ export interface Crisis {
 export interface OwnFlags {
   readonly flags: readonly OwnFlag[];
   readonly crisis?: Crisis;
+  /** Mentors and therapists of the group, who can be reported although they were never in the room. */
+  readonly staff?: readonly { readonly key: string; readonly name: string; readonly role: Role }[];
 }
 
 export const NO_FLAGS: OwnFlags = { flags: [] };
@@ -59,6 +63,7 @@ export interface ShownFlag {
   readonly about: string;
   readonly atMs: number;
   readonly status: ShownStatus;
+  readonly told: readonly string[];
 }
 
 /** Someone who is or was in the room. */
@@ -82,15 +87,17 @@ export function shownFlags(pending: readonly Pending[], { flags }: OwnFlags): re
       about: name,
       atMs,
       status: refused ? ("refused" as const) : WAYS[way],
+      told: [],
     }))
     .toReversed();
-  const theirs = flags.map(({ id, kind, severity, about, at_ms: atMs, status, unstored }) => ({
+  const theirs = flags.map(({ id, kind, severity, about, at_ms: atMs, status, unstored, told }) => ({
     id,
     kind,
     severity,
     about,
     atMs,
     status: unstored && status === "received" ? ("unstored" as const) : status,
+    told,
   }));
   return [...mine, ...theirs];
 }
@@ -127,6 +134,14 @@ export function stillKnown(before: readonly Known[], here: readonly ParticipantV
   const all = [...now, ...gone];
   const same = all.length === before.length && all.every((one, place) => before[place]?.id === one.id && before[place].name === one.name);
   return same ? before : all;
+}
+
+/** Whom a flag can be about: who is or was here, and of the group's staff whoever was not. */
+export function aboutWhom(people: readonly Known[], you: string, { staff }: OwnFlags): readonly Known[] {
+  const others = people.filter(({ id }) => id !== you);
+  const seen = new Set(people.filter(({ role }) => role !== "participant").map(({ role, name }) => `${role} ${name}`));
+  const unseen = (staff ?? []).filter(({ role, name }) => !seen.has(`${role} ${name}`));
+  return [...others, ...unseen.map(({ key: id, name, role }) => ({ id, name, role }))];
 }
 
 /** The one that changed its status last, where it is worth telling. */

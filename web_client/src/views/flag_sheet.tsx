@@ -6,6 +6,7 @@ import type { FlagsHere } from "./flags_here";
 import { Sheet } from "./frame";
 import { MOST_TEXT, titled } from "./help";
 import { Icon, type IconName } from "./icon";
+import { StateReports } from "./state_reports";
 
 const KINDS: readonly Category[] = [
   "other",
@@ -72,7 +73,10 @@ export function FlagSheet({
       {category === "abuse_or_neglect" && (
         <p class="note" role="status">
           <Icon name="alert" />
-          <span>{say.mandated}</span>
+          <span>
+            {say.mandated}
+            <StateReports />
+          </span>
         </p>
       )}
       <div class="field">
@@ -113,7 +117,7 @@ export function CallSheet({ words, here, onClose }: SheetProps) {
 
 function useRaise({ flagging }: FlagsHere, onClose: () => void) {
   return (kind: FlagKind, severity: Severity, category: Category, about: string, text: string) => {
-    const name = flagging.people.peek().find(({ id }) => id === about)?.name ?? "";
+    const name = flagging.whom.peek().find(({ id }) => id === about)?.name ?? "";
     flagging.raise({ kind, severity, category, about, name, text });
     onClose();
   };
@@ -130,8 +134,7 @@ function Whom({
   about: string;
   onAbout: (about: string) => void;
 }) {
-  const { people, you, hidden } = here.flagging;
-  const others = hidden.value ? [] : people.value.filter(({ id }) => id !== you.value);
+  const others = here.flagging.whom.value;
   return (
     <div class="field">
       <label for="flag-about">{say.person}</label>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { CRISIS } from "../crisis";
+import { CRISIS, helpLines } from "../crisis";
 import type { Words } from "../words";
 import { useFlags } from "./flags_here";
 import type { HelpView } from "./help";
@@ -213,6 +213,15 @@ export function HelpWays({ words }: { words: Words }) {
           <span class="quiet">{words.textLifelineMore}</span>
         </span>
       </a>
+      {helpLines.value.local.map(({ name, phone }) => (
+        <a key={phone} class="way" href={`tel:${phone}`}>
+          <Icon name="phone" />
+          <span>
+            <strong>{words.callOther(phone)}</strong>
+            <span class="quiet">{name}</span>
+          </span>
+        </a>
+      ))}
       <a class="way call" href={`tel:${CRISIS.emergency}`}>
         <Icon name="alert" />
         <span>

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Severity } from "../protocol/generated";
 import { isUnread, type Known, type ShownFlag } from "../state/flags";
-import type { Words } from "../words";
+import { listOf, type Words } from "../words";
 import { flagWordsFor, type FlagWords } from "../words/flags";
 import type { FlagsHere } from "./flags_here";
 import { HelpWays } from "./frame";
@@ -189,7 +189,7 @@ function Report({
   const [pressing, setPressing] = useState(false);
   const [asked, setAsked] = useState(false);
   const { flagging } = here;
-  const others = flagging.people.value.filter(({ id }) => id !== flagging.you.value);
+  const others = flagging.whom.value;
   const says = text.trim() !== "" || about !== "";
   const name = about === "me" ? "" : (others.find(({ id }) => id === about)?.name ?? "");
   return (
@@ -205,7 +205,7 @@ function Report({
         <label for="report-about">{say.about}</label>
         <select class="input" id="report-about" value={about} onChange={(event) => setAbout(event.currentTarget.value)}>
           <option value="">{say.session}</option>
-          {(flagging.hidden.value ? [] : others).map((one) => (
+          {others.map((one) => (
             <option key={one.id} value={one.id}>
               {titled(say, one)}
             </option>
@@ -260,6 +260,9 @@ function Sent({ words, say, flag, onClose }: { words: Words; say: FlagWords; fla
         <Icon name={failing ? "alert" : isUnread(flag) ? "flag" : "check"} />
         <span>{say.line(whatOf(say, flag), say.status[flag.status])}</span>
       </p>
+      {flag.told.length > 0 && (
+        <p>{(flag.told.length > 1 ? say.toldMany : say.told)(listOf(words, flag.told))}</p>
+      )}
       {failing ? (
         <p>{flag.status === "refused" ? say.cannotSendAtAll : say.cannotSend}</p>
       ) : (

@@ -393,6 +393,7 @@ export const en = {
   // Help
   helpTitle: "What do you need?",
   closeHelp: "Close help",
+  callOther: (phone: string) => `Call ${phone}`,
   callLifeline: `Call ${CRISIS.lifeline}`,
   callLifelineMore: "Crisis line, day and night",
   textLifeline: `Text ${CRISIS.lifeline}`,

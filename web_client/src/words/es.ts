@@ -425,6 +425,7 @@ export const es: Words = {
 
   helpTitle: "¿Qué necesita?",
   closeHelp: "Cerrar ayuda",
+  callOther: (phone) => `Llamar al ${phone}`,
   callLifeline: `Llamar al ${CRISIS.lifeline}`,
   callLifelineMore: `Línea de crisis, día y noche; en español, oprima ${CRISIS.spanishKey}`,
   textLifeline: `Escribir al ${CRISIS.lifeline}`,

@@ -85,3 +85,9 @@ test("what a person says travels in bodies, never in addresses", async () => {
     ["PUT", "/api/v1/me/name", { name: "El" }],
   ]);
 });
+
+test("half of a sign in a text does not keep the rest of it from arriving", async () => {
+  const send = answering(200, { name: "Ellie" });
+  await makeApi(send).setName("Ellie\ud83d \ud83d\ude42\udc00");
+  expect(send.mock.calls[0]?.[1]?.body).toBe(JSON.stringify({ name: "Ellie \ud83d\ude42" }));
+});

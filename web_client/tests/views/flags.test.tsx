@@ -2,6 +2,7 @@ import axe from "axe-core";
 import { render, type ComponentChildren } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { helpLines } from "../../src/crisis";
 import { ApiError, type Whereabouts } from "../../src/connection/api";
 import { Flagging, type FlagApi, type FlagBody } from "../../src/flagging";
 import * as parts from "../../src/flags";
@@ -11,6 +12,7 @@ import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { FlagsHere } from "../../src/views/flags_here";
 import { HelpSheet, Sheet } from "../../src/views/frame";
 import { FlagSheets } from "../../src/views/room_parts";
+import { StateReports } from "../../src/views/state_reports";
 import type { OpenSheet, WhispersModel } from "../../src/views/room_model";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
@@ -125,6 +127,7 @@ const mine = (change: Partial<OwnFlag> = {}): OwnFlag => ({
   about: "Tomás",
   status: "received",
   unstored: false,
+  told: [],
   ...change,
 });
 const crisis = { since_ms: 0, told: ["Ruth", "Ben"], phones: [{ name: "Ruth", phone: "555 0117" }] };
@@ -555,4 +558,11 @@ test.each([
   ["", false],
 ])("the words of %s are noticed: %s", (text, expected) => {
   expect(watched(text)).toBe(expected);
+});
+
+test("where the program says so, a flag about abuse shows whom the state has take reports", async () => {
+  helpLines.value = { local: [], state_reports: [{ name: "State hotline", phone: "555-0101" }] };
+  render(<StateReports />, box);
+  expect(box.querySelector("a")?.getAttribute("href")).toBe("tel:555-0101");
+  expect(box.textContent).toContain("State hotline");
 });

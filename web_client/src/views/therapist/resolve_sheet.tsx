@@ -4,6 +4,7 @@ import { keyOf, type Flag } from "../../state/supervision";
 import { listOf } from "../../words";
 import { whenOf } from "../../words/therapist";
 import { Sheet } from "../frame";
+import { StateReports } from "../state_reports";
 import type { HandlingActs, TherapistModel } from "./model";
 
 const OUTCOMES: readonly Outcome[] = ["spoke", "follow_up", "handed_on", "no_action"];
@@ -68,7 +69,10 @@ export function ResolveSheet({ flag, model, acts, onClose }: Props) {
         {reported && (
           <fieldset class="stack s">
             <legend>{own.reportTitle}</legend>
-            <p>{own.reportMore}</p>
+            <p>
+              {own.reportMore}
+              <StateReports />
+            </p>
             <div class="pair">
               {REPORTS.map((each) => (
                 <label key={each} class="choice">
