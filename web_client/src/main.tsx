@@ -3,6 +3,7 @@ import { App } from "./app";
 import { makeApi, makeCall, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
+import { asMyself } from "./connection/myself";
 import { openWebSocket } from "./connection/socket";
 import { learnHelpLines } from "./crisis";
 import { Drawing } from "./drawing";
@@ -72,6 +73,13 @@ function start(root: HTMLElement): void {
       underWay: drawing.release,
     });
     let connection!: Connection;
+    let stepsIn = entry.steppingIn ?? false;
+    const join = async () => {
+      // Once: who comes back after a lost connection has stepped in already.
+      if (stepsIn) await asMyself(api, me.you, () => api.stepIn(entry.id));
+      stepsIn = false;
+      return api.join(entry.id, me.you);
+    };
     const session = new RoomSession(
       {
         connect: (events) => {
@@ -79,7 +87,7 @@ function start(root: HTMLElement): void {
             {
               clock: systemClock,
               openSocket: openWebSocket,
-              join: () => (entry.steppingIn ? api.stepIn(entry.id, me.you) : api.join(entry.id, me.you)),
+              join,
               random: Math.random,
               newId,
             },

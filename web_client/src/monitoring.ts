@@ -207,8 +207,11 @@ export class Monitoring implements MonitoringEvents {
       case "monitored": {
         const { id } = frame.room.session;
         const known = room?.session.id === id;
-        // What was stopped here meanwhile is not shown again.
-        if (!known && this.asking.peek() !== id) return;
+        if (!known && this.asking.peek() !== id) {
+          // What was stopped here meanwhile is not shown again, and ends.
+          if (this.asking.peek() === null) void this.#deps.ask({ type: "stop_listening" }, "always");
+          return;
+        }
         const next = fromSnapshot(frame.room);
         const here = new Set(next.participants.flatMap((one) => (one.microphone ? [one.id] : [])));
         const speakers = known ? room.speakers.filter((one) => here.has(one)) : [];

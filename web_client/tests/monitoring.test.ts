@@ -74,10 +74,11 @@ test("stopping silences this page at once, and what was on its way is not shown"
   expect(last()).toMatchObject({ body: { type: "stop_listening" }, keep: "always" });
   heard();
   expect(monitoring.room.value).toBeNull();
+  expect(of("stop_listening"), "one that began all the same").toHaveLength(2);
   ended("s", "stopped");
   expect(monitoring.over.value).toBeNull();
   monitoring.stop();
-  expect(of("stop_listening")).toHaveLength(1);
+  expect(of("stop_listening")).toHaveLength(2);
 });
 
 test("another session takes the place of the first, which goes on until then", async () => {

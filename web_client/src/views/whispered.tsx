@@ -48,7 +48,7 @@ export function Headphones({
 }) {
   return (
     <label class="choice">
-      <input type="checkbox" role="switch" checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <input type="checkbox" role="switch" aria-checked={on} checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
       <span>
         {say.headphones}
         {!brief && <span class="quiet block">{say.headphonesMore}</span>}
