@@ -141,7 +141,8 @@ function start(root: HTMLElement): void {
     openRoom,
     openDesk: async (me) => {
       const { openDesk } = await import("./therapist");
-      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me, local, makePeer });
+      const expose = query.has("debug") ? (await import("./debug")).exposeForDebugging : undefined;
+      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me, local, makePeer, expose });
     },
     watchLevel,
     checkPath: ({ state }) =>

@@ -43,6 +43,8 @@ export interface DeskDeps {
   /** My microphone, for whom I speak to alone. */
   local: LocalMedia;
   makePeer: (config: RTCConfiguration) => RTCPeerConnection;
+  /** For end-to-end tests and support. */
+  expose?: ((publisher: Publisher, subscriber: Subscriber) => void) | undefined;
 }
 
 /** How often the clocks are looked at. */
@@ -54,7 +56,7 @@ const CALL_AGAIN_MS = 60_000;
 const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["signed_out", "link_invalid", "other_person"]);
 
 /** A therapist's page with its own connection. This module and all it imports are loaded for therapists only. */
-export function openDesk({ api, call, me, local, makePeer, ...deps }: DeskDeps): Desk {
+export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: DeskDeps): Desk {
   const asked = makeSupervisionApi(call);
   const chime = new Chime();
   const toneOn = signal(tone.on);
@@ -88,6 +90,7 @@ export function openDesk({ api, call, me, local, makePeer, ...deps }: DeskDeps):
     trouble: (trouble) => trouble && monitoring.voiceLost(),
     offer: (sdp, sources) => connection.ask({ type: "publish_offer", sdp, sources }, "never"),
   });
+  expose?.(publisher, subscriber);
   const monitoring = new Monitoring({
     ask: (body, keep) => connection.ask(body, keep),
     subscriber,

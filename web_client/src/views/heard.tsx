@@ -2,7 +2,6 @@ import { person } from "../state/room";
 import { presenceWordsFor } from "../words/presence";
 import { Icon } from "./icon";
 import type { RoomModel } from "./room_model";
-import "../styles/presence.css";
 
 /** A therapist in a room: that they are heard and seen there, whatever of it is on. */
 export function Heard({ model }: { model: RoomModel }) {

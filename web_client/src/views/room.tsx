@@ -1,4 +1,3 @@
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { leads, rests } from "../state/room";
 import { Chat } from "./chat";
@@ -9,6 +8,7 @@ import { Heard, isTherapist } from "./heard";
 import { Icon } from "./icon";
 import { faceOf, Tiles } from "./tiles";
 import { Bar } from "./bar";
+import { Over } from "./over";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
 import { AtHand, FlagSheets, Hidden, RemoveSheet } from "./room_parts";
@@ -81,9 +81,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     }
     opened.current = model.chatOpen;
   }, [model.chatOpen, wide]);
-  return (
-    <>
-      <Over over={isTherapist(model)}>
+  const top = (
       <Top words={words} title={room.session.title} subtitle={now(model)} loose={low && staff} onQuickExit={acts.onQuickExit}>
         {(staff || sharesNow(model)) && (
           <>
@@ -93,8 +91,17 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           </>
         )}
       </Top>
-      <Heard model={model} />
-      </Over>
+  );
+  return (
+    <>
+      {isTherapist(model) ? (
+        <Over>
+          {top}
+          <Heard model={model} />
+        </Over>
+      ) : (
+        top
+      )}
       <main
         id="main"
         tabIndex={-1}
@@ -253,11 +260,6 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       )}
     </>
   );
-}
-
-/** What stands above every sheet, as one. */
-function Over({ over, children }: { over: boolean; children: ComponentChildren }) {
-  return over ? <div class="over">{children}</div> : <>{children}</>;
 }
 
 /** What holds right now, in a word. */

@@ -162,7 +162,7 @@ function Written({ room, model }: Omit<Props, "acts">) {
 }
 
 /** Why this page no longer hears a session, and the way back where there may be one. */
-export function Over({ model, acts }: Omit<Props, "room">) {
+export function Ended({ model, acts }: Omit<Props, "room">) {
   const { words, said, sessions, listening } = model;
   const { over } = listening;
   if (!over) return null;

@@ -3,7 +3,8 @@ import type { SupervisedView } from "../../protocol/generated";
 import { liveSessions } from "../../state/supervision";
 import { HelpSheet, PageBar, Sheet, Top } from "../frame";
 import { Icon } from "../icon";
-import { Ears, Over } from "./ears";
+import { Over } from "../over";
+import { Ears, Ended } from "./ears";
 import { Flags } from "./flags";
 import { GlassSheet } from "./glass_sheet";
 import { LiveSessions } from "./live_sessions";
@@ -36,19 +37,19 @@ export function TherapistPage({ model, acts }: { model: TherapistModel; acts: Th
   });
   return (
     <>
-      <div class="over">
+      <Over>
         <Top words={words} title={own.title} subtitle={today.format(model.now)} onQuickExit={acts.onQuickExit}>
           <OnCallKey model={model} onOpen={() => setOpen({ name: "on-call" })} />
         </Top>
         <Presence model={model} acts={acts} onOpen={setOpen} />
-      </div>
+      </Over>
       <main id="main" tabIndex={-1} class="desk" inert={behind}>
         <Unconnected model={model} onStart={acts.onStart} />
         <Asked model={model} acts={acts} />
         {sessions && <Flags model={model} acts={acts} onOpen={setOpen} />}
         {sessions && (
           <div class="stack l">
-            <Over model={model} acts={acts} />
+            <Ended model={model} acts={acts} />
             {listening.room && <Ears room={listening.room} model={model} acts={acts} />}
             <LiveSessions model={model} sessions={liveSessions(sessions)} acts={acts} onOpen={setOpen} />
             <Reviews model={model} onOpen={setOpen} />
