@@ -1,4 +1,4 @@
-"""A therapist who listens, whispers and steps in; what they hear really arrives, and nobody else sees anything of it."""
+"""A therapist listens, whispers and steps in; what they hear really arrives, and nobody else sees anything of it."""
 
 from __future__ import annotations
 
