@@ -71,8 +71,10 @@ class Control:
         lost, expected = transport.reported
         if expected and now >= transport.loss_told_at + LOSS_APART_S:
             transport.reported = (0, 0)
-            transport.loss_told_at = now
-            self._events.append(Loss(transport.id, min(1.0, lost / expected)))
+            octets = sum(slot.octets for slot in transport.slots.values())
+            sent = max(0.0, (octets - transport.octets_told) / (now - transport.loss_told_at))
+            transport.loss_told_at, transport.octets_told = now, octets
+            self._events.append(Loss(transport.id, min(1.0, lost / expected), sent))
 
     def _sender_report(self, transport: Transport, report: rtcp.SenderReport, now: float) -> None:
         source = transport.sources.get(report.ssrc)

@@ -34,6 +34,8 @@ _RESENT_AT_ONCE: Final = 256.0
 _NEAR_S: Final = 1
 _GUESS_S: Final = 0.25
 """A moment told by the arrival is not further off: a clock that says more is not the one that was told before."""
+_OVERHEAD: Final = 60
+"""Octets of IPv4, UDP, RTP and the tag of SRTP around a payload, about."""
 _REFRESHES: Final = 3
 _REFRESH_AGAIN_S: Final = 3.0
 """A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone.
@@ -413,6 +415,11 @@ class Slot:
             return rtp.extension_block(elements if level is None else [(ids.audio_level, level), *elements])
         # Almost every packet comes this way: with no extension at all, or with the one byte of a level.
         return b"" if level is None else _level_block(ids.audio_level, level)
+
+    @property
+    def octets(self) -> int:
+        """What it was sent for the first time, with what each packet costs on the way."""
+        return self._octets + self._packets * _OVERHEAD
 
     def may_resend(self) -> bool:
         """Whether one more packet may be looked for; each time counts, found or not."""

@@ -55,6 +55,7 @@ class Transport:
         "inbound",
         "key",
         "loss_told_at",
+        "octets_told",
         "outbox",
         "pace",
         "path",
@@ -106,6 +107,8 @@ class Transport:
         self.reported: tuple[float, int] = (0.0, 0)
         """Packets lost, of how many, on the way from it or, as it reports, to it, since that was last told."""
         self.loss_told_at = -NEVER
+        self.octets_told = 0
+        """What its slots had sent when loss was last told."""
         self.arrivals = ArrivalLog()
         self.feedback_at = NEVER
         self.heard_at = now
