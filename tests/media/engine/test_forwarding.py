@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+import pytest
+
 from media.engine.interface import Drop, LayerDown, LayerUp, Level, Levels, Silent
 from media.engine.rtp import build as build_rtp
 from media.engine.transport import SILENT_S
@@ -209,6 +211,23 @@ def test_layers_are_announced_when_they_come_and_when_they_cease() -> None:
     ]
     publisher.audio()
     assert [type(event) for event in world.events()] == [LayerUp]
+
+
+@pytest.mark.parametrize("gap", [4.5, 8.0, 20.0])
+def test_a_screen_on_which_nothing_moves_goes_on_until_it_ceases(gap: float) -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    for _ in range(3):
+        world.advance(gap)
+        publisher.frame()
+    world.events()
+    for _ in range(10):
+        world.advance(gap)
+        publisher.frame()
+    assert not [event for event in world.events() if isinstance(event, LayerUp | LayerDown)]
+    world.advance(40.0)
+    assert world.events().count(LayerDown(publisher.handle, VIDEO, "")) == 1
 
 
 def test_a_slow_source_is_down_too_when_it_ceases_and_not_before() -> None:
