@@ -27,6 +27,8 @@ class Control:
         self._description = rtcp.description(ssrc, cname)
         self._preface = rtcp.receiver_report(ssrc, []) + self._description
         self._sender = sender
+        self._clock: tuple[int, float] | None = None
+        """What the clock of the first publisher that reported showed (NTP), and when."""
         self._events = events
         self._stats = stats
 
@@ -82,11 +84,24 @@ class Control:
             return
         layer = source[0]
         layer.report = (report, now)
+        layer.ntp = report.ntp + self._shift(transport, report.ntp, now) & 0xFFFFFFFFFFFFFFFF
         if layer.track.open and now - layer.report_passed_at >= REPORTS_APART_S:
             layer.report_passed_at = now
             for slot in layer.track.slots:
                 if slot.open and slot.live and slot.layer is layer:
                     self._sender.report(slot)
+
+    def _shift(self, transport: Transport, ntp: int, now: float) -> int:
+        """What is added to a publisher's clock, of all its tracks alike, so that it agrees with everyone else's.
+
+        A slot goes from one to the other, and receivers draw one line through the reports of both.
+        """
+        if transport.clock_shift is None:
+            if self._clock is None:
+                self._clock = ntp, now
+            first, since = self._clock
+            transport.clock_shift = first + round((now - since) * 0x100000000) - ntp
+        return transport.clock_shift
 
     def _reception(self, transport: Transport, reception: rtcp.Reception) -> None:
         slot = transport.slots.get(reception.ssrc)

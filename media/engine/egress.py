@@ -267,7 +267,7 @@ class Slot:
             return None
         _, ntp, shown = self._told
         report = layer.report[0]
-        apart = (report.ntp - ntp) * self.spec.clock_rate + 0x80000000 >> 32
+        apart = (layer.ntp - ntp) * self.spec.clock_rate + 0x80000000 >> 32
         return shown + apart - report.rtp
 
     def _ahead(self, timestamp: int) -> int:
@@ -496,10 +496,10 @@ class Slot:
             if time is not None and abs(_signed(time - segment.time)) < _GUESS_S * self.spec.clock_rate:
                 self._due = time
         timestamp = report.rtp + (segment.time if self._due is None else self._due) & 0xFFFFFFFF
-        if self._told is not None and self._told[0] is layer.track and report.ntp < self._told[1]:
+        if self._told is not None and self._told[0] is layer.track and layer.ntp < self._told[1]:
             return None  # of a layer that reported before the one that was left: receivers take it for disorder
-        self._told = (layer.track, report.ntp, timestamp)
-        told = rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+        self._told = (layer.track, layer.ntp, timestamp)
+        told = rtcp.sender_report(self.spec.ssrc, layer.ntp, timestamp, self._packets, self._octets)
         return told + rtcp.description(self.spec.ssrc, self.spec.cname or self.spec.mid)
 
 

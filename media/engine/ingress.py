@@ -84,6 +84,7 @@ class Layer:
         "lost_of",
         "nack_at",
         "named_at",
+        "ntp",
         "pace",
         "picture_at",
         "received",
@@ -119,6 +120,8 @@ class Layer:
         self.last_at = -NEVER
         self.report: tuple[rtcp.SenderReport, float] | None = None
         """The publisher's last sender report, and when it came."""
+        self.ntp = 0
+        """When that was, on the clock that subscribers are told of (NTP)."""
         self.report_passed_at = -NEVER
         self.report_at = NEVER
         self.key_number: int | None = None

@@ -45,6 +45,7 @@ class Transport:
         "arrivals",
         "checks",
         "cipher",
+        "clock_shift",
         "dtls_waiting",
         "due",
         "elder",
@@ -106,6 +107,8 @@ class Transport:
         """One after the other."""
         self.reported: tuple[float, int] = (0.0, 0)
         """Packets lost, of how many, on the way from it or, as it reports, to it, since that was last told."""
+        self.clock_shift: int | None = None
+        """What is added to the clock (NTP) of its sender reports; None before the first."""
         self.loss_told_at = -NEVER
         self.octets_told = 0
         """What its slots had sent when loss was last told."""
