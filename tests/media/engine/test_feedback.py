@@ -323,6 +323,7 @@ def test_with_what_was_lost_it_is_told_how_much_was_sent_meanwhile() -> None:
     sent: list[float] = []
     for second in range(4):
         publisher.run(1.0)
+        world.advance(0.01)
         block = struct.pack("!IIIIII", subscriber.audio_ssrc, 64 << 24, 0x20000 + 50 * second, 0, 0, 0)
         subscriber.send(struct.pack("!BBHI", 0x81, 201, 7, 77) + block)
         sent += [loss.sent for loss in losses(world, subscriber)]
