@@ -3,8 +3,10 @@ import type { ComponentChildren } from "preact";
 import type { OnCall } from "../src/connection/supervision_api";
 import type { ConcernView, FlagView, SupervisedView } from "../src/protocol/generated";
 import { TherapistPage } from "../src/views/therapist/page";
-import type { TherapistModel } from "../src/views/therapist/model";
+import type { ListeningModel, TherapistModel } from "../src/views/therapist/model";
+import type { RoomState } from "../src/state/room";
 import type { Words } from "../src/words";
+import { monitoringWordsFor } from "../src/words/monitoring";
 import { therapistWordsFor } from "../src/words/therapist";
 
 const nothing = () => {};
@@ -135,7 +137,74 @@ const sessions: SupervisedView[] = [
   },
 ];
 
-export function DESK_STATES(words: Words): Record<string, () => ComponentChildren> {
+const SILENT: ListeningModel = {
+  room: null,
+  asking: null,
+  over: null,
+  refused: new Map(),
+  received: new Map(),
+  trouble: null,
+  soundBlocked: false,
+  audioOnly: false,
+  unsent: [],
+  speaking: null,
+  unspoken: null,
+};
+
+const dana = { participant_id: "dana", name: "Dana", headphones: true };
+
+/** Three sessions: one that is listened to, one that may be, and one without a flag. */
+const listened: SupervisedView[] = [
+  {
+    session: { id: "s", title: "Tuesday evening group", status: "live" },
+    people: 8,
+    leaders: ["Dana"],
+    responder: "Ruth",
+    you_respond: true,
+    concerns: flagged,
+    listening: {
+      may_listen: "yes",
+      since_ms: now - 188_000,
+      may_step_in: true,
+      mentors: [dana],
+      whispers: [{ id: "w1", other: "Dana", text: "You are doing well.", at_ms: ago(2), seen: true }],
+    },
+  },
+  {
+    session: { id: "s2", title: "Young adults", status: "live" },
+    people: 6,
+    leaders: ["Theo"],
+    responder: "Ben",
+    concerns: [],
+    listening: { may_listen: "yes", may_step_in: true, mentors: [{ participant_id: "theo", name: "Theo" }] },
+  },
+  {
+    session: { id: "s3", title: "Parents’ circle", status: "live" },
+    people: 7,
+    leaders: ["Ada"],
+    responder: "Ben",
+    listening: { may_listen: "no_flag", may_break_glass: true, may_step_in: true },
+  },
+  {
+    session: { id: "s4", title: "Morning group", status: "live" },
+    people: 5,
+    leaders: ["Noor"],
+    responder: "Ben",
+    listening: { may_listen: "no_consent", may_step_in: true },
+  },
+];
+
+const reviews: SupervisedView = {
+  session: { id: "s8", title: "Monday group", status: "ended" },
+  listening: {
+    glass: [
+      { id: "g1", by: "Ben", reason: "Ada phoned me before the session and sounded confused.", since_ms: ago(300), until_ms: ago(285), due_ms: now + 50_000_000 },
+      { id: "g2", by: "Ruth", reason: "", since_ms: ago(30), until_ms: ago(15), due_ms: now + 50_000_000, mine: true },
+    ],
+  },
+};
+
+export function DESK_STATES(words: Words, room: RoomState, pictures: ReadonlyMap<string, MediaStreamTrack>): Record<string, () => ComponentChildren> {
   const desk = (change: Partial<TherapistModel> = {}) => (
     <TherapistPage
       model={{
@@ -156,6 +225,9 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
         onCallSaving: false,
         onCallFailed: undefined,
         notices: "unsupported",
+        said: monitoringWordsFor(words.language),
+        wide: matchMedia("(min-width: 64rem)").matches,
+        listening: SILENT,
         ...change,
       }}
       acts={{
@@ -192,9 +264,23 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
         onReachable: nothing,
         onTone: nothing,
         onStart: nothing,
+        onListen: nothing,
+        onBreakGlass: () => Promise.resolve(false),
+        onStopListening: nothing,
+        onOverRead: nothing,
+        onHear: nothing,
+        onRetryMedia: nothing,
+        onAudioOnly: nothing,
+        onSeen: nothing,
+        onWhisper: nothing,
+        onRetryWhisper: nothing,
+        onSpeakTo: nothing,
+        onStopSpeaking: nothing,
+        onReview: () => Promise.resolve("not_saved"),
       }}
     />
   );
+  const hears: ListeningModel = { ...SILENT, room, received: new Map([...pictures].map(([id, camera]) => [id, { camera }])) };
   const away = { phase: { name: "away", failed: 1, busy: false }, silentSince: ago(3) } as const;
   return {
     desk: () => desk(),
@@ -221,5 +307,19 @@ export function DESK_STATES(words: Words): Record<string, () => ComponentChildre
     "desk-never": () => desk({ phase: { name: "away", failed: 3, busy: false }, sessions: null }),
     "desk-loading": () => desk({ phase: { name: "away", failed: 0, busy: false }, sessions: null }),
     "desk-help": () => desk({ help: true }),
+    "desk-may-listen": () => desk({ sessions: [{ ...listened[0]!, listening: { ...listened[0]!.listening, since_ms: 0 } }, ...listened.slice(1)] }),
+    "desk-listening": () => desk({ sessions: listened, listening: hears }),
+    "desk-starting": () => desk({ sessions: listened, listening: { ...hears, asking: "s2" } }),
+    "desk-glass-listening": () =>
+      desk({
+        sessions: [{ ...listened[0]!, listening: { ...listened[0]!.listening, may_listen: "no_flag", until_ms: now + 760_000, mentors: [{ ...dana, headphones: false }] } }, ...listened.slice(1)],
+        listening: { ...hears, soundBlocked: true, trouble: "stuck", unsent: [{ id: "u", sessionId: "s", to: "dana", name: "Dana", text: "Maybe ask Wren.", failed: null }] },
+      }),
+    "desk-speaking": () =>
+      desk({ sessions: listened, listening: { ...hears, speaking: { sessionId: "s", to: "dana", name: "Dana", state: "on" } } }),
+    "desk-over": () =>
+      desk({ sessions: listened, listening: { ...SILENT, over: { sessionId: "s", title: "Tuesday evening group", why: "lost" }, refused: new Map([["s2", "not_saved"]]) } }),
+    "desk-consent": () => desk({ sessions: listened, listening: { ...SILENT, over: { sessionId: "s", title: "Tuesday evening group", why: "consent" } } }),
+    "desk-reviews": () => desk({ sessions: [listened[1]!, reviews] }),
   };
 }

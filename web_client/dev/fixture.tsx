@@ -30,7 +30,9 @@ import "../src/styles/room.css";
 import "../src/styles/life.css";
 import "../src/styles/sources.css";
 import "../src/styles/turns.css";
+import "../src/styles/presence.css";
 import "../src/styles/therapist.css";
+import "../src/styles/listening.css";
 
 const query = new URLSearchParams(location.search);
 const words = await wordsFor([query.get("lang") ?? "en"]);
@@ -77,6 +79,9 @@ function roomOf(you: string, people = everyone, change: Partial<RoomState> = {})
     ...change,
   };
 }
+
+/** What a therapist hears who is nobody in it. */
+const listenedTo = roomOf("", everyone, { floor: floorOf({ mode: "queue", hands: ["priya", "samir", "ellie"] }) });
 
 const choices: Choices = {
   microphone: [
@@ -168,6 +173,7 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
     pending: [],
     notice: null,
     early: [],
+    whispers: { list: [], speaker: "", headphones: false },
     reactions: new Map(),
     reacting: false,
     alone: { on: false, told: false },
@@ -226,6 +232,9 @@ function room(change: Partial<RoomModel> = {}): ComponentChildren {
         onEarlyRead: nothing,
         onTurn: nothing,
         onNotes: nothing,
+        onSawWhisper: nothing,
+        onWhispersRead: nothing,
+        onHeadphones: nothing,
       }}
     />
   );
@@ -391,7 +400,7 @@ function LeftPage() {
 }
 
 const STATES: Record<string, () => ComponentChildren> = {
-  ...DESK_STATES(words),
+  ...DESK_STATES(words, listenedTo, new Map([...pictures].flatMap(([id, track]) => (track ? [[id, track] as const] : [])))),
   welcome: () => arrive("welcome"),
   "welcome-wrong": () =>
     arrive("welcome", {
@@ -574,6 +583,18 @@ const STATES: Record<string, () => ComponentChildren> = {
   "mentor-status": () => withFlags(led(), "dana", everyone, OWN.status),
   "mentor-status-sharing": () => withFlags(led({ share: { state: "on", possible: true } }), "dana", everyone, OWN.crisis),
   "mentor-crisis": () => withFlags(led(), "dana", everyone, OWN.crisis),
+  "mentor-whisper": () =>
+    withFlags(led({ whispers: { list: [{ id: "w", other: "Ruth", text: "You are doing well. Maybe ask Wren for a yes or a no.", at_ms: at(20) }], speaker: "", headphones: false } }), "dana", everyone, OWN.status),
+  "mentor-spoken-to": () => withFlags(led({ whispers: { list: [], speaker: "Ruth", headphones: true } }), "dana", everyone),
+  "mentor-devices": () => withFlags(led({ sheet: "devices" }), "dana", everyone),
+  "therapist-room": () => {
+    const ruth: ParticipantView = { id: "ruth", name: "Ruth", role: "therapist", place: 8, microphone: true, camera: true };
+    return led({ room: roomOf("ruth", [...everyone, ruth]), mine: chosen(true, true), actual: { microphone: true, camera: true } });
+  },
+  "therapist-room-leave": () => {
+    const ruth: ParticipantView = { id: "ruth", name: "Ruth", role: "therapist", place: 8 };
+    return led({ room: roomOf("ruth", [...everyone, ruth]), sheet: "leave" });
+  },
   "mentor-upset": () => withFlags(led({ early: [{ id: "samir", name: "Samir" }] }), "dana", everyone),
   "help-flags": () => withFlags(takingBack(room({ sheet: "help" })), "ellie", everyone, OWN.read),
   "help-offline": () => withFlags(room({ sheet: "help" }), "ellie", everyone, undefined, true),

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const LIMIT = 60_000;
-const ROOM = /\/(room_screen|message_pack)-[^/]+$/;
+/** `presence` is what the room and the page of therapists share. */
+const ROOM = /\/(room_screen|message_pack|presence)-[^/]+$/;
 /** Flags and calls for help: loaded once somebody is signed in to a session, before anyone needs them. */
 const BESIDE = /\/flags-[^/]+$/;
 /** Only therapists load these, and only once they are signed in. */

@@ -163,7 +163,7 @@ export class App {
 
   /** From the therapist's page into a session, seen and heard by everyone in it. */
   stepIn(entry: SessionEntry): void {
-    if (this.stage.value.name === "therapist") this.#arrive(this.stage.value.me, entry);
+    if (this.stage.value.name === "therapist") this.#arrive(this.stage.value.me, { ...entry, steppingIn: true });
   }
 
   /** To all sessions, seen from outside. What stands in the way of loading the page is tried again. */

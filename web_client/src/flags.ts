@@ -13,6 +13,7 @@ export { Asking, askingTitle, HelpFirst, HelpRest } from "./views/help";
 export { CallSheet, FlagSheet, LeftUpset } from "./views/flag_sheet";
 export { CrisisCard } from "./views/crisis_card";
 export { Brief, PrivateCrisis, PrivatePlace, Watching } from "./views/private_place";
+export { HeadphonesHere } from "./views/headphones_here";
 export { LeftEarly } from "./views/left_early";
 export { FlagsSaid } from "./views/flags_said";
 

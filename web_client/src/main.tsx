@@ -3,6 +3,7 @@ import { App } from "./app";
 import { makeApi, makeCall, type Me, type SessionEntry } from "./connection/api";
 import { systemClock } from "./connection/clock";
 import { Connection, type ConnectionEvents } from "./connection/connection";
+import { asMyself } from "./connection/myself";
 import { openWebSocket } from "./connection/socket";
 import { learnHelpLines } from "./crisis";
 import { Drawing } from "./drawing";
@@ -65,12 +66,20 @@ function start(root: HTMLElement): void {
       trouble: (trouble) => session.mediaTrouble("subscribe", trouble),
       answer: (version, sdp) => void connection.send({ type: "subscribe_answer", version, sdp }),
       restart: () => connection.request({ type: "restart_subscribe" }, "resume"),
-      tracks: (received) => {
+      tracks: (received, whisper) => {
         session.received.value = received;
+        session.whispers.voice.value = whisper;
       },
       underWay: drawing.release,
     });
     let connection!: Connection;
+    let stepsIn = entry.steppingIn ?? false;
+    const join = async () => {
+      // Once: who comes back after a lost connection has stepped in already.
+      if (stepsIn) await asMyself(api, me.you, () => api.stepIn(entry.id));
+      stepsIn = false;
+      return api.join(entry.id, me.you);
+    };
     const session = new RoomSession(
       {
         connect: (events) => {
@@ -78,7 +87,7 @@ function start(root: HTMLElement): void {
             {
               clock: systemClock,
               openSocket: openWebSocket,
-              join: () => api.join(entry.id, me.you),
+              join,
               random: Math.random,
               newId,
             },
@@ -132,7 +141,8 @@ function start(root: HTMLElement): void {
     openRoom,
     openDesk: async (me) => {
       const { openDesk } = await import("./therapist");
-      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me });
+      const expose = query.has("debug") ? (await import("./debug")).exposeForDebugging : undefined;
+      return openDesk({ api, call: makeCall((input, init) => fetch(input, init)), clock: systemClock, openSocket: openWebSocket, random: Math.random, newId, me, local, makePeer, expose });
     },
     watchLevel,
     checkPath: ({ state }) =>

@@ -18,6 +18,7 @@ import { type Announcement, announce, leftEarly, tellsOfOthers } from "./state/a
 import type { Notice } from "./state/notice";
 import { Patience } from "./state/patience";
 import { Viewing } from "./viewing";
+import { Whispers } from "./whispers";
 import { fromSnapshot, person, reduce, rests, tookOver, unheard, isNewTurn, type RoomState } from "./state/room";
 
 export interface SessionDeps {
@@ -58,6 +59,7 @@ export class RoomSession {
   readonly notAlone: NotAlone;
   readonly sharing: Sharing;
   readonly viewing: Viewing;
+  readonly whispers: Whispers;
   readonly clock: ServerClock;
   /** My own connection is weak. */
   readonly weak = signal(false);
@@ -101,6 +103,8 @@ export class RoomSession {
       },
       frame: (frame) => this.#frame(frame),
       subscribeOffer: (offer: SubscribeOffer) => {
+        // Another connection may end in other ears.
+        if (offer.fresh) this.whispers.confirm(false);
         if (this.#inside) deps.subscriber.offered(offer);
         else this.#held = offer;
       },
@@ -108,6 +112,7 @@ export class RoomSession {
       picturesResting: ({ pictures }) => {
         this.resting.value = pictures;
       },
+      whisper: (frame) => this.whispers.hear(frame),
       answerRefused: () => deps.subscriber.refused(),
     });
     this.viewing = new Viewing({
@@ -115,6 +120,7 @@ export class RoomSession {
       send: (tiles) => request({ type: "set_view", tiles }, "never"),
       reachable: () => this.#connection.phase.name === "live" && this.#inside,
     });
+    this.whispers = new Whispers({ request });
     this.sharing = new Sharing({
       screen: deps.screen,
       publisher: deps.publisher,
@@ -257,12 +263,14 @@ export class RoomSession {
 
   /** The system took another microphone for its usual one, and mine follows it. */
   microphoneMoved(label: string): void {
+    this.whispers.confirm(false);
     if (!this.actual.peek().microphone) return;
     this.#explain({ about: "moved", label });
     this.announcement.value = { key: "sayMoved", name: label };
   }
 
   speakerGone(): void {
+    this.whispers.confirm(false);
     this.#explain({ about: "speaker" });
   }
 
@@ -315,6 +323,7 @@ export class RoomSession {
     const wasInside = this.#inside;
     this.#iceServers = iceServers;
     this.posting.renewed();
+    this.whispers.forget();
     const muted = !wasInside && !snapshot.waiting && this.#muteIfLate();
     batch(() => {
       const after = fromSnapshot(snapshot);

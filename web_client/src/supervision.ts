@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { ApiError } from "./connection/api";
-import type { Handling, WatchConnection, WatchEvents, WatchPhase } from "./connection/watch";
+import type { Handling, SupervisionEvents, WatchConnection, WatchPhase } from "./connection/watch";
 import type { ConcernView, ErrorCode, Resolution, Severity } from "./protocol/generated";
 import {
   acknowledged,
@@ -15,7 +15,7 @@ import {
 } from "./state/supervision";
 
 export interface SupervisionDeps {
-  connect: (events: WatchEvents) => WatchConnection;
+  connect: (events: SupervisionEvents) => WatchConnection;
   /** Throws ApiError. */
   setReachable: (sessionId: string, reachable: boolean) => Promise<void>;
   /** Mine, as the groups know it. */

@@ -7,18 +7,30 @@ import type { OpenSocket } from "./connection/socket";
 import { WatchConnection } from "./connection/watch";
 import type { Desk, DeskProps } from "./desk";
 import { Chime } from "./media/chime";
+import type { LocalMedia } from "./media/devices";
+import { Publisher } from "./media/publish";
+import { Sound } from "./media/sound";
+import { Subscriber } from "./media/subscribe";
+import { Voice } from "./media/voice";
+import { Monitoring } from "./monitoring";
 import type { ErrorCode } from "./protocol/generated";
 import { tone } from "./remembered";
 import { browserNotices, Notices } from "./notices";
 import { OnCallDesk } from "./on_call";
 import { callsMe, waitingFlags } from "./state/supervision";
 import { Supervision } from "./supervision";
-import type { HandlingActs, TherapistModel } from "./views/therapist/model";
+import type { HandlingActs, ListeningActs, TherapistModel } from "./views/therapist/model";
 import { TherapistPage } from "./views/therapist/page";
 import { WaitingKey } from "./views/therapist/waiting";
+import { useWide } from "./views/wide";
 import type { Words } from "./words";
+import { monitoringWordsFor } from "./words/monitoring";
 import { therapistWordsFor } from "./words/therapist";
+import "./styles/room.css";
+import "./styles/turns.css";
+import "./styles/presence.css";
 import "./styles/therapist.css";
+import "./styles/listening.css";
 
 export interface DeskDeps {
   api: Pick<Api, "me">;
@@ -28,6 +40,11 @@ export interface DeskDeps {
   random: () => number;
   newId: () => string;
   me: Me;
+  /** My microphone, for whom I speak to alone. */
+  local: LocalMedia;
+  makePeer: (config: RTCConfiguration) => RTCPeerConnection;
+  /** For end-to-end tests and support. */
+  expose?: ((publisher: Publisher, subscriber: Subscriber) => void) | undefined;
 }
 
 /** How often the clocks are looked at. */
@@ -39,7 +56,7 @@ const CALL_AGAIN_MS = 60_000;
 const SIGNED_OUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["signed_out", "link_invalid", "other_person"]);
 
 /** A therapist's page with its own connection. This module and all it imports are loaded for therapists only. */
-export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
+export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: DeskDeps): Desk {
   const asked = makeSupervisionApi(call);
   const chime = new Chime();
   const toneOn = signal(tone.on);
@@ -49,8 +66,46 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
     if ((await api.me()).you !== me.you) throw new ApiError("other_person");
     return act();
   };
+  let connection!: WatchConnection;
+  const { after } = deps.clock;
+  const sound = new Sound();
+  const subscriber = new Subscriber({
+    makePeer,
+    after,
+    silent: () => connection.nudge(),
+    trouble: (trouble) => {
+      monitoring.trouble.value = trouble;
+    },
+    answer: (version, sdp) => connection.send({ type: "subscribe_answer", version, sdp }),
+    restart: () => connection.ask({ type: "restart_subscribe" }, "never"),
+    tracks: (received) => {
+      monitoring.incoming.value = received;
+    },
+  });
+  const publisher = new Publisher({
+    makePeer,
+    after,
+    own: ["microphone"],
+    silent: () => monitoring.voiceLost(),
+    trouble: (trouble) => trouble && monitoring.voiceLost(),
+    offer: (sdp, sources) => connection.ask({ type: "publish_offer", sdp, sources }, "never"),
+  });
+  expose?.(publisher, subscriber);
+  const monitoring = new Monitoring({
+    ask: (body, keep) => connection.ask(body, keep),
+    subscriber,
+    voice: new Voice({ local, publisher }),
+    after,
+    newId: deps.newId,
+  });
   const supervision = new Supervision({
-    connect: (events) => new WatchConnection({ ...deps, watch: () => asMyself(() => asked.watch()) }, events),
+    connect: (events) => {
+      // What the monitoring does not tell of is the supervision's.
+      const { begun, lost, monitoring: told, subscribeOffer, answerRefused } = monitoring;
+      const all = { ...events, begun, lost, monitoring: told, subscribeOffer, answerRefused };
+      connection = new WatchConnection({ ...deps, watch: () => asMyself(() => asked.watch()) }, all);
+      return connection;
+    },
     setReachable: (sessionId, reachable) => asMyself(() => asked.setReachable(sessionId, reachable)),
     name: me.name,
     wallNow: () => Date.now(),
@@ -76,7 +131,7 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
   // The count stands in the tab's name also while the page itself is behind others.
   const waiting = computed(() => waitingFlags(supervision.sessions.value ?? []).length);
 
-  const modelOf = (words: Words, now: number): TherapistModel => ({
+  const modelOf = (words: Words, now: number, wide: boolean): TherapistModel => ({
     words,
     own: therapistWordsFor(words.language),
     now: now + supervision.ahead.value,
@@ -94,6 +149,21 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
     tone: toneOn.value,
     toneReady: chime.ready.value,
     help: false,
+    said: monitoringWordsFor(words.language),
+    wide,
+    listening: {
+      room: monitoring.room.value,
+      asking: monitoring.asking.value,
+      over: monitoring.over.value,
+      refused: monitoring.refused.value,
+      received: monitoring.received.value,
+      trouble: monitoring.trouble.value,
+      soundBlocked: sound.blocked.value,
+      audioOnly: monitoring.viewing.audioOnly.value,
+      unsent: monitoring.unsent.value,
+      speaking: monitoring.speaking.value,
+      unspoken: monitoring.unspoken.value,
+    },
   });
   const acts = {
     onAcknowledge: (flag) => void supervision.acknowledge(flag),
@@ -113,14 +183,41 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
       if (on) chime.ring();
     },
     onStart: () => supervision.start(),
-  } satisfies HandlingActs;
+    onListen: (sessionId) => void monitoring.listen(sessionId),
+    onBreakGlass: (sessionId, reason) => monitoring.listen(sessionId, reason),
+    onStopListening: () => monitoring.stop(),
+    onOverRead: () => monitoring.overRead(),
+    onHear: () => void sound.unblock(),
+    onRetryMedia: () => monitoring.retryMedia(),
+    onAudioOnly: (on) => monitoring.viewing.setAudioOnly(on),
+    onSeen: (tiles) => monitoring.viewing.see(tiles),
+    onWhisper: (sessionId, { participant_id: to, name }, text) => void monitoring.whisper(sessionId, to, name, text),
+    onRetryWhisper: (id) => void monitoring.retry(id),
+    onSpeakTo: (sessionId, { participant_id: to, name }) => void monitoring.speakTo(sessionId, to, name),
+    onStopSpeaking: () => monitoring.stopSpeaking(),
+    onReview: (sessionId, glassId, finding, note) => monitoring.review(sessionId, glassId, finding, note),
+  } satisfies HandlingActs & ListeningActs;
 
   function Page({ words, me: who, help, acts: pageActs }: DeskProps) {
     const own = therapistWordsFor(words.language);
     const now = useNow();
+    const wide = useWide();
+    const heard = monitoring.received.value;
     useEffect(() => {
       supervision.show(true);
-      return () => supervision.show(false);
+      return () => {
+        supervision.show(false);
+        monitoring.hide();
+      };
+    }, []);
+    useEffect(() => {
+      sound.play([...heard.values()].flatMap((one) => [one.microphone, one.screen_audio].filter((track) => track !== undefined)));
+    }, [heard]);
+    useEffect(() => () => sound.play([]), []);
+    useEffect(() => {
+      const look = () => monitoring.viewing.hide(document.visibilityState === "hidden");
+      document.addEventListener("visibilitychange", look);
+      return () => document.removeEventListener("visibilitychange", look);
     }, []);
     useEffect(
       () =>
@@ -131,7 +228,7 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
       [own, words],
     );
     const mine = who.sessions.filter(({ role, status }) => role !== "therapist" && status !== "ended");
-    return <TherapistPage model={{ ...modelOf(words, now), mine, help }} acts={{ ...pageActs, ...acts }} />;
+    return <TherapistPage model={{ ...modelOf(words, now, wide), mine, help }} acts={{ ...pageActs, ...acts }} />;
   }
 
   function Waiting({ words }: { words: Words }) {
@@ -139,7 +236,7 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
       supervision.show(true);
       return () => supervision.show(false);
     }, []);
-    return <WaitingKey model={modelOf(words, useNow())} acts={acts} />;
+    return <WaitingKey model={modelOf(words, useNow(), false)} acts={acts} />;
   }
 
   // A crisis that is mine calls again and again until somebody has acknowledged it.
@@ -151,6 +248,11 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
       notices.tell(therapistWordsFor(document.documentElement.lang).notice, "crisis");
     }, CALL_AGAIN_MS);
     return () => clearInterval(timer);
+  });
+  // Whom I speak to may take their headphones off, or go.
+  const endSpeaking = effect(() => {
+    for (const { session, listening } of supervision.sessions.value ?? [])
+      monitoring.mentorsAre(session.id, (id) => (listening?.mentors ?? []).some((one) => one.participant_id === id && one.headphones));
   });
   const endNotices = effect(() => {
     if (waiting.value === 0) notices.clear();
@@ -165,6 +267,8 @@ export function openDesk({ api, call, me, ...deps }: DeskDeps): Desk {
     Waiting,
     stop: () => {
       supervision.stop();
+      endSpeaking();
+      sound.play([]);
       shifts.stop();
       endCalls();
       endNotices();

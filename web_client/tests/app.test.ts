@@ -44,7 +44,8 @@ beforeEach(() => {
     agree: vi.fn(async () => {}),
     takeBack: vi.fn(async () => void events.push("take back")),
     setWhereabouts: vi.fn(async () => {}),
-    join: vi.fn(),
+    stepIn: vi.fn(),
+  join: vi.fn(),
     check: vi.fn(),
     signOut: vi.fn(async () => void events.push("sign out")),
   };

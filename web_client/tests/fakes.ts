@@ -3,7 +3,7 @@ import type { ArrivalAnswer, JoinAnswer, Whereabouts } from "../src/connection/a
 import type { Clock } from "../src/connection/clock";
 import { Connection, type ConnectionEvents, type Phase } from "../src/connection/connection";
 import type { OpenSocket, SocketEvents } from "../src/connection/socket";
-import type { LayersWanted, ClientMessage, PicturesResting, RoomFrame, ServerMessage, Snapshot, SubscribeOffer } from "../src/protocol/generated";
+import type { LayersWanted, ClientMessage, PicturesResting, RoomFrame, ServerMessage, Snapshot, SubscribeOffer, Whispered, WhisperSpeaking } from "../src/protocol/generated";
 
 /** Time that moves only when a test moves it. */
 export class FakeClock implements Clock {
@@ -226,6 +226,8 @@ export class Told implements ConnectionEvents {
   layersWanted = (wanted: LayersWanted) => void this.layers.push(wanted);
   readonly resting: PicturesResting[] = [];
   picturesResting = (resting: PicturesResting) => void this.resting.push(resting);
+  readonly whispers: (Whispered | WhisperSpeaking)[] = [];
+  whisper = (frame: Whispered | WhisperSpeaking) => void this.whispers.push(frame);
   answerRefused = () => void (this.answersRefused += 1);
 
   get last(): Phase | undefined {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { ApiError } from "../src/connection/api";
 import type { Outcome } from "../src/connection/outbox";
-import type { Handling, WatchConnection, WatchEvents } from "../src/connection/watch";
+import type { Handling, SupervisionEvents, WatchConnection } from "../src/connection/watch";
 import type { ConcernView, SupervisedView } from "../src/protocol/generated";
 import type { Flag } from "../src/state/supervision";
 import { Supervision } from "../src/supervision";
@@ -13,7 +13,7 @@ const view = (concerns: ConcernView[] = []): SupervisedView => ({
   concerns,
 });
 
-let events: WatchEvents;
+let events: SupervisionEvents;
 let answer: (outcome: Outcome) => void;
 let wall: number;
 const ring = vi.fn();

@@ -6,6 +6,8 @@ export interface SessionEntry {
   title: string;
   status: SessionStatus;
   role: Role;
+  /** Chosen from outside, as its therapist; known to this page alone. */
+  steppingIn?: boolean;
 }
 
 export interface Me {
@@ -94,6 +96,8 @@ export interface Api {
   setWhereabouts(sessionId: string, whereabouts: Whereabouts): Promise<void>;
   /** `you` is who this page is for; refused with `other_person` when that is no longer who is signed in. */
   join(sessionId: string, you: string): Promise<JoinAnswer>;
+  /** A therapist is about to come in from outside, and then joins: it is written down, and listening ends. */
+  stepIn(sessionId: string): Promise<void>;
   /** The way into a room of this person alone, whose sound and picture come back to them. */
   check(): Promise<JoinAnswer>;
   /** Ends the sign-in even while the page goes away; nobody waits for it. */
@@ -148,6 +152,9 @@ export function makeApi(send: typeof fetch): Api {
       await call("PUT", `${session(id)}/whereabouts`, whereabouts);
     },
     join: (id, you) => call("POST", `${session(id)}/join`, { you }) as Promise<JoinAnswer>,
+    stepIn: async (id) => {
+      await call("POST", `${session(id)}/step-in`, {});
+    },
     check: () => call("POST", "/check", {}) as Promise<JoinAnswer>,
     signOut: async () => {
       await call("POST", "/sign-out", {}, true);

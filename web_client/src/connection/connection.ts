@@ -10,6 +10,8 @@ import {
   type ServerMessage,
   type SubscribeOffer,
   type Welcome,
+  type Whispered,
+  type WhisperSpeaking,
 } from "../protocol/generated";
 import { ApiError, troubleOf, type JoinAnswer, type Trouble } from "./api";
 import { Pace } from "./backoff";
@@ -34,6 +36,8 @@ export interface ConnectionEvents {
   subscribeOffer(offer: SubscribeOffer): void;
   layersWanted(wanted: LayersWanted): void;
   picturesResting(resting: PicturesResting): void;
+  /** A therapist speaks to me alone. */
+  whisper(frame: Whispered | WhisperSpeaking): void;
   /** What was sent without an id was refused: of all we send, that is the answer to an offer. */
   answerRefused(): void;
 }
@@ -238,7 +242,13 @@ export class Connection {
       case "watching":
       case "supervised":
       case "unsupervised":
+      case "monitored":
+      case "monitoring_over":
         // What a therapist sees from outside; a room's socket carries none of it.
+        return;
+      case "whispered":
+      case "whisper_speaking":
+        this.#events.whisper(body);
         return;
       default:
         this.#events.frame(body);

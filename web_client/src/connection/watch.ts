@@ -1,10 +1,24 @@
 import {
   ERRORS,
   type Acknowledge,
+  type ClientMessage,
   type ErrorCode,
+  type IceServer,
+  type Listen,
+  type Monitored,
+  type MonitoringOver,
   type Next,
+  type PublishOffer,
   type Resolve,
+  type RestartSubscribe,
+  type ReviewGlass,
+  type SendWhisper,
   type ServerMessage,
+  type SetView,
+  type SpeakersChanged,
+  type SpeakTo,
+  type StopListening,
+  type SubscribeOffer,
   type Supervised,
   type TakeOver,
   type Unsupervised,
@@ -13,22 +27,43 @@ import {
 import { ApiError, troubleOf, type JoinAnswer } from "./api";
 import { Pace } from "./backoff";
 import { CLOSE_DONE, CLOSE_LOST, Line, type LineDeps } from "./line";
-import { Outbox, type Outcome } from "./outbox";
+import { Outbox, type Keep, type Outcome, type Request } from "./outbox";
 
 export type WatchPhase =
   /** `failed` counts the tries that did not work since it was live, or since the beginning. */
   { name: "away"; failed: number; busy: boolean } | { name: "live" } | { name: "stopped"; code: ErrorCode };
 
-/** What a therapist does about a concern; its id is given where it is sent. */
-export type Handling = Omit<Acknowledge, "id"> | Omit<TakeOver, "id"> | Omit<Resolve, "id">;
+type WithoutId<M> = M extends unknown ? Omit<M, "id"> : never;
 
-export interface WatchEvents {
+/** What a therapist does about a concern; its id is given where it is sent. */
+export type Handling = WithoutId<Acknowledge | TakeOver | Resolve>;
+
+/** What a therapist asks for besides. */
+export type Monitoring = WithoutId<
+  Listen | StopListening | SendWhisper | SpeakTo | ReviewGlass | PublishOffer | RestartSubscribe | SetView
+>;
+
+/** What concerns all sessions. */
+export interface SupervisionEvents {
   phase(phase: WatchPhase): void;
   /** Any frame: until now, nothing was missed. */
   heard(): void;
   watching(watching: Watching): void;
   frame(frame: Supervised | Unsupervised): void;
 }
+
+/** What concerns the one session that is listened to. */
+export interface MonitoringEvents {
+  /** The socket stands; nothing of an earlier one goes on. */
+  begun(iceServers: readonly IceServer[]): void;
+  lost(): void;
+  monitoring(frame: Monitored | MonitoringOver | SpeakersChanged): void;
+  subscribeOffer(offer: SubscribeOffer): void;
+  /** What was sent without an id was refused: of all we send, that is the answer to an offer. */
+  answerRefused(): void;
+}
+
+export interface WatchEvents extends SupervisionEvents, MonitoringEvents {}
 
 export interface WatchDeps extends LineDeps {
   /** Asks for a single-use token; throws ApiError. */
@@ -52,6 +87,7 @@ export class WatchConnection {
   /** Grows with each try, so that a late answer to an earlier one is recognized and ignored. */
   #epoch = 0;
   #failed = 0;
+  #iceServers: readonly IceServer[] = [];
   #cancelTimer: () => void = () => {};
 
   constructor(deps: WatchDeps, events: WatchEvents) {
@@ -77,6 +113,7 @@ export class WatchConnection {
 
   /** Ends without a word to anyone. */
   stop(): void {
+    if (this.#phase === "live") this.#events.lost();
     this.#letGo(CLOSE_DONE);
     this.#outbox.clear();
     this.#phase = "stopped";
@@ -100,11 +137,22 @@ export class WatchConnection {
 
   /** Resolves once the server has answered, over however many sockets; `dropped` when it never will. */
   handle(asked: Handling): Promise<Outcome> {
-    if (this.#phase === "stopped") return Promise.resolve({ type: "dropped" });
-    const message = { ...asked, id: this.#deps.newId() };
-    const outcome = this.#outbox.add(message, "always");
-    if (this.#phase === "live") this.#line.send(message);
+    return this.ask(asked, "always");
+  }
+
+  /** `never`: not on another socket, and not at all while there is none. */
+  ask(asked: Handling | Monitoring, keep: Exclude<Keep, "resume">): Promise<Outcome> {
+    const live = this.#phase === "live";
+    if (this.#phase === "stopped" || (keep === "never" && !live)) return Promise.resolve({ type: "dropped" });
+    const message = { ...asked, id: this.#deps.newId() } as Request;
+    const outcome = this.#outbox.add(message, keep);
+    if (live) this.#line.send(message);
     return outcome;
+  }
+
+  /** Sends what has no answer; nothing while the connection is away. */
+  send(message: ClientMessage): void {
+    if (this.#phase === "live") this.#line.send(message);
   }
 
   #say(phase: WatchPhase): void {
@@ -117,8 +165,10 @@ export class WatchConnection {
     const epoch = ++this.#epoch;
     this.#pace.tried();
     this.#deps.watch().then(
-      ({ ws_url: url, token }) => {
-        if (epoch === this.#epoch) this.#line.open(url, { type: "watch", token }, true);
+      ({ ws_url: url, token, ice_servers: iceServers }) => {
+        if (epoch !== this.#epoch) return;
+        this.#iceServers = iceServers;
+        this.#line.open(url, { type: "watch", token }, true);
       },
       (error: unknown) => {
         if (epoch !== this.#epoch) return;
@@ -138,12 +188,22 @@ export class WatchConnection {
       case "unsupervised":
         this.#events.frame(body);
         return;
+      case "monitored":
+      case "monitoring_over":
+      case "speakers_changed":
+        this.#events.monitoring(body);
+        return;
+      case "subscribe_offer":
+        this.#events.subscribeOffer(body);
+        return;
       case "ack":
+      case "publish_answer":
       case "rejected":
+        if (body.type === "rejected" && body.id === "") this.#events.answerRefused();
         this.#outbox.settle(body.id, body);
         return;
       default:
-        // A room's frames do not come here, and what a newer server may say is not known yet.
+        // Nothing else of a room comes here, and what a newer server may say is not known yet.
         return;
     }
   }
@@ -154,6 +214,7 @@ export class WatchConnection {
     this.#failed = 0;
     this.#events.watching(watching);
     this.#say({ name: "live" });
+    this.#events.begun(this.#iceServers);
     for (const message of this.#outbox.replay("welcome")) this.#line.send(message);
     this.#line.live(watching.ping_every_s * 1000);
   }
@@ -167,6 +228,8 @@ export class WatchConnection {
   #lost(then: Next, code: ErrorCode | null): void {
     const wasLive = this.#phase === "live";
     this.#letGo(CLOSE_LOST);
+    this.#outbox.socketLost();
+    if (wasLive) this.#events.lost();
     if (then === "stop") {
       this.#outbox.clear();
       this.#say({ name: "stopped", code: code ?? "internal" });

@@ -75,6 +75,7 @@ class Check {
       subscribeOffer: (offer) => this.#subscriber.offered(offer),
       layersWanted: () => {},
       picturesResting: () => {},
+      whisper: () => {},
       answerRefused: () => this.#subscriber.refused(),
     });
   }

@@ -7,7 +7,7 @@ import { SILENCE_MS, Tries, type TriesDeps } from "./tries";
 /** Sharp text costs more than a face, though less often. */
 const MAX_SCREEN_BITRATE = 1_500_000;
 
-/** What is there from the start; the rest is added when it is first shared. */
+/** The rest is added when it is first shared. */
 const OWN: readonly Source[] = ["microphone", "camera"];
 
 export interface PublishDeps extends TriesDeps {
@@ -15,6 +15,8 @@ export interface PublishDeps extends TriesDeps {
   offer: (sdp: string, sources: Record<string, Source>) => Promise<Outcome>;
   /** What the camera is asked for. Left out, the picture is sent in one layer. */
   capture?: Capture;
+  /** What is there from the start; left out: sound and picture. */
+  own?: readonly Source[];
   /** Nothing comes back on this way; the network may be gone. */
   silent: () => void;
 }
@@ -52,6 +54,10 @@ export class Publisher {
     this.#tries = new Tries(deps);
   }
 
+  get #own(): readonly Source[] {
+    return this.#deps.own ?? OWN;
+  }
+
   get peer(): RTCPeerConnection | null {
     return this.#peer;
   }
@@ -61,7 +67,7 @@ export class Publisher {
     this.#tracks[source] = track;
     const peer = this.#peer;
     if (!peer) return;
-    const renews = !OWN.includes(source) && this.#direct(peer, source, track !== null);
+    const renews = !this.#own.includes(source) && this.#direct(peer, source, track !== null);
     // A connection that the browser ended without a word is found out here, and replaced with the same tracks.
     this.#transceivers[source]?.sender.replaceTrack(track).catch(() => this.#failed(peer));
     if (renews) this.#offer(peer);
@@ -156,7 +162,7 @@ export class Publisher {
       }
     });
     const shared = (["screen", "screen_audio"] as const).filter((source) => this.#tracks[source]);
-    for (const source of [...OWN, ...shared]) {
+    for (const source of [...this.#own, ...shared]) {
       this.#transceivers[source] = this.#add(peer, source);
       this.#transceivers[source]?.sender.replaceTrack(this.#tracks[source]).catch(() => this.#failed(peer));
     }

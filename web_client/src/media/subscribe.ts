@@ -10,14 +10,16 @@ export interface SubscribeDeps extends TriesDeps {
   restart: () => Promise<Outcome>;
   /** Nothing comes in on this way; the network may be gone. */
   silent: () => void;
-  /** What is received now, by person. */
-  tracks: (received: Received) => void;
+  /** What is received now, by person; and a therapist's voice, where it could be meant for me alone. */
+  tracks: (received: Received, whisper: MediaStreamTrack | null) => void;
   /** Nothing is left to do for this page: what was offered is on its way, or cannot be. */
   underWay?: () => void;
 }
 
 /** Long enough for every screen to keep the old connection's last picture. */
 const RETIRE_MS = 2_000;
+
+const WHISPER_MID = "w0";
 
 /** Sound and picture of the others, by participant id. */
 export type Received = ReadonlyMap<string, Partial<Record<Source, MediaStreamTrack>>>;
@@ -127,7 +129,7 @@ export class Subscriber {
     this.#version = offer.version;
     this.#tracks = offer.tracks;
     this.#deps.answer(offer.version, peer.localDescription.sdp);
-    this.#deps.tracks(receivedOf(peer, offer.tracks));
+    this.#deps.tracks(receivedOf(peer, offer.tracks), whisperOf(peer));
     // Where there is nobody to receive, nothing will connect either.
     if (offer.tracks.length === 0) {
       this.#deps.trouble(null);
@@ -147,6 +149,11 @@ export class Subscriber {
     // A request that was dropped belongs to a session that is over; the next one begins by itself.
     if (outcome.type === "rejected" && this.#open) this.#tries.again(() => void this.#restart());
   }
+}
+
+/** Only who leads is offered this section, and always. */
+function whisperOf(peer: RTCPeerConnection): MediaStreamTrack | null {
+  return peer.getTransceivers().find(({ mid }) => mid === WHISPER_MID)?.receiver.track ?? null;
 }
 
 function receivedOf(peer: RTCPeerConnection, infos: readonly TrackInfo[]): Received {

@@ -1,4 +1,4 @@
-import type { ConcernView, Resolution, Severity, Supervised, SupervisedView, Unsupervised, Watching } from "../protocol/generated";
+import type { ConcernView, GlassView, Resolution, Severity, Supervised, SupervisedView, Unsupervised, Watching } from "../protocol/generated";
 
 /** The sessions that I am told of, in the order in which they came up: cards keep their place. */
 export type Supervision = readonly SupervisedView[];
@@ -50,9 +50,22 @@ export function responding(state: Supervision, sessionId: string, reachable: boo
   });
 }
 
-/** Those that people can come to now. Others are here for what was flagged in them. */
+/** Those that people can come to now, or that I can do something in. Others are here for what was flagged in them. */
 export function liveSessions(state: Supervision): Supervision {
-  return state.filter((one) => one.session.status !== "ended" && (one.assigned ?? true));
+  return state.filter((one) => one.session.status !== "ended" && ((one.assigned ?? true) || mayDo(one)));
+}
+
+/** I am not assigned to it, and its concerns have reached me. */
+function mayDo({ listening }: SupervisedView): boolean {
+  if (!listening) return false;
+  return listening.may_listen === "yes" || Boolean(listening.may_step_in) || Boolean(listening.mentors?.length);
+}
+
+/** Who listened without a flag, in which session: what is due first. */
+export function glassOf(state: Supervision): { view: SupervisedView; glass: GlassView }[] {
+  return state
+    .flatMap((view) => (view.listening?.glass ?? []).map((glass) => ({ view, glass })))
+    .toSorted((a, b) => Number(a.glass.mine ?? false) - Number(b.glass.mine ?? false) || (a.glass.due_ms ?? 0) - (b.glass.due_ms ?? 0));
 }
 
 /** What nobody has acknowledged: the most pressing first; of these what has not passed by itself, then the oldest. */

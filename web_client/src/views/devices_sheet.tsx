@@ -1,5 +1,7 @@
 import { USUAL, type Choice, type ChoiceKind } from "../media/device_list";
+import { leads } from "../state/room";
 import { sourceWordsFor } from "../words/sources";
+import { useFlags } from "./flags_here";
 import { Sheet } from "./frame";
 import { Icon } from "./icon";
 import { Panel } from "./panel";
@@ -11,6 +13,7 @@ const KINDS: readonly ChoiceKind[] = ["microphone", "camera", "speaker"];
 export function DevicesSheet({ model, acts }: { model: RoomModel; acts: RoomActs }) {
   const words = sourceWordsFor(model.words.language);
   const { choices, present } = model.devices;
+  const here = useFlags();
   const known = KINDS.filter((kind) => choices[kind].length > 0);
   return (
     <Sheet key="devices" title={words.devices} closeLabel={model.words.close} onClose={() => acts.onSheet(null)}>
@@ -36,6 +39,9 @@ export function DevicesSheet({ model, acts }: { model: RoomModel; acts: RoomActs
           <Icon name="again" small />
           {words.flip}
         </button>
+      )}
+      {here && leads(model.room) && (
+        <here.parts.HeadphonesHere words={model.words} on={model.whispers.headphones} onChange={acts.onHeadphones} />
       )}
       <p class="quiet">{words.stayOff}</p>
     </Sheet>

@@ -8,6 +8,8 @@ import { CrisisCard } from "./crisis_card";
 import type { FlagsHere } from "./flags_here";
 import { FlagLines } from "./help";
 import { Icon } from "./icon";
+import type { WhispersModel } from "./room_model";
+import { Whispered, type WhisperedActs } from "./whispered";
 
 /** Closed while this device shows its screen to the group; who wants to can open it all the same. */
 function Closed({ say, label, sharing, children }: { say: FlagWords; label: string; sharing: boolean; children: ComponentChildren }) {
@@ -48,11 +50,15 @@ export function PrivatePlace({
   words,
   here,
   sharing,
+  whispers,
+  acts,
   onFlag,
 }: {
   words: Words;
   here: FlagsHere;
   sharing: boolean;
+  whispers: WhispersModel;
+  acts: WhisperedActs;
   onFlag: (about: string) => void;
 }) {
   const say = flagWordsFor(words.language);
@@ -63,11 +69,12 @@ export function PrivatePlace({
     noticed.value = noticed.peek().slice(1);
   };
   // Put away until something of it changes.
-  const now = flags.map(({ id, status }) => `${id} ${status}`).join();
+  const whispered = whispers.list.length > 0 || whispers.speaker !== "" || whispers.headphones;
+  const now = [...flags.map(({ id, status }) => `${id} ${status}`), ...whispers.list.map(({ id }) => id), whispers.speaker, whispers.headphones].join();
   const [away, put] = useState("");
   // A crisis says already that there is something, where it is closed.
-  if (sharing && here.flagging.crises.value.length > 0 && !line) return null;
-  if ((flags.length === 0 || away === now) && !line) return null;
+  if (sharing && here.flagging.crises.value.length > 0 && !line && !whispered) return null;
+  if (((flags.length === 0 && !whispered) || away === now) && !line) return null;
   return (
     <Closed say={say} label={say.privateRegion} sharing={sharing}>
       <section class="panel private" aria-label={say.privateRegion}>
@@ -77,7 +84,10 @@ export function PrivatePlace({
             {say.private}
           </h2>
           {!line && (
-            <button class="btn plain snug" type="button" onClick={() => put(now)}>
+            <button class="btn plain snug" type="button" onClick={() => {
+                put(now);
+                acts.onWhispersRead();
+              }}>
               {say.hide}
             </button>
           )}
@@ -105,6 +115,7 @@ export function PrivatePlace({
             </div>
           </div>
         )}
+        <Whispered say={say} whispers={whispers} acts={acts} />
         {flags[0]?.status === "received" && <p>{say.said}</p>}
         {flags.length > 0 && <FlagLines say={say} flags={flags} most={3} />}
       </section>
@@ -119,10 +130,18 @@ export function Watching({ here, room, watched }: { here: FlagsHere; room: RoomS
 }
 
 /** Where the chat fills the screen: that it was sent, and of nobody's flag. */
-export function Brief({ words, here }: { words: Words; here: FlagsHere }) {
+export function Brief({ words, here, whispers }: { words: Words; here: FlagsHere; whispers: WhispersModel }) {
   const say = flagWordsFor(words.language);
   const { shown, crises } = here.flagging;
   const [newest] = shown.value;
+  if (whispers.list.length > 0) {
+    return (
+      <p class="note">
+        <Icon name="lock" />
+        <span>{say.whisperWaits}</span>
+      </p>
+    );
+  }
   if (!newest || !isUnread(newest)) return null;
   const text = newest.status === "received" ? say.said : say.line(say.yours, say.status[newest.status]);
   return (

@@ -1,12 +1,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ParticipantView } from "../protocol/generated";
-import { leads, person, rests } from "../state/room";
+import { leads, rests } from "../state/room";
 import { Chat } from "./chat";
 import { useFlags } from "./flags_here";
 import { HelpSheet, Sheet, Top } from "./frame";
+import { faceTurn } from "./face_turn";
+import { Heard, isTherapist } from "./heard";
 import { Icon } from "./icon";
-import { faceOf, Tiles, type FaceTurn } from "./tiles";
+import { faceOf, Tiles } from "./tiles";
 import { Bar } from "./bar";
+import { Over } from "./over";
 import { Panels } from "./panels";
 import type { RoomActs, RoomModel } from "./room_model";
 import { AtHand, FlagSheets, Hidden, RemoveSheet } from "./room_parts";
@@ -42,6 +44,8 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       words={words}
       here={here}
       sharing={sharing}
+      whispers={model.whispers}
+      acts={acts}
       onFlag={(about) => acts.onSheet({ flag: about, category: "self_harm" })}
     />
   );
@@ -54,7 +58,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     const { closing, reactions } = model;
     const me = own ? model.actual : null;
     const face = faceOf(one, speakers.includes(one.id), track, me, closing.has(one.id), reactions.get(one.id), model.rear);
-    return { ...face, turn: faceTurn(model, one) };
+    return { ...face, turn: faceTurn(room, one, model.reconnecting) };
   });
   const stage = staged(room) !== undefined;
   const [speaker] = speakers;
@@ -77,8 +81,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
     }
     opened.current = model.chatOpen;
   }, [model.chatOpen, wide]);
-  return (
-    <>
+  const top = (
       <Top words={words} title={room.session.title} subtitle={now(model)} loose={low && staff} onQuickExit={acts.onQuickExit}>
         {(staff || sharesNow(model)) && (
           <>
@@ -88,6 +91,17 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
           </>
         )}
       </Top>
+  );
+  return (
+    <>
+      {isTherapist(model) ? (
+        <Over>
+          {top}
+          <Heard model={model} />
+        </Over>
+      ) : (
+        top
+      )}
       <main
         id="main"
         tabIndex={-1}
@@ -143,7 +157,7 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
         <div class="side">
           {here && staff && part && <here.parts.Watching here={here} room={room} watched={part.watched} />}
           {chatOpen && staff
-            ? here && !wide && <here.parts.Brief words={words} here={here} />
+            ? here && !wide && <here.parts.Brief words={words} here={here} whispers={model.whispers} />
             : !(leading && part) && (
                 <>
                   {crisis}
@@ -246,17 +260,6 @@ export function Room({ model, acts }: { model: RoomModel; acts: RoomActs }) {
       )}
     </>
   );
-}
-
-/** Who holds the turn of one at a time is framed, also before they speak. */
-function faceTurn({ room, reconnecting }: RoomModel, { id, role, companion_of: companion }: ParticipantView): FaceTurn {
-  const { mode, turn, hands, done, later } = room.floor;
-  const one = mode === "queue" || mode === "round";
-  const holds = one && turn?.holder === id && !reconnecting && room.pausedUntilMs === 0;
-  const round = mode !== "round" || turn?.holder === id ? null : later.includes(id) ? "later" : done.includes(id) ? "done" : null;
-  const companionOf = companion ? (person(room, companion)?.name ?? null) : null;
-  const silent = role === "participant" && mode !== "open" && turn?.holder !== id;
-  return { holds, rests: silent, hand: mode === "round" && !leads(room) ? 0 : hands.indexOf(id) + 1, round, form: turn?.form ?? "spoken", companionOf };
 }
 
 /** What holds right now, in a word. */

@@ -2,7 +2,7 @@ import type { TurnRequest } from "../asking";
 import type { ChoiceKind, Choices } from "../media/device_list";
 import type { Received } from "../media/subscribe";
 import type { Trouble } from "../media/tries";
-import type { Category, Picture as PictureOf, Reaction, Tile } from "../protocol/generated";
+import type { Category, Picture as PictureOf, Reaction, Tile, WhisperView } from "../protocol/generated";
 import type { PendingChat } from "../posting";
 import type { Announcement } from "../state/announce";
 import type { MyDevices } from "../state/devices";
@@ -22,6 +22,13 @@ export type OpenSheet =
   | { readonly remove: string; readonly name: string }
   | { readonly flag: string; readonly category?: Category }
   | null;
+
+export interface WhispersModel {
+  readonly list: readonly WhisperView[];
+  /** Who speaks to me now; empty: nobody. */
+  readonly speaker: string;
+  readonly headphones: boolean;
+}
 
 export interface RoomModel {
   words: Words;
@@ -67,6 +74,8 @@ export interface RoomModel {
   /** The choice of reactions is open. */
   reacting: boolean;
   /** The group is hidden on this device; those who lead know of it. */
+  /** What a therapist says to me alone while I lead. */
+  whispers: WhispersModel;
   alone: { readonly on: boolean; readonly told: boolean };
   announcement: Announcement | null;
   soundBlocked: boolean;
@@ -121,6 +130,9 @@ export interface RoomActs {
   onReact: (reaction: Reaction) => void;
   onHideGroup: () => void;
   onShowGroup: () => void;
+  onSawWhisper: (id: string) => void;
+  onWhispersRead: () => void;
+  onHeadphones: (on: boolean) => void;
   onEarlyRead: () => void;
   onTurn: (request: TurnRequest) => void;
   onNotes: (notes: string) => void;

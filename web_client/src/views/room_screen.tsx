@@ -38,8 +38,9 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
   const wide = useWide();
   const room = session.room.value;
   const received = session.received.value;
-  const { ask, posting, reactions, notAlone } = session;
+  const { ask, posting, reactions, notAlone, whispers } = session;
   const alone = notAlone.on.value;
+  const whispered = whispers.audible.value;
   const flagging = useFlags()?.flagging;
   useKeptFocus();
   useEffect(() => {
@@ -59,8 +60,9 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
   }, [visible, latest]);
   useEffect(() => {
     const heard = alone ? [] : [...received.values()];
-    sound.play(heard.flatMap((tracks) => [tracks.microphone, tracks.screen_audio].filter((track) => track !== undefined)));
-  }, [received, sound, alone]);
+    const tracks = heard.flatMap((one) => [one.microphone, one.screen_audio].filter((track) => track !== undefined));
+    sound.play(whispered && !alone ? [...tracks, whispered] : tracks);
+  }, [received, sound, alone, whispered]);
   useEffect(() => () => sound.play([]), [sound]);
   useEffect(() => {
     const look = () => session.viewing.hide(document.visibilityState === "hidden");
@@ -163,6 +165,9 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
     onNotes: (notes) => {
       app.notes.value = notes;
     },
+    onSawWhisper: (id) => whispers.saw(id),
+    onWhispersRead: () => whispers.putAway(),
+    onHeadphones: (on) => whispers.confirm(on),
     onEarlyRead: () => {
       session.early.value = [];
     },
@@ -221,6 +226,7 @@ export function RoomScreen({ app, local, sound, words, session }: Props) {
         early: session.early.value,
         reactions: reactions.shown.value,
         reacting,
+        whispers: { list: whispers.list.value, speaker: whispers.speaker.value, headphones: whispers.headphones.value },
         alone: { on: alone, told: notAlone.told.value },
         announcement: session.announcement.value,
         soundBlocked: sound.blocked.value,

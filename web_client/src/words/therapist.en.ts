@@ -263,7 +263,6 @@ export const therapistEn = {
 
   // Stepping in
   stepInTitle: (title: string) => `Step in to ${title}?`,
-  stepInText: "You will be seen and heard by everyone in it.",
   stepInMore: "First you check your camera and microphone. When you leave, you come back here.",
   stayUnseen: "Stay unseen",
 

@@ -255,7 +255,6 @@ export const therapistEs: TherapistWords = {
   own: "Sus propias sesiones",
 
   stepInTitle: (title) => `¿Entrar en ${title}?`,
-  stepInText: "Todas las personas que están dentro le verán y le oirán.",
   stepInMore: "Antes revisa su cámara y su micrófono. Al salir, vuelve aquí.",
   stayUnseen: "Seguir sin ser visto",
 

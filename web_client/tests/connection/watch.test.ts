@@ -9,6 +9,7 @@ let server: FakeServer;
 let phases: WatchPhase[];
 let watchings: Watching[];
 let frames: (Supervised | Unsupervised)[];
+let told: string[];
 let connection: WatchConnection;
 
 beforeEach(async () => {
@@ -16,6 +17,7 @@ beforeEach(async () => {
   phases = [];
   watchings = [];
   frames = [];
+  told = [];
   connection = new WatchConnection(
     {
       clock: server.clock,
@@ -29,6 +31,11 @@ beforeEach(async () => {
       heard: () => {},
       watching: (watching) => void watchings.push(watching),
       frame: (frame) => void frames.push(frame),
+      begun: () => void told.push("begun"),
+      lost: () => void told.push("lost"),
+      monitoring: (frame) => void told.push(frame.type),
+      subscribeOffer: (offer) => void told.push(`offer ${offer.version}`),
+      answerRefused: () => void told.push("refused"),
     },
   );
   connection.start();
@@ -204,4 +211,35 @@ test("after stop nothing is tried, and nothing late is heard", async () => {
   socket.drop();
   await server.clock.advance(60_000);
   expect([frames.length, server.joins]).toEqual([0, 1]);
+});
+
+test("what concerns the session that is listened to goes its own way", async () => {
+  welcome();
+  server.socket.say({ type: "monitoring_over", session_id: "s", why: "consent" });
+  server.socket.say({ type: "speakers_changed", participant_ids: [] });
+  server.socket.say({ type: "subscribe_offer", version: 3, sdp: "", tracks: [], fresh: true });
+  server.socket.say({ type: "rejected", id: "", code: "sdp_rejected", message: "" });
+  expect(told).toEqual(["begun", "monitoring_over", "speakers_changed", "offer 3", "refused"]);
+  await server.clock.advance(5_000);
+  server.socket.drop();
+  expect(told.at(-1)).toBe("lost");
+});
+
+test("what is asked once is never asked on another socket; what must be done is", async () => {
+  welcome();
+  const listening = connection.ask({ type: "listen", session_id: "s", reason: "" }, "never");
+  void connection.ask({ type: "stop_listening" }, "always");
+  await server.clock.advance(5_000);
+  server.socket.drop();
+  expect(await listening).toEqual({ type: "dropped" });
+  expect(await connection.ask({ type: "listen", session_id: "s", reason: "" }, "never")).toEqual({ type: "dropped" });
+  await server.clock.advance(0);
+  welcome();
+  expect(server.socket.sent.map(({ type }) => type)).toEqual(["watch", "stop_listening"]);
+});
+
+test("a page that stops on purpose has lost what it listened to", () => {
+  welcome();
+  connection.stop();
+  expect(told).toEqual(["begun", "lost"]);
 });

@@ -12,6 +12,7 @@ let restarts: number;
 let restartAnswer: Outcome;
 let troubles: (Trouble | null)[];
 let silences: number;
+let whispers: (string | null)[];
 let received: Received[];
 let underWay: number;
 let subscriber: Subscriber;
@@ -25,6 +26,7 @@ beforeEach(() => {
   troubles = [];
   silences = 0;
   received = [];
+  whispers = [];
   underWay = 0;
   subscriber = new Subscriber({
     makePeer,
@@ -36,7 +38,10 @@ beforeEach(() => {
     },
     trouble: (trouble) => void troubles.push(trouble),
     silent: () => void (silences += 1),
-    tracks: (now) => void received.push(now),
+    tracks: (now, whisper) => {
+      received.push(now);
+      whispers.push(whisper?.id ?? null);
+    },
     underWay: () => void (underWay += 1),
   });
   subscriber.configure([]);
@@ -211,4 +216,20 @@ test("after closing, a late offer makes no connection and a late refusal asks fo
   subscriber.offered(offer(3, { fresh: true }));
   await settle();
   expect(answers.at(-1)?.[0]).toBe(3);
+});
+
+test("a section for whispers is nobody's sound, and known by its name alone", async () => {
+  subscriber.offered(offer(1));
+  await settle();
+  const peer = FakePeer.all.at(-1) as FakePeer;
+  expect(whispers).toEqual([null]);
+  peer.addTransceiver("audio");
+  peer.setLocalDescription = async () => {
+    peer.transceivers.forEach((one, index) => (one.mid = index === 2 ? "w0" : String(index)));
+    peer.localDescription = { sdp: "" };
+  };
+  subscriber.offered(offer(2));
+  await settle();
+  expect(whispers[1]).toBe(peer.transceivers[2]?.receiver.track.id);
+  expect([...(received[1]?.keys() ?? [])]).toEqual(["dana"]);
 });

@@ -6,14 +6,14 @@ import { helpLines } from "../../src/crisis";
 import { ApiError, type Whereabouts } from "../../src/connection/api";
 import { Flagging, type FlagApi, type FlagBody } from "../../src/flagging";
 import * as parts from "../../src/flags";
-import type { ChatView, ParticipantView } from "../../src/protocol/generated";
+import type { ChatView, ParticipantView, WhisperView } from "../../src/protocol/generated";
 import type { OwnFlag, OwnFlags } from "../../src/state/flags";
 import { fromSnapshot, type RoomState } from "../../src/state/room";
 import { FlagsHere } from "../../src/views/flags_here";
 import { HelpSheet, Sheet } from "../../src/views/frame";
 import { FlagSheets } from "../../src/views/room_parts";
 import { StateReports } from "../../src/views/state_reports";
-import type { OpenSheet } from "../../src/views/room_model";
+import type { OpenSheet, WhispersModel } from "../../src/views/room_model";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
 import { flagCatalogs, flagWordsFor } from "../../src/words/flags";
@@ -259,12 +259,15 @@ describe("who leads", () => {
   });
 });
 
+const QUIET: WhispersModel = { list: [], speaker: "", headphones: false };
+const whisper: WhisperView = { id: "w", other: "Ruth", text: "You are doing well.", at_ms: 0 };
+const whisperActs = { onSawWhisper: vi.fn(), onWhispersRead: vi.fn(), onHeadphones: vi.fn() };
 const room: RoomState = { ...fromSnapshot(snapshotOf({ participants: people })), you: "dana" };
-const place = (change: { sharing?: boolean; chat?: ChatView[] } = {}, onFlag: (about: string) => void = () => {}) =>
+const place = (change: { sharing?: boolean; chat?: ChatView[]; whispers?: WhispersModel } = {}, onFlag: (about: string) => void = () => {}) =>
   show(
     <>
       <parts.Watching here={here} room={{ ...room, chat: change.chat ?? [] }} watched={watched} />
-      <parts.PrivatePlace words={en} here={here} sharing={change.sharing ?? false} onFlag={onFlag} />
+      <parts.PrivatePlace words={en} here={here} sharing={change.sharing ?? false} whispers={change.whispers ?? QUIET} acts={whisperActs} onFlag={onFlag} />
     </>,
   );
 const line = (id: string, author: string, text: string): ChatView => ({ id, author_id: author, author_name: author, text, at_ms: 0 });
@@ -285,7 +288,7 @@ describe("what only who leads sees", () => {
 
   test("is said in brief where the chat fills a phone, and of nobody", async () => {
     await open("dana");
-    show(<parts.Brief words={en} here={here} />);
+    show(<parts.Brief words={en} here={here} whispers={QUIET} />);
     expect(box.textContent).toBe("");
     here.flagging.raise({ kind: "flag", severity: "urgent", category: "other", about: "tomas", name: "Tomás", text: "" });
     await later(0);
@@ -293,6 +296,53 @@ describe("what only who leads sees", () => {
     own = { flags: [mine({ id: "f0", severity: "urgent", status: "acknowledged" })] };
     await later(3_000);
     expect(box.textContent).toBe("");
+  });
+
+  test("a whisper is read there, counts as seen once it is in sight, and is not read aloud", async () => {
+    await open("dana");
+    let sight: (entries: { isIntersecting: boolean }[]) => void = () => {};
+    vi.stubGlobal(
+      "IntersectionObserver",
+      class {
+        constructor(told: typeof sight) {
+          sight = told;
+        }
+        observe() {}
+        disconnect() {}
+      },
+    );
+    place({ whispers: { ...QUIET, list: [whisper] } });
+    expect(box.textContent).toContain("Ruth: You are doing well.");
+    expect(box.querySelector("[role=status]")?.textContent).toBe("Ruth whispers to you.");
+    expect(whisperActs.onSawWhisper).not.toHaveBeenCalled();
+    void act(() => sight([{ isIntersecting: true }]));
+    expect(whisperActs.onSawWhisper).toHaveBeenCalledWith("w");
+    await press(say.hide);
+    expect(whisperActs.onWhispersRead).toHaveBeenCalledTimes(1);
+    vi.unstubAllGlobals();
+  });
+
+  test("a whisper is closed while this device shares its screen, and then counts as not seen", async () => {
+    await open("dana");
+    whisperActs.onSawWhisper.mockClear();
+    place({ sharing: true, whispers: { ...QUIET, list: [whisper], speaker: "Ruth" } });
+    expect(box.textContent).not.toContain("You are doing well.");
+    expect(box.textContent).not.toContain("Ruth");
+    expect(whisperActs.onSawWhisper).not.toHaveBeenCalled();
+  });
+
+  test("who speaks to me is named, and headphones can be taken off", async () => {
+    await open("dana");
+    place({ whispers: { list: [], speaker: "Ruth", headphones: true } });
+    expect(box.textContent).toContain("Ruth speaks to you. Only you hear it.");
+    void act(() => box.querySelector<HTMLInputElement>("[role=switch]")?.click());
+    expect(whisperActs.onHeadphones).toHaveBeenCalledWith(false);
+  });
+
+  test("that a whisper waits is said where the chat fills a phone, and none of its words", async () => {
+    await open("dana");
+    show(<parts.Brief words={en} here={here} whispers={{ ...QUIET, list: [whisper] }} />);
+    expect(box.textContent).toBe(say.whisperWaits);
   });
 
   test("is closed while this device shares its screen, and closed again for the next time", async () => {
@@ -462,7 +512,7 @@ test("axe finds nothing", async () => {
       <parts.Asking words={en} here={here} view="report" onBack={onClose} onClose={onClose} />
     </Sheet>,
     <parts.PrivateCrisis key="crisis" words={en} here={here} sharing={false} />,
-    <parts.PrivatePlace key="place" words={en} here={here} sharing={false} onFlag={() => {}} />,
+    <parts.PrivatePlace key="place" words={en} here={here} sharing={false} whispers={{ list: [whisper], speaker: "Ruth", headphones: true }} acts={whisperActs} onFlag={() => {}} />,
     <parts.LeftEarly key="left" words={en} here={here} />,
   ];
   for (const page of pages) {

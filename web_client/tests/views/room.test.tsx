@@ -63,7 +63,10 @@ beforeEach(() => {
     onShowGroup: vi.fn(),
     onEarlyRead: vi.fn(),
     onTurn: vi.fn(),
-    onNotes: vi.fn(),
+    onSawWhisper: vi.fn(),
+  onWhispersRead: vi.fn(),
+  onHeadphones: vi.fn(),
+  onNotes: vi.fn(),
   };
 });
 
@@ -146,6 +149,7 @@ function show(change: Partial<RoomModel> = {}): void {
     pending: [],
     notice: null,
     early: [],
+    whispers: { list: [], speaker: "", headphones: false },
     reactions: new Map(),
     reacting: false,
     alone: { on: false, told: false },
@@ -1151,4 +1155,16 @@ describe("speaking turns", () => {
     ]);
     await expectNoViolations();
   });
+});
+
+test("a therapist in a room reads that they are heard and seen, above every sheet; nobody else does", () => {
+  show(asMentor);
+  expect(box.querySelector(".you")).toBeNull();
+  const ruth = { id: "ruth", name: "Ruth", role: "therapist", place: 9 } as const;
+  const seen = { ...full, you: "ruth", participants: [...full.participants, ruth] };
+  show({ room: seen, sheet: "leave", actual: { microphone: false, camera: true } });
+  const line = box.querySelector(".over .you");
+  expect(line?.textContent).toContain("You are AUDIBLE AND VISIBLE");
+  expect(line?.textContent).toContain("Your microphone is off, your camera is on.");
+  expect(line?.closest("[inert]")).toBeNull();
 });

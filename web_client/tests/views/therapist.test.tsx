@@ -9,6 +9,7 @@ import { TherapistPage } from "../../src/views/therapist/page";
 import { WaitingKey } from "../../src/views/therapist/waiting";
 import { catalogs } from "../../src/words/all";
 import { en } from "../../src/words/en";
+import { monitoringWordsFor } from "../../src/words/monitoring";
 import { agoOf, therapistCatalogs, therapistWordsFor } from "../../src/words/therapist";
 import { therapistEn } from "../../src/words/therapist.en";
 
@@ -21,8 +22,23 @@ const view = (change: Partial<SupervisedView> = {}): SupervisedView => ({
   people: 8,
   leaders: ["Dana"],
   responder: "Ben",
+  listening: { may_listen: "no_flag", may_step_in: true },
   ...change,
 });
+
+const SILENT: TherapistModel["listening"] = {
+  room: null,
+  asking: null,
+  over: null,
+  refused: new Map(),
+  received: new Map(),
+  trouble: null,
+  soundBlocked: false,
+  audioOnly: false,
+  unsent: [],
+  speaking: null,
+  unspoken: null,
+};
 
 let box: HTMLElement;
 const acts = {
@@ -43,6 +59,19 @@ const acts = {
   onReachable: vi.fn(),
   onTone: vi.fn(),
   onStart: vi.fn(),
+  onListen: vi.fn(),
+  onBreakGlass: vi.fn<TherapistActs["onBreakGlass"]>(),
+  onStopListening: vi.fn(),
+  onOverRead: vi.fn(),
+  onHear: vi.fn(),
+  onRetryMedia: vi.fn(),
+  onAudioOnly: vi.fn(),
+  onSeen: vi.fn(),
+  onWhisper: vi.fn(),
+  onRetryWhisper: vi.fn(),
+  onSpeakTo: vi.fn(),
+  onStopSpeaking: vi.fn(),
+  onReview: vi.fn<TherapistActs["onReview"]>(),
 };
 
 beforeEach(() => {
@@ -74,6 +103,9 @@ function modelOf(change: Partial<TherapistModel> = {}): TherapistModel {
     onCallSaving: false,
     onCallFailed: undefined,
     notices: "unsupported",
+    said: monitoringWordsFor("en"),
+    wide: true,
+    listening: SILENT,
     ...change,
   };
 }
@@ -431,7 +463,7 @@ describe("live sessions", () => {
   test("stepping in is confirmed first, and staying unseen changes nothing", () => {
     show();
     press("Step in");
-    expect(textOf(box.querySelector("[role=dialog]"))).toContain("You will be seen and heard by everyone in it.");
+    expect(textOf(box.querySelector("[role=dialog]"))).toContain("8 people will see and hear you, as a therapist.");
     expect(box.querySelector("main")?.inert).toBe(true);
     press("Stay unseen");
     expect(box.querySelector("[role=dialog]")).toBeNull();

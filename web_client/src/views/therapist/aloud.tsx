@@ -4,7 +4,7 @@ import { tellOf } from "../../words/therapist";
 import type { TherapistModel } from "./model";
 
 /** What a screen reader says. Only what presses interrupts it. */
-export function Aloud({ model: { own, latest, phase, sessions } }: { model: TherapistModel }) {
+export function Aloud({ model: { own, said, latest, phase, sessions, listening } }: { model: TherapistModel }) {
   const [begun, setBegun] = useState(false);
   // What a live region already holds as it appears may not be said.
   useEffect(() => setBegun(true), []);
@@ -24,6 +24,7 @@ export function Aloud({ model: { own, latest, phase, sessions } }: { model: Ther
         ))}
       </div>
       <div class="vh" role="status">
+        {begun && listening.room && <p key={`room-${listening.room.session.id}`}>{said.sayListening(listening.room.session.title)}</p>}
         {back && <p key="back">{own.sayConnected}</p>}
         {calm.map((flag) => (
           <p key={keyOf(flag)}>{own.sayNew(flag.title, tellOf(own, flag.concern))}</p>

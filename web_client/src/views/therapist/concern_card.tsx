@@ -3,6 +3,7 @@ import { keyOf, type Flag } from "../../state/supervision";
 import { listOf } from "../../words";
 import { agoOf, tellOf, whenOf } from "../../words/therapist";
 import { Icon, type IconName } from "../icon";
+import { face } from "./face";
 import type { Open, HandlingActs, TherapistModel } from "./model";
 
 const SIGNS: Record<Severity, IconName> = { crisis: "alert", urgent: "triangle", concern: "diamond", note: "pencil" };
@@ -208,9 +209,4 @@ function Done({ children }: { children: string }) {
       {children}
     </p>
   );
-}
-
-function face(leftMs: number): string {
-  const seconds = Math.ceil(leftMs / 1_000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

@@ -2,6 +2,7 @@ import type { SupervisedView } from "../../protocol/generated";
 import type { Supervision } from "../../state/supervision";
 import { listOf, timeOfDay } from "../../words";
 import { Icon } from "../icon";
+import { ListenKey } from "./listen_key";
 import type { Open, TherapistActs, TherapistModel } from "./model";
 
 interface Props {
@@ -36,15 +37,17 @@ export function LiveSessions({ sessions, ...props }: Props & { sessions: Supervi
 }
 
 function SessionCard({ view, model, acts, onOpen }: Props & { view: SupervisedView }) {
-  const { words, own } = model;
+  const { words, own, said } = model;
   const { session, leaders = [], people = 0, waiting = 0 } = view;
   const id = `session-${session.id}`;
   const saving = model.saving.has(session.id);
   const failure = model.failed.get(session.id);
   const flags = (view.concerns ?? []).filter((concern) => !concern.acknowledged).length;
   const reachable = view.you_respond ?? false;
+  const listening = model.listening.room?.session.id === session.id;
+  const refused = model.listening.asking === session.id ? undefined : model.listening.refused.get(session.id);
   return (
-    <article class="sess" aria-labelledby={id}>
+    <article class={listening ? "sess heard-here" : "sess"} aria-labelledby={id}>
       <div class="head">
         <h3 id={id}>{session.title}</h3>
         {flags > 0 && (
@@ -69,9 +72,35 @@ function SessionCard({ view, model, acts, onOpen }: Props & { view: SupervisedVi
           <span>{own.unread}</span>
         </p>
       )}
-      <Responder view={view} model={model} />
+      {(view.assigned ?? true) && <Responder view={view} model={model} />}
       <div class="row s wrap">
-        <button
+        <ListenKey view={view} describedBy={id} model={model} acts={acts} onOpen={onOpen} />
+        {!listening && Boolean(view.listening?.mentors?.length) && (
+          <button
+            class="btn grow"
+            type="button"
+            aria-haspopup="dialog"
+            aria-describedby={id}
+            onClick={() => onOpen({ name: "whisper", view })}
+          >
+            <Icon name="whisper" small />
+            {said.whisper}
+          </button>
+        )}
+        {!listening && (view.listening?.may_step_in ?? false) && (
+          <button
+            class="btn grow"
+            type="button"
+            aria-haspopup="dialog"
+            aria-describedby={id}
+            onClick={() => onOpen({ name: "step-in", view })}
+          >
+            <Icon name="stepIn" small />
+            {own.stepIn}
+          </button>
+        )}
+        {(view.assigned ?? true) && (
+          <button
           class="btn grow"
           type="button"
           aria-disabled={saving}
@@ -79,17 +108,8 @@ function SessionCard({ view, model, acts, onOpen }: Props & { view: SupervisedVi
           onClick={() => saving || acts.onReachable(session.id, !reachable)}
         >
           {saving ? own.saving : reachable ? own.iAmNotReachable : own.iAmReachable}
-        </button>
-        <button
-          class="btn grow"
-          type="button"
-          aria-haspopup="dialog"
-          aria-describedby={id}
-          onClick={() => onOpen({ name: "step-in", view })}
-        >
-          <Icon name="stepIn" small />
-          {own.stepIn}
-        </button>
+          </button>
+        )}
         <button
           class="btn plain"
           type="button"
@@ -102,6 +122,8 @@ function SessionCard({ view, model, acts, onOpen }: Props & { view: SupervisedVi
       </div>
       <p class="quiet" role="status">
         {failure !== undefined && (failure ? words.error(failure) : own.notSaved)}
+        {refused !== undefined && (refused ? words.error(refused) : said.notBegun)}
+        {view.listening?.since_ms && !listening && refused === undefined && model.listening.asking === null ? said.elsewhere : ""}
       </p>
     </article>
   );

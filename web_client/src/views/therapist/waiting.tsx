@@ -46,6 +46,7 @@ function Inbox({ onClose, ...props }: Props & { onClose: () => void }) {
     case "timeline":
       return <TimelineSheet sessionId={open.sessionId} title={open.title} onClose={back} {...props} />;
     default:
+      // What a page from outside offers besides has no place beside a room.
       return (
         <Sheet title={own.flags} closeLabel={words.close} onClose={onClose}>
           <Flags onOpen={setOpen} {...props} />

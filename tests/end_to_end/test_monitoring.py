@@ -1,0 +1,147 @@
+"""A therapist listens, whispers and steps in; what they hear really arrives, and nobody else sees anything of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import Browser
+
+from tests.end_to_end.running import Person, Server, person, until
+from tests.end_to_end.test_accessibility import audit
+
+UNHEARD = "You are NOT audible or visible"
+WHISPER = "You are doing well. Maybe ask Ellie."
+
+_WHISPERED = """async () => [...(await holdspaceDebug.subscribe.getStats()).values()]
+  .filter((stat) => stat.type === "inbound-rtp" && stat.mid === "w0")
+  .reduce((sum, stat) => sum + (stat.totalAudioEnergy ?? 0), 0)"""
+
+
+def region(who: Person, name: str) -> Any:
+    return who.page.get_by_role("region", name=name, exact=True)
+
+
+def presence(ruth: Person) -> Any:
+    return region(ruth, "Your presence")
+
+
+async def flag(dana: Person) -> None:
+    await dana.button("Flag").click()
+    await dana.button("Urgent").click()
+
+
+async def hears_and_sees(ruth: Person, who: str) -> None:
+    """Frames of theirs are decoded, and their sound has energy."""
+
+    async def frames() -> bool:
+        return await ruth.inbound(who, "camera", "frames") > 0
+
+    async def energy() -> bool:
+        return await ruth.inbound(who, "microphone", "energy") > 0
+
+    await until("a picture arrives", frames)
+    await until("sound arrives", energy)
+
+
+async def silence(ruth: Person) -> None:
+    """No packet arrives any more."""
+    packets = -1.0
+
+    async def rests() -> bool:
+        nonlocal packets
+        rows = (await ruth.stats())["inbound"]
+        before, packets = packets, float(sum(row["packets"] for row in rows))
+        return before == packets
+
+    await until("nothing arrives any more", rests, within_s=5)
+
+
+async def test_a_therapist_listens_whispers_steps_in_and_resolves(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    ruth, dana, ellie = (
+        await person(browser, "Ruth"),
+        await person(browser, "Dana"),
+        await person(browser, "Ellie", 360, 740),
+    )
+    await ruth.open(links["therapist"])
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await ellie.tile("Dana").wait_for()
+    card = region(ruth, "Live sessions").get_by_role("article", name="Tuesday evening group")
+    await card.get_by_text("No open flag lets you listen.").wait_for()
+
+    await flag(dana)
+    await region(ruth, "Flags").get_by_role("button", name="Acknowledge", exact=True).click()
+    await card.get_by_text("No open flag lets you listen.").wait_for(state="detached")
+    await card.get_by_role("button", name="Listen", exact=True).click()
+    await presence(ruth).get_by_text("Listening to Tuesday evening group", exact=False).wait_for()
+    assert await presence(ruth).get_by_text(UNHEARD).is_visible()
+    await ruth.tile("Dana").wait_for()
+    await hears_and_sees(ruth, await ruth.id_of("Dana"))
+    await audit(ruth.page, "therapist-listening")
+
+    await ruth.page.get_by_label("Whisper to Dana").fill(WHISPER)
+    await ruth.button("Send").click()
+    await region(dana, "Private, only you see this").get_by_text(WHISPER).wait_for()
+    await ruth.page.get_by_text(f"You to Dana: “{WHISPER}” seen").wait_for()
+    assert WHISPER not in await ellie.page.content()
+    await audit(dana.page, "mentor-whisper")
+
+    # Only in headphones, and only to this mentor.
+    await dana.page.get_by_label("I wear headphones").check()
+    await ruth.button("Speak to Dana").click()
+    await presence(ruth).get_by_text("Only Dana hears you").wait_for()
+    await region(dana, "Private, only you see this").get_by_text("Ruth speaks to you.", exact=False).wait_for()
+
+    async def heard() -> bool:
+        return float(await dana.page.evaluate(_WHISPERED)) > 0
+
+    await until("the mentor hears the therapist", heard)
+    assert float(await ellie.page.evaluate(_WHISPERED)) == 0
+    await ruth.button("Stop speaking").click()
+    await presence(ruth).get_by_text(UNHEARD).wait_for()
+    for each in (dana, ellie):
+        assert await each.tile("Ruth").count() == 0, "who listens is in no room"
+
+    await presence(ruth).get_by_role("button", name="Step in", exact=True).click()
+    await ruth.page.get_by_role("dialog").get_by_role("button", name="Step in", exact=True).click()
+    await ruth.button("Join").click()
+    await presence(ruth).get_by_text("You are AUDIBLE AND VISIBLE").wait_for()
+    await ellie.tile("Ruth").wait_for()
+    await audit(ruth.page, "therapist-stepped-in")
+
+    await ruth.page.get_by_role("button", name="Flags", exact=False).first.click()
+    await ruth.button("Resolve").click()
+    sheet = ruth.page.get_by_role("dialog")
+    await sheet.get_by_label("Spoke with the person").check()
+    await sheet.get_by_label("Note").fill("We spoke. She is with her sister.")
+    await sheet.get_by_role("button", name="Resolve", exact=True).click()
+    await sheet.get_by_role("button", name="Show what is done").click()
+    await sheet.get_by_text("Spoke with the person", exact=False).wait_for()
+    session = links["visitor"].partition("session=")[2].partition("#")[0]
+    asked = await dana.page.evaluate(f"fetch('/api/v1/sessions/{session}/flags/mine').then((answer) => answer.json())")
+    assert [each["status"] for each in asked["flags"]] == ["resolved"]
+    for each in (ruth, dana, ellie):
+        assert each.complaints == [], each.name
+    assert WHISPER not in server.log()
+
+
+async def test_a_revoked_consent_ends_what_is_heard_at_once(server: Server, browser: Browser) -> None:
+    links = await server.links()
+    ruth, dana, ellie = await person(browser, "Ruth"), await person(browser, "Dana"), await person(browser, "Ellie")
+    await ruth.open(links["therapist"])
+    await dana.join(links["mentor"])
+    await ellie.join(links["participants"][0])
+    await ellie.tile("Dana").wait_for()
+    await flag(dana)
+    await ruth.button("Listen").click()
+    await ruth.tile("Ellie").wait_for()
+    await hears_and_sees(ruth, await ruth.id_of("Ellie"))
+
+    await ellie.button("You").click()
+    await ellie.button("Take my agreement back").click()
+    await ellie.button("Take my agreement back").click()
+    await ruth.page.get_by_text("You no longer hear Tuesday evening group").wait_for()
+    await ruth.page.get_by_text("has not accepted the notice, or took it back", exact=False).wait_for()
+    await silence(ruth)
+    assert ruth.complaints == []
