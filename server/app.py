@@ -61,7 +61,7 @@ from server.supervising import Supervision
 from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens, new_id, new_token
 from server.turn import Turn
-from server.watchers import Watchers
+from server.watchers import MonitorCalls, Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
 
@@ -99,17 +99,6 @@ class Calls:
     def view(self, room: str, participant: str, tiles: Sequence[Tile]) -> None:
         """The pictures that a page shows now."""
         self._plane.view(room, participant, tiles)
-
-
-class MonitorCalls:
-    """Listening, as signaling sees it: what is asked for, and the media of it."""
-
-    def __init__(self, watchers: Watchers, monitoring: Monitoring) -> None:
-        self.monitor = watchers.monitor
-        self.answer = monitoring.answer
-        self.resubscribe = monitoring.resubscribe
-        self.look = monitoring.look
-        self.publish = monitoring.publish
 
 
 class Node:

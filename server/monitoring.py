@@ -81,6 +81,8 @@ class _Page:
     watcher: Watcher
     monitor: str = ""
     session_id: SessionId | None = None
+    asked: int = 0
+    """Counts what was asked for last: to listen, or to stop. An older wish does not come true after it."""
     shown: Snapshot | None = None
     speaks_to: tuple[SessionId, ParticipantId] | None = None
 
@@ -176,11 +178,16 @@ class Monitoring:
         self, watcher: Watcher, session_id: SessionId, by: Someone, capacity: Office, reason: str
     ) -> asyncio.Future[Decision]:
         """The answer comes when it is stored, and then the media begin."""
+        page = self._pages.get(watcher)
+        if page is not None:
+            page.asked += 1
         return asyncio.ensure_future(self._listen(watcher, session_id, by, capacity, reason))
 
     async def _listen(
         self, watcher: Watcher, session_id: SessionId, by: Someone, capacity: Office, reason: str
     ) -> Decision:
+        page = self._pages.get(watcher)
+        asked = 0 if page is None else page.asked
         if not await self.look_at_consents(session_id):
             return Rejection(ErrorCode.NOT_SAVED)
         glass = GlassId(self._new_id())
@@ -194,12 +201,12 @@ class Monitoring:
                     self._end(other, MonitoringEnd.ELSEWHERE)
                 elif other.watcher is not watcher:
                     self._take_from(other)
-        page = self._pages.get(watcher)
         if self._supervision.listens(session_id, by.identity_id) is None:
             # What gave the right is gone again.
             return Rejection(ErrorCode.NO_FLAG)
-        if page is None:
-            self._stop(session_id, by.identity_id, MonitoringEnd.CONNECTION)
+        if page is None or self._pages.get(watcher) is not page or page.asked != asked:
+            gone = page is None or self._pages.get(watcher) is not page
+            self._stop(session_id, by.identity_id, MonitoringEnd.CONNECTION if gone else MonitoringEnd.STOPPED)
             return decision
         if not page.monitor:
             self._connect(page)
@@ -211,6 +218,8 @@ class Monitoring:
     def stop(self, watcher: Watcher) -> asyncio.Future[Decision]:
         """The therapist listens no more."""
         page = self._pages.get(watcher)
+        if page is not None:
+            page.asked += 1
         if page is None or page.session_id is None:
             return _answered(Accepted())
         session_id = page.session_id

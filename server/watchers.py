@@ -359,6 +359,17 @@ class Watchers:
         return theirs.capacity is Office.ON_CALL and not self._duties.is_on_call(viewer)
 
 
+class MonitorCalls:
+    """Listening, as signaling sees it (`signaling.ports.Monitors`): what is asked for, and the media of it."""
+
+    def __init__(self, watchers: Watchers, monitoring: Monitoring) -> None:
+        self.monitor = watchers.monitor
+        self.answer = monitoring.answer
+        self.resubscribe = monitoring.resubscribe
+        self.look = monitoring.look
+        self.publish = monitoring.publish
+
+
 def is_open(concern: ConcernView) -> bool:
     """Whether it leaves a therapist something to do."""
     return not concern.acknowledged or (bool(concern.flags) and concern.resolution is None)

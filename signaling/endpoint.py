@@ -88,8 +88,8 @@ class Endpoint:
     ) -> None:
         """`new_token` makes secrets, `new_id` ids that nobody can guess; `now_ms` is the wall clock told to clients.
 
-        Without `supervision` and `monitors` nobody can watch; without `whispers` no mentor is whispered to; without
-        `timers` the running loop's are used.
+        Without `supervision` nobody can watch, without `monitors` nobody listen; without `whispers` no mentor is
+        whispered to; without `timers` the running loop's are used.
         """
         self._hall = hall
         self._calls = calls
@@ -104,7 +104,7 @@ class Endpoint:
         self._timers = timers
         self._watching = None
         self._whispers = whispers
-        if supervision is not None and monitors is not None:
+        if supervision is not None:
             self._watching = WatchingSockets(
                 supervision,
                 monitors,

@@ -93,7 +93,7 @@ class WatchingSockets:
     def __init__(
         self,
         supervision: Supervision,
-        monitors: Monitors,
+        monitors: Monitors | None,
         telemetry: Telemetry,
         allowances: Allowances,
         *,
@@ -104,7 +104,7 @@ class WatchingSockets:
     ) -> None:
         """`sign_in_ended` says whether a sign-in ended a short while ago."""
         self._supervision = supervision
-        self._monitors = monitors
+        self._listening = monitors
         self._telemetry = telemetry
         self._allowances = allowances
         self._now_ms = now_ms
@@ -136,6 +136,12 @@ class WatchingSockets:
         finally:
             self._watching.discard(watching)
             self._supervision.end(watching)
+
+    @property
+    def _monitors(self) -> Monitors:
+        if self._listening is None:
+            raise Refused(ErrorCode.NOT_ALLOWED)
+        return self._listening
 
     def sign_ins_in_use(self) -> frozenset[str]:
         """The sign-ins that have a page watching now."""

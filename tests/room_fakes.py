@@ -74,7 +74,7 @@ class FakeMedia:
         self.calls.append(("gate", participant, source, open))
         (self.open.add if open else self.open.discard)((participant, source))
 
-    def add_peer(self, room: str, participant: str) -> None:
+    def add_peer(self, room: str, participant: str, *, mentor: bool = False) -> None:
         self.calls.append(("add", participant))
 
     def remove_peer(self, room: str, participant: str) -> None:

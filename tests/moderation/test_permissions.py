@@ -112,13 +112,14 @@ override_responder     room           L
 override_responder     elsewhere      L
 be_on_call             own            O
 be_on_call             room           OL
-monitor                room           AO
+monitor                room           AOL
 break_glass            room           AOL
 break_glass            elsewhere      L
 review_break_glass     room           L
 review_break_glass     elsewhere      L
-whisper                room           AO
-step_in                room           AO
+whisper                room           AOL
+step_in                room           AOL
+hear_whispers          own           M
 confirm_whereabouts    own          P
 read_whereabouts       participant    TAOL
 read_whereabouts       in_my_crisis  M

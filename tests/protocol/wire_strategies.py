@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.codec import Wire
 from protocol.messages import CLIENT_MESSAGES, ClientMessage
+from protocol.monitoring import SendWhisper
 from protocol.turns import MAX_LIMIT_MS
 from protocol.values import (
     MAX_TEXT,
@@ -26,8 +27,13 @@ chat_text = st.text(
 sdp = st.text(st.characters(codec="ascii", exclude_categories=("Cc",), include_characters="\r\n"), min_size=1)
 numbers = st.integers(0, 2**53 - 1)
 
+SHORTER: dict[type, dict[str, st.SearchStrategy[object]]] = {
+    SendWhisper: {"text": chat_text.map(lambda text: text[:500])}
+}
+
 BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     "id": client_ids,
+    "whisper_id": client_ids,
     "message_id": client_ids,
     "participant_id": words,
     "participant_ids": st.lists(words, max_size=5).map(tuple),
@@ -68,7 +74,8 @@ def packed(value: object) -> bytes:
 
 def structs(cls: type[S]) -> st.SearchStrategy[S]:
     """Instances of a message, its fields drawn by name or by type."""
-    return st.builds(cls, **{field.name: _field(field.name, field.type) for field in msgspec.structs.fields(cls)})
+    fields = {field.name: _field(field.name, field.type) for field in msgspec.structs.fields(cls)}
+    return st.builds(cls, **{**fields, **SHORTER.get(cls, {})})
 
 
 def _of(cls: type[Any]) -> st.SearchStrategy[object]:

@@ -109,6 +109,7 @@ async def flagged(tmp_path: Path, *, within_s: float = 2.0, over: Node | None = 
         flagging=Flagging(there.supervision, there.duties, there.hall, within_s=within_s),
         contacts=ContactsConfig(phones=(PHONE,)),
         on_call=OnCall(there.engine, there.clock, there.audit, new_id=there.shift_ids, on_changed=there.duty_changed),
+        monitoring=there.monitoring,
         timelines=Timelines(there.engine, there.log, there.supervision, there.audit),
         arrivals=arrivals,
         end_person=lambda _who, _why: None,

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moderation.permissions import Action
 from protocol.codec import Wire
-from protocol.ids import ConcernId, IdentityId, RequestId, SessionId
+from protocol.ids import ConcernId, IdentityId, ParticipantId, RequestId, SessionId
 from protocol.messages import ClientMessage, Frame, Join, Watch
 from protocol.supervision import (
     Acknowledge,
@@ -33,14 +33,16 @@ from server.config import EscalationConfig
 from server.duty import Duties
 from server.flag_reads import FlagReads
 from server.hall import Hall
+from server.monitoring import Monitoring
 from server.responders import Responders
 from server.storage.log import AppendFailed, EventLog, NewEvent, OutcomeUnknown, StoredEvent
 from server.supervising import Supervision
 from server.tokens import JoinGrant, JoinTokens, WatchGrant, WatchTokens
-from server.watchers import Watchers
+from server.watchers import MonitorCalls, Watchers
 from signaling.endpoint import Endpoint, Settings
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
+from tests.server.monitored import FakeMonitors
 from tests.server.people import SESSION, add_everyone, add_therapists
 from tests.server.responding import FakeAudit
 from tests.server.secret import vault
@@ -134,8 +136,13 @@ class Node:
         self.duties = Duties(engine, clock, self.later, EscalationConfig())
         self.reads = FlagReads(engine, self.audit, self.later)
         self.supervision = Supervision(self.log, clock, self.later, self.duties, self._escalate)
+        self.monitors, self.without_consent = FakeMonitors(), set[IdentityId]()
+        self.monitoring = Monitoring(
+            self.supervision, self.monitors, new_id=counted("monitor"), consented=self._consented,
+            tell=self._tell,
+        )  # fmt: skip
         self.watchers = Watchers(
-            engine, self.watch_tokens, self.supervision, self.duties, self.later,
+            engine, self.watch_tokens, self.supervision, self.duties, self.later, monitoring=self.monitoring,
             on_denied=lambda *who: self.denied.append(who), on_read=self.reads.read,
         )  # fmt: skip
         self.hall = Hall(
@@ -149,10 +156,17 @@ class Node:
             self.hall, FakeCalls(), self.telemetry,
             new_token=counted("secret"), new_id=counted("person"), now_ms=clock.now_ms, monotonic=clock.monotonic,
             settings=settings or Settings(), supervision=self.watchers, timers=self.pulse,
+            monitors=MonitorCalls(self.watchers, self.monitoring), whispers=self.monitoring,
         )  # fmt: skip
         self._serving: set[asyncio.Task[None]] = set()
         self._requests, self._notes, self.shift_ids = counted("r"), counted("n"), counted("shift")
         self.dead = False
+
+    def _tell(self, session_id: SessionId, participant_id: ParticipantId, frame: Frame) -> None:
+        self.endpoint.tell(session_id, participant_id, frame)
+
+    async def _consented(self, people: frozenset[IdentityId]) -> bool:
+        return not people & self.without_consent
 
     def _denied(self, who: IdentityId, action: Action, session_id: SessionId) -> None:
         self.denied.append((who, action, session_id))

@@ -121,7 +121,7 @@ class FakeCalls:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
 
-    def begin(self, room: str, participant: str) -> None:
+    def begin(self, room: str, participant: str, *, mentor: bool) -> None:
         self.asked.append(("begin", participant))
 
     def end(self, room: str, participant: str) -> None:

@@ -31,6 +31,7 @@ from protocol.messages import (
     SubscribeOffer,
     Welcome,
 )
+from protocol.monitoring import Monitored, MonitoringOver, Whispered, WhisperSpeaking
 from protocol.supervision import Supervised, Unsupervised, Watching
 from protocol.values import Role
 from rooms.commands import RoomRequest
@@ -271,6 +272,10 @@ class Client:
                 | SubscribeOffer()
                 | LayersWanted()
                 | PicturesResting()
+                | Monitored()
+                | MonitoringOver()
+                | Whispered()
+                | WhisperSpeaking()
             ):
                 raise AssertionError(f"nobody asked for {type(frame).__name__}")
             case _:

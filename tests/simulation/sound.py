@@ -69,11 +69,11 @@ class Sound:
 
     # ── what the server asks ─────────────────────────────────────────────────────────────────
 
-    def begin(self, room: str, participant: str) -> None:
+    def begin(self, room: str, participant: str, *, mentor: bool) -> None:
         self.end(room, participant)
-        self.add_peer(room, participant)
+        self.add_peer(room, participant, mentor=mentor)
 
-    def add_peer(self, room: str, participant: str) -> None:
+    def add_peer(self, room: str, participant: str, *, mentor: bool = False) -> None:
         if participant in self.visitors(room):
             return
         known = self._rooms.setdefault(room, _Room())

@@ -27,6 +27,7 @@ from server.flagging import Flagging
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
+from server.monitoring import Monitoring
 from server.responders import Responders
 from server.rota import OnCall
 from server.sockets import WebSockets, WsHandler, WsOptions
@@ -36,6 +37,7 @@ from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
+from tests.server.monitored import FakeMonitors
 from tests.server.people import SESSION, add_everyone
 from tests.server.responding import FakeAudit, FakeRooms
 from tests.server.secret import vault
@@ -136,6 +138,10 @@ async def site(
         timers = FakeTimers()
         duties = Duties(engine, clock, timers, EscalationConfig())
         supervision = Supervision(log, clock, timers, duties)
+        monitoring = Monitoring(
+            supervision, FakeMonitors(), new_id=counted("monitor"), consented=arrivals.have_consented,
+            tell=lambda *_: None,
+        )  # fmt: skip
         flagging = Flagging(supervision, duties, FakeRoom(people))
         checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
         app = make_http(
@@ -154,6 +160,7 @@ async def site(
                 flagging=flagging,
                 contacts=ContactsConfig(local=(PhoneConfig("County crisis line", "555-0111"),)),
                 on_call=OnCall(engine, clock, audit, new_id=counted("shift"), on_changed=duties.outdated),
+                monitoring=monitoring,
                 timelines=Timelines(engine, log, supervision, audit),
                 arrivals=arrivals,
                 end_person=lambda who, why: out.append((who, why)),
