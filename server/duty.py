@@ -48,6 +48,7 @@ class Duties:
             urgent=_ms(settings.urgent_s),
             follow_up=_ms(settings.follow_up_s),
             after_end=_ms(settings.after_end_s),
+            glass=_ms(settings.glass_s),
         )
         self._answering: dict[SessionId, Answering] = {}
         self._shifts: list[Shift] = []
