@@ -1,4 +1,4 @@
-"""A therapist who listens, whispers and steps in; what they hear really arrives, and nobody else sees anything of it."""
+"""A therapist who listens, whispers and steps in: what they hear arrives, and nobody else sees anything of it."""
 
 from __future__ import annotations
 
@@ -198,6 +198,7 @@ async def test_listening_without_a_flag_ends_by_itself_and_another_person_review
 
     await maria.open(lead)
     review = region(maria, "Reviews")
+    await review.get_by_text("Ruth listened without a flag").wait_for()
     await review.get_by_text("Ruth listened without a flag").wait_for()
     await review.get_by_role("button", name="Review", exact=True).click()
     await maria.page.get_by_text(REASON).wait_for()
