@@ -44,7 +44,9 @@ dev: $(VENV)/.installed-dev $(WEB_DIST)
 	@scripts/dev.sh $(ARGS)
 
 test: $(VENV)/.installed-dev $(WEB_DIST) web-test
-	$(if $(ARGS),,$(BIN)/python -m coverage run -m pytest --quiet $(PURE_TESTS) </dev/null)
+	$(if $(ARGS),,$(BIN)/python -m coverage erase)
+	$(if $(ARGS),,$(BIN)/python -m coverage run -m pytest --quiet --numprocesses=2 $(PURE_TESTS) </dev/null)
+	$(if $(ARGS),,$(BIN)/python -m coverage combine --quiet)
 	$(if $(ARGS),,$(BIN)/python -m coverage report)
 	$(if $(ARGS),,$(BIN)/python -m pytest --quiet --numprocesses=2 \
 	  $(addprefix --ignore=,$(PURE_TESTS) $(BROWSER_TESTS)) </dev/null)
@@ -60,7 +62,7 @@ bench: $(VENV)/.installed-dev $(WEB_DIST)
 
 clean:
 	rm -rf $(VENV) build *.egg-info $(WEB)/node_modules $(WEB)/dist .hypothesis .ruff_cache .import_linter_cache
-	rm -rf .pytest_cache .coverage test-results
+	rm -rf .pytest_cache .coverage .coverage.* test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ── the parts of check ──────────────────────────────────────────────────────────────────────────

@@ -114,7 +114,9 @@ class Monitors:
     # ── listening ─────────────────────────────────────────────────────────────────────────────
 
     def listen(self, name: str, room: str | None) -> None:
-        """Raises Refused(NOT_FOUND)."""
+        """Raises Refused(NOT_FOUND), but not for None."""
+        if room is None and name not in self._monitors:
+            return
         monitor = self._monitor(name)
         if room == monitor.room:
             return
@@ -199,7 +201,9 @@ class Monitors:
         return publication.answer(offer)
 
     def speak_to(self, name: str, whisper: Whisper | None) -> None:
-        """Raises Refused: NOT_ALLOWED without headphones, CONFLICT while somebody else speaks there."""
+        """Raises Refused: NOT_ALLOWED without headphones, CONFLICT while somebody else speaks there; not for None."""
+        if whisper is None and name not in self._monitors:
+            return
         monitor = self._monitor(name)
         if whisper is not None:
             if not whisper.headphones:

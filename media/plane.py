@@ -235,7 +235,7 @@ class MediaPlane:
         """Lets a monitor have what somebody in that room has, whether or not anyone is there yet, and nothing else.
 
         Each picture is seen at once, as it was kept, whoever speaks first. With None, nothing: once that returns, not
-        one more packet leaves. Idempotent. Raises Refused(NOT_FOUND) for a monitor that is not there.
+        one more packet leaves, and nothing is raised. Idempotent. Raises Refused(NOT_FOUND): no such monitor.
         """
         self._monitors.listen(monitor, room)
 
@@ -266,7 +266,7 @@ class MediaPlane:
 
         It ends with the mentor's subscribe connection, with their headphones, and with the monitor's microphone.
         Raises Refused: NOT_ALLOWED without headphones confirmed, CONFLICT while another monitor speaks to them, or
-        NOT_FOUND.
+        NOT_FOUND; with None, nothing.
         """
         self._monitors.speak_to(monitor, None if participant is None else self._present(room).whisper(participant))
 

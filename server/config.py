@@ -130,6 +130,7 @@ class EscalationConfig(Section, frozen=True):
     crisis_s: Seconds = 60.0
     urgent_s: Seconds = 180.0
     follow_up_s: Seconds = 900.0
+    glass_s: Seconds = 900.0
     after_end_s: Seconds = 3_600.0
     glass_s: Seconds = 900.0
     working_days: tuple[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], ...] = (

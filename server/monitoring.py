@@ -242,7 +242,8 @@ class Monitoring:
         """Somebody took their agreement back: nobody listens where they are, from this call on."""
         for page in tuple(self._pages.values()):
             state = None if page.session_id is None else self._supervision.state(page.session_id)
-            if state is not None and person in _present(state):
+            # Their page may have left the room a moment before it says why.
+            if state is not None and any(each.identity_id == person for each in state.people.values()):
                 self._end(page, MonitoringEnd.CONSENT)
 
     async def look_at_consents(self, session_id: SessionId) -> bool:

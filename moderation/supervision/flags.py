@@ -18,7 +18,7 @@ from moderation.supervision.events import (
 from moderation.supervision.state import Concern, SupervisionState
 from protocol.errors import ErrorCode
 from protocol.ids import ConcernId, IdentityId
-from protocol.supervision import Category, FlagKind, StateReport, Step
+from protocol.supervision import Category, FlagKind, Outcome, StateReport, Step
 from protocol.values import Millis, Role
 
 MAX_UNREAD: Final = 30
@@ -138,6 +138,9 @@ def resolve(state: SupervisionState, command: ResolveConcern, now_ms: Millis) ->
     # No flag discharges a legal duty: whether it was reported is asked where a law may want it.
     asked = any(flag.raised.category is Category.ABUSE_OR_NEGLECT for flag in concern.flags)
     if asked == (resolution.report is StateReport.NONE_DUE):
+        return Rejection(ErrorCode.INVALID_FIELD)
+    # What was done, and when it goes on, is nowhere else.
+    if resolution.outcome is not Outcome.NO_ACTION and not resolution.note.strip():
         return Rejection(ErrorCode.INVALID_FIELD)
     by = command.by
     return Accepted((ConcernResolved(now_ms, concern.id, by.identity_id, by.name, resolution),))

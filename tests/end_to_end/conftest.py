@@ -1,21 +1,42 @@
-"""A browser and a server with its own data for each test."""
+"""A server with its own data for each test; one browser for all, in which nobody of another test is left.
+
+All of these tests share one event loop, since a browser belongs to the loop it was started in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from bench.chromium import chromium
 from tests.end_to_end.running import Server
 
+HERE: Final = Path(__file__).parent
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE) and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_of_all() -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium_of_all: Browser) -> AsyncIterator[Browser]:
+    """Without cookies, pages or storage of any test before: those belong to contexts, and contexts end with a test."""
+    yield chromium_of_all
+    for context in chromium_of_all.contexts:
+        await context.close()
 
 
 class Spares:
@@ -51,7 +72,7 @@ def spares(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     spares.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(spares: Spares) -> AsyncIterator[Server]:
     server = spares.take()
     await server.start()

@@ -135,35 +135,34 @@ class Server:
         return await asyncio.to_thread(process.wait)
 
     async def links(self, *, ready: bool = True) -> dict[str, Any]:
-        """Fresh links; unless `ready` is false, their people have agreed to everything before they come."""
-        if ready:
-            return await self._ready_links()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "server.cli",
-            "links",
-            "--json",
-            cwd=ROOT,
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await process.communicate()
-        return cast("dict[str, Any]", json.loads(out))
+        """Fresh links; unless `ready` is false, their people have agreed to everything before they come.
 
-    async def _ready_links(self) -> dict[str, Any]:
-        """As `holdspace links --demo-ready` does it, without a process that is slow to begin."""
+        As `holdspace links` makes them, without a process that is slow to begin.
+        """
         settings = load_config(settings_file(None), self.environment)
         engine = open_engine(settings.storage.url, busy_timeout_ms=settings.storage.busy_timeout_ms)
         try:
             clock = SystemClock()
             clock.not_before(await newest_event_ms(engine))
             people = await seed(engine, clock)
-            vault = Vault(load_root_key(settings, self.environment))
-            await make_all_ready(engine, Arrivals(engine, vault, clock, notices_of(settings)), people)
+            if ready:
+                vault = Vault(load_root_key(settings, self.environment))
+                await make_all_ready(engine, Arrivals(engine, vault, clock, notices_of(settings)), people)
             return asdict(await demo_links(Auth(engine, clock), people, settings.base_url(), lan=False))
         finally:
             await engine.dispose()
+
+    async def links_by_command(self) -> dict[str, Any]:
+        """`holdspace links --json`, as a person types it: nobody has agreed to anything yet."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "server.cli", "links", "--json"),
+            cwd=ROOT,
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return cast("dict[str, Any]", json.loads(out))
 
     def log(self) -> str:
         return (self.folder / "server.log").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -19,6 +20,13 @@ SIZES: Final = ((360, 740), (1280, 800))
 THEMES: Final = ("light", "dark")
 
 
+_RUN: Final = {
+    "light": "axe.run(document, { resultTypes: ['violations'] })",
+    "dark": "axe.run(document, { resultTypes: ['violations'], runOnly: ['color-contrast', 'link-in-text-block'] })",
+}
+"""All rules for each size; in the dark both rules of colour, since nothing else is different there (see below)."""
+
+
 async def audit(page: Page, screen: str) -> None:
     """Both themes and both sizes of one screen."""
     before = page.viewport_size or {"width": 1280, "height": 800}
@@ -27,7 +35,7 @@ async def audit(page: Page, screen: str) -> None:
         await page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            found = cast("dict[str, Any]", await page.evaluate("axe.run(document, { resultTypes: ['violations'] })"))
+            found = cast("dict[str, Any]", await page.evaluate(_RUN[theme]))
             told = [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]
             assert told == [], f"{screen}, {width} px, {theme}"
             wide = await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
@@ -36,6 +44,18 @@ async def audit(page: Page, screen: str) -> None:
                 await page.screenshot(path=Path(PICTURES) / f"{screen}-{width}-{theme}.png")
     await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     await page.set_viewport_size({"width": before["width"], "height": before["height"]})
+
+
+def test_the_dark_theme_changes_colours_alone() -> None:
+    themes: list[str] = []
+    for path in sorted((ROOT / "web_client/src").rglob("*")):
+        if path.suffix in {".css", ".ts", ".tsx"}:
+            themes += re.split(r"prefers-color-scheme", path.read_text())[1:]
+    assert len(themes) == 1, "another theme than the tokens'"
+    dark = re.fullmatch(r": dark\) \{\n  :root \{\n(.*?)  \}\n\}\n.*", themes[0], re.DOTALL)
+    assert dark is not None
+    for line in dark[1].splitlines():
+        assert re.fullmatch(r"    (color-scheme: dark|--[\w-]+: [^;]*(#[0-9a-f]{6}|rgb\([\d ./]+\)));", line), line
 
 
 async def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser) -> None:

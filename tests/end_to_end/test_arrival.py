@@ -95,7 +95,7 @@ async def arriving(browser: Browser, name: str) -> Arriving:
 
 
 async def test_a_newcomer_comes_from_the_link_into_the_room(server: Server, browser: Browser) -> None:
-    links = await server.links(ready=False)
+    links = await server.links_by_command()
     ellie, dana = await arriving(browser, "Ellie"), await arriving(browser, "Dana")
     await dana.open(links["mentor"])
     await dana.agree_to_notice()

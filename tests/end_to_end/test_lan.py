@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from server.lan import lan_address, qr_code
@@ -55,8 +56,10 @@ class LanServer:
         return ssl.create_default_context(cafile=str(self.folder / "lan/authority.pem"))
 
 
-@pytest.fixture
-async def lan(tmp_path: Path) -> AsyncIterator[LanServer]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lan(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LanServer]:
+    """One for all who look at it: none of them changes what another reads."""
+    folder = tmp_path_factory.mktemp("lan")
     address = lan_address()
     port, metrics, media = free_ports(3)
     environment = {
@@ -64,19 +67,19 @@ async def lan(tmp_path: Path) -> AsyncIterator[LanServer]:
         "HOLDSPACE__SERVER__PORT": str(port),
         "HOLDSPACE__SERVER__METRICS_PORT": str(metrics),
         "HOLDSPACE__MEDIA__PORT": str(media),
-        "HOLDSPACE__STORAGE__URL": f"sqlite+aiosqlite:///{tmp_path / 'holdspace.db'}",
+        "HOLDSPACE__STORAGE__URL": f"sqlite+aiosqlite:///{folder / 'holdspace.db'}",
         "PYTHONIOENCODING": "utf-8",
     }
-    with (tmp_path / "said").open("wb") as said, (tmp_path / "server.log").open("wb") as log:
+    with (folder / "said").open("wb") as said, (folder / "server.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "server.cli", "serve", "--lan", "--demo", "--demo-ready",
             cwd=ROOT, env=environment, stdout=said, stderr=log,
         )  # fmt: skip
-    server = LanServer(address, port, environment, tmp_path, process)
+    server = LanServer(address, port, environment, folder, process)
     try:
 
         async def ready() -> bool:
-            assert process.returncode is None, (tmp_path / "server.log").read_text()
+            assert process.returncode is None, (folder / "server.log").read_text()
             return "--lan-address" in server.said()
 
         await until("the server says where it is", ready)

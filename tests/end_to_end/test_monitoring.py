@@ -1,4 +1,4 @@
-"""A therapist who listens, whispers and steps in: what they hear arrives, and nobody else sees anything of it."""
+"""A therapist listens, whispers and steps in; what they hear really arrives, and nobody else sees anything of it."""
 
 from __future__ import annotations
 
@@ -142,6 +142,7 @@ async def test_a_therapist_listens_whispers_steps_in_and_resolves(server: Server
     await ruth.button("Resolve").click()
     sheet = ruth.page.get_by_role("dialog")
     await sheet.get_by_label("Spoke with the person").check()
+    await sheet.get_by_label("Note").fill("We spoke. She is with her sister.")
     await sheet.get_by_role("button", name="Resolve", exact=True).click()
     await sheet.get_by_role("button", name="Show what is done").click()
     await sheet.get_by_text("Spoke with the person", exact=False).wait_for()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.end_to_end.running import Person, Server, person, until
@@ -38,7 +38,7 @@ class Room:
         await until(f"{viewer.name} sees and hears {other.name}", moving)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def room(server: Server, browser: Browser) -> AsyncIterator[Room]:
     links = await server.links()
     ellie = await person(browser, "Ellie", 360, 740)

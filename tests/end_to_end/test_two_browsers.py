@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.end_to_end.firefox import FIREFOX, FirefoxPage, firefox
@@ -63,7 +64,7 @@ def with_debug(link: str) -> str:
     return f"{page}{'&' if '?' in page else '?'}debug&capture={_CAPTURE}#{token}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def fox(tmp_path: Path) -> AsyncIterator[FirefoxPage]:
     profile = tmp_path / "firefox"
     profile.mkdir()

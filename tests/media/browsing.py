@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,11 @@ class Site:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets[room, who] = socket
+        if "monitor" in request.query:
+            return await self._monitor(socket, room, who)
         for source in Source:
             self.plane.set_gate(room, who, source, True)
-        self.plane.add_peer(room, who)
+        self.plane.add_peer(room, who, mentor="mentor" in request.query)
         async for frame in socket:
             if frame.type is not WSMsgType.TEXT:
                 break
@@ -95,6 +98,24 @@ class Site:
                 self._say(room, who, {"type": "error", "text": str(error)})
         self.plane.remove_peer(room, who)
         self._sockets.pop((room, who), None)
+        return socket
+
+    async def _monitor(self, socket: web.WebSocketResponse, place: str, who: str) -> web.WebSocketResponse:
+        plane = self.plane
+        plane.add_monitor(who, partial(self._offer, place, who), lambda end: self.failed.append((who, end)))
+        async for frame in socket:
+            if frame.type is not WSMsgType.TEXT:
+                break
+            message = json.loads(frame.data)
+            if message["type"] == "publish":
+                answer = plane.publish_monitor(
+                    who, message["sdp"], {mid: Source(s) for mid, s in message["sources"].items()}
+                )
+                self._say(place, who, {"type": "answer", "sdp": answer})
+            elif message["type"] == "answer":
+                plane.answer_monitor(who, message["version"], message["sdp"])
+        plane.remove_monitor(who)
+        self._sockets.pop((place, who), None)
         return socket
 
 

@@ -216,15 +216,20 @@ async def test_a_fault_on_a_monitors_account_ends_its_listening_and_nothing_else
         theo.plane.listen("theo", ROOM)
 
 
-async def test_what_is_asked_for_a_monitor_that_is_gone_is_refused_and_a_late_answer_ignored(stage: Stage) -> None:
+async def test_what_is_asked_for_a_monitor_that_is_gone_is_refused_and_its_end_and_a_late_answer_ignored(
+    stage: Stage,
+) -> None:
     plane = stage.plane
+    await add_mentor(stage, "ann")
     plane.answer_monitor("nobody", 1, "rubbish")
+    plane.listen("nobody", None)
+    plane.speak_to("nobody", ROOM, None)
     for ask in (
         lambda: plane.listen("nobody", ROOM),
         lambda: plane.resubscribe_monitor("nobody"),
         lambda: plane.view_monitor("nobody", []),
         lambda: plane.publish_monitor("nobody", VOICE_OFFER, VOICE),
-        lambda: plane.speak_to("nobody", ROOM, None),
+        lambda: plane.speak_to("nobody", ROOM, "ann"),
         lambda: plane.set_headphones(ROOM, "nobody", True),
     ):
         with pytest.raises(Refused) as refused:

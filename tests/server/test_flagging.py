@@ -222,7 +222,7 @@ async def test_it_works_after_the_session_ended_and_stays_until_it_is_resolved(t
     [concern] = ruth.concerns()
     await acknowledge(there.node, ruth, concern)
     await until("it is hers", lambda: ruth.concerns()[0].mine)
-    resolved = Resolve(there.node.rid(), SESSION, concern.id, Resolution(Outcome.SPOKE), 1)
+    resolved = Resolve(there.node.rid(), SESSION, concern.id, Resolution(Outcome.SPOKE, "Spoke."), 1)
     await there.node.ask(ruth, resolved)
     await until("nothing is left", lambda: SESSION not in ruth.views)
 

@@ -36,7 +36,7 @@ from rooms.commands import CloseSession
 from server.storage.engine import writing
 from server.supervisor import stream_of
 from tests.fakes import START_MS
-from tests.server.flagged import Flagged, Page, flagged
+from tests.server.flagged import Flagged, Page, flag, flagged
 from tests.server.people import DANA, ELLIE, GROUP, OMAR, RUTH, SESSION
 from tests.server.supervised import Node, RawSocket, Watched, settle, until
 
@@ -71,7 +71,7 @@ async def flagged_live(there: Flagged, **changes: object) -> tuple[Watched, RawS
     ellie, dana = await live(there.node)
     page = await there.page(DANA)
     asked = {"kind": "flag", "severity": "concern", "about": seat(ellie), **changes}
-    assert (await page.flag(**asked))[0] == 200
+    assert (await page.ask("POST", f"/sessions/{SESSION}/flags", flag(**asked)))[0] == 200
     await settle()
     return ruth, ellie, dana, page
 

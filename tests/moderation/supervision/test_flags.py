@@ -217,6 +217,20 @@ def test_a_resolution_stays_as_it_is(stage: Stage) -> None:
     assert not stage.concern().open
 
 
+@pytest.mark.parametrize("note", ["", " \n"])
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_what_was_done_is_resolved_with_a_note(stage: Stage, outcome: Outcome, note: str) -> None:
+    stage.do(stage.flag())
+    stage.do(stage.note())
+    empty = stage.resolve(resolution=Resolution(outcome, note))
+    if outcome is Outcome.NO_ACTION:
+        stage.do(empty)
+    else:
+        assert refused(stage.decide(empty)).code is ErrorCode.INVALID_FIELD
+        stage.do(stage.resolve(resolution=Resolution(outcome, "Spoke with her.")))
+    assert stage.concern().resolution
+
+
 def test_abuse_or_neglect_is_resolved_only_with_whether_it_was_reported(stage: Stage) -> None:
     stage.do(stage.flag(about=about(TOMAS), category=Category.ABUSE_OR_NEGLECT))
     stage.do(stage.note())
