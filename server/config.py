@@ -132,7 +132,6 @@ class EscalationConfig(Section, frozen=True):
     follow_up_s: Seconds = 900.0
     glass_s: Seconds = 900.0
     after_end_s: Seconds = 3_600.0
-    glass_s: Seconds = 900.0
     working_days: tuple[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], ...] = (
         "Mon",
         "Tue",
