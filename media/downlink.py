@@ -16,10 +16,13 @@ APART_S: Final = 6.0
 
 HEAVY: Final = 0.4
 """Where that much is lost, less is sent whether it helps or not: there is little to see."""
-JUDGED: Final = 3
-"""So many reports tell what a step down did, from the second one on: the first is of before as well."""
-SURE: Final = 6
-"""So many, that it helped: then it is believed. A few good seconds come on a bad way, too."""
+JUDGED_S: Final = 2.8
+"""Reports of so long tell what a step down did, from the second one on: the first is of before as well.
+
+Of sound alone, browsers report every five seconds only.
+"""
+SURE_S: Final = 5.8
+"""Reports of so long, that it helped: then it is believed. A few good seconds come on a bad way, too."""
 LESS: Final = 0.85
 """Only where no more than this share is still sent does it tell anything."""
 TRUST_S: Final = 60.0
@@ -39,8 +42,13 @@ class _Trial:
         """As it was before."""
         self.share = share
         self.sent = sent
-        self.reports: list[tuple[float, float]] = []
-        """Since the last step: the share lost, and what was sent."""
+        self.reports: list[tuple[float, float, float]] = []
+        """Since the last step: of how long, the share lost, and what was sent."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the reports tell of."""
+        return sum(span for span, _, _ in self.reports[1:])
 
     @property
     def tells(self) -> bool:
@@ -51,7 +59,10 @@ class _Trial:
     def told(self) -> tuple[float, float]:
         """What is lost, and what is sent, since the last step."""
         later = self.reports[1:]
-        return sum(share for share, _ in later) / len(later), sum(sent for _, sent in later) / len(later)
+        seconds = self.seconds
+        return sum(span * share for span, share, _ in later) / seconds, sum(
+            span * sent for span, _, sent in later
+        ) / seconds
 
 
 class Downlink:
@@ -64,6 +75,7 @@ class Downlink:
     """
 
     __slots__ = (
+        "_heard_at",
         "_hold",
         "_last",
         "_own",
@@ -80,6 +92,7 @@ class Downlink:
         self.cap: int | None = None
         self._last: tuple[float, float, float, float] | None = None
         """The last report: when, the share beyond its own loss, the whole share, what was sent."""
+        self._heard_at = now
         self._quiet_from = now
         self._rose_at: float | None = None
         self._hold = HOLD_S
@@ -106,9 +119,10 @@ class Downlink:
         elif lost >= GOOD and before is not None:
             self._quiet_from += (now - max(before[0], self._quiet_from)) / 2
         if self._trial is not None:
-            self._trial.reports.append((share, sent))
-            if share < HEAVY and (len(self._trial.reports) <= JUDGED or self._trial.tells):
-                return False
+            self._trial.reports.append((now - self._heard_at, share, sent))
+        self._heard_at = now
+        if self._trial is not None and share < HEAVY and (self._trial.seconds < JUDGED_S or self._trial.tells):
+            return False
         if before is None or now - before[0] > APART_S or min(before[1], lost) < BAD:
             return False
         self._spell = (share + before[2]) / 2, min(sent, before[3])
@@ -136,12 +150,12 @@ class Downlink:
     def judge(self, now: float) -> bool:
         """Says what the last steps down did, once that can be told. Whether they did nothing, and are taken back."""
         trial = self._trial
-        if trial is None or len(trial.reports) <= JUDGED:
+        if trial is None or trial.seconds < JUDGED_S:
             return False
         share, sent = trial.told
         narrow = max(0.0, 1 - trial.sent * (1 - trial.share) / sent) if sent else 0.0
         if not trial.tells or share >= HEAVY or share < max(BAD, trial.share + narrow) / 2:
-            if len(trial.reports) > SURE:
+            if trial.seconds >= SURE_S:
                 self._trial, self._trust = None, TRUST_S
             return False
         self._trial = None

@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.permissions import Action, Office
+from moderation.permissions import Action, Office, Relation, permitted
 from program.people import Person, ProgramRole
 from program.sessions import Session, find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
@@ -46,6 +46,10 @@ class Name(Struct, frozen=True):
     name: str
 
 
+OFFICES: Final = {ProgramRole.THERAPIST: Office.ON_CALL, ProgramRole.CLINICAL_LEAD: Office.CLINICAL_LEAD}
+"""As whom people may be told of sessions that are not of their groups."""
+
+
 class MySession(Struct, frozen=True):
     """A session in `Me`."""
 
@@ -58,12 +62,14 @@ class MySession(Struct, frozen=True):
 class Me(Struct, frozen=True):
     """Answer of `GET /api/v1/me`: live sessions first, then the newest.
 
-    `you` stands for this person, and for nobody else; it is told to nobody else.
+    `you` stands for this person, and for nobody else; it is told to nobody else. `watches`: they may see sessions from
+    outside, also while there is none of their own.
     """
 
     you: str
     name: str
     sessions: tuple[MySession, ...]
+    watches: bool = False
 
 
 class Join(Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,8 +127,14 @@ async def me(request: web.Request) -> web.Response:
             you(person.id),
             person.display_name,
             tuple(MySession(i.session.id, i.session.title, i.session.status, i.role) for i in mine),
+            may_watch(OFFICES.get(person.program_role)),
         )
     )
+
+
+def may_watch(office: Office | None) -> bool:
+    """Whether somebody in that office may see sessions from outside."""
+    return office is not None and permitted(office, Action.WATCH_SESSIONS, Relation.ROOM)
 
 
 async def join(request: web.Request) -> web.Response:

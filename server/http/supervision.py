@@ -9,23 +9,30 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from moderation.decision import Rejection
-from moderation.permissions import Action, Office, Relation, permitted
+from moderation.permissions import Action, Office
 from moderation.supervision.escalation import Someone
-from program.people import ProgramRole
 from program.sessions import is_assigned, session_for
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, SessionId
 from protocol.values import Role
 from server.auth import sign_in_id
 from server.denials import DeniedAttempt
-from server.http.api import COOKIE, answer, count_way_in, of_mine, read, require_ready, signed_in, way_in
+from server.http.api import (
+    COOKIE,
+    OFFICES,
+    answer,
+    count_way_in,
+    may_watch,
+    of_mine,
+    read,
+    require_ready,
+    signed_in,
+    way_in,
+)
 from server.http.deps import DEPS
 from server.storage.engine import reading
 from server.timeline import Moment
 from server.tokens import WatchGrant
-
-_OFFICES: Final = {ProgramRole.THERAPIST: Office.ON_CALL, ProgramRole.CLINICAL_LEAD: Office.CLINICAL_LEAD}
-"""As whom people may be told of sessions that are not of their groups."""
 
 _ID: Final = re.compile(CLIENT_ID_PATTERN)
 
@@ -66,8 +73,8 @@ async def watch(request: web.Request) -> web.Response:
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
         assigned = await is_assigned(connection, person.id)
-    office = Office.ASSIGNED if assigned else _OFFICES.get(person.program_role)
-    if office is None or not permitted(office, Action.WATCH_SESSIONS, Relation.ROOM):
+    office = Office.ASSIGNED if assigned else OFFICES.get(person.program_role)
+    if not may_watch(office):
         raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.WATCH_SESSIONS)
     count_way_in(deps, person)
     require_ready(deps)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from playwright.async_api import Browser
 
+from program.people import Person as Account
+from program.people import ProgramRole, add_person
+from protocol.ids import IdentityId
+from server.auth import Auth
+from server.clock import SystemClock
+from server.storage.engine import open_engine, writing
 from tests.end_to_end.running import Person, Server, person, until
 from tests.end_to_end.test_accessibility import audit
+from tests.end_to_end.test_pictures import rests
 
-UNHEARD = "You are NOT audible or visible"
-WHISPER = "You are doing well. Maybe ask Ellie."
+GLASS_S: Final = 5
+REASON: Final = "Her mentor does not answer my message."
+UNHEARD: Final = "You are NOT audible or visible"
+WHISPER: Final = "You are doing well. Maybe ask Ellie."
 
 _WHISPERED = """async () => [...(await holdspaceDebug.subscribe.getStats()).values()]
   .filter((stat) => stat.type === "inbound-rtp" && stat.mid === "w0")
   .reduce((sum, stat) => sum + (stat.totalAudioEnergy ?? 0), 0)"""
+
+
+_PACKETS = """async () => [...(await holdspaceDebug.subscribe.getStats()).values()]
+  .filter((stat) => stat.type === "inbound-rtp").reduce((sum, stat) => sum + stat.packetsReceived, 0)"""
+
+_TAKE_BACK = """() => fetch("/api/v1/consents", {
+  method: "DELETE", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ kind: "notice" }),
+}).then((answer) => answer.status)"""
 
 
 def region(who: Person, name: str) -> Any:
@@ -44,16 +61,27 @@ async def hears_and_sees(ruth: Person, who: str) -> None:
 
 
 async def silence(ruth: Person) -> None:
-    """No packet arrives any more."""
-    packets = -1.0
+    """No packet arrives any more, of nobody."""
 
-    async def rests() -> bool:
-        nonlocal packets
-        rows = (await ruth.stats())["inbound"]
-        before, packets = packets, float(sum(row["packets"] for row in rows))
-        return before == packets
+    async def packets() -> float:
+        return float(await ruth.page.evaluate(_PACKETS))
 
-    await until("nothing arrives any more", rests, within_s=5)
+    assert await packets() > 0
+    await rests("nothing arrives any more", packets)
+
+
+async def clinical_lead(server: Server) -> str:
+    """The link of one, who is of no group."""
+    engine = open_engine(server.environment["HOLDSPACE__STORAGE__URL"], busy_timeout_ms=5_000)
+    try:
+        clock = SystemClock()
+        maria = IdentityId("maria")
+        async with writing(engine) as connection:
+            await add_person(connection, Account(maria, "Maria", ProgramRole.CLINICAL_LEAD, clock.now_ms()))
+        token = await Auth(engine, clock).make_link(maria, ttl_s=600, reusable=True)
+        return f"{server.base_url}/join#{token}"
+    finally:
+        await engine.dispose()
 
 
 async def test_a_therapist_listens_whispers_steps_in_and_resolves(server: Server, browser: Browser) -> None:
@@ -134,14 +162,52 @@ async def test_a_revoked_consent_ends_what_is_heard_at_once(server: Server, brow
     await ellie.join(links["participants"][0])
     await ellie.tile("Dana").wait_for()
     await flag(dana)
+    await ruth.page.get_by_text("No open flag lets you listen.").wait_for(state="detached")
     await ruth.button("Listen").click()
     await ruth.tile("Ellie").wait_for()
     await hears_and_sees(ruth, await ruth.id_of("Ellie"))
 
-    await ellie.button("You").click()
-    await ellie.button("Take my agreement back").click()
-    await ellie.button("Take my agreement back").click()
+    # From another page of hers: this one is in the room, and only learns of it.
+    await ellie.page.evaluate(_TAKE_BACK)
     await ruth.page.get_by_text("You no longer hear Tuesday evening group").wait_for()
     await ruth.page.get_by_text("has not accepted the notice, or took it back", exact=False).wait_for()
     await silence(ruth)
     assert ruth.complaints == []
+
+
+async def test_listening_without_a_flag_ends_by_itself_and_another_person_reviews_it(
+    server: Server, browser: Browser
+) -> None:
+    await server.stop()
+    server.environment |= {"HOLDSPACE__ESCALATION__GLASS_S": str(GLASS_S)}
+    lead = await clinical_lead(server)
+    await server.start()
+    links = await server.links()
+    ruth, dana, maria = await person(browser, "Ruth"), await person(browser, "Dana"), await person(browser, "Maria")
+    await ruth.open(links["therapist"])
+    await dana.join(links["mentor"])
+    await ruth.button("Listen").click()
+    sheet = ruth.page.get_by_role("dialog")
+    await sheet.get_by_label("Your reason").fill(REASON)
+    await audit(ruth.page, "therapist-glass")
+    await sheet.get_by_role("button", name="Listen for 15 minutes").click()
+    await presence(ruth).get_by_text("without a flag", exact=False).wait_for()
+    await hears_and_sees(ruth, await ruth.id_of("Dana"))
+    await ruth.page.get_by_text("The 15 minutes are over.", exact=False).wait_for()
+    await silence(ruth)
+    await region(ruth, "Reviews").get_by_text("Another person reviews it.").wait_for()
+
+    await maria.open(lead)
+    review = region(maria, "Reviews")
+    await review.get_by_text("Ruth listened without a flag").wait_for()
+    await review.get_by_text("Ruth listened without a flag").wait_for()
+    await review.get_by_role("button", name="Review", exact=True).click()
+    await maria.page.get_by_text(REASON).wait_for()
+    await audit(maria.page, "lead-review")
+    await maria.page.get_by_label("In order").check()
+    await maria.button("Save review").click()
+    await review.wait_for(state="detached")
+    await region(ruth, "Reviews").wait_for(state="detached")
+    for each in (ruth, dana, maria):
+        assert each.complaints == [], each.name
+    assert REASON not in server.log()

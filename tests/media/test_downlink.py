@@ -126,6 +126,16 @@ def test_a_way_that_lost_by_itself_and_becomes_too_narrow_gets_less() -> None:
         assert ann.share_of(BEN, "h", "") > 0.7, seed
 
 
+def test_where_sound_alone_is_reported_every_five_seconds_the_picture_is_back_after_two_reports() -> None:
+    ann = Watching({BEN: TileSize.SMALL}, 1, rids=())
+    ann.watch(lambda _sent, _chance: 0.15, 2)
+    assert ann.allocation.allotted("ann", BEN) is None
+    for at in (7.0, 12.0):
+        assert ann.allocation.allotted("ann", BEN) is None
+        ann.allocation.lose("ann", 0.15, at, SOUND)
+    assert ann.allocation.allotted("ann", BEN) == ""
+
+
 def test_less_is_tried_again_ever_more_seldom_and_where_half_is_lost_less_stays() -> None:
     ann = Watching({BEN: TileSize.SMALL}, 1, rids=())
     ann.watch(lambda _sent, _chance: 0.15, 1_000)

@@ -35,7 +35,6 @@ BY_FIELD: dict[str, st.SearchStrategy[object]] = {
     "id": client_ids,
     "whisper_id": client_ids,
     "message_id": client_ids,
-    "whisper_id": client_ids,
     "participant_id": words,
     "participant_ids": st.lists(words, max_size=5).map(tuple),
     "token": st.from_regex(r"[A-Za-z0-9_-]{16,128}", fullmatch=True),

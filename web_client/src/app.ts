@@ -379,7 +379,7 @@ export class App {
   }
 
   #hasDesk(me: Me): boolean {
-    return this.#deps.openDesk !== undefined && me.sessions.some(({ role }) => role === "therapist");
+    return this.#deps.openDesk !== undefined && ((me.watches ?? false) || me.sessions.some(({ role }) => role === "therapist"));
   }
 
   #closeDesk(): void {

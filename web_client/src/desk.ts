@@ -16,13 +16,20 @@ export interface DeskProps {
   };
 }
 
+export interface InRoom {
+  readonly words: Words;
+  readonly sessionId: string;
+}
+
 /** What the app knows of a therapist's page: its code comes only where it is needed. */
 export interface Desk {
   /** Why nobody is signed in here any more. */
   readonly signedOut: ReadonlySignal<ErrorCode | null>;
   readonly Page: (props: DeskProps) => JSX.Element;
   /** What waits, at hand while this person is in a room. */
-  readonly Waiting: (props: Pick<DeskProps, "words">) => JSX.Element;
+  readonly Waiting: (props: InRoom) => JSX.Element;
+  /** Something for who leads that room alone. */
+  readonly WhisperKey: (props: InRoom) => JSX.Element | null;
   stop(): void;
   networkLost(): void;
   nudge(): void;

@@ -5,7 +5,7 @@ import type { Clock } from "./connection/clock";
 import { makeSupervisionApi } from "./connection/supervision_api";
 import type { OpenSocket } from "./connection/socket";
 import { WatchConnection } from "./connection/watch";
-import type { Desk, DeskProps } from "./desk";
+import type { Desk, DeskProps, InRoom } from "./desk";
 import { Chime } from "./media/chime";
 import type { LocalMedia } from "./media/devices";
 import { Publisher } from "./media/publish";
@@ -21,7 +21,7 @@ import { callsMe, waitingFlags } from "./state/supervision";
 import { Supervision } from "./supervision";
 import type { HandlingActs, ListeningActs, TherapistModel } from "./views/therapist/model";
 import { TherapistPage } from "./views/therapist/page";
-import { WaitingKey } from "./views/therapist/waiting";
+import { WaitingKey, WhisperKey } from "./views/therapist/waiting";
 import { useWide } from "./views/wide";
 import type { Words } from "./words";
 import { monitoringWordsFor } from "./words/monitoring";
@@ -231,12 +231,25 @@ export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: De
     return <TherapistPage model={{ ...modelOf(words, now, wide), mine, help }} acts={{ ...pageActs, ...acts }} />;
   }
 
-  function Waiting({ words }: { words: Words }) {
+  const whispering = signal(false);
+  const onWhispering = (open: boolean) => {
+    whispering.value = open;
+  };
+
+  function KeyBesideHeard({ words, sessionId }: InRoom) {
+    return <WhisperKey model={modelOf(words, Date.now(), false)} sessionId={sessionId} onWhispering={onWhispering} />;
+  }
+
+  function Waiting({ words, sessionId }: InRoom) {
     useEffect(() => {
       supervision.show(true);
-      return () => supervision.show(false);
+      return () => {
+        supervision.show(false);
+        whispering.value = false;
+      };
     }, []);
-    return <WaitingKey model={modelOf(words, useNow(), false)} acts={acts} />;
+    const here = { sessionId, whispering: whispering.value, onWhispering };
+    return <WaitingKey model={modelOf(words, useNow(), false)} acts={acts} {...here} />;
   }
 
   // A crisis that is mine calls again and again until somebody has acknowledged it.
@@ -265,6 +278,7 @@ export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: De
     signedOut,
     Page,
     Waiting,
+    WhisperKey: KeyBesideHeard,
     stop: () => {
       supervision.stop();
       endSpeaking();

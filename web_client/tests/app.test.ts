@@ -548,12 +548,20 @@ describe("a therapist", () => {
     expect(openDesk).not.toHaveBeenCalled();
   });
 
+  test("who may watch has that page also while no session is theirs", async () => {
+    api.me.mockResolvedValue({ ...therapist, sessions: [], watches: true });
+    await app.begin("token");
+    await settle();
+    expect(app.stage.value.name).toBe("therapist");
+    expect(openDesk).toHaveBeenCalledTimes(1);
+  });
+
   test("steps in by the device check, and comes back when leaving, to the same connection", async () => {
     await app.begin("token");
     await settle();
     app.stepIn({ ...entry, role: "therapist" });
     await settle();
-    expect(app.stage.value.name).toBe("arrive");
+    expect(app.stage.value).toMatchObject({ name: "arrive", entry: { steppingIn: true } });
     app.join();
     expect(app.stage.value.name).toBe("room");
     expect(desk.stop).not.toHaveBeenCalled();

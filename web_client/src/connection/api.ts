@@ -15,6 +15,8 @@ export interface Me {
   you: string;
   name: string;
   sessions: SessionEntry[];
+  /** Who may see sessions from outside, also while there is none of their own. */
+  watches?: boolean;
 }
 
 export interface JoinAnswer {

@@ -1,11 +1,14 @@
+import { useContext } from "preact/hooks";
 import { person } from "../state/room";
 import { presenceWordsFor } from "../words/presence";
 import { Icon } from "./icon";
 import type { RoomModel } from "./room_model";
+import { BesideHeard } from "./yourself";
 
 /** A therapist in a room: that they are heard and seen there, whatever of it is on. */
 export function Heard({ model }: { model: RoomModel }) {
   const { words, room, actual } = model;
+  const beside = useContext(BesideHeard);
   if (!isTherapist(model)) return null;
   const say = presenceWordsFor(words.language);
   return (
@@ -15,6 +18,7 @@ export function Heard({ model }: { model: RoomModel }) {
         <strong>{say.heard}</strong> <span class="sub">{say.heardMore(actual.microphone, actual.camera)}</span>
       </p>
       <span class="vh">{room.session.title}</span>
+      {beside}
     </section>
   );
 }

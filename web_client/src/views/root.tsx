@@ -11,7 +11,7 @@ import { HelpWays, YouSheet } from "./frame";
 import { Choose, Page } from "./pages";
 import { FlagsHere, useFlags, useFlagsAt } from "./flags_here";
 import { usePart } from "./use_part";
-import { AtHandToo, Yourself } from "./yourself";
+import { AtHandToo, BesideHeard, Yourself } from "./yourself";
 
 export interface RootProps {
   app: App;
@@ -110,10 +110,13 @@ function Stages({ app, local, sound, words }: RootProps) {
       return <ArriveScreen app={app} local={local} words={words} />;
     case "room":
       if (RoomScreen) {
-        const Waiting = app.desk.value?.Waiting;
+        const { Waiting, WhisperKey } = app.desk.value ?? {};
+        const inRoom = { words, sessionId: stage.entry.id };
         return (
-          <AtHandToo.Provider value={Waiting && <Waiting words={words} />}>
-            <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />
+          <AtHandToo.Provider value={Waiting && <Waiting {...inRoom} />}>
+            <BesideHeard.Provider value={WhisperKey && <WhisperKey {...inRoom} />}>
+              <RoomScreen app={app} local={local} sound={sound} words={words} session={stage.session} />
+            </BesideHeard.Provider>
           </AtHandToo.Provider>
         );
       }

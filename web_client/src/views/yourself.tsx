@@ -9,6 +9,9 @@ export const Yourself = createContext<{ onOpen: () => void; onTakeBack: () => vo
 /** What a page that knows nothing of it keeps at hand in its top line. */
 export const AtHandToo = createContext<ComponentChildren>(null);
 
+/** The same beside the line that says who hears and sees me. */
+export const BesideHeard = createContext<ComponentChildren>(null);
+
 /** What is one's own, as the notice promises it; explained before it is done. */
 export function Yours({ words, onExplain }: { words: Words; onExplain: () => void }) {
   return (

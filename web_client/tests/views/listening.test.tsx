@@ -6,6 +6,7 @@ import type { GlassView, ListeningView, SupervisedView } from "../../src/protoco
 import { fromSnapshot } from "../../src/state/room";
 import type { ListeningModel, TherapistModel } from "../../src/views/therapist/model";
 import { TherapistPage } from "../../src/views/therapist/page";
+import { WaitingKey, WhisperKey } from "../../src/views/therapist/waiting";
 import { en } from "../../src/words/en";
 import { monitoringCatalogs, monitoringWordsFor } from "../../src/words/monitoring";
 import { presenceCatalogs } from "../../src/words/presence";
@@ -76,12 +77,12 @@ beforeEach(() => {
 
 afterEach(() => render(null, box));
 
-function show(views: (ListeningView | undefined)[], listening: Partial<ListeningModel> = {}, language = "en"): void {
+function modelOf(views: (ListeningView | undefined)[], listening: Partial<ListeningModel> = {}, language = "en"): TherapistModel {
   const sessions = views.map((view, number): SupervisedView => {
     const session = { id: number === 0 ? "s" : `s${number}`, title: number === 0 ? "Tuesday evening group" : `Group ${number}`, status: "live" as const };
     return { session, people: 8, leaders: ["Dana"], responder: "Ben", ...(view ? { listening: view } : {}) };
   });
-  const model: TherapistModel = {
+  return {
     words: { ...en, language },
     own: therapistWordsFor(language),
     now: NOW,
@@ -103,6 +104,10 @@ function show(views: (ListeningView | undefined)[], listening: Partial<Listening
     wide: true,
     listening: { ...SILENT, ...listening },
   };
+}
+
+function show(...of: Parameters<typeof modelOf>): void {
+  const model = modelOf(...of);
   void act(() => render(<TherapistPage model={model} acts={acts} />, box));
 }
 
@@ -271,6 +276,23 @@ test("a review asks what was found, and my own waits for another person", async 
   await settled();
   expect(acts.onReview).toHaveBeenLastCalledWith("s", "g", "questions", "");
   expect(dialog()).toBeNull();
+});
+
+test("in a room a whisper is one press beside the line that says that I am heard, and only to be read", () => {
+  const onWhispering = vi.fn();
+  const model = modelOf([{ ...HEARS, mentors: [{ ...dana, headphones: true }] }]);
+  void act(() => render(<WhisperKey model={model} sessionId="s" onWhispering={onWhispering} />, box));
+  press("Whisper");
+  expect(onWhispering).toHaveBeenCalledWith(true);
+  void act(() => render(<WhisperKey model={model} sessionId="other" onWhispering={onWhispering} />, box));
+  expect(within(box, "Whisper")).toEqual([]);
+  void act(() => render(<WaitingKey model={model} acts={acts} sessionId="s" whispering onWhispering={onWhispering} />, box));
+  expect(within(dialog(), "Speak to Dana")).toEqual([]);
+  type(dialog()?.querySelector("input"), "You are doing well.");
+  press("Send", dialog());
+  expect(acts.onWhisper).toHaveBeenCalledWith("s", expect.objectContaining({ participant_id: "dana" }), "You are doing well.");
+  press("Close", dialog());
+  expect(onWhispering).toHaveBeenLastCalledWith(false);
 });
 
 test("axe finds nothing, in each language", async () => {

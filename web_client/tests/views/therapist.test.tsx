@@ -40,6 +40,8 @@ const SILENT: TherapistModel["listening"] = {
   unspoken: null,
 };
 
+const HERE = { sessionId: "s", whispering: false, onWhispering: vi.fn() };
+
 let box: HTMLElement;
 const acts = {
   onHelp: vi.fn(),
@@ -380,7 +382,7 @@ describe("what is read on purpose", () => {
 
 describe("in a room", () => {
   const inRoom = (change: Partial<TherapistModel> = {}) =>
-    void act(() => render(<WaitingKey model={modelOf(change)} acts={acts} />, box));
+    void act(() => render(<WaitingKey {...HERE} model={modelOf(change)} acts={acts} />, box));
 
   test("how much waits is at hand, and all of it can be done from there", () => {
     inRoom({ sessions: [view({ concerns: [crisis, { ...cover, id: "c9" }] })] });

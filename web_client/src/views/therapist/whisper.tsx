@@ -11,6 +11,8 @@ interface Props {
   view: SupervisedView;
   model: TherapistModel;
   acts: ListeningActs;
+  /** My microphone is the room's now: only to be read. */
+  inRoom?: boolean;
 }
 
 export function fieldOf({ session }: SupervisedView): string {
@@ -18,7 +20,7 @@ export function fieldOf({ session }: SupervisedView): string {
 }
 
 /** Something for one mentor alone, to read; or to hear, where they said that nobody else would. */
-export function WhisperForm({ view, model, acts }: Props) {
+export function WhisperForm({ view, model, acts, inRoom = false }: Props) {
   const { words, said, listening } = model;
   const { mentors = [] } = view.listening ?? {};
   const [chosen, choose] = useState("");
@@ -68,7 +70,7 @@ export function WhisperForm({ view, model, acts }: Props) {
           {said.send}
         </button>
       </form>
-      <Voice view={view} to={to} model={model} acts={acts} />
+      {!inRoom && <Voice view={view} to={to} model={model} acts={acts} />}
       <p class="wrong" role="alert">
         {unspoken !== undefined &&
           (unspoken === "microphone" ? said.noMicrophone : unspoken ? words.error(unspoken) : said.notSpoken)}
