@@ -9,24 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
+from media.downlink import Downlink
 from protocol.values import Source, TileSize
 
 GRACE_S: Final = 5.0
 """So long a layer goes on that nobody needs any more: a tile that comes and goes does not stop and start it."""
 
-BAD: Final = 0.10
-"""A step down, when that much is lost in two reports in a row: about two seconds."""
-GOOD: Final = 0.02
-"""From that much on, time counts half towards a step up: many ways always lose a little, whatever is sent on them."""
-HOLD_S: Final = 10.0
-"""A step up, after so long without bad loss; twice as long after each step up that did not last as long."""
-LONGEST_HOLD_S: Final = 80.0
-APART_S: Final = 6.0
-"""Reports further apart have nothing to do with each other."""
-
 FEW, ONE, LEAST, NONE = -1, -2, -3, -4
 """Below the lowest layer: half of the thumbnails rest; only what is shown large is left; whoever is pinned goes down to
 the lowest layer, too; no picture is left.
+
+Whoever speaks is a step behind a viewer's cap: the last to lose a layer, and the first to have it again. Who is pinned
+comes after everyone: in no less than the middle layer, as long as any other picture is left.
 """
 
 _LAYER_OF: Final = {TileSize.SMALL: 0, TileSize.MEDIUM: 1, TileSize.LARGE: 2}
@@ -58,48 +52,6 @@ class Published:
     def flowing(self, layer: int) -> int:
         """The layer that stands in for this one: the best below it that flows."""
         return next((place for place in range(layer, 0, -1) if self.rids[place] in self.up), 0)
-
-
-class Downlink:
-    """How much a viewer's way takes, judged by what is lost on it.
-
-    `cap` is the highest layer that anything is sent in, or how many pictures rest (FEW to NONE); None is no limit.
-    Whoever speaks is a step behind: the last to lose a layer, and the first to have it again. Who is pinned comes after
-    everyone: in no less than the middle layer, as long as any other picture is left.
-    """
-
-    __slots__ = ("_hold", "_last", "_quiet_from", "_rose_at", "cap")
-
-    def __init__(self, now: float) -> None:
-        self.cap: int | None = None
-        self._last: tuple[float, float] | None = None
-        self._quiet_from = now
-        self._rose_at: float | None = None
-        self._hold = HOLD_S
-
-    def hear(self, share: float, now: float) -> bool:
-        """Takes a report of the share lost, 0 to 1. Whether that makes a step down due."""
-        before, self._last = self._last, (now, share)
-        if share >= BAD:
-            self._quiet_from = now
-        elif share >= GOOD and before is not None:
-            self._quiet_from += (now - max(before[0], self._quiet_from)) / 2
-        return before is not None and now - before[0] <= APART_S and min(before[1], share) >= BAD
-
-    def sink(self, cap: int, now: float) -> None:
-        """Takes a step down."""
-        if self._rose_at is not None:
-            lasted = now - self._rose_at >= self._hold
-            self._hold = HOLD_S if lasted else min(2 * self._hold, LONGEST_HOLD_S)
-        self.cap, self._last, self._rose_at, self._quiet_from = cap, None, None, now
-
-    def rise(self, cap: int | None, now: float) -> None:
-        """Takes a step up."""
-        self.cap, self._rose_at, self._quiet_from = cap, now, now
-
-    def rises_at(self) -> float | None:
-        """When a step up is due, if little is lost until then."""
-        return None if self.cap is None else self._quiet_from + self._hold
 
 
 class Allocation:
@@ -168,10 +120,19 @@ class Allocation:
             self._views[viewer] = view
             self._need(now)
 
-    def lose(self, viewer: str, share: float, now: float) -> bool:
-        """What a viewer reports as lost, of sound and pictures together; 0 to 1. Whether less is sent for it."""
+    def lose(self, viewer: str, share: float, now: float, sent: float = 0.0) -> bool:
+        """What a viewer reports as lost, of sound and pictures together; 0 to 1. Whether something changes for it.
+
+        `sent`: octets a second of the same time; 0 where that is not known.
+        """
         downlink = self._downlinks.get(viewer)
-        if downlink is None or not downlink.hear(share, now):
+        if downlink is None:
+            return False
+        due = downlink.hear(share, sent, now)
+        if downlink.judge(now):
+            self._need(now)
+            return True
+        if not due:
             return False
         before = self._flowing(viewer, downlink.cap)
         cap = self._most - 1 if downlink.cap is None else downlink.cap
@@ -181,6 +142,7 @@ class Allocation:
                 downlink.sink(cap, now)
                 self._need(now)
                 return True
+        downlink.bear(now)
         return False
 
     def poll(self, now: float) -> None:

@@ -171,12 +171,12 @@ class Monitors:
                 yield monitor, monitor.subscriber.subscription
 
     def _guarded(self, monitor: Monitor, step: Callable[[], None]) -> None:
-        """A bug that a monitor meets is the end of its listening, and of nothing in the room that it meets it in."""
+        """A bug that a monitor meets is the end of its connection, and of nothing in the room that it meets it in."""
         try:
             step()
         except Exception as error:  # noqa: BLE001 — see above
             log.error("monitor fault: %s", type(error).__name__)  # noqa: TRY400 — nothing of a session goes into the log
-            self.remove(monitor.name)
+            monitor.subscriber.close()
             monitor.on_failed("subscribe")
 
     # ── speaking to a mentor ──────────────────────────────────────────────────────────────────

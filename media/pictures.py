@@ -75,9 +75,9 @@ class Pictures:
         if self._allocation.pin(pinned, self._now()):
             self._settle()
 
-    def lose(self, viewer: str, share: float) -> None:
-        """The share (0 to 1) that was lost on the way to a viewer in about the last second."""
-        if self._allocation.lose(viewer, share, self._now()):
+    def lose(self, viewer: str, share: float, sent: float) -> None:
+        """The share (0 to 1) that was lost on the way to a viewer lately, of `sent` octets a second."""
+        if self._allocation.lose(viewer, share, self._now(), sent):
             self._settle()
 
     def allotted(self, viewer: str, feed: Feed) -> str | None:

@@ -298,10 +298,10 @@ class MediaPlane:
                         self._layer(transport, mid, rid, up=True)
                     case LayerDown(transport, mid, rid):
                         self._layer(transport, mid, rid, up=False)
-                    case Loss(transport, share):
+                    case Loss(transport, share, sent):
                         peer = self._connections.holder(transport)
                         if peer is not None:
-                            peer.room.lose(peer, transport, share)
+                            peer.room.lose(peer, transport, share, sent)
                     case Selected() | Switched():
                         pass  # of interest to who looks into the engine alone
 

@@ -308,12 +308,12 @@ class Room:
             if source is not None:
                 self._pictures.layer(Feed(peer.participant, source), rid, up=up)
 
-    def lose(self, peer: Peer, transport: TransportId, share: float) -> None:
-        """What one of a peer's connections reports as lost."""
+    def lose(self, peer: Peer, transport: TransportId, share: float, sent: float) -> None:
+        """What one of a peer's connections reports as lost, and what was sent on it."""
         subscription = peer.subscriber.subscription
         # What a publisher loses on its way to us is for its own page to see.
         if subscription is not None and subscription.connection.transport == transport:
-            self._pictures.lose(peer.participant, share)
+            self._pictures.lose(peer.participant, share, sent)
 
     def _give(self, viewer: str, feed: Feed, rid: str | None) -> None:
         peer = self.peers.get(viewer)

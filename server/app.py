@@ -58,6 +58,7 @@ from server.storage.migrate import migrate
 from server.storage.reading import check_root_key, newest_event_ms
 from server.storage.vault import Vault
 from server.supervising import Supervision
+from server.supervisor import is_supervision
 from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens, new_id, new_token
 from server.turn import Turn
@@ -327,7 +328,8 @@ class Node:
         self._denials.denied(identity_id, action.value, session_id)
 
     def _synced(self, group: Synced) -> None:
-        self.metrics.committed(group.appends, group.seconds)
+        of_rooms = sum(not is_supervision(stream_id) for stream_id in group.appended)
+        self.metrics.committed(of_rooms, group.seconds)
         self._hall.synced(group)
 
     def _make_hall(self, plane: MediaPlane, supervision: Supervision) -> Hall:

@@ -74,6 +74,9 @@ class Metrics:
         self._refusals.labels(code).inc()
 
     def committed(self, appends: int, seconds: float) -> None:
+        """`appends`: those of rooms. A group without any is none: it would tell of what therapists do."""
+        if not appends:
+            return
         self._group.observe(appends)
         self._commits.observe(seconds)
 

@@ -70,9 +70,17 @@ QUIET_MS: Final[Millis] = 60_000
 """So long the contact is not told again of a concern by flags that press no more than those it was told of."""
 
 
+_SUFFIX: Final = "/supervision"
+
+
 def stream_of(session_id: SessionId) -> str:
     """Id of a session's supervision stream; the room's is the session's own id."""
-    return f"{session_id}/supervision"
+    return f"{session_id}{_SUFFIX}"
+
+
+def is_supervision(stream_id: str) -> bool:
+    """Whether a stream is a session's supervision."""
+    return stream_id.endswith(_SUFFIX)
 
 
 def replay(stored: Iterable[StoredEvent]) -> SupervisionState:

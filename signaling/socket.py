@@ -47,6 +47,8 @@ class Socket:
         self.outbox = Outbox(wire, max_outbox_bytes)
         self._ws = ws
         self._telemetry = telemetry
+        self.counted = True
+        """Whether what is sent counts."""
         self._work = asyncio.Event()
         self._closing: ErrorCode | None = None
         self._aborted = False
@@ -105,4 +107,5 @@ class Socket:
             await self._ws.send(data.decode() if self.wire is Wire.JSON else data)
             frames += 1
             size += len(data)
-        self._telemetry.frames_sent(frames, size)
+        if self.counted:
+            self._telemetry.frames_sent(frames, size)

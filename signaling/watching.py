@@ -119,6 +119,7 @@ class WatchingSockets:
         allowance = self._allowances.of(admission.identity_id, None)
         allowance.came()
         ws.know()
+        socket.counted = False  # more of it would tell that somebody listens
         watching = WatchingSocket(admission, socket, allowance)
         self._watching.add(watching)
         try:
@@ -189,7 +190,6 @@ class WatchingSockets:
             watching.allowance.take(message)
             answer = act()
         except HoldspaceError as error:
-            self._telemetry.frame_refused(error.code)
             watching.send(rejected(request_id, error.code))
         except Exception as bug:
             _log.error("frame_failed", exc_info=bug)
@@ -204,11 +204,14 @@ class WatchingSockets:
         message: Handling | Monitoring,
         ask: Callable[[], asyncio.Future[Accepted[Any] | Rejection]],
     ) -> None:
+        # Whoever can read the numbers learns of nobody who listens.
+        counted = not isinstance(message, Monitoring)
         try:
             watching.allowance.take(message)
             asked = ask()
         except HoldspaceError as error:
-            self._telemetry.frame_refused(error.code)
+            if counted:
+                self._telemetry.frame_refused(error.code)
             watching.send(rejected(message.id, error.code))
             return
         except Exception as bug:
@@ -220,7 +223,8 @@ class WatchingSockets:
         def answer(done: asyncio.Future[Accepted[Any] | Rejection]) -> None:
             decision = done.result()
             refused = decision.code if isinstance(decision, Rejection) else None
-            self._telemetry.command(tag_of(message), refused or "ok", self._monotonic() - since)
+            if counted:
+                self._telemetry.command(tag_of(message), refused or "ok", self._monotonic() - since)
             watching.send(Ack(message.id) if refused is None else rejected(message.id, refused))
 
         asked.add_done_callback(answer)

@@ -44,7 +44,7 @@ class Plant:
         self.now = START
         self.publisher = core.add_transport("publisher", PASSWORD, self.now)
         self.subscriber = core.add_transport("subscriber", PASSWORD, self.now)
-        self.monitor = core.add_transport("monitor", PASSWORD, self.now)
+        self.monitor = core.add_transport("monitor", PASSWORD, self.now, monitor=True)
         core.set_ext_ids(self.publisher, _IDS)
         for handle in (self.subscriber, self.monitor):
             core.set_ext_ids(handle, ExtensionIds(mid=4, audio_level=5))

@@ -27,6 +27,8 @@ class Control:
         self._description = rtcp.description(ssrc, cname)
         self._preface = rtcp.receiver_report(ssrc, []) + self._description
         self._sender = sender
+        self._clock: tuple[int, float] | None = None
+        """What the clock of the first publisher that reported showed (NTP), and when."""
         self._events = events
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────
@@ -70,8 +72,10 @@ class Control:
         lost, expected = transport.reported
         if expected and now >= transport.loss_told_at + LOSS_APART_S:
             transport.reported = (0, 0)
-            transport.loss_told_at = now
-            self._events.append(Loss(transport.id, min(1.0, lost / expected)))
+            octets = sum(slot.octets for slot in transport.slots.values())
+            sent = max(0.0, (octets - transport.octets_told) / (now - transport.loss_told_at))
+            transport.loss_told_at, transport.octets_told = now, octets
+            self._events.append(Loss(transport.id, min(1.0, lost / expected), sent))
 
     def _sender_report(self, transport: Transport, report: rtcp.SenderReport, now: float) -> None:
         source = transport.sources.get(report.ssrc)
@@ -79,11 +83,24 @@ class Control:
             return
         layer = source[0]
         layer.report = (report, now)
+        layer.ntp = report.ntp + self._shift(transport, report.ntp, now) & 0xFFFFFFFFFFFFFFFF
         if layer.track.open and now - layer.report_passed_at >= REPORTS_APART_S:
             layer.report_passed_at = now
             for slot in layer.track.slots:
                 if slot.open and slot.live and slot.layer is layer:
                     self._sender.report(slot)
+
+    def _shift(self, transport: Transport, ntp: int, now: float) -> int:
+        """What is added to a publisher's clock, of all its tracks alike, so that it agrees with everyone else's.
+
+        A slot goes from one to the other, and receivers draw one line through the reports of both.
+        """
+        if transport.clock_shift is None:
+            if self._clock is None:
+                self._clock = ntp, now
+            first, since = self._clock
+            transport.clock_shift = first + round((now - since) * 0x100000000) - ntp
+        return transport.clock_shift
 
     def _reception(self, transport: Transport, reception: rtcp.Reception) -> None:
         slot = transport.slots.get(reception.ssrc)

@@ -34,6 +34,8 @@ _RESENT_AT_ONCE: Final = 256.0
 _NEAR_S: Final = 1
 _GUESS_S: Final = 0.25
 """A moment told by the arrival is not further off: a clock that says more is not the one that was told before."""
+_OVERHEAD: Final = 60
+"""Octets of IPv4, UDP, RTP and the tag of SRTP around a payload, about."""
 _REFRESHES: Final = 3
 _REFRESH_AGAIN_S: Final = 3.0
 """A subscriber may ask for so many key frames at once, and then for one in this time: each costs everyone.
@@ -265,7 +267,7 @@ class Slot:
             return None
         _, ntp, shown = self._told
         report = layer.report[0]
-        apart = (report.ntp - ntp) * self.spec.clock_rate + 0x80000000 >> 32
+        apart = (layer.ntp - ntp) * self.spec.clock_rate + 0x80000000 >> 32
         return shown + apart - report.rtp
 
     def _ahead(self, timestamp: int) -> int:
@@ -414,6 +416,11 @@ class Slot:
         # Almost every packet comes this way: with no extension at all, or with the one byte of a level.
         return b"" if level is None else _level_block(ids.audio_level, level)
 
+    @property
+    def octets(self) -> int:
+        """What it was sent for the first time, with what each packet costs on the way."""
+        return self._octets + self._packets * _OVERHEAD
+
     def may_resend(self) -> bool:
         """Whether one more packet may be looked for; each time counts, found or not."""
         if self._resend_left < 1:
@@ -489,10 +496,10 @@ class Slot:
             if time is not None and abs(_signed(time - segment.time)) < _GUESS_S * self.spec.clock_rate:
                 self._due = time
         timestamp = report.rtp + (segment.time if self._due is None else self._due) & 0xFFFFFFFF
-        if self._told is not None and self._told[0] is layer.track and report.ntp < self._told[1]:
+        if self._told is not None and self._told[0] is layer.track and layer.ntp < self._told[1]:
             return None  # of a layer that reported before the one that was left: receivers take it for disorder
-        self._told = (layer.track, report.ntp, timestamp)
-        told = rtcp.sender_report(self.spec.ssrc, report.ntp, timestamp, self._packets, self._octets)
+        self._told = (layer.track, layer.ntp, timestamp)
+        told = rtcp.sender_report(self.spec.ssrc, layer.ntp, timestamp, self._packets, self._octets)
         return told + rtcp.description(self.spec.ssrc, self.spec.cname or self.spec.mid)
 
 

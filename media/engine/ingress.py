@@ -34,7 +34,12 @@ _MAX_MISORDER: Final = HISTORY
 REPORT_S: Final = 1.0
 _PACE_MAX_S: Final = 2.0
 _PACE_FADES_S: Final = 10.0
+_LONE_PACE_MAX_S: Final = 15.0
+_LONE_PACE_FADES_S: Final = 60.0
+"""A picture without other layers has none to be left for: a screen on which nothing moves may be slow indeed."""
 _STALLED_S: Final = 0.5
+_PROVEN: Final = 16
+"""Pictures in a row: what ceases again before that comes back less easily the next time, up to as many."""
 
 
 class MediaPacket:
@@ -64,7 +69,9 @@ class Layer:
         "_history",
         "_jitter",
         "_missing",
+        "_needs",
         "_received_before",
+        "_soon",
         "_transit",
         "_video",
         "before",
@@ -77,6 +84,7 @@ class Layer:
         "lost_of",
         "nack_at",
         "named_at",
+        "ntp",
         "pace",
         "picture_at",
         "received",
@@ -98,6 +106,10 @@ class Layer:
         self.up = False
         self.ceased = False
         """It was up, and is not any more."""
+        self._soon = 0
+        """So many pictures in a row came soon, each after the one before."""
+        self._needs = 1
+        """So many it takes for one that had ceased to flow again."""
         self.picture_at = -NEVER
         self.pace = 0.0
         """The longest time between two of its pictures lately: it fades, and is bounded."""
@@ -108,6 +120,8 @@ class Layer:
         self.last_at = -NEVER
         self.report: tuple[rtcp.SenderReport, float] | None = None
         """The publisher's last sender report, and when it came."""
+        self.ntp = 0
+        """When that was, on the clock that subscribers are told of (NTP)."""
         self.report_passed_at = -NEVER
         self.report_at = NEVER
         self.key_number: int | None = None
@@ -237,27 +251,44 @@ class Layer:
     def shown(self, now: float) -> None:
         """A picture is complete, or a burst of sound begins."""
         gap = now - self.picture_at
+        self._soon = self._soon + 1 if gap < self.patience else 0
+        if self.up and self._soon >= _PROVEN:
+            self._needs = 1
         self.picture_at = now
+        longest, fades = (_LONE_PACE_MAX_S, _LONE_PACE_FADES_S) if self._lone else (_PACE_MAX_S, _PACE_FADES_S)
         if gap <= self.pace:
-            self.pace -= self.pace * gap / _PACE_FADES_S
-        elif gap < 2 * _PACE_MAX_S:  # beyond that it had stopped
-            self.pace = min(gap, _PACE_MAX_S)
+            self.pace -= self.pace * gap / fades
+        elif gap < 2 * longest:  # beyond that it had stopped
+            self.pace = min(gap, longest)
+
+    @property
+    def _lone(self) -> bool:
+        return self._video and len(self.track.layers) < 2
 
     @property
     def patience(self) -> float:
         """How long to wait for its next picture: slow is not dead."""
-        return max(_STALLED_S, 2 * self.pace)
+        return max(_STALLED_S, 2 * min(self.pace, _PACE_MAX_S))
 
     def idle(self, now: float) -> bool:
         """Whether nothing at all comes any more."""
-        return now - self.last_at >= max(IDLE_S, 2 * self.pace)
+        return now - self.last_at >= max(IDLE_S, 2 * (self.pace if self._lone else min(self.pace, _PACE_MAX_S)))
 
     def returns(self, packet: RtpPacket, now: float) -> bool:
-        """Whether one that had ceased flows again, as a key frame says, or a second picture soon after the first."""
-        if not self.ceased or now - self.picture_at < self.patience:
+        """Whether one that had ceased flows again, as a key frame says, or a second picture soon after the first.
+
+        Neither is enough where it has ceased again soon before: key frames are asked of all layers together.
+        """
+        if not self.ceased:
+            return True
+        if now - self.picture_at < self.patience and self._soon + 1 >= self._needs:
+            self._needs = min(2 * self._needs, _PROVEN)
             return True
         head = parse_head(packet.payload) if packet.payload else None
-        return head is not None and head.key_frame
+        if head is None or not head.key_frame or self._needs > 1:
+            return False
+        self._needs = 2
+        return True
 
     def awaited(self, now: float) -> bool:
         """Whether anyone waits for a key frame to begin this layer with."""

@@ -172,6 +172,8 @@ class Loss:
 
     transport: TransportId
     share: float
+    sent: float = 0.0
+    """Octets a second that a subscriber was sent since the last one; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

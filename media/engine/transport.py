@@ -45,6 +45,7 @@ class Transport:
         "arrivals",
         "checks",
         "cipher",
+        "clock_shift",
         "dtls_waiting",
         "due",
         "elder",
@@ -56,6 +57,7 @@ class Transport:
         "key",
         "loss_told_at",
         "monitor",
+        "octets_told",
         "outbox",
         "pace",
         "path",
@@ -118,7 +120,11 @@ class Transport:
         """One after the other."""
         self.reported: tuple[float, int] = (0.0, 0)
         """Packets lost, of how many, on the way from it or, as it reports, to it, since that was last told."""
+        self.clock_shift: int | None = None
+        """What is added to the clock (NTP) of its sender reports; None before the first."""
         self.loss_told_at = -NEVER
+        self.octets_told = 0
+        """What its slots had sent when loss was last told."""
         self.arrivals = ArrivalLog()
         self.feedback_at = NEVER
         self.heard_at = now

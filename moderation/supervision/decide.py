@@ -39,6 +39,7 @@ from moderation.supervision.events import (
     Decision,
     Event,
     Held,
+    MonitoringEnded,
     is_told,
 )
 from moderation.supervision.events import SessionOver as EndNoted
@@ -105,6 +106,9 @@ def aftermath(state: SupervisionState, lost: Iterable[Event]) -> tuple[Event, ..
     for event in lost:
         told = event.event if isinstance(event, Held) else event
         if not is_told(told) or told in state.unstored:
+            continue
+        if isinstance(told, MonitoringEnded) and told.by not in state.listening:
+            # The start is lost as well: nobody has listened.
             continue
         state = evolve(state, Held(told))
         kept.append(Held(told))

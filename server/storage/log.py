@@ -61,9 +61,11 @@ ASK_AGAIN_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """One group that is on disk. `heads` are the newest seqs of the streams it touched."""
+    """One group that is on disk. `heads` are the newest seqs of the streams it touched, `appended` the stream of each
+    append.
+    """
 
-    appends: int
+    appended: tuple[str, ...]
     events: int
     seconds: float
     heads: dict[str, int]
@@ -250,7 +252,8 @@ class EventLog:
         stored = await self._commit(taken)
         if stored.accepted:
             seconds = self._clock.monotonic() - started
-            self._tell(Synced(len(stored.accepted), stored.events, seconds, dict(stored.heads)))
+            appended = tuple(taken[place].stream_id for place in sorted(stored.accepted))
+            self._tell(Synced(appended, stored.events, seconds, dict(stored.heads)))
         for place, append in enumerate(taken):
             if append.done.done():
                 continue

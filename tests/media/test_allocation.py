@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from media.allocation import GRACE_S, HOLD_S, Allocation, Feed, View
+from media.allocation import GRACE_S, Allocation, Feed, View
+from media.downlink import HOLD_S
 from protocol.values import Source, TileSize
 
 SMALL, MEDIUM, LARGE = TileSize.SMALL, TileSize.MEDIUM, TileSize.LARGE

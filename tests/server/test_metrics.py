@@ -20,6 +20,7 @@ def test_what_happens_is_counted() -> None:
     metrics.command("post_chat", "ok", 0.002)
     metrics.command("post_chat", "not_saved")
     metrics.committed(7, 0.003)
+    metrics.committed(0, 0.004)  # of supervision alone
     metrics.commit_failed()
     metrics.frames_sent(3, 120)
     metrics.room_failed()
@@ -31,6 +32,7 @@ def test_what_happens_is_counted() -> None:
     assert value(metrics, "holdspace_command_seconds_count") == 1
     assert value(metrics, "holdspace_commit_group_size_sum") == 7
     assert value(metrics, "holdspace_commit_seconds_bucket", le="0.005") == 1
+    assert value(metrics, "holdspace_commit_seconds_count") == 1
     assert value(metrics, "holdspace_commit_failures_total") == 1
     assert value(metrics, "holdspace_frames_sent_total") == 3
     assert value(metrics, "holdspace_bytes_sent_total") == 120

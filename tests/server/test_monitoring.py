@@ -70,8 +70,8 @@ async def flagged_live(there: Flagged, **changes: object) -> tuple[Watched, RawS
     ruth = await there.node.watch(RUTH)
     ellie, dana = await live(there.node)
     page = await there.page(DANA)
-    asked = {"kind": "flag", "severity": "concern", "about": seat(ellie), **changes}
-    assert (await page.ask("POST", f"/sessions/{SESSION}/flags", flag(**asked)))[0] == 200
+    asked = {**flag("f1", kind="flag", severity="concern", about=seat(ellie)), **changes}
+    assert (await page.ask("POST", f"/sessions/{SESSION}/flags", asked))[0] == 200
     await settle()
     return ruth, ellie, dana, page
 

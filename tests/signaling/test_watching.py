@@ -13,6 +13,7 @@ from protocol.codec import Wire
 from protocol.errors import ErrorCode, Refused
 from protocol.ids import ConcernId, IdentityId, RequestId, SessionId
 from protocol.messages import Ack, Goodbye, Join, Leave, Ping, Rejected, Watch
+from protocol.monitoring import Listen
 from protocol.supervision import Acknowledge, Handling, Supervised, SupervisedView, Unsupervised, Watching
 from protocol.values import SessionStatus, SessionView
 from signaling.endpoint import Endpoint, Settings
@@ -162,6 +163,14 @@ async def test_ping_and_acknowledge_are_answered(stage: WatchStage) -> None:
     assert [frame for _, frame in ruth.frames[1:]] == [Ack(RequestId("p1")), Ack(RequestId("r1"))]
     assert stage.supervision.noted == [(RUTH, SessionId("s1"), ConcernId("c1"))]
     assert stage.telemetry.commands == [("acknowledge", "ok")]
+
+
+async def test_no_number_tells_that_a_therapist_listens_or_wanted_to(stage: WatchStage) -> None:
+    ruth = await stage.watch()
+    ruth.say(Listen(RequestId("l1"), SessionId("s1")))
+    await stage.settle()
+    assert [frame.code for _, frame in ruth.frames[1:] if isinstance(frame, Rejected)] == [ErrorCode.NOT_ALLOWED]
+    assert (stage.telemetry.refused, stage.telemetry.commands, stage.telemetry.sent) == ([], [], 0)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -313,6 +314,22 @@ def test_what_a_subscriber_reports_as_lost_is_told_over_all_its_slots() -> None:
     world.advance(2.0)
     report(0, 0xFFFF0000)
     assert losses(world, subscriber) == []
+
+
+def test_with_what_was_lost_it_is_told_how_much_was_sent_meanwhile() -> None:
+    world = World()
+    publisher, subscriber = pair(world)
+    publisher.frame(key=True)
+    sent: list[float] = []
+    for second in range(4):
+        publisher.run(1.0)
+        world.advance(0.01)
+        block = struct.pack("!IIIIII", subscriber.audio_ssrc, 64 << 24, 0x20000 + 50 * second, 0, 0, 0)
+        subscriber.send(struct.pack("!BBHI", 0x81, 201, 7, 77) + block)
+        sent += [loss.sent for loss in losses(world, subscriber)]
+    # 50 packets of sound and 10 of a picture, each with its way's 60 octets.
+    assert sent[0] == 0.0, "since when is not known yet"
+    assert sent[1:] == pytest.approx([50 * (80 + 60) + 10 * (97 + 60)] * 2, rel=0.05)
 
 
 def blocks_of(publisher: Publisher, ssrc: int) -> list[tuple[int, int, int, int, int, int]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+import pytest
+
 from media.engine.interface import Drop, LayerDown, LayerUp, Level, Levels, Silent
 from media.engine.rtp import build as build_rtp
 from media.engine.transport import SILENT_S
@@ -197,6 +199,38 @@ def test_a_sender_report_is_told_in_the_slots_own_terms() -> None:
     assert (packets, octets) == (1, len(subscriber.video[0].payload))
 
 
+@pytest.mark.parametrize("off_s", [-7_200.0, -0.4, 5.0, 90_000.0])
+def test_a_slot_that_goes_to_someone_else_tells_one_clock_whatever_theirs_shows(off_s: float) -> None:
+    world = World()
+    ann, subscriber = pair(world)
+    ben = Publisher(world, 5_001, 2_000)
+    ben.connect()
+    ben.open_all()
+
+    def talk(of: Publisher, clock_s: float) -> None:
+        """Sound and picture of the same moments, and a report on each every second."""
+        for _ in range(4):
+            ntp = int((3_900_000_000 + world.now + clock_s) * 2**32)
+            for ssrc, time in ((of.audio_ssrc, of.audio_time + 960), (of.video_ssrc, of.video_time + 9_000)):
+                of.send(struct.pack("!BBHIQIII", 0x80, 200, 6, ssrc, ntp, time & 0xFFFFFFFF, 1, 1))
+            of.run(1.0, key_first=True)
+
+    talk(ann, 0.0)
+    subscriber.watch(ben)
+    talk(ben, off_s)
+    told: dict[int, list[tuple[float, int]]] = {}
+    for data in subscriber.feedback(200, 0):
+        _, _, _, ssrc, ntp, time = struct.unpack_from("!BBHIQI", data)
+        told.setdefault(ssrc, []).append((ntp / 2**32, time))
+    for ssrc, rate in ((subscriber.audio_ssrc, 48_000), (subscriber.video_ssrc, 90_000)):
+        assert len(told[ssrc]) >= 6
+        (first_at, first), *later = told[ssrc]
+        for at, time in later:
+            assert abs((time - first & 0xFFFFFFFF) / rate - (at - first_at)) < 0.15
+    # Reports of ben's sound and picture are of the same moments still.
+    assert [at for at, _ in told[subscriber.audio_ssrc][-3:]] == [at for at, _ in told[subscriber.video_ssrc][-3:]]
+
+
 def test_layers_are_announced_when_they_come_and_when_they_cease() -> None:
     world = World()
     publisher, _ = pair(world)
@@ -209,6 +243,23 @@ def test_layers_are_announced_when_they_come_and_when_they_cease() -> None:
     ]
     publisher.audio()
     assert [type(event) for event in world.events()] == [LayerUp]
+
+
+@pytest.mark.parametrize("gap", [4.5, 8.0, 20.0])
+def test_a_screen_on_which_nothing_moves_goes_on_until_it_ceases(gap: float) -> None:
+    world = World()
+    publisher, _ = pair(world)
+    publisher.frame(key=True)
+    for _ in range(3):
+        world.advance(gap)
+        publisher.frame()
+    world.events()
+    for _ in range(10):
+        world.advance(gap)
+        publisher.frame()
+    assert not [event for event in world.events() if isinstance(event, LayerUp | LayerDown)]
+    world.advance(40.0)
+    assert world.events().count(LayerDown(publisher.handle, VIDEO, "")) == 1
 
 
 def test_a_slow_source_is_down_too_when_it_ceases_and_not_before() -> None:

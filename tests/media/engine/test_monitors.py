@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from media.engine.cache import MAX_AGE_S, MAX_BYTES
-from media.engine.interface import EgressSpec, Kind, OutId, Switched
+from media.engine.interface import Drop, EgressSpec, Kind, OutId, Switched
 from media.engine.key_frames import REFRESH_S
 from media.engine.rtp import RtpPacket
 from media.engine.vp8 import parse_head
@@ -333,3 +333,73 @@ def test_a_monitors_packets_leave_after_everyone_elses() -> None:
         world.core.receive(packet, publisher.path, world.now)
     datagrams, _ = world.core.poll(world.now)
     assert [path.port for _, path in datagrams] == [6_000, 6_000, 7_000, 7_000]
+
+
+def test_what_a_monitor_does_is_counted_apart_also_what_still_comes_once_it_is_gone() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "q")
+    publisher.run(2.0)
+    before = world.core.stats()
+    monitor = Monitor(world)
+    monitor.connect()
+    ssrc = monitor.watch(publisher)
+    world.advance(0.05)
+    monitor.nack(ssrc, monitor.of(ssrc)[0].sequence)
+    monitor.pli(ssrc)
+    monitor.send(b"\x82nonsense")
+    monitor.send(b"")
+    world.core.blocked(monitor.path)
+    world.core.faulted(monitor.path)
+    world.core.remove_transport(monitor.handle)
+    monitor.check()
+    monitor.pli(ssrc)
+    assert world.core.stats() == before
+    apart = world.core.monitor_stats()
+    assert (apart.packets_resent, apart.nacks_in, apart.plis_in, apart.transports) == (1, 1, 1, 0)
+    assert {why for why, count in apart.dropped.items() if count} == {
+        Drop.MALFORMED,
+        Drop.SEND_BLOCKED,
+        Drop.FAULT,
+        Drop.UNAUTHENTICATED,
+        Drop.UNKNOWN_ADDRESS,
+    }
+    subscriber.pli()
+    assert world.core.stats().plis_in == before.plis_in + 1
+
+
+def test_the_address_of_a_monitor_that_is_gone_counts_for_who_has_it_now() -> None:
+    world = World()
+    monitor = Monitor(world)
+    monitor.connect()
+    world.core.remove_transport(monitor.handle)
+    heir = Client(world, monitor.path.port)
+    heir.connect()
+    world.core.remove_transport(heir.handle)
+    before = world.core.monitor_stats()
+    heir.send(bytes(12))
+    heir.send(b"\x80" + bytes(12))
+    assert world.core.monitor_stats() == before
+    assert world.core.stats().dropped[Drop.UNKNOWN_ADDRESS] == 1
+
+
+def test_a_monitors_slot_on_somebody_elses_connection_leaves_after_everything_and_is_counted_apart() -> None:
+    world = World()
+    publisher, subscriber = watching(world, "q")
+    spec = EgressSpec(subscriber.handle, "w0", Kind.VIDEO, 4_711, 100, CLOCK, monitor=True)
+    out = world.core.add_egress(spec)
+    world.core.route(out, publisher.handle, VIDEO, "", world.now)
+    publisher.run(1.0)
+    other = Subscriber(world, 6_100, 9_100)
+    other.connect()
+    want_layer(publisher, other, "q")
+    publisher.run(1.0)
+    before = world.core.stats().packets_forwarded, world.core.monitor_stats().packets_forwarded
+    world.core.receive(publisher.picture(publisher.streams["q"])[0], publisher.path, world.now)
+    datagrams, _ = world.core.poll(world.now)
+    assert [int.from_bytes(data[8:12], "big") for data, _ in datagrams] == [
+        subscriber.video_ssrc,
+        other.video_ssrc,
+        4_711,
+    ]
+    assert world.core.stats().packets_forwarded == before[0] + 2
+    assert world.core.monitor_stats().packets_forwarded == before[1] + 1

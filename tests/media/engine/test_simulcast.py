@@ -289,6 +289,30 @@ def test_one_picture_of_a_layer_that_had_ceased_is_no_return_but_a_key_frame_is(
     assert [event.rid for event in world.events() if isinstance(event, LayerUp)] == ["f"]
 
 
+@pytest.mark.parametrize("gap", [4.5, 7.0, 30.0])
+def test_a_layer_that_sends_little_but_the_key_frames_asked_of_all_is_not_begun_again_with_each(gap: float) -> None:
+    world = World()
+    publisher, subscriber = watching(world)
+    publisher.run(3.0)
+    world.events()
+    answered, due = len(publisher.plis), world.now + gap
+    for _ in range(1_200):
+        key, answered = len(publisher.plis) > answered, len(publisher.plis)
+        publisher.active = {"q", "h"}
+        if key or world.now >= due:
+            publisher.active, due = {"q", "h", "f"}, world.now + gap
+        publisher.capture(key=key)
+        world.advance(0.1)
+    told = [type(event) for event in world.events() if isinstance(event, LayerDown | LayerUp)]
+    assert told.count(LayerDown) <= 3
+    assert told.count(LayerUp) <= 2
+    no_freeze(subscriber, 1.1)
+    world.events()
+    publisher.active = {"q", "h", "f"}
+    publisher.run(1.0)
+    assert [event.rid for event in world.events() if isinstance(event, LayerUp)] == ["f"]
+
+
 def test_one_listener_who_wants_now_this_layer_and_now_that_costs_few_key_frames() -> None:
     world = World()
     publisher, subscriber = watching(world)

@@ -51,6 +51,7 @@ async def test_link_signs_in_and_the_cookie_tells_who_i_am(there: Site) -> None:
         assert await answer.json() == {
             "you": you(ELLIE),
             "name": "Ellie",
+            "watches": False,
             "sessions": [{"id": SESSION, "title": "Tuesday evening", "status": "live", "role": "participant"}],
         }
 
