@@ -138,9 +138,7 @@ class Rights(RuleBasedStateMachine):
     @rule(by=therapists, room=rooms, reason=st.sampled_from(["", "", REASON, "short"]), works=st.booleans())
     def a_therapist_listens(self, by: Someone, room: RoomFacts, reason: str, works: bool) -> None:
         self.numbers += 1
-        asked = Listen(
-            by=by, capacity=THERAPISTS[by], room=room, reason=reason, glass_id=GlassId(f"g{self.numbers}")
-        )
+        asked = Listen(by=by, capacity=THERAPISTS[by], room=room, reason=reason, glass_id=GlassId(f"g{self.numbers}"))
         if isinstance(self.stage.decide(asked), Accepted):
             assert room.live
             assert room.consented
