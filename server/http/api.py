@@ -227,7 +227,7 @@ async def of_mine(
         session_id = SessionId(wanted)
         role = await session_for(connection, person.id, session_id)
         enrolled = role is not None
-        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
+        if role is None and ProgramRole.PARTICIPANT in person.roles and await may_knock(connection, session_id):
             role = Role.PARTICIPANT
         session = await find_session(connection, session_id)
         if session is not None and role is not None:

@@ -58,8 +58,9 @@ async def watch(request: web.Request) -> web.Response:
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
         assigned = await is_assigned(connection, person.id)
-    office = Office.ASSIGNED if assigned else _OFFICES.get(person.program_role)
-    if office is None or not permitted(office, Action.WATCH_SESSIONS, Relation.ROOM):
+    held = [office for role, office in _OFFICES.items() if role in person.roles]
+    offices = [Office.ASSIGNED, *held] if assigned else held
+    if not any(permitted(office, Action.WATCH_SESSIONS, Relation.ROOM) for office in offices):
         raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.WATCH_SESSIONS)
     count_way_in(deps, person)
     require_ready(deps)

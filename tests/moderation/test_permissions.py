@@ -12,7 +12,8 @@ from protocol.values import Role
 
 # One line for each action and relation that anyone may do anything to; letters are the capacities that may:
 # P participant, M mentor of the room, T therapist who is visible in the room; outside of it A assigned therapist,
-# O therapist on call, L clinical lead, D admin. All that is absent is refused.
+# O therapist on call, L clinical lead, D admin, H whoever is signed in. All
+# that is absent is refused.
 EXPECTED = """
 enter                  room         PMT
 leave                  own          PMT
@@ -122,6 +123,27 @@ step_in                room           AO
 confirm_whereabouts    own          P
 read_whereabouts       participant    TAOL
 read_whereabouts       in_my_crisis  M
+see_people             elsewhere      LD
+invite                 participant    LD
+invite                 staff          LD
+disable_account        participant    LD
+disable_account        staff          D
+reset_account          participant    D
+reset_account          staff          D
+manage_factors         own            H
+see_sign_ins           own            H
+end_sign_ins           own            H
+end_sign_ins           participant    D
+end_sign_ins           staff          D
+ask_for_role           participant    LD
+ask_for_role           staff          LD
+approve_role           participant    LD
+approve_role           staff          LD
+refuse_role            participant    LD
+refuse_role            staff          LD
+refuse_role            asked_by_me    LD
+take_role              participant    LD
+take_role              staff          LD
 export_audit           room           L
 export_audit           elsewhere      L
 """
@@ -133,6 +155,7 @@ LETTERS: dict[Capacity, str] = {
     Office.ON_CALL: "O",
     Office.CLINICAL_LEAD: "L",
     Office.ADMIN: "D",
+    Office.HOLDER: "H",
 }
 ALLOWED = {
     (capacity, action, relation)
