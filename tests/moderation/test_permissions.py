@@ -224,9 +224,33 @@ def test_whom_a_flag_concerns_never_sees_counts_or_touches_it(capacity: Capacity
     assert not permitted(capacity, action, Relation.CONCERNS_ME)
 
 
-@pytest.mark.parametrize("action", [action for action in Action if action is not Action.COUNT_FLAGS])
-def test_an_admin_gets_no_further_than_counts(action: Action) -> None:
+ADMINS = {
+    Action.COUNT_FLAGS,
+    Action.SEE_PEOPLE,
+    Action.INVITE,
+    Action.DISABLE_ACCOUNT,
+    Action.RESET_ACCOUNT,
+    Action.END_SIGN_INS,
+    Action.ASK_FOR_ROLE,
+    Action.APPROVE_ROLE,
+    Action.REFUSE_ROLE,
+    Action.TAKE_ROLE,
+}
+"""People and settings, and counts."""
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action not in ADMINS])
+def test_an_admin_gets_no_further_than_people_and_counts(action: Action) -> None:
     assert not any(permitted(Office.ADMIN, action, relation) for relation in Relation)
+
+
+ROLE_ACTIONS = [Action.ASK_FOR_ROLE, Action.APPROVE_ROLE, Action.TAKE_ROLE, Action.INVITE, Action.DISABLE_ACCOUNT]
+
+
+@pytest.mark.parametrize(("capacity", "action"), list(product(CAPACITIES, ROLE_ACTIONS)))
+def test_nobody_does_to_themselves_what_takes_another(capacity: Capacity, action: Action) -> None:
+    assert not permitted(capacity, action, Relation.OWN)
+    assert not permitted(capacity, action, Relation.ASKED_BY_ME)
 
 
 @pytest.mark.parametrize(("role", "action"), list(product(Role, Action)))
