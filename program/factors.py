@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import pyotp
+from pyotp.totp import TOTP
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,7 +62,7 @@ def new_totp_secret() -> str:
 
 def totp_uri(secret: str, email: str, issuer: str) -> str:
     """What is shown as a QR code."""
-    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
+    return TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
 def step_of(secret: str, code: str, now_ms: int, *, after: int) -> int | None:
@@ -69,7 +70,7 @@ def step_of(secret: str, code: str, now_ms: int, *, after: int) -> int | None:
     plain = code.replace(" ", "")
     if not (plain.isascii() and plain.isdigit() and len(plain) == 6):
         return None
-    totp, now = pyotp.TOTP(secret), now_ms // 1000 // STEP_S
+    totp, now = TOTP(secret), now_ms // 1000 // STEP_S
     matching = None
     for step in range(now - AROUND, now + AROUND + 1):
         if secrets.compare_digest(totp.at(step * STEP_S), plain) and step > after:

@@ -5,13 +5,16 @@ Each change and its audit entry are one transaction.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import structlog
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from moderation.permissions import Action, Office, Relation, permitted
@@ -46,12 +49,17 @@ from server.clock import Clock
 from server.denials import DeniedAttempt
 from server.entries import AccountChanged, SignInsEnded
 from server.letters import Letters
+from server.logs import where_it_failed
 from server.passwords import Passwords
 from server.storage.engine import reading, writing
 from server.tokens import TokenSource, digest, new_token
 
 MayTry = Callable[[str, str | None], bool]
 """Whether one more password may be tried for this account, from this browser when it is one that is known for it."""
+
+MAX_WRITING: Final = 200
+
+_log = structlog.stdlib.get_logger("holdspace.accounts")
 
 _LANDING: Final = {Purpose.INVITATION: "join", Purpose.LINK: "join", Purpose.ACCOUNT: "accept", Purpose.RESET: "accept"}
 
@@ -105,6 +113,7 @@ class Accounts:
         self._link_s = link_s
         self._invitation_s = invitation_s
         self._source = source
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def sign_in(
         self, email: str, password: str, *, device: str | None, opening: Opening, may_try: MayTry
@@ -118,7 +127,7 @@ class Accounts:
         folded = folded_email(email) or ""
         async with reading(self._engine) as connection:
             account = await account_by_email(connection, folded)
-            known = account is not None and await _is_known(connection, device, account.person_id)
+            known = account is not None and await is_known(connection, device, account.person_id)
         if not may_try(digest(folded), digest(device) if device and known else None):
             raise raise_for(ErrorCode.RATE_LIMITED)
         stored = account.password_hash if account is not None and _opens(account) else None
@@ -145,9 +154,10 @@ class Accounts:
         key = digest(token)
         async with reading(self._engine) as connection:
             person_id = await invited_by(connection, key, SETS_PASSWORD, self._clock.now_ms())
-            account = person_id and await account_of(connection, person_id)
-            person = person_id and await find_person(connection, person_id)
-        if not person_id or not account or not person:
+            if person_id is None:
+                raise raise_for(ErrorCode.LINK_INVALID)
+            account, person = await account_of(connection, person_id), await find_person(connection, person_id)
+        if account is None or person is None:
             raise raise_for(ErrorCode.LINK_INVALID)
         if not is_password(password, account.email.partition("@")[0], account.email, person.display_name):
             raise raise_for(ErrorCode.PASSWORD_WEAK)
@@ -164,6 +174,29 @@ class Accounts:
             await self._auditor.record(connection, AccountChanged(person_id, "accepted", person_id))
             began = await self._begin(connection, person_id, opening)
         return Began(began.secret, began.stage, ended)
+
+    def write_to(self, email: str) -> None:
+        """Sends a link to that address, soon, when it is somebody's. Nobody waits for it: how long an answer takes
+        tells nothing either.
+        """
+        if len(self._writing) >= MAX_WRITING:
+            _log.warning("link not made", waiting=len(self._writing))
+            return
+        task = asyncio.create_task(self._attempt(email), name="link")
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def settled(self) -> None:
+        """Returns when every link that was asked for is made and handed over, or could not be."""
+        if self._writing:
+            await asyncio.wait(tuple(self._writing))
+        await self._letters.close()
+
+    async def _attempt(self, email: str) -> None:
+        try:
+            await self.send_link(email)
+        except SQLAlchemyError as error:
+            _log.error("link not made", **where_it_failed(error))
 
     async def send_link(self, email: str) -> None:
         """Writes to that address, when it is somebody's: a link to sign in, or for staff to choose a new password.
@@ -265,7 +298,8 @@ def public_id(sign_in: str) -> str:
     return hashlib.sha256(f"holdspace sign-in {sign_in}".encode()).hexdigest()[:32]
 
 
-async def _is_known(connection: AsyncConnection, device: str | None, person_id: IdentityId) -> bool:
+async def is_known(connection: AsyncConnection, device: str | None, person_id: IdentityId) -> bool:
+    """Whether that person signed in with that browser before."""
     if not device or len(device) > MAX_SECRET:
         return False
     found = await connection.scalar(

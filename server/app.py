@@ -40,7 +40,8 @@ from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit, GuessLimit
+from server.identity import letters_of, make_identity
 from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
@@ -132,6 +133,7 @@ class Node:
             self.clock,
             idle_timeout_s=config.sign_in.idle_timeout_s,
             max_age_s=config.sign_in.max_age_s,
+            shared_idle_timeout_s=config.sign_in.shared_idle_timeout_s,
         )
         self._closing = AsyncExitStack()
         self._stop_by = 0.0
@@ -140,6 +142,7 @@ class Node:
         self._vault = Vault(root_key)
         self._turn = Turn(config.turn, self.clock)
         zone = time_zone(config.escalation.time_zone)
+        self._letters = letters_of(config.alerts, config.base_url())
         self._ways = ways_of(config.alerts, config.base_url(), self.clock, zone=zone)
         self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
         self._denials = Denials(self.engine, self._vault, self.clock)
@@ -377,6 +380,18 @@ class Node:
         )
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
+        identity = make_identity(
+            self.engine,
+            self._vault,
+            self.clock,
+            self.auth,
+            self._letters,
+            base_url=self.config.base_url(),
+            on_roles=self._duty_changed,
+            config=self.config.sign_in,
+            also_at=self._also_at,
+        )
+        self._closing.push_async_callback(self._in_time, identity.accounts.settled)
         return HttpDeps(
             engine=self.engine,
             auth=self.auth,
@@ -405,6 +420,11 @@ class Node:
             end_person=self._end_person,
             participant=self._hall.participant,
             removed=self._hall.removed,
+            accounts=identity.accounts,
+            factors=identity.factors,
+            people_office=identity.office,
+            guesses=GuessLimit(self.clock),
+            letters_asked=GuessLimit(self.clock),
             changes=ChangeLimit(self.clock),
             ways_in=ChangeLimit(self.clock, WAYS_IN_PER_MINUTE),
             checks=ChangeLimit(self.clock, CHECKS_PER_MINUTE),

@@ -148,7 +148,7 @@ class Auth:
                 taken = used.rowcount == 1
             else:
                 taken = await use_invitation(connection, digest(token), now)
-            person = await find_person(connection, invited or IdentityId(person_id))
+            person = await find_person(connection, IdentityId(invited or person_id or ""))
             if not taken or person is None or not await self._may_come_by_link(connection, person.id):
                 raise raise_for(ErrorCode.LINK_INVALID)
             await activate(connection, person.id)
@@ -189,10 +189,7 @@ class Auth:
                 is not finished.
         """
         standing = await self.standing(secret)
-        if standing.stage is Stage.FACTOR:
-            raise raise_for(ErrorCode.FACTOR_NEEDED)
-        if standing.stage is Stage.ENROL:
-            raise raise_for(ErrorCode.FACTOR_MISSING)
+        require_done(standing)
         return standing.person
 
     async def standing(self, secret: str | None) -> Standing:
@@ -308,6 +305,14 @@ class Auth:
             update(auth_sessions).where(auth_sessions.c.token_hash == sign_in).values(tries=auth_sessions.c.tries + 1)
         )
         return await connection.scalar(select(auth_sessions.c.tries).where(auth_sessions.c.token_hash == sign_in)) or 0
+
+
+def require_done(standing: Standing) -> None:
+    """Raises Refused: FACTOR_NEEDED, FACTOR_MISSING, when signing in is not finished."""
+    if standing.stage is Stage.FACTOR:
+        raise raise_for(ErrorCode.FACTOR_NEEDED)
+    if standing.stage is Stage.ENROL:
+        raise raise_for(ErrorCode.FACTOR_MISSING)
 
 
 def sign_in_id(secret: str) -> str:

@@ -35,7 +35,7 @@ from program.factors import (
 from program.people import Person
 from protocol.errors import ErrorCode, raise_for
 from protocol.ids import IdentityId
-from server.accounts import know_device
+from server.accounts import is_known, know_device
 from server.auditing import Auditor
 from server.auth import Auth, Opening, Stage, Standing
 from server.clock import Clock
@@ -53,8 +53,8 @@ MAX_TRIES: Final = 5
 ISSUER: Final = "Holdspace"
 RETENTION: Final = "sign_in"
 
-MayTry = Callable[[str], bool]
-"""Whether one more second factor may be tried for this person."""
+MayTry = Callable[[str, str | None], bool]
+"""Whether one more second factor may be tried for this person, from this browser when it is known for them."""
 
 _Proof = Callable[[AsyncConnection, IdentityId], Awaitable[str | None]]
 
@@ -106,7 +106,11 @@ class SecondFactors:
             return tuple(found), await recovery_codes_left(connection, person.id)
 
     async def begin_totp(self, standing: Standing) -> TotpBegun:
-        """A new secret, which counts once a code of it was right. Raises Refused: FACTOR_NEEDED, NOT_FOUND, CONFLICT."""
+        """A new secret, which counts once a code of it was right.
+
+        Raises:
+            Refused: FACTOR_NEEDED; NOT_FOUND, this is no account of staff; CONFLICT, there are too many.
+        """
         self._check_enrolling(standing)
         person_id, secret = standing.person.id, new_totp_secret()
         made = self._ids()
@@ -263,7 +267,9 @@ class SecondFactors:
 
     async def _prove(self, standing: Standing, device: str | None, may_try: MayTry, proof: _Proof) -> str:
         _check_proving(standing)
-        if not may_try(standing.person.id):
+        async with reading(self._engine) as connection:
+            known = await is_known(connection, device, standing.person.id)
+        if not may_try(standing.person.id, digest(device) if device and known else None):
             raise raise_for(ErrorCode.RATE_LIMITED)
         async with writing(self._engine) as connection:
             how = await proof(connection, standing.person.id)
@@ -320,8 +326,7 @@ class SecondFactors:
         await remove_factors(connection, [each.id for each in gone])
         for each in gone:
             if each.key_id is not None:
-                key_id = each.key_id
-                await connection.run_sync(lambda sync, key=key_id: destroy_key(sync, self._vault, key, now_ms))
+                await connection.run_sync(destroy_key, self._vault, each.key_id, now_ms)
 
     async def _seal(self, connection: AsyncConnection, person_id: IdentityId, secret: str) -> Sealed:
         return await connection.run_sync(lambda sync: seal(sync, self._vault, _label(person_id), secret.encode()))

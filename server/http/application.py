@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from server.http import api, arrival, client_files, flags, on_call, supervision
+from server.http import accounts, api, arrival, client_files, factors, flags, on_call, people, supervision
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.http.security import add_headers, bare_error, make_middleware, set_headers
 
@@ -38,6 +38,9 @@ def make_http(deps: HttpDeps) -> web.Application:
     flags.add_routes(app)
     on_call.add_routes(app)
     arrival.add_routes(app)
+    accounts.add_routes(app)
+    factors.add_routes(app)
+    people.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)
     return app

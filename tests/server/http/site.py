@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.server import ServerConnection
 
@@ -26,7 +28,9 @@ from server.duty import Duties
 from server.flagging import Flagging
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit, GuessLimit
+from server.identity import Identity, make_identity
+from server.letters import Letters
 from server.responders import Responders
 from server.rota import OnCall
 from server.sockets import WebSockets, WsHandler, WsOptions
@@ -86,6 +90,8 @@ class Site:
     rooms: FakeRooms
     audit: FakeAudit
     expected: list[SessionId]
+    letters: list[EmailMessage]
+    identity: Identity
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
@@ -111,6 +117,7 @@ async def site(
     tls: ssl.SSLContext | None = None,
     also_at: tuple[str, ...] = (),
     authority: bytes | None = None,
+    mail: bool = True,
 ) -> AsyncGenerator[Site]:
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
@@ -138,6 +145,22 @@ async def site(
         supervision = Supervision(log, clock, timers, duties)
         flagging = Flagging(supervision, duties, FakeRoom(people))
         checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
+        letters: list[EmailMessage] = []
+
+        async def send(message: EmailMessage, _to: Sequence[str]) -> int:
+            letters.append(message)
+            return 0
+
+        identity = make_identity(
+            engine,
+            vault(),
+            clock,
+            auth,
+            Letters(send if mail else None, "office@example.org"),
+            base_url=base_url,
+            on_roles=duties.outdated,
+            hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
+        )
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -159,6 +182,11 @@ async def site(
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
                 removed=lambda session_id, who: (session_id, who) in removed,
+                accounts=identity.accounts,
+                factors=identity.factors,
+                people_office=identity.office,
+                guesses=GuessLimit(clock),
+                letters_asked=GuessLimit(clock),
                 changes=ChangeLimit(clock),
                 ways_in=ChangeLimit(clock, WAYS_IN_PER_MINUTE),
                 checks=ChangeLimit(clock, CHECKS_PER_MINUTE),
@@ -183,7 +211,7 @@ async def site(
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
                 tmp_path / "dist", readiness, ended, arrivals, out, denied, people, removed, watch_tokens, rooms, audit,
-                expected,
+                expected, letters, identity,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()
