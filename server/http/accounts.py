@@ -102,7 +102,7 @@ async def sign_in(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     body = await read(request, PasswordSignIn)
     address = request.remote or ""
-    began = await deps.accounts.sign_in(
+    began = await deps.identity.accounts.sign_in(
         body.email,
         body.password,
         device=request.cookies.get(DEVICE_COOKIE),
@@ -117,7 +117,7 @@ async def accept(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     body = await read(request, Accept)
     try:
-        began = await deps.accounts.accept(body.token, body.password, opening_of(request, shared=body.shared))
+        began = await deps.identity.accounts.accept(body.token, body.password, opening_of(request, shared=body.shared))
     except HoldspaceError as error:
         if error.code is ErrorCode.LINK_INVALID and not deps.sign_in_failures.failed(request.remote or ""):
             raise raise_for(ErrorCode.RATE_LIMITED) from None
@@ -132,14 +132,14 @@ async def write_to(request: web.Request) -> web.Response:
     body = await read(request, WriteTo)
     if not deps.letters_asked.may_try(digest(body.email.strip().lower()), request.remote or "", None):
         raise raise_for(ErrorCode.RATE_LIMITED)
-    deps.accounts.write_to(body.email)
+    deps.identity.accounts.write_to(body.email)
     return web.Response(status=204)
 
 
 async def sign_ins(request: web.Request) -> web.Response:
     """Where I am signed in."""
     standing = await standing_of(request, finished=True)
-    found = await request.app[DEPS].accounts.sign_ins(standing)
+    found = await request.app[DEPS].identity.accounts.sign_ins(standing)
     return answer(
         SignIns(
             tuple(
@@ -155,7 +155,7 @@ async def end_one(request: web.Request) -> web.Response:
     await read(request, Empty)
     standing = await standing_of(request, finished=True)
     deps = request.app[DEPS]
-    end_pages(deps, await deps.accounts.end_sign_in(standing, request.match_info["sign_in"]))
+    end_pages(deps, await deps.identity.accounts.end_sign_in(standing, request.match_info["sign_in"]))
     return web.Response(status=204)
 
 
@@ -164,7 +164,7 @@ async def end_all(request: web.Request) -> web.Response:
     body = await read(request, EndAll)
     standing = await standing_of(request, finished=True)
     deps = request.app[DEPS]
-    end_pages(deps, await deps.accounts.end_all(standing, others_only=body.others_only))
+    end_pages(deps, await deps.identity.accounts.end_all(standing, others_only=body.others_only))
     return web.Response(status=204)
 
 

@@ -14,17 +14,15 @@ from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, SessionId
 from protocol.values import IceServer
 from rooms.state import Participant
-from server.accounts import Accounts
 from server.arrivals import Arrivals
 from server.auth import Auth
 from server.clock import Clock
 from server.config import PhoneConfig, allowed_origins
 from server.flagging import Flagging
 from server.http.limits import ChangeLimit, FailureLimit, GuessLimit
-from server.people_office import PeopleOffice
+from server.identity import Identity
 from server.responders import Responders
 from server.rota import OnCall
-from server.second_factors import SecondFactors
 from server.sockets import WebSockets
 from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens
@@ -66,7 +64,7 @@ class HttpDeps:
         removed: whether that person was removed from that session, as far as its room is open here.
         changes: how often a person may change something of theirs; taking consent back is not counted.
         ways_in: how often a person may ask for a token for a WebSocket, checks: how often for one of a check.
-        accounts: signing in by password; factors: second factors; people_office: what is changed of others' accounts.
+        identity: accounts, second factors, people and their roles.
         guesses: how many passwords and codes may be tried; letters_asked: how often somebody may be written to.
         denied: told of each refusal: who, which action, in which session (or "").
         expect: told of a session that somebody has just been given a token for.
@@ -96,9 +94,7 @@ class HttpDeps:
     changes: ChangeLimit
     ways_in: ChangeLimit
     checks: ChangeLimit
-    accounts: Accounts
-    factors: SecondFactors
-    people_office: PeopleOffice
+    identity: Identity
     guesses: GuessLimit
     letters_asked: GuessLimit
     denied: Callable[[IdentityId, str, str], None]

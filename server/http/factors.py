@@ -91,7 +91,7 @@ async def account(request: web.Request) -> web.Response:
     person = standing.person
     shown = AccountShown(person.display_name, standing.stage, standing.shared, tuple(sorted(person.roles)))
     if standing.stage is Stage.DONE:
-        found, left = await request.app[DEPS].factors.factors(person)
+        found, left = await request.app[DEPS].identity.factors.factors(person)
         told = tuple(FactorShown(each.id, each.kind, each.label, each.created_ms) for each in found)
         shown = msgspec.structs.replace(shown, factors=told, recovery_codes_left=left)
     return answer(shown)
@@ -99,7 +99,7 @@ async def account(request: web.Request) -> web.Response:
 
 async def prove(request: web.Request) -> web.Response:
     """Finishes signing in."""
-    deps, factors = request.app[DEPS], request.app[DEPS].factors
+    deps, factors = request.app[DEPS], request.app[DEPS].identity.factors
     body = await read(request, Proof)
     standing = await standing_of(request, finished=False)
     device = device_for(request, shared=standing.shared)
@@ -122,14 +122,14 @@ async def passkey_to_sign(request: web.Request) -> web.Response:
     """Options for `navigator.credentials.get`."""
     await read(request, Empty)
     standing = await standing_of(request, finished=False)
-    return _json(await request.app[DEPS].factors.proof_options(standing))
+    return _json(await request.app[DEPS].identity.factors.proof_options(standing))
 
 
 async def begin_totp(request: web.Request) -> web.Response:
     """A secret for an app; it counts once a code was confirmed."""
     await read(request, Empty)
     standing = await standing_of(request, finished=False)
-    begun = await request.app[DEPS].factors.begin_totp(standing)
+    begun = await request.app[DEPS].identity.factors.begin_totp(standing)
     return answer(TotpShown(begun.secret, begun.uri))
 
 
@@ -140,7 +140,7 @@ async def confirm_totp(request: web.Request) -> web.Response:
     if not _may_try(request)(standing.person.id, None):
         raise raise_for(ErrorCode.RATE_LIMITED)
     device = device_for(request, shared=standing.shared)
-    done = await request.app[DEPS].factors.confirm_totp(standing, body.code, device)
+    done = await request.app[DEPS].identity.factors.confirm_totp(standing, body.code, device)
     return _enrolled(request, done, device)
 
 
@@ -148,7 +148,7 @@ async def passkey_to_make(request: web.Request) -> web.Response:
     """Options for `navigator.credentials.create`."""
     await read(request, Empty)
     standing = await standing_of(request, finished=False)
-    return _json(await request.app[DEPS].factors.passkey_options(standing))
+    return _json(await request.app[DEPS].identity.factors.passkey_options(standing))
 
 
 async def add_passkey(request: web.Request) -> web.Response:
@@ -157,7 +157,7 @@ async def add_passkey(request: web.Request) -> web.Response:
     standing = await standing_of(request, finished=False)
     device = device_for(request, shared=standing.shared)
     made = bytes(body.credential).decode()
-    done = await request.app[DEPS].factors.add_passkey(standing, made, body.label.strip(), device)
+    done = await request.app[DEPS].identity.factors.add_passkey(standing, made, body.label.strip(), device)
     return _enrolled(request, done, device)
 
 
@@ -165,7 +165,7 @@ async def remove(request: web.Request) -> web.Response:
     """204. The last one stays."""
     await read(request, Empty)
     person = await signed_in(request)
-    await request.app[DEPS].factors.remove(person, request.match_info["factor_id"])
+    await request.app[DEPS].identity.factors.remove(person, request.match_info["factor_id"])
     return web.Response(status=204)
 
 
@@ -173,7 +173,7 @@ async def renew_codes(request: web.Request) -> web.Response:
     """New recovery codes in place of the old ones."""
     await read(request, Empty)
     person = await signed_in(request)
-    return answer(Codes(await request.app[DEPS].factors.renew_codes(person)))
+    return answer(Codes(await request.app[DEPS].identity.factors.renew_codes(person)))
 
 
 def _enrolled(request: web.Request, done: Enrolled, device: str | None) -> web.Response:

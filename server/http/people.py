@@ -100,7 +100,7 @@ def add_routes(app: web.Application) -> None:
 async def people(request: web.Request) -> web.Response:
     """Everyone with an account."""
     actor = await signed_in(request)
-    found = await request.app[DEPS].people_office.people(actor)
+    found = await request.app[DEPS].identity.office.people(actor)
     return answer(
         People(
             tuple(
@@ -115,14 +115,14 @@ async def invite(request: web.Request) -> web.Response:
     """Makes a person and sends them their link."""
     body = await read(request, NewPerson)
     actor = await _changing(request)
-    return _invited(await request.app[DEPS].people_office.invite(actor, body.name.strip(), body.email, body.role))
+    return _invited(await request.app[DEPS].identity.office.invite(actor, body.name.strip(), body.email, body.role))
 
 
 async def invite_again(request: web.Request) -> web.Response:
     """A new link for someone who has not come."""
     await read(request, Empty)
     actor = await _changing(request)
-    return _invited(await request.app[DEPS].people_office.invite_again(actor, _whom(request)))
+    return _invited(await request.app[DEPS].identity.office.invite_again(actor, _whom(request)))
 
 
 async def disable(request: web.Request) -> web.Response:
@@ -139,7 +139,7 @@ async def reset(request: web.Request) -> web.Response:
     """They choose a new password and a new factor, by a link to their own address. 204."""
     await read(request, Empty)
     actor, deps = await _changing(request), request.app[DEPS]
-    end_pages(deps, await deps.people_office.reset(actor, _whom(request)))
+    end_pages(deps, await deps.identity.office.reset(actor, _whom(request)))
     return web.Response(status=204)
 
 
@@ -147,7 +147,7 @@ async def end_sign_ins(request: web.Request) -> web.Response:
     """They are signed out everywhere. 204."""
     await read(request, Empty)
     actor, deps = await _changing(request), request.app[DEPS]
-    end_pages(deps, await deps.people_office.end_sign_ins(actor, _whom(request)))
+    end_pages(deps, await deps.identity.office.end_sign_ins(actor, _whom(request)))
     return web.Response(status=204)
 
 
@@ -159,14 +159,14 @@ async def take(request: web.Request) -> web.Response:
         role = ProgramRole(request.match_info["role"])
     except ValueError:
         raise raise_for(ErrorCode.NOT_FOUND) from None
-    end_pages(deps, await deps.people_office.take(actor, _whom(request), role))
+    end_pages(deps, await deps.identity.office.take(actor, _whom(request), role))
     return web.Response(status=204)
 
 
 async def requests(request: web.Request) -> web.Response:
     """Roles that wait for a second person."""
     actor = await signed_in(request)
-    found = await request.app[DEPS].people_office.requests(actor)
+    found = await request.app[DEPS].identity.office.requests(actor)
     return answer(
         Requests(
             tuple(
@@ -183,7 +183,7 @@ async def ask(request: web.Request) -> web.Response:
     """Asks that a person be given a role."""
     body = await read(request, AskForRole)
     actor = await _changing(request)
-    return answer(Asked(await request.app[DEPS].people_office.ask_for(actor, IdentityId(body.person), body.role)))
+    return answer(Asked(await request.app[DEPS].identity.office.ask_for(actor, IdentityId(body.person), body.role)))
 
 
 async def approve(request: web.Request) -> web.Response:
@@ -199,14 +199,14 @@ async def refuse(request: web.Request) -> web.Response:
 async def _decide(request: web.Request, *, approved: bool) -> web.Response:
     await read(request, Empty)
     actor = await _changing(request)
-    await request.app[DEPS].people_office.decide(actor, request.match_info["request_id"], approved=approved)
+    await request.app[DEPS].identity.office.decide(actor, request.match_info["request_id"], approved=approved)
     return web.Response(status=204)
 
 
 async def _set_disabled(request: web.Request, *, disabled: bool) -> web.Response:
     await read(request, Empty)
     actor, deps = await _changing(request), request.app[DEPS]
-    end_pages(deps, await deps.people_office.set_disabled(actor, _whom(request), disabled=disabled))
+    end_pages(deps, await deps.identity.office.set_disabled(actor, _whom(request), disabled=disabled))
     return web.Response(status=204)
 
 

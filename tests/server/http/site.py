@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
-from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.server import ServerConnection
 
@@ -29,7 +28,7 @@ from server.flagging import Flagging
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
 from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit, GuessLimit
-from server.identity import Identity, make_identity
+from server.identity import Identity
 from server.letters import Letters
 from server.responders import Responders
 from server.rota import OnCall
@@ -40,6 +39,7 @@ from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
+from tests.server.identities import identity_of, kept_in
 from tests.server.people import SESSION, add_everyone
 from tests.server.responding import FakeAudit, FakeRooms
 from tests.server.secret import vault
@@ -147,20 +147,8 @@ async def site(
         checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
         letters: list[EmailMessage] = []
 
-        async def send(message: EmailMessage, _to: Sequence[str]) -> int:
-            letters.append(message)
-            return 0
-
-        identity = make_identity(
-            engine,
-            vault(),
-            clock,
-            auth,
-            Letters(send if mail else None, "office@example.org"),
-            base_url=base_url,
-            on_roles=duties.outdated,
-            hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
-        )
+        post = kept_in(letters) if mail else Letters()
+        identity = identity_of(engine, clock, auth, base_url, letters=post, on_roles=duties.outdated)
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -182,9 +170,7 @@ async def site(
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
                 removed=lambda session_id, who: (session_id, who) in removed,
-                accounts=identity.accounts,
-                factors=identity.factors,
-                people_office=identity.office,
+                identity=identity,
                 guesses=GuessLimit(clock),
                 letters_asked=GuessLimit(clock),
                 changes=ChangeLimit(clock),

@@ -85,8 +85,8 @@ def browser() -> aiohttp.ClientSession:
 
 async def audit(there: Site) -> list[Entry]:
     async with reading(there.engine) as connection:
-        events = await connection.run_sync(lambda sync: list(read_events(sync, vault(), AUDIT_STREAM)))
-    return [entry for entry in map(entry_of, events) if entry is not None]
+        found = [entry_of(event) async for event in read_events(connection, vault(), AUDIT_STREAM)]
+    return [entry for entry in found if entry is not None]
 
 
 async def test_without_a_second_factor_staff_may_only_set_one_up(there: Site) -> None:
