@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -64,6 +65,9 @@ from server.turn import Turn
 from server.watchers import Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
+
+ENDED_WITHIN_S: Final = 10.0
+"""A sign-in that the command line ended is in no room any more after this long."""
 
 _log = structlog.stdlib.get_logger("holdspace.node")
 
@@ -219,7 +223,12 @@ class Node:
         self._timelines = Timelines(self.engine, self._log, supervision, Auditor(self._vault, self.clock))
         self._begin_endings(hall)
         self._endpoint = self._make_endpoint(hall, plane)
-        signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
+        signs = SignsOfLife(
+            self.auth,
+            self._endpoint.sign_ins_in_use,
+            every_s=min(ENDED_WITHIN_S, self.auth.seen_every_ms / 1000),
+            on_ended=self._endpoint.end_sign_in,
+        )
         signs.start()
         closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})

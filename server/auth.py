@@ -243,6 +243,21 @@ class Auth:
                     .values(last_seen_ms=now)
                 )
 
+    async def ended(self, sign_ins: Collection[str]) -> tuple[str, ...]:
+        """Which of these have been revoked. One whose time is over stays with its page, which shows that it is used."""
+        found: list[str] = []
+        all_of_them = tuple(sign_ins)
+        async with reading(self._engine) as connection:
+            for at in range(0, len(all_of_them), _AT_ONCE):
+                rows = await connection.scalars(
+                    select(auth_sessions.c.token_hash).where(
+                        auth_sessions.c.token_hash.in_(all_of_them[at : at + _AT_ONCE]),
+                        auth_sessions.c.revoked_ms.is_not(None),
+                    )
+                )
+                found += rows
+        return tuple(found)
+
     def _is_live(self, row: Row[Any], now: int) -> bool:
         idle_ms = self._shared_idle_ms if row.shared else self._idle_ms
         return row.revoked_ms is None and now < row.expires_ms and now - row.last_seen_ms < idle_ms

@@ -135,6 +135,22 @@ class SecondFactors:
             )
         return TotpBegun(made, secret, totp_uri(secret, account.email, ISSUER))
 
+    async def enrol_now(
+        self, connection: AsyncConnection, person_id: IdentityId, email: str, by: str
+    ) -> tuple[TotpBegun, tuple[str, ...]]:
+        """A TOTP that counts at once, and codes, in place of all there was; for whoever operates the server."""
+        await self.forget(connection, person_id)
+        made, secret, now_ms = self._ids(), new_totp_secret(), self._clock.now_ms()
+        sealed = await self._seal(connection, person_id, secret)
+        await add_factor(
+            connection,
+            Factor(made, person_id, FactorKind.TOTP, "", now_ms, 0, now_ms, sealed.key_id, sealed.text),
+        )
+        await self._auditor.record(connection, FactorChanged(person_id, "added", FactorKind.TOTP.value, by))
+        codes = new_recovery_codes()
+        await set_recovery_codes(connection, person_id, [digest(plain_recovery_code(each)) for each in codes], now_ms)
+        return TotpBegun(made, secret, totp_uri(secret, email, ISSUER)), codes
+
     async def confirm_totp(self, standing: Standing, code: str, device: str | None) -> Enrolled:
         """The code is one of the secret that was begun: it counts from now on.
 
