@@ -23,7 +23,7 @@ class Proof(Struct, frozen=True, forbid_unknown_fields=True):
 
     totp: Annotated[str, Meta(max_length=16)] = ""
     recovery: Annotated[str, Meta(max_length=64)] = ""
-    passkey: Raw | None = None
+    passkey: Raw = msgspec.field(default_factory=Raw)
 
 
 class Code(Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,13 +101,14 @@ async def prove(request: web.Request) -> web.Response:
     """Finishes signing in."""
     deps, factors = request.app[DEPS], request.app[DEPS].identity.factors
     body = await read(request, Proof)
+    passkey = bytes(body.passkey).decode()
     standing = await standing_of(request, finished=False)
     device = device_for(request, shared=standing.shared)
     may_try = _may_try(request)
-    if [bool(body.totp), bool(body.recovery), body.passkey is not None].count(True) != 1:
+    if [bool(body.totp), bool(body.recovery), bool(passkey)].count(True) != 1:
         raise raise_for(ErrorCode.INVALID_FIELD)
-    if body.passkey is not None:
-        secret = await factors.prove_passkey(standing, bytes(body.passkey).decode(), device, may_try)
+    if passkey:
+        secret = await factors.prove_passkey(standing, passkey, device, may_try)
     elif body.totp:
         secret = await factors.prove_totp(standing, body.totp, device, may_try)
     else:

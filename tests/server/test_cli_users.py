@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pyotp
 import pytest
 from argon2 import PasswordHasher
+from pyotp.totp import TOTP
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from program.accounts import AccountState, account_by_email
@@ -65,7 +65,7 @@ async def signs_in(engine: AsyncEngine, word: str, secret: str) -> str:
         EMAIL, word, device=None, opening=Opening(), may_try=lambda _account, _device: True
     )
     assert began.stage is Stage.FACTOR
-    code = pyotp.TOTP(secret).at(clock.now_ms() // 1000)
+    code = TOTP(secret).at(clock.now_ms() // 1000)
     standing = await auth.standing(began.secret)
     return await identity.factors.prove_totp(standing, code, None, lambda _person, _device: True)
 
