@@ -52,6 +52,8 @@ async def test_link_signs_in_and_the_cookie_tells_who_i_am(there: Site) -> None:
             "you": you(ELLIE),
             "name": "Ellie",
             "sessions": [{"id": SESSION, "title": "Tuesday evening", "status": "live", "role": "participant"}],
+            "roles": ["participant"],
+            "shared": False,
         }
 
 
