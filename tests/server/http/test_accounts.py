@@ -213,6 +213,7 @@ async def test_a_flood_of_guesses_does_not_keep_the_owner_out_of_a_browser_they_
 async def test_a_flood_of_codes_does_not_keep_the_owner_out_either(there: Site) -> None:
     secret, _ = await enrol(there)
     async with browser() as thief:
+        told: list[str] = []
         for _ in range(3):
             assert (await password(there, client=thief))[0] == 200
             told = [code_of((await post(there, f"{API}/factor", {"totp": "000000"}, thief))[1]) for _ in range(5)]
