@@ -66,7 +66,7 @@ _LANDING: Final = {Purpose.INVITATION: "join", Purpose.LINK: "join", Purpose.ACC
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A sign-in that has begun, and of a browser that is known from now on its secret. `ended`: what ended by it."""
+    """A sign-in that has begun: its secret, what follows, and which others ended by it."""
 
     secret: str
     stage: Stage
@@ -270,7 +270,7 @@ class Accounts:
         return ended
 
     async def end_all(self, standing: Standing, *, others_only: bool) -> tuple[str, ...]:
-        """Ends all of one's own, or all but this one; browsers are known no more. Says which."""
+        """Ends all of one's own, or all but this one; says which."""
         _check_own(Action.END_SIGN_INS)
         person_id = standing.person.id
         async with writing(self._engine) as connection:
