@@ -129,9 +129,9 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ErrorCode.SESSION_ENDED: Meaning("This session has ended.", 410, 4410, Next.STOP),
     ErrorCode.NOT_OPEN: Meaning("This session is not open yet.", 409, 4425, Next.STOP),
     ErrorCode.PAUSED: Meaning("The group is paused until someone leads again.", 409, 4428, Next.RESUME),
-    ErrorCode.NO_FLAG: Meaning("No open flag lets you listen to this session.", 409, 4437, Next.RESUME),
+    ErrorCode.NO_FLAG: Meaning("No open flag lets you listen to this session.", 409, 4442, Next.RESUME),
     ErrorCode.NO_CONSENT: Meaning(
-        "Someone there has not accepted the notice, so nobody may listen.", 409, 4438, Next.RESUME
+        "Someone there has not accepted the notice, so nobody may listen.", 409, 4443, Next.RESUME
     ),
     ErrorCode.SDP_REJECTED: Meaning("Sound and video could not be set up.", 422, 4426, Next.REJOIN),
     ErrorCode.NOT_SAVED: Meaning("That could not be saved. Please try again.", 503, 4503, Next.REJOIN),

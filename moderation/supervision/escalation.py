@@ -123,9 +123,7 @@ class Whom(Struct, frozen=True):
         It has come as far at least: what others flagged only makes it faster.
         """
         step = self.first(replace(duty, engaged=False), severity)
-        for _ in range(waited_ms // max(1, due_again(step, 0, severity, duty))):
-            if step is Step.CONTACT:
-                break
+        for _ in range(min(len(self.chain), waited_ms // max(1, due_again(step, 0, severity, duty)))):
             step = self.after(step, duty)
         return step
 

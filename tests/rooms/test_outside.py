@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from protocol.ids import IdentityId
+from protocol.ids import IdentityId, MessageId
+from protocol.messages import HideChat
 from protocol.supervision import SupervisedView
 from protocol.values import Role, SessionStatus, WaitsFor
 from rooms.commands import WaiveResponder
-from rooms.outside import from_outside
+from rooms.outside import SEEN_LINES, as_participant, from_outside
 from tests.rooms.harness import SESSION, RoomHarness
 
 
@@ -45,3 +46,21 @@ def test_a_pause_is_shown_and_who_answers_is_not_the_rooms_to_say() -> None:
     assert view.paused_until_ms == room.state.paused_until_ms
     assert view.paused_until_ms > 0
     assert view == SupervisedView(view.session, people=1, paused_until_ms=view.paused_until_ms)
+
+
+def test_who_listens_sees_what_a_participant_would_and_nobodys_private_things() -> None:
+    room = RoomHarness(hosted=False)
+    room.do(WaiveResponder(IdentityId("i-lead")))
+    room.enter("ana")
+    room.enter("mia", Role.MENTOR)
+    room.enter("knocker", enrolled=False)
+    for number in range(SEEN_LINES + 5):
+        room.post("ana", "hello", f"m{number}")
+    room.request("mia", HideChat(room.request_id(), MessageId(f"m{SEEN_LINES + 4}")))
+
+    seen = as_participant(room.state)
+
+    assert {each.id for each in seen.participants} == {"ana", "mia"}
+    assert (seen.you, seen.lobby, seen.talk, seen.waiting) == ("", (), (), False)
+    assert (len(seen.chat), seen.earlier) == (SEEN_LINES, True)
+    assert seen.chat[-1].text == ""
