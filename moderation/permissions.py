@@ -21,6 +21,8 @@ class Office(StrEnum):
     """A therapist who is on call, for what was escalated."""
     CLINICAL_LEAD = "clinical_lead"
     ADMIN = "admin"
+    HOLDER = "holder"
+    """Whoever is signed in, towards their own account: also staff whose role nobody has approved yet."""
 
 
 Capacity = Role | Office
@@ -104,6 +106,18 @@ class Action(StrEnum):
     HEAR_WHISPERS = "hear_whispers"
     CONFIRM_WHEREABOUTS = "confirm_whereabouts"
     READ_WHEREABOUTS = "read_whereabouts"
+    # People and their accounts.
+    SEE_PEOPLE = "see_people"
+    INVITE = "invite"
+    DISABLE_ACCOUNT = "disable_account"
+    RESET_ACCOUNT = "reset_account"
+    MANAGE_FACTORS = "manage_factors"
+    SEE_SIGN_INS = "see_sign_ins"
+    END_SIGN_INS = "end_sign_ins"
+    ASK_FOR_ROLE = "ask_for_role"
+    APPROVE_ROLE = "approve_role"
+    REFUSE_ROLE = "refuse_role"
+    TAKE_ROLE = "take_role"
     # Records.
     EXPORT_AUDIT = "export_audit"
 
@@ -125,10 +139,13 @@ class Relation(StrEnum):
     """A participant whom a crisis concerns that I flagged and nobody has acknowledged."""
     ELSEWHERE = "elsewhere"
     """Of a group that I have nothing to do with."""
+    ASKED_BY_ME = "asked_by_me"
+    """A role that I asked for, for somebody else."""
 
 
 _P, _M, _T = Role.PARTICIPANT, Role.MENTOR, Role.THERAPIST
 _ASSIGNED, _ON_CALL, _LEAD, _ADMIN = Office.ASSIGNED, Office.ON_CALL, Office.CLINICAL_LEAD, Office.ADMIN
+_HOLDER = Office.HOLDER
 _OWN: Final = frozenset({Relation.OWN})
 _ROOM: Final = frozenset({Relation.ROOM})
 _PARTICIPANT: Final = frozenset({Relation.PARTICIPANT})
@@ -136,6 +153,7 @@ _ANY_PERSON: Final = frozenset({Relation.OWN, Relation.PARTICIPANT, Relation.STA
 _ANYONE_ELSE: Final = frozenset({Relation.PARTICIPANT, Relation.STAFF})
 _ABOUT: Final = frozenset({Relation.OWN, Relation.PARTICIPANT, Relation.STAFF, Relation.ROOM})
 _FLAGS: Final = frozenset({Relation.OWN, Relation.ROOM})
+_ELSEWHERE: Final = frozenset({Relation.ELSEWHERE})
 _ANY_GROUP: Final = frozenset({Relation.ROOM, Relation.ELSEWHERE})
 _ALL_FLAGS: Final = _FLAGS | _ANY_GROUP
 
@@ -227,6 +245,22 @@ _TABLE: Final[dict[Action, dict[Capacity, frozenset[Relation]]]] = {
         _ON_CALL: _PARTICIPANT,
         _LEAD: _PARTICIPANT,
     },
+    Action.SEE_PEOPLE: {_LEAD: _ELSEWHERE, _ADMIN: _ELSEWHERE},
+    Action.INVITE: {_LEAD: _ANYONE_ELSE, _ADMIN: _ANYONE_ELSE},
+    # Never one's own: the last admin would lock the door from inside.
+    Action.DISABLE_ACCOUNT: {_LEAD: _PARTICIPANT, _ADMIN: _ANYONE_ELSE},
+    Action.RESET_ACCOUNT: {_ADMIN: _ANYONE_ELSE},
+    Action.MANAGE_FACTORS: {_HOLDER: _OWN},
+    Action.SEE_SIGN_INS: {_HOLDER: _OWN},
+    Action.END_SIGN_INS: {_HOLDER: _OWN, _ADMIN: _ANYONE_ELSE},
+    # Nobody grants themselves a role; and who asked for one does not approve it.
+    Action.ASK_FOR_ROLE: {_LEAD: _ANYONE_ELSE, _ADMIN: _ANYONE_ELSE},
+    Action.APPROVE_ROLE: {_LEAD: _ANYONE_ELSE, _ADMIN: _ANYONE_ELSE},
+    Action.REFUSE_ROLE: {
+        _LEAD: _ANYONE_ELSE | frozenset({Relation.ASKED_BY_ME}),
+        _ADMIN: _ANYONE_ELSE | frozenset({Relation.ASKED_BY_ME}),
+    },
+    Action.TAKE_ROLE: {_LEAD: _ANYONE_ELSE, _ADMIN: _ANYONE_ELSE},
     Action.EXPORT_AUDIT: {_LEAD: _ANY_GROUP},
 }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from program.account_tables import further_roles
 from program.people import ProgramRole
 from program.tables import on_call_shifts, people
 from protocol.ids import IdentityId
@@ -70,7 +71,14 @@ async def offer(connection: AsyncConnection, shift_id: str, to: IdentityId) -> N
 async def people_who_are(connection: AsyncConnection, role: ProgramRole) -> list[tuple[IdentityId, str]]:
     """Everyone of that role in the program, and what they are called."""
     found = await connection.execute(
-        select(people.c.id, people.c.display_name).where(people.c.program_role == role.value).order_by(people.c.id)
+        select(people.c.id, people.c.display_name)
+        .where(
+            or_(
+                people.c.program_role == role.value,
+                people.c.id.in_(select(further_roles.c.person_id).where(further_roles.c.role == role.value)),
+            )
+        )
+        .order_by(people.c.id)
     )
     return [(IdentityId(row.id), row.display_name) for row in found]
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from program.account_tables import further_roles
 from program.tables import people
 from protocol.ids import IdentityId
 
@@ -15,6 +16,8 @@ from protocol.ids import IdentityId
 class ProgramRole(StrEnum):
     """What a person is in the program; what they are in a room follows from the group."""
 
+    NONE = "none"
+    """Staff whose role nobody has approved yet, or was taken away: may do nothing but look after their account."""
     PARTICIPANT = "participant"
     MENTOR = "mentor"
     THERAPIST = "therapist"
@@ -24,12 +27,18 @@ class ProgramRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A stable identity. `created_ms` is Unix time."""
+    """A stable identity. `created_ms` is Unix time; `also`: what they are besides `program_role`."""
 
     id: IdentityId
     display_name: str
     program_role: ProgramRole
     created_ms: int
+    also: frozenset[ProgramRole] = frozenset()
+
+    @property
+    def roles(self) -> frozenset[ProgramRole]:
+        """All that they are in the program."""
+        return (self.also | {self.program_role}) - {ProgramRole.NONE}
 
 
 async def add_person(connection: AsyncConnection, person: Person) -> None:
@@ -49,7 +58,9 @@ async def find_person(connection: AsyncConnection, person_id: IdentityId) -> Per
     row = (await connection.execute(select(people).where(people.c.id == person_id))).one_or_none()
     if row is None:
         return None
-    return Person(IdentityId(row.id), row.display_name, ProgramRole(row.program_role), row.created_ms)
+    further = await connection.scalars(select(further_roles.c.role).where(further_roles.c.person_id == person_id))
+    also = frozenset(map(ProgramRole, further))
+    return Person(IdentityId(row.id), row.display_name, ProgramRole(row.program_role), row.created_ms, also)
 
 
 async def rename_person(connection: AsyncConnection, person_id: IdentityId, display_name: str) -> bool:

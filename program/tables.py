@@ -41,7 +41,7 @@ people = Table(
     Column("program_role", String(16), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     CheckConstraint(
-        "program_role IN ('participant', 'mentor', 'therapist', 'clinical_lead', 'admin')", name="program_role"
+        "program_role IN ('none', 'participant', 'mentor', 'therapist', 'clinical_lead', 'admin')", name="program_role"
     ),
 )
 

@@ -25,6 +25,11 @@ class ErrorCode(StrEnum):
     OTHER_PERSON = "other_person"
     LINK_INVALID = "link_invalid"
     TOKEN_INVALID = "token_invalid"
+    SIGN_IN_FAILED = "sign_in_failed"
+    FACTOR_NEEDED = "factor_needed"
+    FACTOR_MISSING = "factor_missing"
+    FACTOR_REFUSED = "factor_refused"
+    PASSWORD_WEAK = "password_weak"
     ORIGIN_REFUSED = "origin_refused"
     NOT_ALLOWED = "not_allowed"
     ARRIVAL_INCOMPLETE = "arrival_incomplete"
@@ -99,6 +104,13 @@ _MEANINGS: Final[dict[ErrorCode, Meaning]] = {
     ),
     ErrorCode.LINK_INVALID: Meaning("This link has ended. Ask your program for a new one.", 401, 4402, Next.STOP),
     ErrorCode.TOKEN_INVALID: Meaning("That took a little too long. Trying again.", 401, 4411, Next.REJOIN),
+    ErrorCode.SIGN_IN_FAILED: Meaning("That e-mail address and password do not go together.", 401, 4437, Next.STOP),
+    ErrorCode.FACTOR_NEEDED: Meaning("One more step: your code or passkey.", 401, 4438, Next.STOP),
+    ErrorCode.FACTOR_MISSING: Meaning("Set up a code or a passkey first.", 403, 4439, Next.STOP),
+    ErrorCode.FACTOR_REFUSED: Meaning("That did not match. Please try the next code.", 401, 4440, Next.STOP),
+    ErrorCode.PASSWORD_WEAK: Meaning(
+        "Please choose a longer password: at least twelve characters, not your name or address.", 422, 4441, Next.STOP
+    ),
     ErrorCode.ORIGIN_REFUSED: Meaning("This page does not belong to Holdspace.", 403, 4406, Next.STOP),
     ErrorCode.NOT_ALLOWED: Meaning("You cannot do that here.", 403, 4403, Next.STOP),
     ErrorCode.ARRIVAL_INCOMPLETE: Meaning("There is something to read or confirm first.", 409, 4427, Next.STOP),
@@ -189,6 +201,11 @@ def raise_for(code: ErrorCode, detail: str = "") -> HoldspaceError:
             | ErrorCode.OTHER_PERSON
             | ErrorCode.LINK_INVALID
             | ErrorCode.TOKEN_INVALID
+            | ErrorCode.SIGN_IN_FAILED
+            | ErrorCode.FACTOR_NEEDED
+            | ErrorCode.FACTOR_MISSING
+            | ErrorCode.FACTOR_REFUSED
+            | ErrorCode.PASSWORD_WEAK
             | ErrorCode.ORIGIN_REFUSED
             | ErrorCode.NOT_ALLOWED
             | ErrorCode.ARRIVAL_INCOMPLETE

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,7 +41,8 @@ from server.front import Front
 from server.hall import Hall
 from server.housekeeping import Housekeeping
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit, GuessLimit
+from server.identity import letters_of, make_identity
 from server.keys import RootKey, checkpoint_file
 from server.lan import Lan
 from server.logs import log_loop_exceptions
@@ -65,6 +67,9 @@ from server.turn import Turn
 from server.watchers import MonitorCalls, Watchers
 from signaling.endpoint import Endpoint, Settings
 from signaling.rate import Rates
+
+ENDED_WITHIN_S: Final = 10.0
+"""A sign-in that the command line ended is in no room any more after this long."""
 
 _log = structlog.stdlib.get_logger("holdspace.node")
 
@@ -134,6 +139,7 @@ class Node:
             self.clock,
             idle_timeout_s=config.sign_in.idle_timeout_s,
             max_age_s=config.sign_in.max_age_s,
+            shared_idle_timeout_s=config.sign_in.shared_idle_timeout_s,
         )
         self._closing = AsyncExitStack()
         self._stop_by = 0.0
@@ -142,6 +148,7 @@ class Node:
         self._vault = Vault(root_key)
         self._turn = Turn(config.turn, self.clock)
         zone = time_zone(config.escalation.time_zone)
+        self._letters = letters_of(config.alerts, config.base_url())
         self._ways = ways_of(config.alerts, config.base_url(), self.clock, zone=zone)
         self.arrivals = Arrivals(self.engine, self._vault, self.clock, notices_of(config))
         self._denials = Denials(self.engine, self._vault, self.clock)
@@ -218,7 +225,12 @@ class Node:
         self._timelines = Timelines(self.engine, self._log, supervision, Auditor(self._vault, self.clock))
         self._begin_endings(hall)
         self._endpoint = self._make_endpoint(hall, plane)
-        signs = SignsOfLife(self.auth, self._endpoint.sign_ins_in_use, every_s=self.auth.seen_every_ms / 1000)
+        signs = SignsOfLife(
+            self.auth,
+            self._endpoint.sign_ins_in_use,
+            every_s=min(ENDED_WITHIN_S, self.auth.seen_every_ms / 1000),
+            on_ended=self._endpoint.end_sign_in,
+        )
         signs.start()
         closing.push_async_callback(self._in_time, signs.stop)
         self.metrics.collect_from("media", lambda: {k: float(v) for k, v in asdict(plane.stats()).items()})
@@ -392,6 +404,18 @@ class Node:
         )
 
     def _http_deps(self, sockets: WebSockets) -> HttpDeps:
+        identity = make_identity(
+            self.engine,
+            self._vault,
+            self.clock,
+            self.auth,
+            self._letters,
+            base_url=self.config.base_url(),
+            on_roles=self._duty_changed,
+            config=self.config.sign_in,
+            also_at=self._also_at,
+        )
+        self._closing.push_async_callback(self._in_time, identity.accounts.settled)
         return HttpDeps(
             engine=self.engine,
             auth=self.auth,
@@ -421,6 +445,9 @@ class Node:
             end_person=self._end_person,
             participant=self._hall.participant,
             removed=self._hall.removed,
+            identity=identity,
+            guesses=GuessLimit(self.clock),
+            letters_asked=GuessLimit(self.clock),
             changes=ChangeLimit(self.clock),
             ways_in=ChangeLimit(self.clock, WAYS_IN_PER_MINUTE),
             checks=ChangeLimit(self.clock, CHECKS_PER_MINUTE),

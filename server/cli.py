@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
-from server import cli_alerts, cli_audit
+from server import cli_alerts, cli_audit, cli_users
 from server.arrivals import Arrivals, notices_of
 from server.auth import Auth
 from server.cli_ops import ConfigPath, allow_many_files, doctor, settings_file, show_lan
@@ -40,6 +40,7 @@ app = App(name="holdspace", help="Video and group-chat sessions for virtual ment
 app.command(doctor)
 cli_audit.register(app)
 cli_alerts.register(app)
+cli_users.register(app)
 
 DemoReady = Annotated[bool, Parameter(name="--demo-ready")]
 LanAddress = Annotated[str | None, Parameter(name="--lan-address")]

@@ -54,6 +54,9 @@ class SignInConfig(Section, frozen=True):
     max_age_s: WholeSeconds = 604_800
     join_token_s: Annotated[int, Meta(gt=0, le=60)] = 60
     failures_per_minute: Count = 20
+    shared_idle_timeout_s: WholeSeconds = 900
+    link_s: WholeSeconds = 900
+    invitation_s: WholeSeconds = 259_200
 
 
 class StorageConfig(Section, frozen=True):

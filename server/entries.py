@@ -153,6 +153,66 @@ class RoomReplayed(Struct, frozen=True, tag="room_replayed"):
     participant: ParticipantId | None
 
 
+class AccountChanged(Struct, frozen=True, tag="account_changed"):
+    """An account was `made`, `accepted`, `disabled`, `enabled` or `reset`, its `password` was changed, or it was sent
+    a link (`invited`, `link`). `by`: a person's id, or `command line`.
+    """
+
+    person: IdentityId
+    what: str
+    by: str
+
+
+class FactorChanged(Struct, frozen=True, tag="factor_changed"):
+    """A second factor was `added` or `removed`, or all recovery codes were made anew (`codes`)."""
+
+    person: IdentityId
+    what: str
+    kind: str
+    by: str
+
+
+class StaffSignedIn(Struct, frozen=True, tag="staff_signed_in"):
+    """Someone signed in by password and this second factor: `totp`, `passkey`, `recovery`."""
+
+    person: IdentityId
+    factor: str
+
+
+class SignInsEnded(Struct, frozen=True, tag="sign_ins_ended"):
+    """So many sign-ins of someone were ended from elsewhere."""
+
+    person: IdentityId
+    count: int
+    by: str
+
+
+class RoleAsked(Struct, frozen=True, tag="role_asked"):
+    """Someone asked that a person be given a role."""
+
+    person: IdentityId
+    role: str
+    by: str
+
+
+class RoleDecided(Struct, frozen=True, tag="role_decided"):
+    """A role was given, or not. `asked_by` is None when it needed nobody to ask."""
+
+    person: IdentityId
+    role: str
+    by: str
+    approved: bool
+    asked_by: str | None = None
+
+
+class RoleTaken(Struct, frozen=True, tag="role_taken"):
+    """A person holds a role no more."""
+
+    person: IdentityId
+    role: str
+    by: str
+
+
 class Denied(Struct, frozen=True, tag="denied"):
     """Someone tried what they may not, so often in the minute that began at `minute_ms`.
 
@@ -183,6 +243,13 @@ Entry = (
     | TimelineRead
     | OnCallChanged
     | RoomReplayed
+    | AccountChanged
+    | FactorChanged
+    | StaffSignedIn
+    | SignInsEnded
+    | RoleAsked
+    | RoleDecided
+    | RoleTaken
     | Denied
 )
 

@@ -109,6 +109,6 @@ class Responders:
 
 def _capacity(person: Person, role: Role | None, action: Action) -> Capacity | None:
     """In what capacity somebody asks for that. A therapist of the group is assigned to it; as whom else, their role."""
-    if action is Action.OVERRIDE_RESPONDER and person.program_role is ProgramRole.CLINICAL_LEAD:
+    if action is Action.OVERRIDE_RESPONDER and ProgramRole.CLINICAL_LEAD in person.roles:
         return Office.CLINICAL_LEAD
     return Office.ASSIGNED if role is Role.THERAPIST else role

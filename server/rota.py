@@ -148,7 +148,7 @@ def key_of(person_id: IdentityId) -> str:
 
 
 def _check(person: Person, relation: Relation) -> None:
-    office = {ProgramRole.THERAPIST: Office.ON_CALL, ProgramRole.CLINICAL_LEAD: Office.CLINICAL_LEAD}
-    capacity = office.get(person.program_role)
-    if capacity is None or not permitted(capacity, Action.BE_ON_CALL, relation):
+    offices = {ProgramRole.THERAPIST: Office.ON_CALL, ProgramRole.CLINICAL_LEAD: Office.CLINICAL_LEAD}
+    capacities = [office for role, office in offices.items() if role in person.roles]
+    if not any(permitted(capacity, Action.BE_ON_CALL, relation) for capacity in capacities):
         raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.BE_ON_CALL)

@@ -15,10 +15,21 @@ _log = structlog.stdlib.get_logger("holdspace.sign_in")
 
 
 class SignsOfLife:
-    """Tells `Auth` now and then which sign-ins have a page open: one write for all of them."""
+    """Tells `Auth` now and then which sign-ins have a page open: one write for all of them.
 
-    def __init__(self, auth: Auth, in_use: Callable[[], Collection[str]], *, every_s: float) -> None:
+    Those that were ended meanwhile elsewhere, as by the command line, are told to `on_ended`, for their pages to go.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        in_use: Callable[[], Collection[str]],
+        *,
+        every_s: float,
+        on_ended: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._auth = auth
+        self._on_ended = on_ended
         self._in_use = in_use
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
@@ -37,7 +48,10 @@ class SignsOfLife:
     async def tell(self) -> None:
         """Tells once. What cannot be stored now is told the next time."""
         try:
-            await self._auth.seen(self._in_use())
+            in_use = self._in_use()
+            await self._auth.seen(in_use)
+            for each in await self._auth.ended(in_use):
+                self._on_ended(each)
         except DBAPIError as error:
             _log.warning("signs of life not stored", **where_it_failed(error))
 

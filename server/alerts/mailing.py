@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, tzinfo
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +52,12 @@ class Mailing:
         """See `Way.deliver`. It arrived when the mail server took it for one recipient at least."""
         config = self._config
         message = mail(alert, self._look_at, sender=config.mail_from, to=config.mail_to, zone=self._zone)
+        refused = await self.send(message, config.mail_to)
+        return f"taken for {len(config.mail_to) - refused} of {len(config.mail_to)}"
+
+    async def send(self, message: EmailMessage, to: Sequence[str]) -> int:
+        """Hands a message to the mail server; how many of its recipients were refused. Raises NotDelivered."""
+        config = self._config
         client = aiosmtplib.SMTP(
             hostname=config.smtp_host,
             port=config.smtp_port,
@@ -64,7 +72,7 @@ class Mailing:
             # The library's own timeout is one for each line: a server that dribbles would hold us for ever.
             async with asyncio.timeout(self._timeout_s):
                 await self._connect(client)
-                refused, _ = await client.send_message(message, sender=config.mail_from, recipients=config.mail_to)
+                refused, _ = await client.send_message(message, sender=config.mail_from, recipients=list(to))
             await _say_goodbye(client)
         except TimeoutError:
             raise NotDelivered(f"no answer within {self._timeout_s:g} s") from None
@@ -72,7 +80,7 @@ class Mailing:
             raise NotDelivered(_words(error)) from None
         finally:
             client.close()
-        return f"taken for {len(config.mail_to) - len(refused)} of {len(config.mail_to)}"
+        return len(refused)
 
     async def _connect(self, client: aiosmtplib.SMTP) -> None:
         await client.connect()

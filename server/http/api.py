@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,9 +19,10 @@ from program.sessions import Session, find_session, may_knock, session_for, sess
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
 from protocol.ids import CLIENT_ID_PATTERN, IdentityId, SessionId
 from protocol.values import IceServer, Role, SessionStatus
-from server.auth import sign_in_id
+from server.auth import Opening, Standing, require_done, sign_in_id
 from server.checks import ROLE as CHECK_ROLE
 from server.denials import DeniedAttempt
+from server.http.browsers import device_of
 from server.http.deps import DEPS, WHO, HttpDeps, Readiness
 from server.storage.engine import reading
 from server.tokens import JoinGrant, JoinToken
@@ -35,9 +36,10 @@ S = TypeVar("S", bound=Struct)
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /api/v1/sign-in`."""
+    """Body of `POST /api/v1/sign-in`. `shared`: others use this device too."""
 
     token: str
+    shared: bool = False
 
 
 class Name(Struct, frozen=True):
@@ -63,13 +65,16 @@ class Me(Struct, frozen=True):
     """Answer of `GET /api/v1/me`: live sessions first, then the newest.
 
     `you` stands for this person, and for nobody else; it is told to nobody else. `watches`: they may see sessions from
-    outside, also while there is none of their own.
+    outside, also while there is none of their own. `roles`: what they are in the program. `shared`: on this device the
+    page signs out when it leaves a session.
     """
 
     you: str
     name: str
     sessions: tuple[MySession, ...]
     watches: bool = False
+    roles: tuple[str, ...] = ()
+    shared: bool = False
 
 
 class Join(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,24 +107,35 @@ async def sign_in(request: web.Request) -> web.Response:
     body = await read(request, SignIn)
     present = request.cookies.get(COOKIE)
     try:
-        done = await deps.auth.sign_in(body.token, present)
+        done = await deps.auth.sign_in(body.token, present, opening_of(request, shared=body.shared))
     except HoldspaceError as error:
         if error.code is ErrorCode.LINK_INVALID and not deps.sign_in_failures.failed(request.remote or ""):
             raise raise_for(ErrorCode.RATE_LIMITED) from None
         raise
     if done.secret != present:
         # Whoever was signed in on this device before is not any more, on no page of it.
-        await _end_sign_in(deps, present)
+        await end_sign_in(deps, present)
     reply = answer(Name(done.person.display_name))
-    # No Max-Age: on a shared device the sign-in ends with the browser.
-    reply.set_cookie(COOKIE, done.secret, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    set_secret(reply, deps, done.secret)
     return reply
+
+
+def set_secret(reply: web.Response, deps: HttpDeps, secret: str) -> None:
+    """Puts a sign-in's secret into the cookie."""
+    # No Max-Age: on a shared device the sign-in ends with the browser.
+    reply.set_cookie(COOKIE, secret, path="/", httponly=True, samesite="Lax", secure=is_https(deps))
+
+
+def opening_of(request: web.Request, *, shared: bool) -> Opening:
+    """What a sign-in from there is like."""
+    return Opening(shared=shared, device=device_of(request.headers.get("User-Agent", "")))
 
 
 async def me(request: web.Request) -> web.Response:
     """Who I am and which sessions I may join."""
     deps = request.app[DEPS]
-    person = await signed_in(request)
+    standing = await standing_of(request, finished=True)
+    person = standing.person
     async with reading(deps.engine) as connection:
         mine = await sessions_of(connection, person.id)
     return answer(
@@ -127,7 +143,9 @@ async def me(request: web.Request) -> web.Response:
             you(person.id),
             person.display_name,
             tuple(MySession(i.session.id, i.session.title, i.session.status, i.role) for i in mine),
-            may_watch(OFFICES.get(person.program_role)),
+            any(may_watch(OFFICES.get(role)) for role in person.roles),
+            tuple(sorted(person.roles)),
+            standing.shared,
         )
     )
 
@@ -200,13 +218,13 @@ def way_in(request: web.Request, issued: JoinToken) -> web.Response:
 async def sign_out(request: web.Request) -> web.Response:
     """Ends the session on the server and takes the cookie back. Works in any state."""
     deps = request.app[DEPS]
-    await _end_sign_in(deps, request.cookies.get(COOKIE))
+    await end_sign_in(deps, request.cookies.get(COOKIE))
     reply = web.Response(status=204)
-    reply.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=_is_https(deps))
+    reply.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=is_https(deps))
     return reply
 
 
-async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
+async def end_sign_in(deps: HttpDeps, secret: str | None) -> None:
     """Ends a sign-in and all that hangs on it: its row, its unused join tokens, its pages in rooms.
 
     When the row cannot be written the rest ends all the same, and the client, which hears of it, asks again.
@@ -216,16 +234,29 @@ async def _end_sign_in(deps: HttpDeps, secret: str | None) -> None:
     try:
         await deps.auth.sign_out(secret)
     finally:
-        deps.join_tokens.revoke(sign_in_id(secret))
-        deps.watch_tokens.revoke(sign_in_id(secret))
-        deps.end_sign_in(sign_in_id(secret))
+        end_pages(deps, (sign_in_id(secret),))
+
+
+def end_pages(deps: HttpDeps, sign_ins: Collection[str]) -> None:
+    """Ends what hangs on sign-ins whose rows have ended: unused tokens, and pages in rooms."""
+    for each in sign_ins:
+        deps.join_tokens.revoke(each)
+        deps.watch_tokens.revoke(each)
+        deps.end_sign_in(each)
 
 
 async def signed_in(request: web.Request) -> Person:
-    """Who asks. Raises Refused(SIGNED_OUT)."""
-    person = await request.app[DEPS].auth.who(request.cookies.get(COOKIE))
-    request[WHO] = person.id
-    return person
+    """Who asks. Raises Refused: SIGNED_OUT, FACTOR_NEEDED, FACTOR_MISSING."""
+    return (await standing_of(request, finished=True)).person
+
+
+async def standing_of(request: web.Request, *, finished: bool) -> Standing:
+    """By which sign-in somebody asks; `finished`: only one that may do everything. Raises as `signed_in`."""
+    standing = await request.app[DEPS].auth.standing(request.cookies.get(COOKIE))
+    if finished:
+        require_done(standing)
+    request[WHO] = standing.person.id
+    return standing
 
 
 async def of_mine(
@@ -247,7 +278,7 @@ async def of_mine(
         session_id = SessionId(wanted)
         role = await session_for(connection, person.id, session_id)
         enrolled = role is not None
-        if role is None and person.program_role is ProgramRole.PARTICIPANT and await may_knock(connection, session_id):
+        if role is None and ProgramRole.PARTICIPANT in person.roles and await may_knock(connection, session_id):
             role = Role.PARTICIPANT
         session = await find_session(connection, session_id)
         if role is None and reached(person, session_id) is not None:
@@ -276,7 +307,7 @@ def answer(body: Struct) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 
-def _is_https(deps: HttpDeps) -> bool:
+def is_https(deps: HttpDeps) -> bool:
     return deps.base_url.startswith("https://")
 
 

@@ -11,7 +11,18 @@ from typing import Any
 
 from aiohttp import web
 
-from server.http import api, arrival, client_files, flags, help_lines, on_call, supervision
+from server.http import (
+    accounts,
+    api,
+    arrival,
+    client_files,
+    factors,
+    flags,
+    help_lines,
+    on_call,
+    people,
+    supervision,
+)
 from server.http.deps import DEPS, HttpDeps, Readiness
 from server.http.security import add_headers, bare_error, make_middleware, set_headers
 
@@ -39,6 +50,9 @@ def make_http(deps: HttpDeps) -> web.Application:
     on_call.add_routes(app)
     help_lines.add_routes(app)
     arrival.add_routes(app)
+    accounts.add_routes(app)
+    factors.add_routes(app)
+    people.add_routes(app)
     app.router.add_route("*", "/api/{rest:.*}", unknown)
     client_files.add_routes(app)
     return app

@@ -19,7 +19,8 @@ from server.auth import Auth
 from server.clock import Clock
 from server.config import ContactsConfig, allowed_origins
 from server.flagging import Flagging
-from server.http.limits import ChangeLimit, FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit, GuessLimit
+from server.identity import Identity
 from server.monitoring import Monitoring
 from server.responders import Responders
 from server.rota import OnCall
@@ -64,6 +65,8 @@ class HttpDeps:
         removed: whether that person was removed from that session, as far as its room is open here.
         changes: how often a person may change something of theirs; taking consent back is not counted.
         ways_in: how often a person may ask for a token for a WebSocket, checks: how often for one of a check.
+        identity: accounts, second factors, people and their roles.
+        guesses: how many passwords and codes may be tried; letters_asked: how often somebody may be written to.
         denied: told of each refusal: who, which action, in which session (or "").
         expect: told of a session that somebody has just been given a token for.
         begin_check: makes room for a person to try out their way to this server; raises OVERLOADED.
@@ -93,6 +96,9 @@ class HttpDeps:
     changes: ChangeLimit
     ways_in: ChangeLimit
     checks: ChangeLimit
+    identity: Identity
+    guesses: GuessLimit
+    letters_asked: GuessLimit
     denied: Callable[[IdentityId, str, str], None]
     expect: Callable[[SessionId], None]
     begin_check: Callable[[IdentityId], SessionId]

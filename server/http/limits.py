@@ -15,15 +15,19 @@ WAYS_IN_PER_MINUTE: Final = 120
 """A page behind a bad network asks once or twice a second, for a while."""
 
 CHECKS_PER_MINUTE: Final = 20
+TRIES_PER_ADDRESS: Final = 30
+TRIES_PER_ACCOUNT: Final = 10
+TRIES_REFILL_S: Final = 600.0
+"""Ten passwords at once, then one a minute: 525,000 a year, against passwords of twelve characters."""
 
 
 class _Buckets:
-    """A token bucket for each key."""
+    """A token bucket for each key, full again after `refill_s`."""
 
-    def __init__(self, clock: Clock, per_minute: int) -> None:
+    def __init__(self, clock: Clock, capacity: int, refill_s: float = 60.0) -> None:
         self._clock = clock
-        self._capacity = float(per_minute)
-        self._per_s = per_minute / 60
+        self._capacity = float(capacity)
+        self._per_s = capacity / refill_s
         # Key → (what is left, when that was so); the one untouched longest first.
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -52,6 +56,25 @@ class FailureLimit:
     def failed(self, address: str) -> bool:
         """Counts one failure; False when the address had none left."""
         return self._buckets.take(_network(address))
+
+
+class GuessLimit:
+    """Passwords and codes that may be tried.
+
+    Counted for each address and for each account, whether it exists or not. A browser that its owner has signed in
+    with before counts for itself alone: however many guesses come from elsewhere, it gets in.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._addresses = _Buckets(clock, TRIES_PER_ADDRESS)
+        self._accounts = _Buckets(clock, TRIES_PER_ACCOUNT, TRIES_REFILL_S)
+        self._devices = _Buckets(clock, TRIES_PER_ACCOUNT, TRIES_REFILL_S)
+
+    def may_try(self, account: str, address: str, device: str | None) -> bool:
+        """Counts one try. `device`: of a browser that is known for this account."""
+        if device is not None:
+            return self._devices.take(f"{device} {account}")
+        return self._addresses.take(_network(address)) and self._accounts.take(account)
 
 
 class ChangeLimit:

@@ -73,8 +73,8 @@ async def watch(request: web.Request) -> web.Response:
     person = await signed_in(request)
     async with reading(deps.engine) as connection:
         assigned = await is_assigned(connection, person.id)
-    office = Office.ASSIGNED if assigned else OFFICES.get(person.program_role)
-    if not may_watch(office):
+    held = [office for role, office in OFFICES.items() if role in person.roles]
+    if not any(may_watch(office) for office in ([Office.ASSIGNED, *held] if assigned else held)):
         raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.WATCH_SESSIONS)
     count_way_in(deps, person)
     require_ready(deps)

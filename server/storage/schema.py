@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, false
 
-from program.tables import metadata
+from program.account_tables import metadata
 
 __all__ = [
     "alerts",
@@ -39,6 +39,13 @@ auth_sessions = Table(
     Column("last_seen_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
+    # How far signing in has come (see server.auth.Stage), and how many wrong second factors it has seen.
+    Column("stage", String(16), nullable=False, server_default="done"),
+    # On a device that others use too.
+    Column("shared", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    # Which kind of browser, in our words.
+    Column("device", String(64), nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
     Index(None, "person_id"),
 )
 

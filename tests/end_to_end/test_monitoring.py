@@ -136,7 +136,13 @@ async def test_a_therapist_listens_whispers_steps_in_and_resolves(server: Server
     await ruth.button("Join").click()
     await presence(ruth).get_by_text("You are AUDIBLE AND VISIBLE").wait_for()
     await ellie.tile("Ruth").wait_for()
+    await presence(ruth).get_by_role("button", name="Whisper", exact=True).click()
+    await ruth.page.get_by_label("Whisper to Dana").fill("I am here.")
+    await ruth.page.get_by_role("dialog").get_by_role("button", name="Send", exact=True).click()
+    await region(dana, "Private, only you see this").get_by_text("I am here.").wait_for()
     await audit(ruth.page, "therapist-stepped-in")
+    await ruth.button("Quick exit").click(trial=True)
+    await ruth.page.keyboard.press("Escape")
 
     await ruth.page.get_by_role("button", name="Flags", exact=False).first.click()
     await ruth.button("Resolve").click()

@@ -12,7 +12,8 @@ from protocol.values import Role
 
 # One line for each action and relation that anyone may do anything to; letters are the capacities that may:
 # P participant, M mentor of the room, T therapist who is visible in the room; outside of it A assigned therapist,
-# O therapist on call, L clinical lead, D admin. All that is absent is refused.
+# O therapist on call, L clinical lead, D admin, H whoever is signed in. All
+# that is absent is refused.
 EXPECTED = """
 enter                  room         PMT
 leave                  own          PMT
@@ -123,6 +124,27 @@ hear_whispers          own           M
 confirm_whereabouts    own          P
 read_whereabouts       participant    TAOL
 read_whereabouts       in_my_crisis  M
+see_people             elsewhere      LD
+invite                 participant    LD
+invite                 staff          LD
+disable_account        participant    LD
+disable_account        staff          D
+reset_account          participant    D
+reset_account          staff          D
+manage_factors         own            H
+see_sign_ins           own            H
+end_sign_ins           own            H
+end_sign_ins           participant    D
+end_sign_ins           staff          D
+ask_for_role           participant    LD
+ask_for_role           staff          LD
+approve_role           participant    LD
+approve_role           staff          LD
+refuse_role            participant    LD
+refuse_role            staff          LD
+refuse_role            asked_by_me    LD
+take_role              participant    LD
+take_role              staff          LD
 export_audit           room           L
 export_audit           elsewhere      L
 """
@@ -134,6 +156,7 @@ LETTERS: dict[Capacity, str] = {
     Office.ON_CALL: "O",
     Office.CLINICAL_LEAD: "L",
     Office.ADMIN: "D",
+    Office.HOLDER: "H",
 }
 ALLOWED = {
     (capacity, action, relation)
@@ -202,9 +225,33 @@ def test_whom_a_flag_concerns_never_sees_counts_or_touches_it(capacity: Capacity
     assert not permitted(capacity, action, Relation.CONCERNS_ME)
 
 
-@pytest.mark.parametrize("action", [action for action in Action if action is not Action.COUNT_FLAGS])
-def test_an_admin_gets_no_further_than_counts(action: Action) -> None:
+ADMINS = {
+    Action.COUNT_FLAGS,
+    Action.SEE_PEOPLE,
+    Action.INVITE,
+    Action.DISABLE_ACCOUNT,
+    Action.RESET_ACCOUNT,
+    Action.END_SIGN_INS,
+    Action.ASK_FOR_ROLE,
+    Action.APPROVE_ROLE,
+    Action.REFUSE_ROLE,
+    Action.TAKE_ROLE,
+}
+"""People and settings, and counts."""
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action not in ADMINS])
+def test_an_admin_gets_no_further_than_people_and_counts(action: Action) -> None:
     assert not any(permitted(Office.ADMIN, action, relation) for relation in Relation)
+
+
+ROLE_ACTIONS = [Action.ASK_FOR_ROLE, Action.APPROVE_ROLE, Action.TAKE_ROLE, Action.INVITE, Action.DISABLE_ACCOUNT]
+
+
+@pytest.mark.parametrize(("capacity", "action"), list(product(CAPACITIES, ROLE_ACTIONS)))
+def test_nobody_does_to_themselves_what_takes_another(capacity: Capacity, action: Action) -> None:
+    assert not permitted(capacity, action, Relation.OWN)
+    assert not permitted(capacity, action, Relation.ASKED_BY_ME)
 
 
 @pytest.mark.parametrize(("role", "action"), list(product(Role, Action)))

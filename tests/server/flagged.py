@@ -19,10 +19,11 @@ from server.auth import Auth
 from server.config import ContactsConfig, PhoneConfig
 from server.flagging import Flagging
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import ChangeLimit, FailureLimit
+from server.http.limits import ChangeLimit, FailureLimit, GuessLimit
 from server.rota import OnCall
 from server.timeline import Timelines
 from tests.server.http.site import JSON, ORIGIN
+from tests.server.identities import identity_of
 from tests.server.people import SESSION
 from tests.server.secret import vault
 from tests.server.supervised import Node, node
@@ -115,6 +116,9 @@ async def flagged(tmp_path: Path, *, within_s: float = 2.0, over: Node | None = 
         end_person=lambda _who, _why: None,
         participant=there.hall.participant,
         removed=there.hall.removed,
+        identity=identity_of(there.engine, there.clock, auth, ORIGIN),
+        guesses=GuessLimit(there.clock),
+        letters_asked=GuessLimit(there.clock),
         changes=ChangeLimit(there.clock),
         ways_in=ChangeLimit(there.clock),
         checks=ChangeLimit(there.clock),

@@ -141,6 +141,7 @@ const SILENT: ListeningModel = {
   room: null,
   asking: null,
   over: null,
+  stopped: null,
   refused: new Map(),
   received: new Map(),
   trouble: null,

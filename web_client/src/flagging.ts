@@ -8,6 +8,7 @@ import {
   aboutWhom,
   NO_FLAGS,
   newsOf,
+  readSince,
   pollAfter,
   shownFlags,
   stillKnown,
@@ -45,6 +46,8 @@ export interface FlaggingDeps {
 
 /** After that long a person is told that it has not arrived, while the request itself may go on. */
 const LATE_MS = 3_000;
+/** So long nothing heard is nothing to speak of: who waits in a crisis asks every few seconds. */
+const DEAF_MS = 8_000;
 /** Help is never slow to try again, and no server refuses it for being asked often. */
 const GAPS_MS = [1_000, 1_000, 2_000, 3_000, 5_000] as const;
 
@@ -60,6 +63,10 @@ export class Flagging {
     return this.hidden.value ? flags.map((flag) => ({ ...flag, about: "" })) : flags;
   });
   readonly crises = computed(() => unansweredCrises(this.shown.value));
+  /** While something of mine presses: nothing has been heard from the server for a while. */
+  readonly deaf = signal(false);
+  /** Calls and crises of mine that a therapist has read since, until I put that away. */
+  readonly answered = signal<readonly ShownFlag[]>([]);
   /** Said aloud: what became of a flag just now. */
   readonly news = signal<ShownFlag | null>(null);
   /** Lines of chat that who leads may want to flag, the oldest first. */
@@ -77,6 +84,7 @@ export class Flagging {
   readonly #wakes = new Set<() => void>();
   readonly #unwatch: () => void;
   #cancel: () => void = () => {};
+  #hearing: () => void = () => {};
   #looking = false;
   #again = false;
   #stopped = false;
@@ -91,8 +99,10 @@ export class Flagging {
     let before = this.shown.peek();
     const stopNews = effect(() => {
       const news = newsOf(before, this.shown.value);
+      const read = readSince(before, this.shown.value);
       before = this.shown.value;
       if (news) this.news.value = news;
+      if (read.length > 0) this.answered.value = [...read, ...this.answered.peek()];
     });
     const stopKeeping = effect(() => {
       const open = this.pending.value.filter(({ way }) => way !== "stored");
@@ -126,6 +136,7 @@ export class Flagging {
       const own = await this.#deps.api.own();
       if (this.#stopped) return;
       this.#denied = false;
+      this.#heard();
       this.own.value = own;
       const listed = new Set(own.flags.map(({ id }) => id));
       // What the server lists and still tries to store is asked for until it is.
@@ -183,6 +194,7 @@ export class Flagging {
   stop(): void {
     this.#stopped = true;
     this.#cancel();
+    this.#hearing();
     this.#unwatch();
     for (const wake of this.#wakes) wake();
   }
@@ -227,6 +239,14 @@ export class Flagging {
       };
       const stop = this.#deps.clock.after(ms, wake);
       this.#wakes.add(wake);
+    });
+  }
+
+  #heard(): void {
+    this.deaf.value = false;
+    this.#hearing();
+    this.#hearing = this.#deps.clock.after(DEAF_MS, () => {
+      this.deaf.value = true;
     });
   }
 

@@ -54,6 +54,8 @@ export class Monitoring implements MonitoringEvents {
   /** To which session I asked to listen. */
   readonly asking = signal<string | null>(null);
   readonly over = signal<Over | null>(null);
+  /** What I have stopped, and the server may not have told yet that it did. */
+  readonly stopped = signal<string | null>(null);
   /** Why I cannot listen, by session. */
   readonly refused = signal<ReadonlyMap<string, Failure>>(new Map());
   readonly unsent = signal<readonly Unsent[]>([]);
@@ -87,6 +89,7 @@ export class Monitoring implements MonitoringEvents {
     batch(() => {
       this.asking.value = sessionId;
       this.over.value = null;
+      this.stopped.value = null;
       this.refused.value = new Map([...this.refused.peek()].filter(([id]) => id !== sessionId));
     });
     const outcome = await this.#deps.ask({ type: "listen", session_id: sessionId, reason }, "never");
@@ -103,6 +106,7 @@ export class Monitoring implements MonitoringEvents {
   stop(): void {
     if (this.room.peek() === null && this.asking.peek() === null) return;
     this.#listens += 1;
+    this.stopped.value = this.room.peek()?.session.id ?? null;
     this.#leave(null);
     void this.#deps.ask({ type: "stop_listening" }, "always");
   }

@@ -155,6 +155,7 @@ export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: De
       room: monitoring.room.value,
       asking: monitoring.asking.value,
       over: monitoring.over.value,
+      stopped: monitoring.stopped.value,
       refused: monitoring.refused.value,
       received: monitoring.received.value,
       trouble: monitoring.trouble.value,

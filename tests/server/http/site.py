@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import aiohttp
@@ -26,7 +27,9 @@ from server.duty import Duties
 from server.flagging import Flagging
 from server.front import FIRST_LINE_TIMEOUT_S, Front
 from server.http import HttpDeps, Readiness, make_http, make_runner
-from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit
+from server.http.limits import CHECKS_PER_MINUTE, WAYS_IN_PER_MINUTE, ChangeLimit, FailureLimit, GuessLimit
+from server.identity import Identity
+from server.letters import Letters
 from server.monitoring import Monitoring
 from server.responders import Responders
 from server.rota import OnCall
@@ -37,6 +40,7 @@ from server.timeline import Timelines
 from server.tokens import JoinTokens, WatchTokens
 from tests.fakes import FakeClock, counted
 from tests.room_fakes import FakeMedia, FakeTimers
+from tests.server.identities import identity_of, kept_in
 from tests.server.monitored import FakeMonitors
 from tests.server.people import SESSION, add_everyone
 from tests.server.responding import FakeAudit, FakeRooms
@@ -88,6 +92,8 @@ class Site:
     rooms: FakeRooms
     audit: FakeAudit
     expected: list[SessionId]
+    letters: list[EmailMessage]
+    identity: Identity
 
     async def sign_in(self, person_id: IdentityId) -> None:
         token = await self.auth.make_link(person_id, ttl_s=60)
@@ -113,6 +119,7 @@ async def site(
     tls: ssl.SSLContext | None = None,
     also_at: tuple[str, ...] = (),
     authority: bytes | None = None,
+    mail: bool = True,
 ) -> AsyncGenerator[Site]:
     async with database(tmp_path / "site.db", busy_timeout_ms=busy_timeout_ms) as engine:
         await add_everyone(engine)
@@ -144,6 +151,10 @@ async def site(
         )  # fmt: skip
         flagging = Flagging(supervision, duties, FakeRoom(people))
         checks = Checks(FakeMedia(), FakeTimers(), counted("id"), unopened_s=60.0, on_over=tokens.revoke_session)
+        letters: list[EmailMessage] = []
+
+        post = kept_in(letters) if mail else Letters()
+        identity = identity_of(engine, clock, auth, base_url, letters=post, on_roles=duties.outdated)
         app = make_http(
             HttpDeps(
                 engine=engine,
@@ -166,6 +177,9 @@ async def site(
                 end_person=lambda who, why: out.append((who, why)),
                 participant=participant,
                 removed=lambda session_id, who: (session_id, who) in removed,
+                identity=identity,
+                guesses=GuessLimit(clock),
+                letters_asked=GuessLimit(clock),
                 changes=ChangeLimit(clock),
                 ways_in=ChangeLimit(clock, WAYS_IN_PER_MINUTE),
                 checks=ChangeLimit(clock, CHECKS_PER_MINUTE),
@@ -190,7 +204,7 @@ async def site(
             yield Site(
                 f"{scheme}://127.0.0.1:{port}", port, client, engine, auth, clock, tokens, checks, sockets, front,
                 tmp_path / "dist", readiness, ended, arrivals, out, denied, people, removed, watch_tokens, rooms, audit,
-                expected,
+                expected, letters, identity,
             )  # fmt: skip
         await front.stop(1.0)
         await runner.cleanup()

@@ -53,6 +53,8 @@ async def test_link_signs_in_and_the_cookie_tells_who_i_am(there: Site) -> None:
             "name": "Ellie",
             "watches": False,
             "sessions": [{"id": SESSION, "title": "Tuesday evening", "status": "live", "role": "participant"}],
+            "roles": ["participant"],
+            "shared": False,
         }
 
 

@@ -81,6 +81,16 @@ async def test_watching_is_asked_for_a_few_times_a_second_and_no_more(there: Sit
     assert (await post(there, "/watch"))[0] == 200
 
 
+async def test_who_may_watch_is_told_so_also_without_a_session_of_their_own(there: Site) -> None:
+    lead = IdentityId("p-lead")
+    async with writing(there.engine) as connection:
+        await add_person(connection, Person(lead, "Lee", ProgramRole.CLINICAL_LEAD, START_MS))
+    for person, watches in ((lead, True), (ELLIE, False)):
+        await there.sign_in(person)
+        async with there.client.get(f"{there.url}/api/v1/me") as answer:
+            assert (await answer.json())["watches"] is watches
+
+
 async def test_who_is_not_signed_in_gets_none(there: Site) -> None:
     assert (await post(there, "/watch"))[0] == 401
 

@@ -21,6 +21,11 @@ export type ErrorCode =
   | "other_person"
   | "link_invalid"
   | "token_invalid"
+  | "sign_in_failed"
+  | "factor_needed"
+  | "factor_missing"
+  | "factor_refused"
+  | "password_weak"
   | "origin_refused"
   | "not_allowed"
   | "arrival_incomplete"
@@ -324,6 +329,11 @@ export const ERRORS: Record<ErrorCode, { text: string; close: number; then: Next
   other_person: { text: "Someone else has signed in on this device. Please open your link again.", close: 4405, then: "stop" },
   link_invalid: { text: "This link has ended. Ask your program for a new one.", close: 4402, then: "stop" },
   token_invalid: { text: "That took a little too long. Trying again.", close: 4411, then: "rejoin" },
+  sign_in_failed: { text: "That e-mail address and password do not go together.", close: 4437, then: "stop" },
+  factor_needed: { text: "One more step: your code or passkey.", close: 4438, then: "stop" },
+  factor_missing: { text: "Set up a code or a passkey first.", close: 4439, then: "stop" },
+  factor_refused: { text: "That did not match. Please try the next code.", close: 4440, then: "stop" },
+  password_weak: { text: "Please choose a longer password: at least twelve characters, not your name or address.", close: 4441, then: "stop" },
   origin_refused: { text: "This page does not belong to Holdspace.", close: 4406, then: "stop" },
   not_allowed: { text: "You cannot do that here.", close: 4403, then: "stop" },
   arrival_incomplete: { text: "There is something to read or confirm first.", close: 4427, then: "stop" },

@@ -144,6 +144,21 @@ export function aboutWhom(people: readonly Known[], you: string, { staff }: OwnF
   return [...others, ...unseen.map(({ key: id, name, role }) => ({ id, name, role }))];
 }
 
+/** Calls and crises that a therapist has read since. */
+export function readSince(before: readonly ShownFlag[], after: readonly ShownFlag[]): readonly ShownFlag[] {
+  const open = new Set(before.filter(isUnread).map(({ id }) => id));
+  return after.filter((flag) => open.has(flag.id) && !isUnread(flag) && flag.status !== "refused" && presses(flag));
+}
+
+function presses({ kind, severity }: ShownFlag): boolean {
+  return kind === "help" || severity === "crisis";
+}
+
+/** A call of mine that nobody has read, and that is no crisis. */
+export function waitingCall(flags: readonly ShownFlag[]): ShownFlag | null {
+  return flags.find((flag) => flag.kind === "help" && flag.severity !== "crisis" && isUnread(flag)) ?? null;
+}
+
 /** The one that changed its status last, where it is worth telling. */
 export function newsOf(before: readonly ShownFlag[], after: readonly ShownFlag[]): ShownFlag | null {
   const was = new Map(before.map(({ id, status }) => [id, status]));

@@ -4,7 +4,9 @@ import type { Whereabouts } from "../connection/api";
 import { CRISIS } from "../crisis";
 import { clockTime, listOf, type Words } from "../words";
 import { flagWordsFor, type FlagWords } from "../words/flags";
+import { waitingCall, type ShownFlag } from "../state/flags";
 import type { FlagsHere } from "./flags_here";
+import { whatOf } from "./help";
 import { Icon } from "./icon";
 import { useNow } from "./ticking";
 import { minutes } from "./turn_talk";
@@ -14,11 +16,61 @@ interface CardProps {
   here: FlagsHere;
 }
 
-/** While nobody has answered a crisis that I raised: what to do until someone does. */
+/** While nobody has answered a crisis that I raised: what to do until someone does. Then: that someone has. */
 export function CrisisCard(props: CardProps) {
   const { flagging, staff } = props.here;
-  if (flagging.crises.value.length === 0) return null;
-  return staff ? <StaffCard {...props} /> : <OwnCard {...props} />;
+  if (flagging.crises.value.length > 0) return staff ? <StaffCard {...props} /> : <OwnCard {...props} />;
+  if (flagging.answered.value.length > 0) return <Answered {...props} />;
+  const call = staff ? null : waitingCall(flagging.shown.value);
+  return call && <Waits {...props} call={call} />;
+}
+
+/** A call that waits, where its sheet is closed. */
+function Waits({ words, here, call }: CardProps & { call: ShownFlag }) {
+  const say = flagWordsFor(words.language);
+  return (
+    <p class="note" role="status">
+      <Icon name="heart" />
+      <span>
+        {here.flagging.deaf.value ? say.unheard : say.line(whatOf(say, call), say.status[call.status])}{" "}
+        {call.told.length > 0 && (call.told.length > 1 ? say.toldMany : say.told)(listOf(words, call.told))}
+      </span>
+    </p>
+  );
+}
+
+/** A therapist has read it. What helps stays until it is put away. */
+function Answered({ words, here }: CardProps) {
+  const say = flagWordsFor(words.language);
+  const { answered } = here.flagging;
+  const names = [...new Set(answered.value.map(({ about }) => about).filter((name) => name !== ""))];
+  return (
+    <section class="crisis-card answered" aria-label={say.answeredRegion}>
+      <div class="head">
+        <h2>
+          <Icon name="check" />
+          {here.staff ? say.staffAnswered : say.ownAnswered}
+        </h2>
+      </div>
+      {here.staff ? (
+        <p>
+          <strong>{say.stay(listOf(words, names))}</strong> {say.answeredMore}
+        </p>
+      ) : (
+        <p>{say.ownAnsweredMore}</p>
+      )}
+      <Calls here={here} say={say} />
+      <button
+        class="btn wide"
+        type="button"
+        onClick={() => {
+          answered.value = [];
+        }}
+      >
+        {words.close}
+      </button>
+    </section>
+  );
 }
 
 function Head({ here, say, title }: { here: FlagsHere; say: FlagWords; title: string }) {
@@ -44,6 +96,7 @@ function Asking({ words, here, say }: CardProps & { say: FlagWords }) {
   const { crises, own } = here.flagging;
   const arrived = crises.value.some(({ status }) => status === "received" || status === "unstored");
   const told = own.value.crisis?.told ?? [];
+  if (here.flagging.deaf.value) return <p class="strong">{say.unheard}</p>;
   if (!arrived) {
     const out = crises.value.every(({ status }) => status === "sending");
     return <p>{out ? say.askingSomeone : say.notThere}</p>;
@@ -168,7 +221,7 @@ function OwnCard({ words, here }: CardProps) {
   const say = flagWordsFor(words.language);
   return (
     <section class="crisis-card" aria-label={say.crisisRegion}>
-      <Head here={here} say={say} title={say.ownTitle} />
+      <Head here={here} say={say} title={here.flagging.deaf.value ? say.notThere : say.ownTitle} />
       <Asking words={words} here={here} say={say} />
       <p>{say.ownStay}</p>
       <Calls here={here} say={say} />

@@ -16,11 +16,18 @@ interface WayProps {
   onView: (view: HelpView) => void;
 }
 
-/** The first thing in Help: someone who comes. */
-export function HelpFirst({ words, onView }: WayProps) {
+/** The first thing in Help: someone who comes. It is sent by this tap; a call that still waits is not sent again. */
+export function HelpFirst({ words, here, onView }: WayProps) {
   const say = flagWordsFor(words.language);
+  const { flagging } = here;
+  const call = () => {
+    if (!flagging.shown.peek().some((flag) => flag.kind === "help" && isUnread(flag))) {
+      flagging.raise({ kind: "help", severity: "urgent", category: "other", about: "me", name: "", text: "" });
+    }
+    onView("call");
+  };
   return (
-    <button class="way first" type="button" aria-describedby="call-more" onClick={() => onView("call")}>
+    <button class="way first" type="button" aria-describedby="call-more" onClick={call}>
       <Icon name="heart" />
       <span>
         <strong>{say.callForHelp}</strong>
@@ -107,8 +114,10 @@ export function Asking({
   onClose: () => void;
 }) {
   const say = flagWordsFor(words.language);
-  const [sent, setSent] = useState<string | null>(null);
   const { flagging } = here;
+  const [sent, setSent] = useState<string | null>(() =>
+    view === "call" ? (flagging.shown.peek().find(({ kind }) => kind === "help")?.id ?? null) : null,
+  );
   const flag = flagging.shown.value.find(({ id }) => id === sent);
   useEffect(() => {
     // What was pressed is gone, and the focus with it.
@@ -117,14 +126,14 @@ export function Asking({
   return (
     <>
       {flag ? (
-        <Sent words={words} say={say} flag={flag} onClose={onClose} />
-      ) : view === "call" ? (
-        <Call
+        <Sent
           words={words}
           say={say}
-          onCall={(severity) =>
-            setSent(flagging.raise({ kind: "help", severity, category: "other", about: "me", name: "", text: "" }))
+          flag={flag}
+          onDanger={() =>
+            setSent(flagging.raise({ kind: "help", severity: "crisis", category: "other", about: "me", name: "", text: "" }))
           }
+          onClose={onClose}
         />
       ) : (
         <Report
@@ -141,36 +150,6 @@ export function Asking({
           {say.back}
         </button>
       )}
-    </>
-  );
-}
-
-function Call({ words, say, onCall }: { words: Words; say: FlagWords; onCall: (severity: Severity) => void }) {
-  return (
-    <>
-      <p>{say.callNow}</p>
-      <div class="ways">
-        <button class="way first" type="button" aria-describedby="someone-more" onClick={() => onCall("urgent")}>
-          <Icon name="heart" />
-          <span>
-            <strong>{say.someone}</strong>
-            <span id="someone-more" aria-hidden="true">
-              {say.someoneMore}
-            </span>
-          </span>
-        </button>
-        <button class="way call" type="button" aria-describedby="danger-more" onClick={() => onCall("crisis")}>
-          <Icon name="alert" />
-          <span>
-            <strong>{say.danger}</strong>
-            <span class="quiet" id="danger-more" aria-hidden="true">
-              {say.dangerMore}
-            </span>
-          </span>
-        </button>
-      </div>
-      <h3>{say.or}</h3>
-      <HelpWays words={words} />
     </>
   );
 }
@@ -251,7 +230,19 @@ export function titled(say: FlagWords, { role, name }: Known): string {
   return role === "participant" ? name : say.named[role](name);
 }
 
-function Sent({ words, say, flag, onClose }: { words: Words; say: FlagWords; flag: ShownFlag; onClose: () => void }) {
+function Sent({
+  words,
+  say,
+  flag,
+  onDanger,
+  onClose,
+}: {
+  words: Words;
+  say: FlagWords;
+  flag: ShownFlag;
+  onDanger: () => void;
+  onClose: () => void;
+}) {
   const failing = flag.status === "waiting" || flag.status === "refused";
   const calls = failing || flag.kind === "help";
   return (
@@ -268,6 +259,20 @@ function Sent({ words, say, flag, onClose }: { words: Words; say: FlagWords; fla
       ) : (
         <p class="quiet">{flag.kind === "help" && isUnread(flag) ? `${say.ownStay} ${say.meanwhile}` : say.later}</p>
       )}
+      {flag.kind === "help" && flag.severity !== "crisis" && (
+        <div class="ways">
+          <button class="way call" type="button" aria-describedby="danger-more" onClick={onDanger}>
+            <Icon name="alert" />
+            <span>
+              <strong>{say.danger}</strong>
+              <span class="quiet" id="danger-more" aria-hidden="true">
+                {say.dangerMore}
+              </span>
+            </span>
+          </button>
+        </div>
+      )}
+      {calls && <h3>{say.or}</h3>}
       {calls && <HelpWays words={words} />}
       <button class="btn l wide" type="button" onClick={onClose}>
         {words.close}

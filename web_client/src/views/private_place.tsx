@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { isUnread } from "../state/flags";
+import { isUnread, waitingCall } from "../state/flags";
 import type { RoomState } from "../state/room";
 import type { Words } from "../words";
 import { flagWordsFor, type FlagWords } from "../words/flags";
@@ -36,7 +36,9 @@ function Closed({ say, label, sharing, children }: { say: FlagWords; label: stri
 
 /** A crisis of mine in the room: of who leads, and of who called for help. */
 export function PrivateCrisis({ words, here, sharing }: { words: Words; here: FlagsHere; sharing: boolean }) {
-  if (here.flagging.crises.value.length === 0) return null;
+  const { crises, answered, shown } = here.flagging;
+  const calls = !here.staff && waitingCall(shown.value) !== null;
+  if (crises.value.length === 0 && answered.value.length === 0 && !calls) return null;
   const say = flagWordsFor(words.language);
   return (
     <Closed say={say} label={say.crisisRegion} sharing={sharing}>

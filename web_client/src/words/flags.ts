@@ -5,13 +5,10 @@ import type { ShownStatus } from "../state/flags";
 const en = {
   // Help
   callForHelp: "Call for help",
-  callMore: "A therapist comes to you. Nobody in the group is told.",
+  callMore: "This asks a therapist to come to you, now. Nobody in the group is told.",
   report: "Report a concern",
   reportMore: "About anyone, a mentor or therapist too. The group does not see it.",
   back: "Back",
-  callNow: "A therapist is asked to come to you, now. Nobody in the group is told.",
-  someone: "I need someone",
-  someoneMore: "To talk, in the next minutes",
   danger: "I am in danger",
   dangerMore: "Right now. Everyone who can help is asked until someone answers",
   or: "Or call someone yourself",
@@ -92,7 +89,7 @@ const en = {
   line: (what: string, status: string) => `${what}: ${status}`,
   told: (names: string) => `${names} has been told.`,
   toldMany: (names: string) => `${names} have been told.`,
-  said: "Sent. A therapist sees it.",
+  said: "Sent to the therapists.",
   cannotSend: "This does not get through right now. It is tried again by itself. Do not wait for it: call.",
   cannotSendAtAll: "This could not be sent. Please call, or tell someone near you.",
 
@@ -120,6 +117,12 @@ const en = {
   callBack: "Phone",
   contact: "Contact",
   nobodyToName: "Nobody to call",
+  unheard: "We hear nothing from Holdspace right now. Do not wait for it: call.",
+  answeredRegion: "Answered, only you see this",
+  staffAnswered: "A therapist has answered",
+  answeredMore: "Until they are with you, keep to what you began.",
+  ownAnswered: "A therapist has read your call",
+  ownAnsweredMore: "Someone knows. You can still call, at any time.",
   ownTitle: "Someone is being called for you",
   ownStay: "Stay with us if you can. You do not have to explain anything.",
 
@@ -129,7 +132,7 @@ const en = {
   imOk: "I'm OK",
   checkOnMe: "Please check on me",
   okAnswer: "Thank you for saying so. Take care.",
-  checkAnswer: "A therapist is told, and will be in touch.",
+  checkAnswer: "Sent. A therapist is asked to get in touch with you.",
 
   // The words of others
   watched: "Someone wrote about not wanting to live. Flag it?",
@@ -147,13 +150,10 @@ export type FlagWords = Shape<typeof en>;
 
 const es: FlagWords = {
   callForHelp: "Pedir ayuda",
-  callMore: "Un terapeuta viene con usted. No se le dice a nadie del grupo.",
+  callMore: "Esto le pide a un terapeuta que venga con usted, ahora. No se le dice a nadie del grupo.",
   report: "Contar una preocupación",
   reportMore: "Sobre cualquier persona, también un mentor o terapeuta. El grupo no lo ve.",
   back: "Atrás",
-  callNow: "Se le pide a un terapeuta que venga con usted, ahora. No se le dice a nadie del grupo.",
-  someone: "Necesito a alguien",
-  someoneMore: "Para hablar, en los próximos minutos",
   danger: "Estoy en peligro",
   dangerMore: "Ahora mismo. Se llama a todos los que pueden ayudar hasta que alguien responda",
   or: "O llame usted",
@@ -231,7 +231,7 @@ const es: FlagWords = {
   line: (what, status) => `${what}: ${status}`,
   told: (names) => `${names} ya lo sabe.`,
   toldMany: (names) => `${names} ya lo saben.`,
-  said: "Enviado. Lo ve un terapeuta.",
+  said: "Enviado a los terapeutas.",
   cannotSend: "Esto no llega en este momento. Se intenta de nuevo por sí solo. No espere: llame.",
   cannotSendAtAll: "Esto no se pudo enviar. Llame, o hable con alguien cerca de usted.",
 
@@ -258,6 +258,12 @@ const es: FlagWords = {
   callBack: "Teléfono",
   contact: "Contacto",
   nobodyToName: "No hay a quién llamar",
+  unheard: "No recibimos nada de Holdspace en este momento. No espere: llame.",
+  answeredRegion: "Respondido, solo usted ve esto",
+  staffAnswered: "Un terapeuta ha respondido",
+  answeredMore: "Hasta que esté con ustedes, siga con lo que empezó.",
+  ownAnswered: "Un terapeuta ha leído su llamada",
+  ownAnsweredMore: "Alguien lo sabe. Usted puede llamar en cualquier momento.",
   ownTitle: "Estamos llamando a alguien para usted",
   ownStay: "Quédese con nosotros si puede. No tiene que explicar nada.",
 
@@ -266,7 +272,7 @@ const es: FlagWords = {
   imOk: "Estoy bien",
   checkOnMe: "Que alguien me contacte",
   okAnswer: "Gracias por decirlo. Cuídese.",
-  checkAnswer: "Se le avisa a un terapeuta, que le contactará.",
+  checkAnswer: "Enviado. Se le pide a un terapeuta que se comunique con usted.",
 
   watched: "Alguien escribió que no quiere vivir. ¿Avisar?",
   flag: "Avisar",

@@ -174,7 +174,8 @@ export const therapistEn = {
   report: (of: StateReport) => (of === "made" ? "Made" : "Not made"),
   reportDetails: "When, to whom, number",
   note: "Note",
-  noteMore: (names: string) => `Part of the clinical record. It cannot be changed later. ${names} will see “resolved”, not this note.`,
+  noteMore: (names: string) =>
+    `Part of the clinical record. It cannot be changed later.${names ? ` ${names} will see “resolved”, not this note.` : ""}`,
   resolveMissing: "Please choose what is still open above.",
   resolveConflict: "Something came in meanwhile. Close this, read the card again, and then resolve it.",
   resolved: (what: string, time: string) => `Resolved at ${time}: ${what}`,

@@ -170,7 +170,8 @@ export const therapistEs: TherapistWords = {
   report: (of) => (of === "made" ? "Hecha" : "No hecha"),
   reportDetails: "Cuándo, a quién, número",
   note: "Nota",
-  noteMore: (names) => `Parte de la historia clínica. No se puede cambiar después. ${names} no verá esta nota.`,
+  noteMore: (names) =>
+    `Parte de la historia clínica. No se puede cambiar después.${names ? ` ${names} verá “resuelto”, no esta nota.` : ""}`,
   resolveMissing: "Elija arriba lo que todavía falta.",
   resolveConflict: "Mientras tanto llegó algo más. Cierre esto, lea la tarjeta otra vez y después resuelva.",
   resolved: (what, time) => `Resuelto a las ${time}: ${what}`,

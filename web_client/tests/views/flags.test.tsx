@@ -137,7 +137,6 @@ describe("in Help", () => {
     await open("ellie");
     help();
     await press(say.callForHelp);
-    await press(say.someone);
     expect(bodies).toMatchObject([{ kind: "help", severity: "urgent", about: "me", moment: true }]);
     expect(box.textContent).toContain("Your call: received");
     own = { flags: [mine({ id: "f0", kind: "help", severity: "urgent", about: "Ellie", status: "read" })] };
@@ -150,7 +149,7 @@ describe("in Help", () => {
     help();
     await press(say.callForHelp);
     await press(say.danger);
-    expect(bodies).toMatchObject([{ kind: "help", severity: "crisis" }]);
+    expect(bodies).toMatchObject([{ kind: "help", severity: "urgent" }, { kind: "help", severity: "crisis" }]);
   });
 
   test("when nothing gets through it says so at once, shows the phone numbers, and goes on trying", async () => {
@@ -161,7 +160,6 @@ describe("in Help", () => {
     };
     help();
     await press(say.callForHelp);
-    await press(say.someone);
     expect(box.textContent).toContain("not sent yet");
     expect(box.textContent).toContain(say.cannotSend);
     expect(box.querySelector('a[href="tel:988"]')).not.toBeNull();
@@ -169,6 +167,47 @@ describe("in Help", () => {
     await later(1_000);
     expect(box.textContent).toContain("Your call: received");
     expect(bodies).toHaveLength(1);
+  });
+
+  test("who presses again while a call waits is not called for twice", async () => {
+    await open("ellie");
+    help();
+    await press(say.callForHelp);
+    act(() => render(null, box));
+    help();
+    await press(say.callForHelp);
+    expect(bodies).toHaveLength(1);
+  });
+
+  test("a call that a therapist has read stays on the screen, with whom to call, until it is put away", async () => {
+    await open("ellie");
+    help();
+    await press(say.callForHelp);
+    render(<parts.PrivateCrisis words={en} here={here} sharing={false} />, box);
+    expect(box.textContent).toContain("Your call: received");
+    own = { flags: [mine({ id: "f0", kind: "help", severity: "urgent", about: "Ellie", status: "read" })] };
+    await later(3_000);
+    expect(box.textContent).toContain(say.ownAnswered);
+    expect(box.querySelector('a[href="tel:988"]')).not.toBeNull();
+    await press(en.close);
+    expect(box.textContent).toBe("");
+  });
+
+  test("a card that hears nothing from the server any more says so first, and to call", async () => {
+    await open("ellie");
+    help();
+    await press(say.callForHelp);
+    await press(say.danger);
+    render(<parts.PrivateCrisis words={en} here={here} sharing={false} />, box);
+    api.own = async () => {
+      throw new ApiError(null);
+    };
+    await later(10_000);
+    expect(box.textContent).toContain(say.unheard);
+    expect(box.textContent).not.toContain(say.ownTitle);
+    api.own = async () => own;
+    await later(3_000);
+    expect(box.textContent).not.toContain(say.unheard);
   });
 
   test("a report may be about anyone by name, the mentor too, and says that the mentor does not see it", async () => {
@@ -203,7 +242,6 @@ describe("in Help", () => {
     expect(document.activeElement).toBe(title());
     await press(say.callForHelp);
     expect([document.activeElement, title()?.textContent]).toEqual([title(), say.callForHelp]);
-    await press(say.someone);
     expect(document.activeElement).toBe(title());
     vi.useFakeTimers();
     act(() => render(null, box));
@@ -392,6 +430,8 @@ describe("the card of a crisis", () => {
     expect([...box.querySelectorAll("a")].map((one) => one.getAttribute("href"))).toEqual(["tel:988", "tel:911", "tel:5550117"]);
     own = { flags: [mine({ status: "acknowledged" })] };
     await later(3_000);
+    expect(box.textContent).toContain(say.staffAnswered);
+    await press(en.close);
     expect(box.textContent).toBe("");
   });
 

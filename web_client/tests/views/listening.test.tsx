@@ -22,6 +22,7 @@ const SILENT: ListeningModel = {
   room: null,
   asking: null,
   over: null,
+  stopped: null,
   refused: new Map(),
   received: new Map(),
   trouble: null,
@@ -188,6 +189,16 @@ test("the session that I hear is there to see, who speaks is framed, and nothing
   expect(textOf(ears)).toContain("Dana speaks");
   expect(textOf(ears)).toContain("Good evening.");
   expect(ears?.querySelectorAll("input, textarea")).toHaveLength(0);
+});
+
+test("what I hear on another page of mine is said, and not what I have just stopped here", () => {
+  const elsewhere = "You listen to it on another page of yours.";
+  show([HEARS]);
+  expect(textOf(region("Live sessions"))).toContain(elsewhere);
+  for (const known of [{ stopped: "s" }, { asking: "s" }, { room }, { over: { sessionId: "s", title: "", why: "lost" as const } }]) {
+    show([HEARS], known);
+    expect(textOf(region("Live sessions"))).not.toContain(elsewhere);
+  }
 });
 
 test("sound that the browser holds back is one press away, and what does not come is said", () => {

@@ -30,6 +30,7 @@ const SILENT: TherapistModel["listening"] = {
   room: null,
   asking: null,
   over: null,
+  stopped: null,
   refused: new Map(),
   received: new Map(),
   trouble: null,

@@ -123,10 +123,17 @@ function SessionCard({ view, model, acts, onOpen }: Props & { view: SupervisedVi
       <p class="quiet" role="status">
         {failure !== undefined && (failure ? words.error(failure) : own.notSaved)}
         {refused !== undefined && (refused ? words.error(refused) : said.notBegun)}
-        {view.listening?.since_ms && !listening && refused === undefined && model.listening.asking === null ? said.elsewhere : ""}
+        {refused === undefined && isElsewhere(view, model) && said.elsewhere}
       </p>
     </article>
   );
+}
+
+/** I listen to it, and not on this page. */
+function isElsewhere({ session, listening }: SupervisedView, model: TherapistModel): boolean {
+  const { room, asking, over, stopped } = model.listening;
+  const known = [room?.session.id, asking, over?.sessionId, stopped];
+  return Boolean(listening?.since_ms) && !known.includes(session.id);
 }
 
 /** Who can be reached while it lasts; without anybody it does not begin. */

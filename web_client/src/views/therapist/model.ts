@@ -30,6 +30,7 @@ export interface ListeningModel {
   room: RoomState | null;
   asking: string | null;
   over: Over | null;
+  stopped: string | null;
   refused: ReadonlyMap<string, Failure>;
   received: Received;
   trouble: Trouble | null;

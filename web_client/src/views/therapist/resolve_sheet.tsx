@@ -33,6 +33,8 @@ export function ResolveSheet({ flag, model, acts, onClose }: Props) {
   const saving = model.saving.has(keyOf(flag));
   const failure = model.failed.get(keyOf(flag));
   const raisers = [...new Set(flags.map(({ by }) => by))];
+  // Participants are told that it was read, and not what came of it.
+  const staff = [...new Set(flags.filter((one) => one.by_role !== "participant").map(({ by }) => by))];
   const submit = async (event: Event) => {
     event.preventDefault();
     if (saving) return;
@@ -104,7 +106,7 @@ export function ResolveSheet({ flag, model, acts, onClose }: Props) {
             onInput={(event) => setNote(event.currentTarget.value)}
           />
           <p class="quiet" id="resolve-note-more">
-            {own.noteMore(listOf(words, raisers))}
+            {own.noteMore(listOf(words, staff))}
           </p>
         </div>
         <p class="wrong" role="alert">
