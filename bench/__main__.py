@@ -5,7 +5,7 @@ Without a measure: the short form of `media`, and chat; about two minutes. Write
 - `media [ROUNDS]`: forwarding, many groups, a full room, joins, in three rounds; a quarter of an hour with `--janus`.
   Writes results/latest.json and latest.svg.
 - `crashes [TIMES]`, `floods [JOINS] [DATAGRAMS_PER_S]`, `network`, `lossy [JOINS]`, `turns [CLOSINGS]`, `join [JOINS]`,
-  `lipsync [SAMPLES]`, `flags [FLAGS]`: what is told there. Each writes a file of its name.
+  `lipsync [SAMPLES]`, `flags [FLAGS]`, `monitoring [PAIRS]`: what is told there. Each writes a file of its name.
 
 `--janus` compares with Janus' VideoRoom, in turns: the short form and `media` take it.
 """
@@ -23,7 +23,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import chat, crashes, first_picture, flags, floods, lip_sync, lossy, media, media_table, network, turns
+from bench import (
+    chat,
+    crashes,
+    first_picture,
+    flags,
+    floods,
+    lip_sync,
+    lossy,
+    media,
+    media_table,
+    monitoring,
+    network,
+    turns,
+)
 from bench.client import ClientFailed
 from bench.figures import as_markdown
 from bench.janus import JanusFailed, JanusMissing
@@ -34,7 +47,19 @@ from bench.receivers import ReceiverFailed
 from server.bot.report import BotFault
 
 RESULTS: Final = Path(__file__).parent / "results"
-MEASURES: Final = ("", "media", "crashes", "floods", "network", "lossy", "turns", "join", "lipsync", "flags")
+MEASURES: Final = (
+    "",
+    "media",
+    "crashes",
+    "floods",
+    "network",
+    "lossy",
+    "turns",
+    "join",
+    "lipsync",
+    "flags",
+    "monitoring",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +94,9 @@ async def _measure(name: str, arguments: Sequence[str], *, janus: bool) -> _Told
         case "flags":
             flagged = await flags.run(int(arguments[0]) if arguments else flags.FLAGS)
             return _Told(as_markdown(flags.rows(flagged)), asdict(flagged), flags.LIMITS, name)
+        case "monitoring":
+            waited = await monitoring.run(int(arguments[0]) if arguments else monitoring.PAIRS)
+            return _Told(as_markdown(monitoring.rows(waited)), asdict(waited), monitoring.LIMITS, name)
         case "join":
             joined = await first_picture.run(int(arguments[0]) if arguments else first_picture.JOINS)
             return _Told(as_markdown(first_picture.rows(joined)), asdict(joined), first_picture.LIMITS, name)

@@ -21,7 +21,7 @@ from moderation.supervision.commands import (
     SessionOver,
 )
 from moderation.supervision.decide import next_deadline
-from moderation.supervision.escalation import NEVER, Duty, Waits
+from moderation.supervision.escalation import NEVER, Duty, Waits, Whom
 from moderation.supervision.events import ConcernEscalated, Event
 from moderation.supervision.flags import MAX_UNREAD
 from protocol.errors import ErrorCode
@@ -340,3 +340,9 @@ def test_a_step_at_which_nobody_new_is_told_costs_no_time() -> None:
     stage = Stage(Duty(responder=(RUTH,), on_call=(RUTH,)))
     stage.do(stage.flag(Severity.CRISIS))
     assert steps(stage.wait(61_000)) == [(61_000, Step.CONTACT)]
+
+
+def test_one_flag_by_itself_comes_as_far_as_the_contact_and_no_further() -> None:
+    far = [Whom().alone(Severity.URGENT, minutes * 60_000, ON_DUTY) for minutes in (0, 3, 6, 9, 600)]
+
+    assert far == [Step.RESPONDER, Step.BACKUP, Step.ON_CALL, Step.CONTACT, Step.CONTACT]
