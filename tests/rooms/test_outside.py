@@ -64,3 +64,30 @@ def test_who_listens_sees_what_a_participant_would_and_nobodys_private_things() 
     assert (seen.you, seen.lobby, seen.talk, seen.waiting) == ("", (), (), False)
     assert (len(seen.chat), seen.earlier) == (SEEN_LINES, True)
     assert seen.chat[-1].text == ""
+
+
+def test_a_monitor_sees_what_a_participant_would_and_is_nobody() -> None:
+    room = RoomHarness(hosted=False)
+    room.do(WaiveResponder(IdentityId("i-lead")))
+    room.enter("mia", Role.MENTOR)
+    room.enter("ana")
+    room.enter("sam", enrolled=False)
+    seen = as_participant(room.state)
+
+    assert (seen.you, seen.lobby) == ("", ())
+    assert len(seen.participants) == 2
+    assert not seen.waiting
+
+
+def test_a_monitor_sees_the_newest_lines_and_that_there_are_earlier_ones() -> None:
+    room = RoomHarness()
+    room.enter("ana")
+    for number in range(SEEN_LINES):
+        room.post("ana", f"line {number}")
+    assert not as_participant(room.state).earlier
+
+    room.post("ana", "one more")
+    seen = as_participant(room.state)
+
+    assert (len(seen.chat), seen.chat[0].text, seen.chat[-1].text) == (SEEN_LINES, "line 1", "one more")
+    assert seen.earlier
