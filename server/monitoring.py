@@ -85,6 +85,10 @@ class _Page:
     """Counts what was asked for last: to listen, or to stop. An older wish does not come true after it."""
     shown: Snapshot | None = None
     speaks_to: tuple[SessionId, ParticipantId] | None = None
+    wished: int = 0
+    """As `asked`, for whom to speak to."""
+    by_name: str = ""
+    """As whom they speak."""
 
 
 class Monitoring:
@@ -108,6 +112,8 @@ class Monitoring:
         self._pages: dict[Watcher, _Page] = {}
         self._headphones: set[tuple[SessionId, ParticipantId]] = set()
         self._unconsented: set[SessionId] = set()
+        self._taken_back = 0
+        """How often somebody took their agreement back."""
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────
 
@@ -119,18 +125,15 @@ class Monitoring:
         """And does no more. Idempotent."""
         page = self._pages.pop(watcher, None)
         if page is not None:
+            self._hush(page)
             self._end(page, MonitoringEnd.CONNECTION)
             if page.monitor:
                 self._media.remove_monitor(page.monitor)
 
-    def session_of(self, watcher: Watcher) -> SessionId | None:
-        """The session that this page listens to."""
-        page = self._pages.get(watcher)
-        return None if page is None else page.session_id
-
     def close(self) -> None:
         """Nobody listens any more."""
         for page in tuple(self._pages.values()):
+            self._hush(page)
             self._end(page, MonitoringEnd.SERVER)
 
     # ── what is seen ─────────────────────────────────────────────────────────────────────────
@@ -153,9 +156,15 @@ class Monitoring:
 
     def changed(self, session_id: SessionId) -> None:
         """Something about that session may look otherwise now."""
+        mentors = {each.participant_id for each in self.facts(session_id).mentors}
         for page in tuple(self._pages.values()):
             if page.session_id == session_id:
                 self._show(page)
+            if page.speaks_to is not None and page.speaks_to[0] == session_id:
+                whom = page.speaks_to[1]
+                if whom not in mentors or self._is_concerned(session_id, whom):
+                    self._hush(page)
+        self._headphones = {each for each in self._headphones if each[0] != session_id or each[1] in mentors}
 
     def speakers(self, session_id: SessionId, participants: tuple[ParticipantId, ...]) -> None:
         """Who is heard in a room now."""
@@ -175,19 +184,32 @@ class Monitoring:
     # ── listening ────────────────────────────────────────────────────────────────────────────
 
     def listen(
-        self, watcher: Watcher, session_id: SessionId, by: Someone, capacity: Office, reason: str
+        self,
+        watcher: Watcher,
+        session_id: SessionId,
+        by: Someone,
+        capacity: Office,
+        reason: str,
+        still_theirs: Callable[[], bool],
     ) -> asyncio.Future[Decision]:
-        """The answer comes when it is stored, and then the media begin."""
+        """The answer comes when it is stored, and then the media begin. `still_theirs`: whether the session is theirs
+        in that capacity then."""
         page = self._pages.get(watcher)
         if page is not None:
             page.asked += 1
-        return asyncio.ensure_future(self._listen(watcher, session_id, by, capacity, reason))
+        return asyncio.ensure_future(self._listen(watcher, session_id, by, capacity, reason, still_theirs))
 
     async def _listen(
-        self, watcher: Watcher, session_id: SessionId, by: Someone, capacity: Office, reason: str
+        self,
+        watcher: Watcher,
+        session_id: SessionId,
+        by: Someone,
+        capacity: Office,
+        reason: str,
+        still_theirs: Callable[[], bool],
     ) -> Decision:
         page = self._pages.get(watcher)
-        asked = 0 if page is None else page.asked
+        asked, taken_back = 0 if page is None else page.asked, self._taken_back
         if not await self.look_at_consents(session_id):
             return Rejection(ErrorCode.NOT_SAVED)
         glass = GlassId(self._new_id())
@@ -195,25 +217,50 @@ class Monitoring:
         decision = await self._supervision.handle(session_id, command)
         if isinstance(decision, Rejection):
             return decision
+        if self._supervision.listens(session_id, by.identity_id) is None:
+            # What gave the right is gone again.
+            return Rejection(ErrorCode.NO_FLAG)
+        why = self._outdated(page, watcher, asked, taken_back, still_theirs)
+        if page is None or why is not None:
+            self._stop(session_id, by.identity_id, why or MonitoringEnd.CONNECTION)
+            return decision if why is MonitoringEnd.STOPPED else Rejection(ErrorCode.NO_FLAG)
         for other in tuple(self._pages.values()):
             if other.watcher.identity_id == by.identity_id and other.session_id is not None:
                 if other.session_id != session_id:
                     self._end(other, MonitoringEnd.ELSEWHERE)
                 elif other.watcher is not watcher:
                     self._take_from(other)
-        if self._supervision.listens(session_id, by.identity_id) is None:
-            # What gave the right is gone again.
-            return Rejection(ErrorCode.NO_FLAG)
-        if page is None or self._pages.get(watcher) is not page or page.asked != asked:
-            gone = page is None or self._pages.get(watcher) is not page
-            self._stop(session_id, by.identity_id, MonitoringEnd.CONNECTION if gone else MonitoringEnd.STOPPED)
-            return decision
-        if not page.monitor:
-            self._connect(page)
-        self._media.listen(page.monitor, session_id)
-        page.session_id, page.shown = session_id, None
+        try:
+            self._hear(page, session_id)
+        except Exception as bug:  # noqa: BLE001  whatever it is, the record must not say that they listen
+            _log.error("not_heard", **where_it_failed(bug))
+            self._stop(session_id, by.identity_id, MonitoringEnd.SERVER)
+            return Rejection(ErrorCode.INTERNAL)
         self._show(page)
         return decision
+
+    def _outdated(
+        self, page: _Page | None, watcher: Watcher, asked: int, taken_back: int, still_theirs: Callable[[], bool]
+    ) -> MonitoringEnd | None:
+        """Why what was stored meanwhile must not begin."""
+        if page is None or self._pages.get(watcher) is not page:
+            return MonitoringEnd.CONNECTION
+        if taken_back != self._taken_back:
+            return MonitoringEnd.CONSENT
+        if not still_theirs():
+            return MonitoringEnd.RIGHT_ENDED
+        return None if page.asked == asked else MonitoringEnd.STOPPED
+
+    def _hear(self, page: _Page, session_id: SessionId) -> None:
+        if not page.monitor:
+            self._connect(page)
+        try:
+            self._media.listen(page.monitor, session_id)
+        except Refused:
+            # A fault ended it. Another one begins.
+            self._connect(page)
+            self._media.listen(page.monitor, session_id)
+        page.session_id, page.shown = session_id, None
 
     def stop(self, watcher: Watcher) -> asyncio.Future[Decision]:
         """The therapist listens no more."""
@@ -226,11 +273,31 @@ class Monitoring:
         self._silence(page, MonitoringEnd.STOPPED)
         return self._supervision.handle(session_id, StopListening(watcher.identity_id, MonitoringEnd.STOPPED))
 
-    def end(self, watcher: Watcher, why: MonitoringEnd) -> None:
-        """They must not listen any longer."""
+    def end(self, watcher: Watcher, session_id: SessionId) -> None:
+        """That session is theirs no more: they neither hear it nor speak to anybody in it."""
         page = self._pages.get(watcher)
-        if page is not None:
-            self._end(page, why)
+        if page is None:
+            return
+        if page.session_id == session_id:
+            self._end(page, MonitoringEnd.RIGHT_ENDED)
+        if page.speaks_to is not None and page.speaks_to[0] == session_id:
+            self._hush(page)
+
+    def sessions_of(self, watcher: Watcher) -> frozenset[SessionId]:
+        """The session that this page listens to, and the one that it speaks into."""
+        page = self._pages.get(watcher)
+        if page is None:
+            return frozenset()
+        spoken = () if page.speaks_to is None else (page.speaks_to[0],)
+        return frozenset((*spoken, *(() if page.session_id is None else (page.session_id,))))
+
+    def came_in(self, session_id: SessionId, person: IdentityId) -> None:
+        """They are about to join, visibly: none of their pages hears or speaks any more."""
+        for page in tuple(self._pages.values()):
+            if page.watcher.identity_id == person:
+                self._hush(page)
+                if page.session_id == session_id:
+                    self._end(page, MonitoringEnd.STEPPED_IN)
 
     def silenced(self, session_id: SessionId, person: IdentityId, why: MonitoringEnd) -> None:
         """It was decided that they listen no more."""
@@ -240,6 +307,7 @@ class Monitoring:
 
     def consent_ended(self, person: IdentityId) -> None:
         """Somebody took their agreement back: nobody listens where they are, from this call on."""
+        self._taken_back += 1
         for page in tuple(self._pages.values()):
             state = None if page.session_id is None else self._supervision.state(page.session_id)
             # Their page may have left the room a moment before it says why.
@@ -252,18 +320,21 @@ class Monitoring:
         try:
             everyone = state is None or await self._consented(_present(state))
         except (SQLAlchemyError, OSError) as error:
-            _log.warning("consents_not_read", **where_it_failed(error))
+            _log.warning("rows_not_read", **where_it_failed(error))
             return False
-        (self._unconsented.discard if everyone else self._unconsented.add)(session_id)
+        if everyone is (session_id in self._unconsented):
+            (self._unconsented.discard if everyone else self._unconsented.add)(session_id)
+            self._supervision.look_again(session_id)
         if not everyone:
             for page in tuple(self._pages.values()):
                 if page.session_id == session_id:
                     self._end(page, MonitoringEnd.CONSENT)
         return True
 
-    def listened_to(self) -> frozenset[SessionId]:
-        """The sessions that anybody listens to."""
-        return frozenset(page.session_id for page in self._pages.values() if page.session_id is not None)
+    def to_look_at(self) -> frozenset[SessionId]:
+        """The sessions whose people's consent is to be looked at: those that anybody listens to, or was refused."""
+        heard = (page.session_id for page in self._pages.values())
+        return frozenset((*(each for each in heard if each is not None), *self._unconsented))
 
     def _end(self, page: _Page, why: MonitoringEnd) -> None:
         session_id = page.session_id
@@ -295,7 +366,15 @@ class Monitoring:
 
     def resubscribe(self, watcher: Watcher) -> None:
         """Raises Refused."""
-        self._media.resubscribe_monitor(self._monitor(watcher))
+        page, monitor = self._pages.get(watcher), self._monitor(watcher)
+        try:
+            self._media.resubscribe_monitor(monitor)
+        except Refused:
+            if page is None or page.session_id is None:
+                raise
+            # A fault ended it.
+            self._connect(page)
+            self._media.listen(page.monitor, page.session_id)
 
     def look(self, watcher: Watcher, tiles: Sequence[Tile]) -> None:
         """The pictures that the page shows now. Raises Refused."""
@@ -367,27 +446,45 @@ class Monitoring:
         self._hush(page)
         if participant_id is None:
             return _answered(Accepted())
-        return asyncio.ensure_future(self._speak(page, session_id, by, capacity, participant_id))
+        if any(each.speaks_to == (session_id, participant_id) for each in self._pages.values()):
+            return _answered(Rejection(ErrorCode.CONFLICT))
+        return asyncio.ensure_future(self._speak(page, page.wished, session_id, by, capacity, participant_id))
 
     async def _speak(
-        self, page: _Page, session_id: SessionId, by: Someone, capacity: Office, participant_id: ParticipantId
+        self,
+        page: _Page,
+        wished: int,
+        session_id: SessionId,
+        by: Someone,
+        capacity: Office,
+        participant_id: ParticipantId,
     ) -> Decision:
         mentor = self._mentor(session_id, participant_id)
         to = None if mentor is None else Someone(mentor.identity_id, mentor.name)
         if mentor is not None and not mentor.headphones:
             return Rejection(ErrorCode.NOT_ALLOWED)
         decision = await self._supervision.handle(session_id, SpeakTo(by, capacity, to))
-        if isinstance(decision, Rejection) or page.watcher not in self._pages:
+        if isinstance(decision, Rejection) or page.watcher not in self._pages or page.wished != wished:
             return decision
+        self._hush(page)
         try:
             self._media.speak_to(page.monitor, session_id, participant_id)
         except HoldspaceError as refused:
             return Rejection(refused.code)
-        page.speaks_to = (session_id, participant_id)
+        page.speaks_to, page.by_name = (session_id, participant_id), by.name
         self._tell(session_id, participant_id, WhisperSpeaking(by.name))
         return decision
 
+    def be_silent(self, watcher: Watcher) -> asyncio.Future[Decision]:
+        """Nobody hears them any more: that needs no right, and takes no waiting."""
+        page = self._pages.get(watcher)
+        if page is not None:
+            self._hush(page)
+        return _answered(Accepted())
+
     def _hush(self, page: _Page) -> None:
+        """Nobody hears them, and what is being stored meanwhile does not come true."""
+        page.wished += 1
         if page.speaks_to is None:
             return
         (session_id, participant_id), page.speaks_to = page.speaks_to, None
@@ -402,6 +499,8 @@ class Monitoring:
         if person is not None and person.role is Role.MENTOR:
             for whisper in self._supervision.unseen_by(room, person.identity_id):
                 self._tell(room, participant, Whispered(whisper))
+            speaking = (each.by_name for each in self._pages.values() if each.speaks_to == (room, participant))
+            self._tell(room, participant, WhisperSpeaking(next(speaking, "")))
 
     def saw(self, room: SessionId, participant: ParticipantId, whisper_id: WhisperId) -> asyncio.Future[Decision]:
         """Their page has shown it."""
@@ -431,7 +530,8 @@ class Monitoring:
     # ── stepping in ──────────────────────────────────────────────────────────────────────────
 
     async def step_in(self, session_id: SessionId, by: Someone, capacity: Office) -> Decision:
-        """Whoever listened does not any more; they join as everyone does."""
+        """Whoever listened or spoke does not any more; they join as everyone does."""
+        self.came_in(session_id, by.identity_id)
         self._supervision.keep(session_id)
         try:
             await self._supervision.ready(session_id)
@@ -442,6 +542,10 @@ class Monitoring:
     def _person(self, session_id: SessionId, participant_id: ParticipantId) -> Participant | None:
         state = self._supervision.state(session_id)
         return None if state is None else state.people.get(participant_id)
+
+    def _is_concerned(self, session_id: SessionId, participant_id: ParticipantId) -> bool:
+        person = self._person(session_id, participant_id)
+        return person is not None and self._supervision.is_concerned(session_id, person.identity_id)
 
     def _mentor(self, session_id: SessionId, participant_id: ParticipantId) -> Mentor | None:
         mentors: Iterable[Mentor] = self.facts(session_id).mentors

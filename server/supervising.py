@@ -197,6 +197,11 @@ class Supervision:
         session = self._sessions.get(session_id)
         return None if session is None or session.standing is None else session.standing.listening.get(person)
 
+    def is_concerned(self, session_id: SessionId, person: IdentityId) -> bool:
+        """Whether an open flag of that session is about them."""
+        session = self._sessions.get(session_id)
+        return session is not None and session.standing is not None and session.standing.is_concerned(person)
+
     def unseen_by(self, session_id: SessionId, person: IdentityId) -> tuple[WhisperView, ...]:
         """Whispers to that person that their page has not shown."""
         session = self._sessions.get(session_id)

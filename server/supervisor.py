@@ -41,7 +41,7 @@ from moderation.supervision.events import (
     is_told,
 )
 from moderation.supervision.evolve import adds, evolve, evolve_all
-from moderation.supervision.monitoring import listening_view, unseen_by
+from moderation.supervision.monitoring import is_concerned, listening_view, unseen_by
 from moderation.supervision.retention import retention_of
 from moderation.supervision.state import EMPTY, Concern, Listening, SupervisionState
 from moderation.supervision.upcasting import VERSIONS, present_event
@@ -308,6 +308,10 @@ class Supervisor:
         """Who listens, stored, and has not been stopped since."""
         stored = self._writer.committed.listening
         return {who: each for who, each in stored.items() if who in self._writer.pending.listening}
+
+    def is_concerned(self, person: IdentityId) -> bool:
+        """Whether an open flag is about them."""
+        return is_concerned(self._writer.pending, person)
 
     def unseen_by(self, person: IdentityId) -> tuple[WhisperView, ...]:
         """Whispers to that person that their page has not shown."""

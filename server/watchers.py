@@ -173,6 +173,8 @@ class Watchers:
         theirs is answered like one that is not there."""
         if isinstance(asked, StopListening):
             return self._monitoring.stop(watcher)
+        if isinstance(asked, SpeakTo) and asked.participant_id is None:
+            return self._monitoring.be_silent(watcher)
         watch = self._watches.get(watcher)
         theirs = None if watch is None else watch.theirs.get(asked.session_id)
         if watch is None or theirs is None or self._off_duty(theirs, watcher.identity_id):
@@ -180,7 +182,7 @@ class Watchers:
             answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             answer.set_result(NOT_FOUND)
             return answer
-        return self._told_apart(self._ask(watch, theirs, asked), watcher.identity_id, asked.session_id)
+        return self._told_apart(self._ask(watch, theirs, asked), watcher.identity_id, asked)
 
     def _ask(
         self, watch: _Watch, theirs: _Theirs, asked: Listen | SendWhisper | SpeakTo | ReviewGlass
@@ -188,27 +190,36 @@ class Watchers:
         watcher, by, capacity = watch.watcher, Someone(watch.watcher.identity_id, watch.name), theirs.capacity
         match asked:
             case Listen(session_id=session_id, reason=reason):
-                return self._monitoring.listen(watcher, session_id, by, capacity, reason)
+
+                def still_theirs() -> bool:
+                    now = watch.theirs.get(session_id)
+                    return now is not None and now.capacity is capacity and not self._off_duty(now, by.identity_id)
+
+                return self._monitoring.listen(watcher, session_id, by, capacity, reason, still_theirs)
             case SendWhisper(session_id=session_id, participant_id=whom, whisper_id=whisper_id, text=text):
                 return self._monitoring.whisper(session_id, by, capacity, whisper_id, whom, text)
             case SpeakTo(session_id=session_id, participant_id=whom):
                 return self._monitoring.speak_to(watcher, session_id, by, capacity, whom)
             case ReviewGlass(session_id=session_id):
-                command = Review(by, capacity, asked.glass_id, asked.finding, asked.note)
+                office = Office.CLINICAL_LEAD if self._duties.is_lead(by.identity_id) else capacity
+                command = Review(by, office, asked.glass_id, asked.finding, asked.note)
                 return self._supervision.handle(session_id, command)
         assert_never(asked)
 
     def _told_apart(
-        self, decided: asyncio.Future[Decision], by: IdentityId, session_id: SessionId
+        self,
+        decided: asyncio.Future[Decision],
+        by: IdentityId,
+        asked: Listen | SendWhisper | SpeakTo | ReviewGlass,
     ) -> asyncio.Future[Decision]:
         """Each refusal is written down. Only the reasons that every therapist would be told are told."""
         answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
 
         def answered(done: asyncio.Future[Decision]) -> None:
             decision = done.result()
-            if isinstance(decision, Rejection) and decision.denied is not None:
-                self._on_denied(by, decision.denied, session_id)
-                if decision.code is ErrorCode.NOT_ALLOWED:
+            if isinstance(decision, Rejection):
+                self._on_denied(by, decision.denied or _WANTED[type(asked)], asked.session_id)
+                if decision.denied is not None and decision.code is ErrorCode.NOT_ALLOWED:
                     decision = NOT_FOUND
             if not answer.done():
                 answer.set_result(decision)
@@ -264,7 +275,7 @@ class Watchers:
                     theirs = await self._assignments(watch.watcher.identity_id)
                     if watch.watcher in self._watches:
                         self._assign(watch, theirs)
-                for session_id in self._monitoring.listened_to():
+                for session_id in self._monitoring.to_look_at():
                     await self._monitoring.look_at_consents(session_id)
         except SQLAlchemyError as error:
             _log.warning("rows_not_read", **where_it_failed(error))
@@ -288,9 +299,10 @@ class Watchers:
 
     def _assign(self, watch: _Watch, theirs: dict[SessionId, _Theirs]) -> None:
         before, watch.theirs = watch.theirs, theirs
-        heard = self._monitoring.session_of(watch.watcher)
-        if heard is not None and (heard not in theirs or theirs[heard].capacity is not before[heard].capacity):
-            self._monitoring.end(watch.watcher, MonitoringEnd.RIGHT_ENDED)
+        for heard in self._monitoring.sessions_of(watch.watcher):
+            known, now = before.get(heard), theirs.get(heard)
+            if known is None or now is None or known.capacity is not now.capacity:
+                self._monitoring.end(watch.watcher, heard)
         for session_id in theirs.keys() - before.keys():
             self._supervision.keep(session_id)
         for session_id in before.keys() - theirs.keys():
@@ -301,10 +313,9 @@ class Watchers:
     # ── views ────────────────────────────────────────────────────────────────────────────────
 
     def _show(self, watch: _Watch, session_id: SessionId) -> None:
-        if self._monitoring.session_of(watch.watcher) == session_id:
-            theirs = watch.theirs.get(session_id)
-            if theirs is not None and self._off_duty(theirs, watch.watcher.identity_id):
-                self._monitoring.end(watch.watcher, MonitoringEnd.RIGHT_ENDED)
+        theirs = watch.theirs.get(session_id)
+        if theirs is not None and self._off_duty(theirs, watch.watcher.identity_id):
+            self._monitoring.end(watch.watcher, session_id)
         view = self._view(watch, session_id)
         if view is None:
             if watch.shown.pop(session_id, None) is not None:
@@ -322,6 +333,10 @@ class Watchers:
         concerns = self._concerns(theirs, viewer)
         assigned = theirs.capacity is Office.ASSIGNED
         listening = self._monitoring.view(row.id, viewer, theirs.capacity)
+        if listening is not None and assigned and self._duties.is_lead(viewer):
+            # A therapist of the group who is a clinical lead as well reviews what a colleague did.
+            as_lead = self._monitoring.view(row.id, viewer, Office.CLINICAL_LEAD)
+            listening = replace(listening, glass=listening.glass if as_lead is None else as_lead.glass)
         to_review = listening is not None and bool(listening.glass)
         if (ended or not assigned) and not any(is_open(each) for each in concerns) and not to_review:
             return None

@@ -32,6 +32,7 @@ from protocol.messages import (
     SetNotAlone,
     StopSharing,
 )
+from protocol.monitoring import ConfirmHeadphones, SpeakTo, StopListening
 from protocol.turns import DenyTurn, EndTurn, LowerHand, Pass, RaiseHand, SetTurnMode
 
 RAW_PER_S: Final = 90.0
@@ -154,6 +155,9 @@ class Allowance:
                 | LowerHand()
                 | DenyTurn()
                 | SetTurnMode()
+                | StopListening()
+                | SpeakTo(participant_id=None)
+                | ConfirmHeadphones(on=False)
             ):
                 return
             case PostChat() | React() | SetListening() | RaiseHand():

@@ -53,6 +53,7 @@ from protocol.values import Millis
 REVIEW_MS: Final[Millis] = 8 * 3_600_000
 """A review is due so long after the next working day begins."""
 
+BACK_MS: Final[Millis] = 60_000
 _DAY_MS: Final[Millis] = 24 * 3_600_000
 MAX_WHISPERS: Final = 20
 """Shown to who whispered them, the newest of them."""
@@ -112,7 +113,7 @@ def listen(state: SupervisionState, command: Listen, now_ms: Millis, duty: Duty)
         return Rejection(ErrorCode.NO_FLAG, denied=action)
     if not command.room.consented:
         return Rejection(ErrorCode.NO_CONSENT, denied=action)
-    if reason and len(reason) < MIN_REASON:
+    if reason and sum(map(str.isalnum, reason)) < MIN_REASON:
         return Rejection(ErrorCode.INVALID_FIELD, "reason")
     known = state.listening.get(by.identity_id)
     if known is not None:
@@ -157,7 +158,8 @@ def send_whisper(state: SupervisionState, command: SendWhisper, now_ms: Millis) 
         return denied(Action.WHISPER)
     known = next((each for each in state.whispers if each.id == command.whisper_id), None)
     if known is not None:
-        return NOTHING if (known.by, known.text) == (by, command.text) else Rejection(ErrorCode.CONFLICT)
+        told = (command.by, command.text, command.to and command.to.identity_id)
+        return NOTHING if (known.by, known.text, known.to.identity_id) == told else Rejection(ErrorCode.CONFLICT)
     if command.to is None or is_concerned(state, command.to.identity_id):
         return NOT_FOUND
     to = command.to
@@ -213,7 +215,9 @@ def _over(state: SupervisionState, identity: IdentityId, each: Listening, now_ms
     if state.ended:
         return MonitoringEnd.SESSION_ENDED
     if each.glass_id is not None:
-        return MonitoringEnd.TIME_OVER if each.until_ms <= now_ms else None
+        # A clock that went back gives no more time.
+        over = each.until_ms <= now_ms or now_ms < each.since_ms - BACK_MS
+        return MonitoringEnd.TIME_OVER if over else None
     rights = (gives_right(concern, identity, each.capacity) for concern in state.concerns.values())
     return None if any(rights) else MonitoringEnd.RIGHT_ENDED
 
@@ -253,7 +257,9 @@ def listening_view(
 
 
 def unseen_by(state: SupervisionState, person: IdentityId) -> tuple[WhisperView, ...]:
-    """Whispers to that person which their page has not shown, the oldest first."""
+    """Whispers to that person which their page has not shown, the oldest first. None to whom a flag concerns by now."""
+    if is_concerned(state, person):
+        return ()
     return tuple(
         WhisperView(each.id, each.by.name, each.text, each.at_ms)
         for each in state.whispers

@@ -13,7 +13,9 @@ from aiohttp import web
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moderation.decision import Rejection
 from moderation.permissions import Action, Office, Relation, permitted
+from moderation.supervision.escalation import Someone
 from program.people import Person, ProgramRole
 from program.sessions import Session, find_session, may_knock, session_for, sessions_of
 from protocol.errors import ErrorCode, HoldspaceError, raise_for
@@ -150,6 +152,20 @@ async def me(request: web.Request) -> web.Response:
     )
 
 
+async def _step_in(deps: HttpDeps, person: Person, session: Session) -> None:
+    """Whoever comes in visibly neither listens nor speaks from outside. Who comes because something has reached them
+    steps in by that, and it is written down."""
+    deps.monitoring.came_in(session.id, person.id)
+    async with reading(deps.engine) as connection:
+        member = await session_for(connection, person.id, session.id) is not None
+    office = None if member else deps.flagging.office_of(person, session.id)
+    if member or office is None:
+        return
+    decision = await deps.monitoring.step_in(session.id, Someone(person.id, person.display_name), office)
+    if isinstance(decision, Rejection):
+        raise DeniedAttempt(ErrorCode.NOT_ALLOWED, Action.STEP_IN, session.id)
+
+
 def may_watch(office: Office | None) -> bool:
     """Whether somebody in that office may see sessions from outside."""
     return office is not None and permitted(office, Action.WATCH_SESSIONS, Relation.ROOM)
@@ -173,6 +189,8 @@ async def join(request: web.Request) -> web.Response:
     require_ready(deps)
     if not arrived:
         raise raise_for(ErrorCode.ARRIVAL_INCOMPLETE)
+    if role is Role.THERAPIST:
+        await _step_in(deps, person, session)
     grant = JoinGrant(person.id, session.id, role, sign_in_id(request.cookies[COOKIE]), enrolled)
     deps.expect(session.id)
     return way_in(request, deps.join_tokens.issue(grant))

@@ -104,6 +104,7 @@ async def step_in(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     await read(request, Nothing)
     person = await signed_in(request)
+    count_way_in(deps, person)
     async with reading(deps.engine) as connection:
         wanted = request.match_info["session_id"]
         session, role, _ = await of_mine(connection, person, wanted, Action.STEP_IN, deps.flagging.office_of)

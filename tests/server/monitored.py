@@ -33,6 +33,7 @@ class FakeMonitors:
             each.pop(monitor, None)
 
     def listen(self, monitor: str, room: str | None) -> None:
+        self._must_be_there(monitor)
         self.calls.append(f"listen {room}")
         self.heard[monitor] = room
 
@@ -40,6 +41,7 @@ class FakeMonitors:
         self.calls.append(f"answer {version}")
 
     def resubscribe_monitor(self, monitor: str) -> None:
+        self._must_be_there(monitor)
         self.calls.append("resubscribe")
 
     def view_monitor(self, monitor: str, tiles: Sequence[Tile]) -> None:
@@ -57,6 +59,10 @@ class FakeMonitors:
 
     def set_headphones(self, room: str, participant: str, on: bool) -> None:
         (self.worn.add if on else self.worn.discard)((room, participant))
+
+    def _must_be_there(self, monitor: str) -> None:
+        if monitor not in self.heard:
+            raise Refused(ErrorCode.NOT_FOUND, "monitor")
 
     @property
     def rooms(self) -> list[str]:

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from program.groups import add_member
 from program.people import Person, ProgramRole, add_person
 from program.sessions import name_responder
+from program.tables import group_members
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, WhisperId
-from protocol.messages import Ack, Leave, Rejected, Welcome
+from protocol.messages import Ack, Leave, Rejected, RestartSubscribe, Welcome
 from protocol.monitoring import (
     ConfirmHeadphones,
     Finding,
@@ -392,11 +394,11 @@ async def test_a_therapist_speaks_to_a_mentor_who_wears_headphones_and_to_nobody
     await until("she sees it", lambda: ruth.views[SESSION].listening.mentors[0].headphones)  # type: ignore[union-attr]
     assert isinstance(await node.ask(ruth, SpeakTo(node.rid(), SESSION, who)), Ack)
     assert list(node.monitors.spoken.values()) == [(SESSION, who)]
-    assert [frame.name for frame in dana.got(WhisperSpeaking)] == ["Ruth"]
+    assert [frame.name for frame in dana.got(WhisperSpeaking)] == ["", "Ruth"]
 
     await node.ask(dana, ConfirmHeadphones(node.rid(), False))
     assert list(node.monitors.spoken.values()) == [(SESSION, None)]
-    assert [frame.name for frame in dana.got(WhisperSpeaking)] == ["Ruth", ""]
+    assert [frame.name for frame in dana.got(WhisperSpeaking)] == ["", "Ruth", ""]
     assert "whisper_spoken" in await stored(node)
 
 
@@ -423,3 +425,128 @@ async def test_nobody_but_a_therapist_steps_in(there: Flagged, who: IdentityId) 
     page = await there.page(who)
     status, code, _ = await page.ask("POST", f"/sessions/{SESSION}/step-in", {})
     assert (status, code) == (403, "not_allowed")
+
+
+# ── what must not go on ───────────────────────────────────────────────────────────────────────
+
+
+async def speaking(there: Flagged) -> tuple[Watched, RawSocket, ParticipantId]:
+    """Ruth listens, and speaks to Dana."""
+    node = there.node
+    ruth, _, dana, _ = await flagged_live(there)
+    await listen(node, ruth)
+    await node.ask(dana, ConfirmHeadphones(node.rid(), True))
+    assert isinstance(await node.ask(ruth, SpeakTo(node.rid(), SESSION, seat(dana))), Ack)
+    return ruth, dana, seat(dana)
+
+
+def spoken_to(node: Node) -> list[str]:
+    return [whom for _, whom in node.monitors.spoken.values() if whom is not None]
+
+
+async def test_a_microphone_that_was_turned_off_while_it_was_being_stored_stays_off(there: Flagged) -> None:
+    node = there.node
+    ruth, _, dana, _ = await flagged_live(there)
+    await listen(node, ruth)
+    await node.ask(dana, ConfirmHeadphones(node.rid(), True))
+    node.log.stuck_for = "/supervision"
+    asking = asyncio.create_task(node.ask(ruth, SpeakTo(node.rid(), SESSION, seat(dana))))
+    await until("it is on its way", lambda: len(node.log.stuck) == 1)
+
+    assert isinstance(await node.ask(ruth, SpeakTo(node.rid(), SESSION)), Ack)
+    node.log.stuck_for = "nothing"
+    node.log.stuck.pop().set_result(None)
+    await asking
+
+    assert spoken_to(node) == []
+
+
+async def test_speaking_ends_with_a_flag_about_the_mentor(there: Flagged) -> None:
+    _, dana, who = await speaking(there)
+    page = await there.page(ELLIE)
+    assert (await page.flag("f2", kind="report", severity="concern", about=who))[0] == 200
+    await until("it is over", lambda: spoken_to(there.node) == [])
+    assert dana.got(WhisperSpeaking)[-1].name == ""
+
+
+async def test_speaking_ends_with_stepping_in(there: Flagged) -> None:
+    await speaking(there)
+    page = await there.page(RUTH)
+    assert (await page.ask("POST", f"/sessions/{SESSION}/step-in", {}))[0] == 204
+    assert spoken_to(there.node) == []
+
+
+async def test_who_is_of_the_group_no_more_neither_hears_nor_speaks(there: Flagged) -> None:
+    ruth, *_ = await speaking(there)
+    async with writing(there.node.engine) as connection:
+        await connection.execute(delete(group_members).where(group_members.c.person_id == RUTH))
+    there.node.watchers.outdated()
+    await until("it is over", lambda: spoken_to(there.node) == [] and there.node.monitors.rooms == [])
+    assert over(ruth) == [MonitoringEnd.RIGHT_ENDED]
+    assert isinstance(await there.node.ask(ruth, SpeakTo(there.node.rid(), SESSION)), Ack), (
+        "to be silent needs no right"
+    )
+
+
+async def test_a_mentor_is_told_when_the_page_that_spoke_is_gone(there: Flagged) -> None:
+    ruth, dana, _ = await speaking(there)
+    ruth.drop()
+    await until("she is told", lambda: dana.got(WhisperSpeaking)[-1].name == "")
+
+
+async def test_closing_is_never_too_much(there: Flagged) -> None:
+    node = there.node
+    ruth, dana, _ = await speaking(there)
+    for _ in range(80):
+        await node.ask(ruth, SpeakTo(node.rid(), SESSION))
+        await node.ask(dana, ConfirmHeadphones(node.rid(), False))
+    assert isinstance(await node.ask(ruth, StopListening(node.rid())), Ack)
+    assert isinstance(await node.ask(dana, ConfirmHeadphones(node.rid(), False)), Ack)
+
+
+async def test_a_lead_who_is_a_therapist_of_the_group_reviews_what_a_colleague_did(there: Flagged) -> None:
+    node = there.node
+    async with writing(node.engine) as connection:
+        await add_member(connection, GROUP, LEAD, Role.THERAPIST)
+    ruth, lead = await node.watch(RUTH), await node.watch(LEAD)
+    await live(node)
+    await listen(node, ruth, REASON)
+    await node.ask(ruth, StopListening(node.rid()))
+    await until("it is there", lambda: bool(lead.views[SESSION].listening and lead.views[SESSION].listening.glass))  # type: ignore[union-attr]
+    [glass] = lead.views[SESSION].listening.glass  # type: ignore[union-attr]
+    assert isinstance(await node.ask(lead, ReviewGlass(node.rid(), SESSION, glass.id, Finding.IN_ORDER)), Ack)
+
+
+async def test_each_refusal_is_written_down(there: Flagged) -> None:
+    node = there.node
+    ruth, ellie, dana, _ = await flagged_live(there)
+    await node.ask(ruth, whisper(node, seat(ellie)))
+    await listen(node, ruth, "why")
+    await node.ask(ruth, SpeakTo(node.rid(), SESSION, seat(dana)))
+    await listen(node, ruth)
+    await node.ask(ruth, SpeakTo(node.rid(), SESSION, seat(dana)))
+    assert {what for _, what, _ in node.denied} >= {"whisper", "monitor"}
+    assert len(node.denied) >= 3
+
+
+async def test_a_fault_of_the_media_is_followed_by_another_connection(there: Flagged) -> None:
+    node = there.node
+    ruth, *_ = await flagged_live(there)
+    await listen(node, ruth)
+    [monitor] = list(node.monitors.heard)
+    node.monitors.remove_monitor(monitor)
+
+    assert isinstance(await node.ask(ruth, RestartSubscribe(node.rid())), Ack)
+    assert node.monitors.rooms == [SESSION]
+
+
+async def test_who_was_refused_for_want_of_consent_may_ask_again_once_it_is_there(there: Flagged) -> None:
+    node = there.node
+    ruth, *_ = await flagged_live(there)
+    node.without_consent.add(ELLIE)
+    await listen(node, ruth)
+    await until("it is shown", lambda: may(ruth) is MayListen.NO_CONSENT)
+
+    node.without_consent.clear()
+    node.watchers.outdated()
+    await until("it is shown", lambda: may(ruth) is MayListen.YES)

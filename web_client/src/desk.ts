@@ -28,6 +28,8 @@ export interface Desk {
   readonly Page: (props: DeskProps) => JSX.Element;
   /** What waits, at hand while this person is in a room. */
   readonly Waiting: (props: InRoom) => JSX.Element;
+  /** On the way in: nobody hears or sees me yet. */
+  readonly Unseen: (props: Pick<InRoom, "words">) => JSX.Element;
   /** Something for who leads that room alone. */
   readonly WhisperKey: (props: InRoom) => JSX.Element | null;
   stop(): void;

@@ -47,7 +47,7 @@ export interface FlaggingDeps {
 /** After that long a person is told that it has not arrived, while the request itself may go on. */
 const LATE_MS = 3_000;
 /** So long nothing heard is nothing to speak of: who waits in a crisis asks every few seconds. */
-const DEAF_MS = 8_000;
+const DEAF_MS = 6_000;
 /** Help is never slow to try again, and no server refuses it for being asked often. */
 const GAPS_MS = [1_000, 1_000, 2_000, 3_000, 5_000] as const;
 

@@ -296,6 +296,8 @@ export class RoomSession {
   #phaseIs(phase: Phase): void {
     const before = this.phase.value.name;
     this.phase.value = phase;
+    // Whoever spoke to me is cut off with the connection; the server says so again.
+    if (phase.name !== "live") this.whispers.speaker.value = "";
     if (phase.name !== "live") {
       this.devices.forget();
       this.notAlone.forget();

@@ -25,6 +25,7 @@ import { WaitingKey, WhisperKey } from "./views/therapist/waiting";
 import { useWide } from "./views/wide";
 import type { Words } from "./words";
 import { monitoringWordsFor } from "./words/monitoring";
+import { Icon } from "./views/icon";
 import { therapistWordsFor } from "./words/therapist";
 import "./styles/room.css";
 import "./styles/turns.css";
@@ -241,6 +242,18 @@ export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: De
     return <WhisperKey model={modelOf(words, Date.now(), false)} sessionId={sessionId} onWhispering={onWhispering} />;
   }
 
+  function Unseen({ words }: Pick<InRoom, "words">) {
+    const own = therapistWordsFor(words.language);
+    return (
+      <section class="you" aria-label={own.presence}>
+        <Icon name="unseen" />
+        <p>
+          <strong>{own.unseen}</strong>
+        </p>
+      </section>
+    );
+  }
+
   function Waiting({ words, sessionId }: InRoom) {
     useEffect(() => {
       supervision.show(true);
@@ -265,7 +278,11 @@ export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: De
   });
   // Whom I speak to may take their headphones off, or go.
   const endSpeaking = effect(() => {
-    for (const { session, listening } of supervision.sessions.value ?? [])
+    const sessions = supervision.sessions.value ?? [];
+    const speaking = monitoring.speaking.peek();
+    // A session that is mine no more is not in the list.
+    if (speaking && !sessions.some(({ session }) => session.id === speaking.sessionId)) monitoring.stopSpeaking();
+    for (const { session, listening } of sessions)
       monitoring.mentorsAre(session.id, (id) => (listening?.mentors ?? []).some((one) => one.participant_id === id && one.headphones));
   });
   const endNotices = effect(() => {
@@ -279,6 +296,7 @@ export function openDesk({ api, call, me, local, makePeer, expose, ...deps }: De
     signedOut,
     Page,
     Waiting,
+    Unseen,
     WhisperKey: KeyBesideHeard,
     stop: () => {
       supervision.stop();

@@ -43,9 +43,10 @@ function Waits({ words, here, call }: CardProps & { call: ShownFlag }) {
 function Answered({ words, here }: CardProps) {
   const say = flagWordsFor(words.language);
   const { answered } = here.flagging;
+  const place = useInSight();
   const names = [...new Set(answered.value.map(({ about }) => about).filter((name) => name !== ""))];
   return (
-    <section class="crisis-card answered" aria-label={say.answeredRegion}>
+    <section ref={place} class="crisis-card answered" aria-label={say.answeredRegion}>
       <div class="head">
         <h2>
           <Icon name="check" />
@@ -71,6 +72,13 @@ function Answered({ words, here }: CardProps) {
       </button>
     </section>
   );
+}
+
+/** It comes into sight by itself: who raised it has scrolled to somebody, or looks elsewhere. */
+function useInSight() {
+  const place = useRef<HTMLElement>(null);
+  useEffect(() => place.current?.scrollIntoView({ block: "center" }), []);
+  return place;
 }
 
 function Head({ here, say, title }: { here: FlagsHere; say: FlagWords; title: string }) {
@@ -126,6 +134,7 @@ function Calls({ here, say }: { here: FlagsHere; say: FlagWords }) {
 function StaffCard({ words, here }: CardProps) {
   const say = flagWordsFor(words.language);
   const { crises, people } = here.flagging;
+  const place = useInSight();
   const names = [...new Set(crises.value.map(({ about }) => about).filter((name) => name !== ""))];
   // The server tells me my own flags by name. Who shares one with another is not looked up by guess.
   const whose = names.flatMap((name) => {
@@ -133,7 +142,7 @@ function StaffCard({ words, here }: CardProps) {
     return found.length === 1 ? found : [];
   });
   return (
-    <section class="crisis-card" aria-label={say.crisisRegion}>
+    <section ref={place} class="crisis-card" aria-label={say.crisisRegion}>
       <Head here={here} say={say} title={say.nobodyYet} />
       <Asking words={words} here={here} say={say} />
       <ol>
@@ -219,8 +228,9 @@ function Tel({ number }: { number: string }) {
 /** Of who called for help themselves. */
 function OwnCard({ words, here }: CardProps) {
   const say = flagWordsFor(words.language);
+  const place = useInSight();
   return (
-    <section class="crisis-card" aria-label={say.crisisRegion}>
+    <section ref={place} class="crisis-card" aria-label={say.crisisRegion}>
       <Head here={here} say={say} title={here.flagging.deaf.value ? say.notThere : say.ownTitle} />
       <Asking words={words} here={here} say={say} />
       <p>{say.ownStay}</p>

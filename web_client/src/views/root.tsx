@@ -106,8 +106,15 @@ function Stages({ app, local, sound, words }: RootProps) {
       const again = { label: words.tryAgain, on: () => location.reload() };
       return <Page {...page} icon="mark" title={words[stage.missing ? "unreachable" : "loading"]} act={stage.missing ? again : undefined} />;
     }
-    case "arrive":
-      return <ArriveScreen app={app} local={local} words={words} />;
+    case "arrive": {
+      const Unseen = stage.entry.steppingIn ? app.desk.value?.Unseen : undefined;
+      return (
+        <>
+          {Unseen && <Unseen words={words} />}
+          <ArriveScreen app={app} local={local} words={words} />
+        </>
+      );
+    }
     case "room":
       if (RoomScreen) {
         const { Waiting, WhisperKey } = app.desk.value ?? {};

@@ -9,9 +9,15 @@ export type WhisperedActs = Pick<RoomActs, "onSawWhisper" | "onWhispersRead" | "
 /** What a therapist says to me alone: to be read, and to be heard where nobody else would hear it. */
 export function Whispered({ say, whispers, acts }: { say: FlagWords; whispers: WhispersModel; acts: WhisperedActs }) {
   const { list, speaker, headphones } = whispers;
+  const place = useRef<HTMLDivElement>(null);
+  const newest = list[0]?.id ?? speaker;
+  // Who leads from a phone has often scrolled to somebody.
+  useEffect(() => {
+    if (newest) place.current?.scrollIntoView({ block: "center" });
+  }, [newest]);
   if (list.length === 0 && !speaker && !headphones) return null;
   return (
-    <div class="stack s">
+    <div class="stack s" ref={place}>
       {/* The words themselves are not read aloud: others may be near, and my microphone may be on. */}
       <p class="vh" role="status">
         {list[0] && say.whispered(list[0].other)}

@@ -150,10 +150,13 @@ export const therapistEn = {
     if (kinds.size > 1) kinds.delete("other");
     const what = [...kinds].map((one) => category[one]).join(", ");
     if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
-    return `${person || "Session"} · ${what}`;
+    // Who calls says no more than that.
+    const calls = what === category.other && flags.every((flag) => flag.kind === "help");
+    return `${person || "Session"} · ${calls ? "call for help" : what}`;
   },
   inEnded: (title: string) => `${title}, ended`,
-  raised: (kind: FlagKind, by: string, role: Role, time: string) => `${by}, ${roles[role]}, ${raised[kind]} at ${time}`,
+  raised: (kind: FlagKind, by: string, role: Role, time: string, danger: boolean) =>
+    `${by}, ${roles[role]}, ${danger ? "said: I am in danger," : raised[kind]} at ${time}`,
   moment: (lines: number) => (lines === 1 ? "The line of chat before it" : `The ${lines} lines of chat before it`),
   unstored: "Not yet stored. It has reached you, and storing is tried again every second.",
   timeLeft: (time: string) => `Time left ${time}`,

@@ -146,10 +146,12 @@ export const therapistEs: TherapistWords = {
     if (kinds.size > 1) kinds.delete("other");
     const what = [...kinds].map((one) => category[one]).join(", ");
     if (kind !== "flagged") return person ? `${person} · ${short[kind]}` : short[kind];
-    return `${person || "Sesión"} · ${what}`;
+    const calls = what === category.other && flags.every((flag) => flag.kind === "help");
+    return `${person || "Sesión"} · ${calls ? "pide ayuda" : what}`;
   },
   inEnded: (title) => `${title}, terminada`,
-  raised: (kind, by, role, time) => `${by}, ${roles[role]}, ${raised[kind]} a las ${time}`,
+  raised: (kind, by, role, time, danger) =>
+    `${by}, ${roles[role]}, ${danger ? "dijo: Estoy en peligro," : raised[kind]} a las ${time}`,
   moment: (lines) => (lines === 1 ? "La línea de chat anterior" : `Las ${lines} líneas de chat anteriores`),
   unstored: "Todavía sin guardar. Ya le ha llegado, y se intenta guardar cada segundo.",
   timeLeft: (time) => `Tiempo restante ${time}`,

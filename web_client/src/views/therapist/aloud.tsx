@@ -24,7 +24,10 @@ export function Aloud({ model: { own, said, latest, phase, sessions, listening }
         ))}
       </div>
       <div class="vh" role="status">
-        {begun && listening.room && <p key={`room-${listening.room.session.id}`}>{said.sayListening(listening.room.session.title)}</p>}
+        {begun && listening.speaking && <p key="speaking">{said.onlyHears(listening.speaking.name)}</p>}
+        {begun && listening.room && !listening.speaking && (
+          <p key={`room-${listening.room.session.id}`}>{said.sayListening(listening.room.session.title)}</p>
+        )}
         {back && <p key="back">{own.sayConnected}</p>}
         {calm.map((flag) => (
           <p key={keyOf(flag)}>{own.sayNew(flag.title, tellOf(own, flag.concern))}</p>

@@ -91,7 +91,12 @@ function Raised({ concern, model }: { concern: ConcernView; model: TherapistMode
 }
 
 function raisedBy(flag: FlagView, { words, own, now }: TherapistModel): string {
-  return own.raised(flag.kind, flag.by, flag.by_role, whenOf(words.language, flag.at_ms, now));
+  return own.raised(flag.kind, flag.by, flag.by_role, whenOf(words.language, flag.at_ms, now), isDanger(flag));
+}
+
+/** A participant pressed "I am in danger". */
+function isDanger({ kind, severity, by_role: role }: FlagView): boolean {
+  return kind === "help" && severity === "crisis" && role === "participant";
 }
 
 /** How long until it goes on, and to whom. */
