@@ -159,7 +159,9 @@ class Supervised(RuleBasedStateMachine):
     def a_therapist_takes_over_or_resolves(self, by: Someone, which: int, seen: int, works: bool) -> None:
         concern_id = self.nth(which)
         self.submit(TakeConcernOver(by, Office.ASSIGNED, concern_id), works=works)
-        done = ResolveConcern(by, Office.ASSIGNED, concern_id, resolution=Resolution(Outcome.SPOKE, "Spoke."), flags=seen)
+        done = ResolveConcern(
+            by, Office.ASSIGNED, concern_id, resolution=Resolution(Outcome.SPOKE, "Spoke."), flags=seen
+        )
         self.submit(done, works=works)
         concern = self.state.concerns.get(concern_id)
         if concern is not None and concern.resolution is not None:
