@@ -33,7 +33,7 @@ from moderation.supervision.monitoring import listening_view, unseen_by
 from protocol.errors import ErrorCode
 from protocol.ids import GlassId, ParticipantId, WhisperId
 from protocol.monitoring import Finding, GlassView, ListeningView, MayListen, MonitoringEnd
-from protocol.supervision import Category, Severity
+from protocol.supervision import Category, FlagKind, Severity
 from protocol.values import Role
 from tests.moderation.supervision.stage import BEN, DANA, ELLIE, MARIA, OMAR, RUTH, TOMAS, Stage, about, refused
 
@@ -375,6 +375,13 @@ def test_a_whisper_waits_for_its_mentor_until_their_page_has_shown_it() -> None:
     assert unseen_by(stage.state, DANA.identity_id) == ()
     assert [each.seen for each in view(stage).whispers] == [True]
     assert stage.do(SeeWhisper(DANA.identity_id, WhisperId("w1"))) == ()
+
+
+def test_a_whisper_is_not_sent_again_to_a_mentor_whom_a_flag_concerns_by_now() -> None:
+    stage = Stage()
+    stage.do(whispers())
+    stage.do(stage.flag(about=about(DANA, Role.MENTOR), by=ELLIE, role=Role.PARTICIPANT, kind=FlagKind.REPORT))
+    assert unseen_by(stage.state, DANA.identity_id) == ()
 
 
 def test_nobody_else_has_seen_a_whisper() -> None:

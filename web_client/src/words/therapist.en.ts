@@ -179,7 +179,7 @@ export const therapistEn = {
   note: "Note",
   noteMore: (names: string) =>
     `Part of the clinical record. It cannot be changed later.${names ? ` ${names} will see “resolved”, not this note.` : ""}`,
-  resolveMissing: "Please choose what is still open above.",
+  resolveMissing: "Please choose, and write, what is still open above.",
   resolveConflict: "Something came in meanwhile. Close this, read the card again, and then resolve it.",
   resolved: (what: string, time: string) => `Resolved at ${time}: ${what}`,
   notYet: "Not yet",

@@ -174,7 +174,7 @@ export const therapistEs: TherapistWords = {
   note: "Nota",
   noteMore: (names) =>
     `Parte de la historia clínica. No se puede cambiar después.${names ? ` ${names} verá “resuelto”, no esta nota.` : ""}`,
-  resolveMissing: "Elija arriba lo que todavía falta.",
+  resolveMissing: "Elija y escriba arriba lo que todavía falta.",
   resolveConflict: "Mientras tanto llegó algo más. Cierre esto, lea la tarjeta otra vez y después resuelva.",
   resolved: (what, time) => `Resuelto a las ${time}: ${what}`,
   notYet: "Todavía no",

@@ -275,6 +275,11 @@ describe("resolving", () => {
   const dialog = () => box.querySelector<HTMLElement>("[role=dialog]");
   const choose = (label: string) =>
     void act(() => [...box.querySelectorAll("label")].find((each) => textOf(each).startsWith(label))?.querySelector("input")?.click());
+  const write = (id: string, text: string) => {
+    const field = document.getElementById(id) as HTMLTextAreaElement;
+    field.value = text;
+    void act(() => void field.dispatchEvent(new Event("input", { bubbles: true })));
+  };
   const send = async () => {
     void act(() => dialog()?.querySelector<HTMLElement>("button[type=submit]")?.click());
     await Promise.resolve();
@@ -307,7 +312,13 @@ describe("resolving", () => {
     expect(acts.onResolve).not.toHaveBeenCalled();
     choose("Not made");
     await send();
-    expect(acts.onResolve).toHaveBeenCalledWith(expect.anything(), expect.objectContaining({ report: "not_made" }));
+    expect(acts.onResolve).not.toHaveBeenCalled();
+    write("resolve-note", "We spoke.");
+    await send();
+    expect(acts.onResolve).toHaveBeenCalledWith(
+      expect.anything(),
+      expect.objectContaining({ report: "not_made", note: "We spoke." }),
+    );
   });
 
   test("that met a new flag says so and stays open", () => {

@@ -35,10 +35,12 @@ export function ResolveSheet({ flag, model, acts, onClose }: Props) {
   const raisers = [...new Set(flags.map(({ by }) => by))];
   // Participants are told that it was read, and not what came of it.
   const staff = [...new Set(flags.filter((one) => one.by_role !== "participant").map(({ by }) => by))];
+  // What was done is part of the record; that nothing was needed says it all.
+  const incomplete = !outcome || (reported && !report) || (outcome !== "no_action" && note.trim() === "");
   const submit = async (event: Event) => {
     event.preventDefault();
     if (saving) return;
-    if (!outcome || (reported && !report)) {
+    if (incomplete || !outcome) {
       setMissing(true);
       return;
     }
@@ -110,7 +112,7 @@ export function ResolveSheet({ flag, model, acts, onClose }: Props) {
           </p>
         </div>
         <p class="wrong" role="alert">
-          {missing && (!outcome || (reported && !report)) && own.resolveMissing}
+          {missing && incomplete && own.resolveMissing}
           {failure !== undefined && (failure === "conflict" ? own.resolveConflict : failure ? words.error(failure) : own.notSaved)}
         </p>
         <div class="pair">
