@@ -44,6 +44,8 @@ def junk(ufrags: Sequence[str]) -> list[bytes]:
         made.append(binding_request(ufrags[number % len(ufrags)] if ufrags and number % 2 else ""))
         made.append(client_hello())
         made.append(secrets.token_bytes(1 + secrets.randbelow(1_200)))
+        # Of what is made by chance, few look like a check at all: this one does, and ends before it says.
+        made.append(b"\x00\x01\x00\x08\x21\x12\xa4\x42" + secrets.token_bytes(12))
         # What looks like media, of a stream that nobody announced.
         made.append(b"\x80\x60" + secrets.token_bytes(100))
     return made

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from playwright.async_api import Browser
 
-from tests.end_to_end.running import Person, Server, person
+from tests.end_to_end.running import Person, Server, person, until
 from tests.end_to_end.test_accessibility import audit
 
 SEEN_WITHIN_S: Final = 5.0
@@ -84,11 +84,20 @@ async def test_flags_reports_and_a_crisis_reach_a_therapist_and_come_back(server
     await sheet.get_by_role("button", name="Close", exact=True).click()
 
     # A crisis: the card stands until someone answers, and with it the way to where the person is.
+    # On a phone, who was scrolled to is far from where it stands.
+    await dana.page.set_viewport_size({"width": 390, "height": 844})
     await dana.button("Menu for Ellie").click()
     await dana.button("Flag Ellie").click()
     await dana.button("Crisis").click()
     card = region(dana, "Crisis, only you see this")
     await card.get_by_text("Stay with Ellie.", exact=False).wait_for()
+
+    async def in_sight() -> bool:
+        box = await card.bounding_box()
+        return box is not None and 0 <= box["y"] < 844 - 100
+
+    await until("the card is in sight", in_sight)
+    await dana.page.set_viewport_size({"width": 1280, "height": 800})
     await card.get_by_text("Asking Ruth", exact=False).wait_for()
     await card.get_by_role("button", name="Show where Ellie is").click()
     await card.get_by_text("That is written down.", exact=False).wait_for()
