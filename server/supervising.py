@@ -539,7 +539,8 @@ class Supervision:
         errand.add_done_callback(self._errands.discard)
 
     def _duty_changed(self) -> None:
-        """Who would be told next is part of what therapists see."""
+        """Who would be told next is part of what therapists see, and in what capacity they are told of it."""
+        self._rows_outdated()
         for session in tuple(self._sessions.values()):
             self._follow_soon(session)
 
