@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from program.groups import add_member
 from program.people import Person, ProgramRole, add_person
 from program.sessions import name_responder
-from program.tables import group_members
+from program.tables import group_members, people
 from protocol.errors import ErrorCode
 from protocol.ids import IdentityId, ParticipantId, WhisperId
 from protocol.messages import Ack, Leave, Rejected, RestartSubscribe, Welcome
@@ -550,3 +550,24 @@ async def test_who_was_refused_for_want_of_consent_may_ask_again_once_it_is_ther
     node.without_consent.clear()
     node.watchers.outdated()
     await until("it is shown", lambda: may(ruth) is MayListen.YES)
+
+
+async def test_who_becomes_a_clinical_lead_has_at_once_what_is_to_be_reviewed(there: Flagged) -> None:
+    node = there.node
+    async with writing(node.engine) as connection:
+        await connection.execute(update(people).where(people.c.id == LEAD).values(program_role="therapist"))
+    node.duties.outdated()
+    await until("they are none", lambda: not node.duties.is_lead(LEAD))
+    ruth, lead = await node.watch(RUTH), await node.watch(LEAD)
+    await live(node)
+    await listen(node, ruth, REASON)
+    await node.ask(ruth, StopListening(node.rid()))
+    await settle()
+    await until("the rows were looked at", lambda: node.watchers._looking is None and not node.watchers._outdated)
+    assert SESSION not in lead.views
+
+    async with writing(node.engine) as connection:
+        await connection.execute(update(people).where(people.c.id == LEAD).values(program_role="clinical_lead"))
+    node.duties.outdated()
+
+    await until("it is there", lambda: SESSION in lead.views)
